@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Who waits, drives: a thread that waits for results moves everybody's work meanwhile.
+//
+// So a call costs one change of context where a thread of the pool's own would cost three. That thread
+// exists too, but it only stands in: it waits for news of workers, and drives while there is work and
+// nobody waits.
+#ifndef PROCPOOL_DETAIL_BACKEND_DRIVER_HPP
+#define PROCPOOL_DETAIL_BACKEND_DRIVER_HPP
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/event.hpp"
+#include "procpool/detail/posix/poller.hpp"
+
+namespace procpool::detail::backend {
+
+class driver {
+public:
+    using lock = std::unique_lock<std::mutex>;
+
+    driver() = default;
+    driver(const driver&) = delete;
+    driver& operator=(const driver&) = delete;
+    virtual ~driver() = default;
+
+    /// Runs a callback of the user's; what it throws is reported and goes no further.
+    virtual void run_callback(const std::function<void()>& callback) const noexcept = 0;
+
+    lock acquire() { return lock(mutex_); }
+
+    /// Blocks until `ready()` (called with the lock held) or the deadline; tells which.
+    template <class Ready>
+    bool wait(lock& held, Ready ready, steady_time deadline) {
+        while (!ready()) {
+            if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
+                hand_over();
+                return false;
+            }
+            if (!driving_) {
+                drive(held, deadline);
+            } else {
+                waiter me{[](const void* test) { return (*static_cast<const Ready*>(test))(); }, &ready};
+                waiters_.push_back(&me);
+                if (deadline == steady_time::max())
+                    me.woken.wait(held);
+                else
+                    me.woken.wait_until(held, deadline);
+                std::erase(waiters_, &me);
+            }
+        }
+        hand_over();
+        return true;
+    }
+
+protected:
+    /// Moves work: waits until `until` at most, with the lock released, for something to do, and does it.
+    virtual void step(lock& held, steady_time until) = 0;
+    /// Runs what has to run after a step, with the lock released and no claim to drive.
+    virtual void after_step(lock& held) = 0;
+    /// Whether results are still to come.
+    virtual bool has_work() const = 0;
+    /// When the stand-in must drive although there is no work.
+    virtual const posix::fd& news() const = 0;
+
+    void start_stand_in() {
+        watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, 0);
+        watch_news();
+        stand_in_ = std::thread([this] { stand_in(); });
+        posix::library_threads.fetch_add(1, std::memory_order_relaxed);
+    }
+    void watch_news() { watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1); }
+
+    /// Tells the stand-in to end, and waits until nobody drives.
+    void stop_stand_in(lock& held) {
+        stopping_ = true;
+        bell_.ring();
+        interrupt_driver();
+        released_.wait(held, [this] { return !driving_; });
+    }
+
+    /// Waits for the end of the stand-in, which must have been told.
+    void join_stand_in(lock& held) {
+        if (!stand_in_.joinable()) return;
+        std::thread ended = std::move(stand_in_);
+        held.unlock();
+        ended.join();
+        posix::library_threads.fetch_sub(1, std::memory_order_relaxed);
+        held.lock();
+    }
+
+    /// Makes the thread that drives look at the state anew.
+    void interrupt_driver() {
+        if (driving_) interruption_.ring();
+        notify_ready();
+    }
+
+    /// Something that waiters test has changed.
+    void notify_ready() {
+        for (waiter* one : waiters_)
+            if (one->ready(one->test)) one->woken.notify_one();
+    }
+
+    /// Makes sure that somebody goes on with the work when the caller leaves.
+    void hand_over() {
+        if (driving_) return;
+        if (!waiters_.empty())
+            waiters_.front()->woken.notify_one();
+        else if ((has_work() && !standing_by_) || news_waiting_) {
+            standing_by_ = true;
+            bell_.ring();
+        }
+    }
+
+    void news_are_read() noexcept { news_waiting_ = false; }
+    bool is_stand_in() const noexcept { return std::this_thread::get_id() == stand_in_.get_id(); }
+
+    posix::event& interruption() noexcept { return interruption_; }
+
+private:
+    struct waiter {
+        bool (*ready)(const void*);
+        const void* test;
+        std::condition_variable woken{};
+    };
+
+    void drive(lock& held, steady_time until) {
+        driving_ = true;
+        try {
+            step(held, until);
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            stop_driving();
+            throw;
+        }
+        stop_driving();
+        after_step(held);
+    }
+
+    void stop_driving() {
+        driving_ = false;
+        if (stopping_) released_.notify_all();
+    }
+
+    void stand_in() {
+        // Long enough for a caller that submits many tasks, or comes back to wait, to be left alone.
+        constexpr std::chrono::microseconds courtesy{300};
+        lock held(mutex_);
+        while (!stopping_) {
+            const bool timed = standing_by_;
+            held.unlock();
+            const auto events = watch_.wait(timed ? deadline_in(courtesy) : steady_time::max());
+            held.lock();
+            bool rang = false;
+            for (const auto& event : events) {
+                if (event.key == 1)
+                    news_waiting_ = true;
+                else
+                    rang = true;
+            }
+            if (rang) bell_.silence();
+            if (rang && !news_waiting_ && !timed) continue;  // from now on it stands by
+            standing_by_ = false;
+            while (!stopping_ && !driving_ && waiters_.empty() && (news_waiting_ || has_work()))
+                drive(held, news_waiting_ ? std::chrono::steady_clock::now() : steady_time::max());
+            if (!stopping_ && !driving_ && !waiters_.empty()) waiters_.front()->woken.notify_one();
+        }
+    }
+
+    std::mutex mutex_;
+    bool driving_ = false;
+    bool stopping_ = false;
+    bool standing_by_ = false;   // the stand-in will look after the courtesy
+    bool news_waiting_ = false;  // it saw news while somebody else drove
+    std::vector<waiter*> waiters_;
+    std::condition_variable released_;
+    posix::event interruption_;
+    posix::event bell_;
+    posix::poller watch_;
+    std::thread stand_in_;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

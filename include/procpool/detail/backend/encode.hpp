@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Turns a range of arguments into blocks of encoded elements.
+#ifndef PROCPOOL_DETAIL_BACKEND_ENCODE_HPP
+#define PROCPOOL_DETAIL_BACKEND_ENCODE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <iterator>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/type_name.hpp"
+#include "procpool/detail/wire/codec.hpp"
+
+namespace procpool::detail::backend {
+
+/// Size of every encoded T, or variable_stride.
+template <class T>
+inline constexpr std::size_t encoded_size = wire::flat<T> ? sizeof(T) : wire::variable_stride;
+template <class... Elements>
+inline constexpr std::size_t encoded_size<std::tuple<Elements...>> =
+    ((encoded_size<Elements> != wire::variable_stride) && ...) ? (encoded_size<Elements> + ... + 0)
+                                                              : wire::variable_stride;
+template <class First, class Second>
+inline constexpr std::size_t encoded_size<std::pair<First, Second>> = encoded_size<std::tuple<First, Second>>;
+
+/// Appends one element to `to`; if its serialisation throws, `to` is as before and SerializationError is thrown.
+template <class T>
+void append_element(block& to, wire::pins& pins, const T& element) {
+    using wire_type = wire::wire_type_t<T>;
+    constexpr std::size_t fixed = encoded_size<wire_type>;
+    const std::size_t before = to.bytes.size();
+    const std::size_t pins_before = pins.size();
+    to.stride = fixed;
+    try {
+        if constexpr (fixed == wire::variable_stride) to.bytes.append_value(std::uint64_t{0});
+        wire::encode({to.bytes, pins}, element);
+    } catch (const std::exception& error) {
+        to.bytes.shrink_to(before);
+        pins.resize(pins_before);
+        if (dynamic_cast<const SerializationError*>(&error)) throw;
+        throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
+                                 ", can't be serialised: " + error.what());
+    }
+    if constexpr (fixed == wire::variable_stride) {
+        const std::uint64_t size = to.bytes.size() - before - sizeof size;
+        std::memcpy(to.bytes.data() + before, &size, sizeof size);
+    }
+    ++to.count;
+}
+
+/// Encodes a range from front to back, in blocks of whole chunks.
+template <class Iterator, class Sentinel>
+class range_encoder {
+public:
+    range_encoder(Iterator begin, Sentinel end, wire::pins& pins)
+        : at_(std::move(begin)), end_(std::move(end)), pins_(pins) {}
+
+    bool at_end() { return !pending_error_ && at_ == end_; }
+    std::uint64_t encoded() const noexcept { return encoded_; }
+
+    /// The error of the element after those of the last block, if it could not be encoded; it counts as encoded.
+    std::exception_ptr take_error() noexcept {
+        if (pending_error_) ++encoded_;
+        return std::exchange(pending_error_, nullptr);
+    }
+
+    /// The next elements: `most` at the most; fewer than a chunk only at the end, or before an element that
+    /// can't be encoded. What the range itself throws goes through.
+    block next(std::uint64_t chunk, std::uint64_t most = ~std::uint64_t{0}) {
+        constexpr std::size_t enough_bytes = 64 * 1024;
+        constexpr std::uint64_t enough_elements = 2048;
+        block result{.first = encoded_, .bytes = {}};
+        using value = std::iter_value_t<Iterator>;
+        if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
+                      wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
+            const std::uint64_t wanted = std::max<std::uint64_t>(enough_elements / chunk, 1) * chunk;
+            const auto count = std::min({static_cast<std::uint64_t>(end_ - at_), wanted, most});
+            if (count == 0) return result;
+            const value* const from = std::to_address(at_);
+            try {
+                wire::refuse_pointers(from, static_cast<std::size_t>(count));
+                result.bytes.append(from, static_cast<std::size_t>(count) * sizeof(value));
+                result.stride = sizeof(value);
+                result.count = count;
+                at_ += static_cast<std::iter_difference_t<Iterator>>(count);
+                encoded_ += count;
+                return result;
+            } catch (const SerializationError&) {
+                // One of them can't be sent; the slow way tells which.
+            }
+        }
+        while (result.count < most && at_ != end_) {
+            if (result.count > 0 && result.count % chunk == 0 &&
+                (result.bytes.size() >= enough_bytes || result.count >= enough_elements))
+                break;
+            decltype(auto) element = *at_;
+            try {
+                append_element(result, pins_, element);
+            } catch (const SerializationError&) {
+                pending_error_ = std::current_exception();
+            }
+            ++at_;
+            if (pending_error_) break;
+        }
+        encoded_ += result.count;
+        return result;
+    }
+
+private:
+    Iterator at_;
+    Sentinel end_;
+    wire::pins& pins_;
+    std::uint64_t encoded_ = 0;
+    std::exception_ptr pending_error_;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// A job whose elements run in other processes: what is sent, and what is known of its tasks.
+#ifndef PROCPOOL_DETAIL_BACKEND_REMOTE_JOB_HPP
+#define PROCPOOL_DETAIL_BACKEND_REMOTE_JOB_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/wire/archive.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/frame.hpp"
+
+namespace procpool::detail::backend {
+
+/// Encoded elements [first, first + count) of a job, ready to go to a worker.
+struct block {
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+    std::uint64_t stride = 0;
+    wire::buffer bytes;
+    std::size_t begin = 0;       // where in `bytes` the elements start
+    std::uint32_t attempts = 0;  // workers that died of it
+
+    std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
+
+    /// Cuts off the first `n` elements.
+    block take_front(std::uint64_t n) {
+        wire::element_reader reader(payload(), stride);
+        const auto taken = reader.next_run(n, n);
+        block front{.first = first, .count = n, .stride = stride, .bytes = {}, .attempts = attempts};
+        front.bytes.append(taken.data(), taken.size());
+        first += n;
+        count -= n;
+        begin += taken.size();
+        return front;
+    }
+};
+
+/// How long the elements of one kind of task take; shared by all calls with the same callable.
+class task_timing {
+public:
+    bool known() const noexcept { return mean_ns_ > 0; }
+    double mean_ns() const noexcept { return mean_ns_; }
+    void add(double busy_ns, double elements) noexcept {
+        const double mean = std::max(1.0, busy_ns / elements);
+        // The newest batch counts most: what tasks take can change within a job.
+        mean_ns_ = known() ? 0.5 * mean_ns_ + 0.5 * mean : mean;
+    }
+
+private:
+    double mean_ns_ = 0;
+};
+
+class remote_job : public job::basic_job {
+public:
+    /// `definition` holds the location of the task's ops and the callable.
+    remote_job(wire::buffer definition, bool once) : definition_(std::move(definition)), once_(once) {}
+
+    /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
+    /// basic_job::fail).
+    virtual void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
+                        std::span<const std::byte> values) = 0;
+
+    const wire::buffer& definition() const noexcept { return definition_; }
+    bool once() const noexcept { return once_; }
+
+    // The rest is the process pool's, guarded by its mutex.
+    std::uint64_t id = 0;
+    std::uint64_t chunk = 1;     // elements that go to a worker together, at the least
+    std::uint64_t expected = 0;  // elements that are still to be submitted, as far as known
+    std::uint32_t retries = 0;
+    bool abandoned = false;      // nobody wants the results any more
+    bool listed = false;         // among those that have blocks ready
+    std::deque<block> ready;
+    std::uint64_t ready_elements = 0;
+    std::size_t ready_bytes = 0;
+    wire::pins pins;
+    std::shared_ptr<task_timing> timing;
+
+private:
+    wire::buffer definition_;
+    bool once_;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// A job with the type of its results: decodes what comes back, and keeps it for the caller.
+#ifndef PROCPOOL_DETAIL_BACKEND_TYPED_JOB_HPP
+#define PROCPOOL_DETAIL_BACKEND_TYPED_JOB_HPP
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/job/results.hpp"
+#include "procpool/detail/type_name.hpp"
+#include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/worker/task.hpp"
+
+namespace procpool::detail::backend {
+
+/// The end result of a job, of type T; may be read once the job is done.
+template <class T>
+class result_source {
+public:
+    virtual ~result_source() = default;
+    virtual std::exception_ptr error() = 0;
+    virtual job::stored<T>& value() = 0;
+    /// The value was moved out.
+    virtual void taken() = 0;
+};
+
+/// `Results` is one of job/results.hpp; R is what the task returns.
+template <class R, class Results, class T = R>
+class typed_job final : public remote_job, public result_source<T> {
+public:
+    template <class... Args>
+    typed_job(wire::buffer definition, bool once, Args&&... args)
+        : remote_job(std::move(definition), once), results(std::forward<Args>(args)...) {}
+
+    void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
+                std::span<const std::byte> values) override {
+        using stored = job::stored<R>;
+        if constexpr (requires { results.place(first, count); }) {
+            if (wire::flat<R> && stride == sizeof(stored)) {
+                std::memcpy(static_cast<void*>(results.place(first, count)), values.data(), values.size());
+                return;
+            }
+        }
+        wire::element_reader reader(values, stride);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            try {
+                wire::cursor from(reader.next());
+                if constexpr (std::is_void_v<R>)
+                    results.store(first + i, stored{});
+                else
+                    results.store(first + i, wire::codec<R>::decode(from));
+            } catch (const SerializationError&) {
+                results.fail(first + i, std::current_exception());
+            } catch (const std::exception& error) {
+                results.fail(first + i, std::make_exception_ptr(SerializationError(
+                                            "procpool: the result of element " + std::to_string(first + i) +
+                                            " can't be rebuilt: " + error.what())));
+            }
+        }
+    }
+
+    void fail(std::uint64_t index, std::exception_ptr error) override { results.fail(index, std::move(error)); }
+
+    void publish(std::uint64_t first, std::uint64_t count) override {
+        results.publish(first, count);
+        remote_job::publish(first, count);
+    }
+
+    std::exception_ptr error() override {
+        if constexpr (requires { results.error(failure()); })
+            return results.error(failure());
+        else
+            return failure();
+    }
+    job::stored<T>& value() override {
+        if constexpr (requires { results.value(submitted()); })
+            return results.value(submitted());
+        else
+            throw Error("procpool: a stream has no single result");
+    }
+    void taken() override {
+        if constexpr (requires { results.taken(); }) results.taken();
+    }
+
+    Results results;
+};
+
+/// What runs in each worker before its first element; only its failure counts.
+class initializer_job final : public remote_job {
+public:
+    explicit initializer_job(wire::buffer definition) : remote_job(std::move(definition), true) {}
+    void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {}
+    void fail(std::uint64_t, std::exception_ptr error) override { fail_all(std::move(error)); }
+};
+
+/// An F called with arguments that travel as `Wire`.
+template <class F, class... Wire>
+struct remote_task {
+    /// A compile error of one sentence if that can't be.
+    static consteval bool check() { return wire::check_task<F, Wire...>(); }
+
+    using result = wire::result_of_call<F, Wire...>;
+
+    /// What a worker needs to know about it: the location of its code, and the callable.
+    static wire::buffer define(const F& function, wire::pins& pins) {
+        wire::buffer definition;
+        wire::encode_function(definition, &worker::task<F, Wire...>::ops);
+        wire::callable_codec<F>::encode({definition, pins}, function);
+        return definition;
+    }
+};
+
+/// The same with a tuple whose members become the arguments.
+template <class F, class Tuple>
+struct unpacking_task;
+template <class F, class... Wire>
+struct unpacking_task<F, std::tuple<Wire...>> : remote_task<F, Wire...> {};
+template <class F, class First, class Second>
+struct unpacking_task<F, std::pair<First, Second>> : remote_task<F, First, Second> {};
+
+}  // namespace procpool::detail::backend
+
+#endif

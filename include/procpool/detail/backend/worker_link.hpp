@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// The pool's end of one worker: what was sent, what has come back, what is still out.
+#ifndef PROCPOOL_DETAIL_BACKEND_WORKER_LINK_HPP
+#define PROCPOOL_DETAIL_BACKEND_WORKER_LINK_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/posix/pipe.hpp"
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/worker/black_box.hpp"
+
+namespace procpool::detail::backend {
+
+/// Consecutive elements of a job that a worker has got.
+struct run {
+    std::shared_ptr<remote_job> job;
+    block elements;
+    std::uint64_t results = 0;  // elements whose result has come
+    wire::buffer head;          // frames that go before the elements
+    std::size_t sent = 0;       // bytes of head and elements that went out
+
+    std::uint64_t left() const noexcept { return elements.count - results; }
+    std::size_t size() const noexcept { return head.size() + elements.payload().size(); }
+};
+
+/// Results of consecutive elements of a job, on their way into it.
+struct delivery {
+    std::shared_ptr<remote_job> job;
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+    enum class kind { values, error_record, error } what = kind::values;
+    std::uint64_t stride = 0;
+    std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
+    std::exception_ptr error;
+    long pid = 0;
+};
+
+class worker_link {
+public:
+    enum class state { down, starting, up };
+
+    state now = state::down;
+    std::uint64_t serial = 0;
+    long pid = 0;
+    std::uint64_t taken = 0;  // elements that it was given since its start
+    const void* zygote = nullptr;       // which one forked it
+    bool watching_tasks = false;        // its task pipe is full
+    std::optional<posix::exit_status> exit;  // it has died; what it left behind is still to be taken
+    bool silent = false;                     // its result pipe has ended
+    std::optional<std::string> corrupt;      // what was wrong with what it sent
+
+    /// Begins anew with a worker that is about to start.
+    /// @return the end of its result pipe that is the worker's.
+    posix::fd connect(std::byte* memory) {
+        posix::pipe_ends tasks = posix::make_pipe();
+        posix::pipe_ends results = posix::make_pipe();
+        posix::set_nonblocking(tasks.write);
+        posix::set_nonblocking(results.read);
+        tasks_ = std::move(tasks.write);
+        results_ = std::move(results.read);
+        // Held open: a write to a dead worker's pipe then fills it instead of raising SIGPIPE, whose
+        // handling belongs to the user's program.
+        tasks_reader_ = std::move(tasks.read);
+        box_ = new (memory) worker::black_box;
+        outbox_ = memory + worker::outbox_offset;
+        reader_ = {};
+        received_ = results_seen_ = ended_seen_ = 0;
+        busy_seen_ = 0;
+        out_elements_ = 0;
+        out_bytes_ = 0;
+        known_jobs_.clear();
+        to_forget_.clear();
+        taken = 0;
+        exit.reset();
+        silent = false;
+        corrupt.reset();
+        pid = 0;
+        return std::move(results.write);
+    }
+    const posix::fd& tasks_reader() const noexcept { return tasks_reader_; }
+    const posix::fd& tasks() const noexcept { return tasks_; }
+    const posix::fd& results() const noexcept { return results_; }
+    const worker::black_box& box() const noexcept { return *box_; }
+
+    void disconnect() noexcept {
+        tasks_.reset();
+        results_.reset();
+        tasks_reader_.reset();
+    }
+    /// The worker finds the end of its input, and leaves.
+    void end_input() noexcept {
+        tasks_.reset();
+        tasks_reader_.reset();
+    }
+
+    // ---- sending
+
+    std::uint64_t out_elements() const noexcept { return out_elements_; }
+    std::size_t out_bytes() const noexcept { return out_bytes_; }
+
+    void give(std::shared_ptr<remote_job> job, block elements) {
+        run next;
+        for (const std::uint64_t id : to_forget_)
+            next.head.append_value(wire::task_header{.what = wire::task_header::kind::forget, .job = id});
+        to_forget_.clear();
+        const bool known = std::find(known_jobs_.begin(), known_jobs_.end(), job->id) != known_jobs_.end();
+        if (!known) {
+            const auto what =
+                job->once() ? wire::task_header::kind::define_once : wire::task_header::kind::define;
+            next.head.append_value(
+                wire::task_header{.what = what, .job = job->id, .length = job->definition().size()});
+            next.head.append(job->definition().data(), job->definition().size());
+            if (!job->once()) known_jobs_.push_back(job->id);
+        }
+        next.head.append_value(wire::task_header{.what = wire::task_header::kind::run,
+                                                 .job = job->id,
+                                                 .count = elements.count,
+                                                 .stride = elements.stride,
+                                                 .length = elements.payload().size()});
+        taken += elements.count;
+        out_elements_ += elements.count;
+        out_bytes_ += elements.payload().size();
+        next.job = std::move(job);
+        next.elements = std::move(elements);
+        out_.push_back(std::move(next));
+    }
+
+    /// `job` is over: the worker need not keep its callable.
+    void forget(std::uint64_t job) {
+        const auto at = std::find(known_jobs_.begin(), known_jobs_.end(), job);
+        if (at == known_jobs_.end()) return;
+        known_jobs_.erase(at);
+        to_forget_.push_back(job);
+    }
+
+    /// Writes what the pipe takes; false if something is left.
+    bool send() {
+        while (unsent_ < out_.size()) {
+            std::array<iovec, 64> parts;
+            std::size_t count = 0;
+            for (std::size_t i = unsent_; i < out_.size() && count + 2 <= parts.size(); ++i) {
+                run& next = out_[i];
+                add_part(parts, count, next.head.bytes(), next.sent);
+                add_part(parts, count, next.elements.payload(),
+                         next.sent - std::min(next.sent, next.head.size()));
+            }
+            posix::transfer done = posix::write_some(tasks_, parts.data(), static_cast<int>(count));
+            if (done.would_block) return false;
+            while (unsent_ < out_.size() && done.bytes >= out_[unsent_].size() - out_[unsent_].sent) {
+                done.bytes -= out_[unsent_].size() - out_[unsent_].sent;
+                out_[unsent_].sent = out_[unsent_].size();
+                ++unsent_;
+            }
+            if (done.bytes > 0) out_[unsent_].sent += done.bytes;
+        }
+        return true;
+    }
+
+    /// Tells the worker that what it holds for us was received.
+    void send_release() {
+        run release;
+        release.head.append_value(wire::task_header{.what = wire::task_header::kind::release});
+        out_.push_back(std::move(release));
+    }
+
+    // ---- receiving: by the thread that drives, without the lock
+
+    /// Reads what is there, up to about `limit` bytes.
+    void receive(std::size_t limit) {
+        constexpr std::size_t piece = 64 * 1024;
+        for (std::size_t total = 0; total < limit;) {
+            std::byte* const at = reader_.room(piece);
+            const auto got = posix::read_some(results_, at, piece);
+            reader_.filled(got.bytes);
+            received_ += got.bytes;
+            total += got.bytes;
+            silent = silent || got.closed;
+            if (got.bytes < piece) return;
+        }
+    }
+
+    /// After the worker's death: everything that it left, in the pipe and then in its outbox.
+    void receive_remains() {
+        if (!silent) receive(~std::size_t{0});
+        const std::uint64_t base = box_->base.load(std::memory_order_acquire);
+        const std::uint64_t committed = box_->committed.load(std::memory_order_acquire);
+        if (base > received_ || committed <= received_ || committed - base > worker::outbox_capacity) return;
+        const std::size_t size = static_cast<std::size_t>(committed - received_);
+        std::byte* const at = reader_.room(size);
+        std::memcpy(at, outbox_ + (received_ - base), size);
+        // The frame that was being filled has no length yet: it ends where the outbox ends.
+        const std::uint64_t open = box_->open_frame.load(std::memory_order_acquire);
+        if (open >= received_ && open < committed && committed - open >= sizeof(wire::result_header)) {
+            wire::result_header header;
+            std::byte* const header_at = at + (open - received_);
+            std::memcpy(&header, header_at, sizeof header);
+            header.length = committed - open - sizeof header;
+            std::memcpy(header_at, &header, sizeof header);
+        }
+        reader_.filled(size);
+        received_ = committed;
+    }
+
+    // ---- what came: with the lock held
+
+    /// Turns complete frames into deliveries. @throws wire::protocol_error for nonsense.
+    void collect(std::vector<delivery>& into) {
+        while (const auto frame = reader_.next()) {
+            if (frame->header.sequence != results_seen_)
+                throw wire::protocol_error("procpool: a worker's results are out of step");
+            if (frame->header.pinned != 0) pinned_results_ = true;
+            if (frame->header.what == wire::result_header::kind::error)
+                collect_error(*frame, into);
+            else
+                collect_values(*frame, into);
+        }
+    }
+
+    /// True once if a result that was collected refers to something that the worker holds.
+    bool take_pinned() noexcept { return std::exchange(pinned_results_, false); }
+
+    /// Time and number of elements ended since the last call.
+    std::pair<double, double> take_timing() noexcept {
+        const std::uint64_t ended = box_->ended.load(std::memory_order_acquire);
+        const std::int64_t busy = box_->busy_ns.load(std::memory_order_relaxed);
+        const std::pair<double, double> since{static_cast<double>(busy - busy_seen_),
+                                              static_cast<double>(ended - ended_seen_)};
+        busy_seen_ = busy;
+        ended_seen_ = ended;
+        return since;
+    }
+
+    // ---- after its death
+
+    /// The run whose next element was being executed; null if none was.
+    run* interrupted() noexcept {
+        if (box_->begun.load(std::memory_order_acquire) <= results_seen_) return nullptr;
+        for (run& one : out_)
+            if (one.left() > 0) return &one;
+        return nullptr;
+    }
+    /// That element has come to its end.
+    void drop_interrupted(run& one) noexcept {
+        ++one.results;
+        --out_elements_;
+    }
+    std::deque<run> take_unfinished() {
+        unsent_ = 0;
+        out_elements_ = 0;
+        out_bytes_ = 0;
+        return std::exchange(out_, {});
+    }
+    std::uint64_t results_seen() const noexcept { return results_seen_; }
+
+private:
+    static void add_part(std::array<iovec, 64>& parts, std::size_t& count, std::span<const std::byte> from,
+                         std::size_t sent) {
+        if (sent >= from.size()) return;
+        parts[count++] = {const_cast<std::byte*>(from.data()) + sent, from.size() - sent};
+    }
+
+    /// The oldest run that waits for results.
+    run& oldest() {
+        while (!out_.empty() && out_.front().left() == 0 && unsent_ > 0) drop_oldest();
+        if (out_.empty() || unsent_ == 0 || out_.front().left() == 0)
+            throw wire::protocol_error("procpool: a worker sent more results than it was given elements");
+        return out_.front();
+    }
+    void drop_oldest() {
+        out_bytes_ -= out_.front().elements.payload().size();
+        out_.pop_front();
+        --unsent_;
+    }
+
+    void got(run& from, std::uint64_t count) {
+        from.results += count;
+        results_seen_ += count;
+        out_elements_ -= count;
+        if (from.left() == 0) drop_oldest();
+    }
+
+    void collect_error(const wire::frame_reader::frame& frame, std::vector<delivery>& into) {
+        run& from = oldest();
+        const std::uint64_t index = from.elements.first + from.results;
+        into.push_back({.job = from.job,
+                        .first = index,
+                        .count = 1,
+                        .what = delivery::kind::error_record,
+                        .bytes = wire::cursor(frame.payload).sized(),
+                        .error = {},
+                        .pid = pid});
+        got(from, 1);
+    }
+
+    void collect_values(const wire::frame_reader::frame& frame, std::vector<delivery>& into) {
+        const std::uint64_t stride = frame.header.stride;
+        if (stride != wire::variable_stride && frame.payload.size() % stride != 0)
+            throw wire::protocol_error("procpool: a worker's frame ends inside a result");
+        wire::element_reader rest(frame.payload, stride);
+        while (!rest.done()) {
+            run& from = oldest();
+            std::uint64_t count = 0;
+            const auto values = rest.next_run(from.left(), count);
+            into.push_back({.job = from.job,
+                            .first = from.elements.first + from.results,
+                            .count = count,
+                            .what = delivery::kind::values,
+                            .stride = stride,
+                            .bytes = values,
+                            .error = {}});
+            got(from, count);
+        }
+    }
+
+    posix::fd tasks_;
+    posix::fd tasks_reader_;
+    posix::fd results_;
+    worker::black_box* box_ = nullptr;
+    const std::byte* outbox_ = nullptr;
+    wire::frame_reader reader_;
+    std::uint64_t received_ = 0;      // bytes of its stream of results
+    std::uint64_t results_seen_ = 0;  // elements whose results were collected
+    std::uint64_t ended_seen_ = 0;
+    std::int64_t busy_seen_ = 0;
+    bool pinned_results_ = false;
+    std::deque<run> out_;  // sent or to be sent, and not all results have come
+    std::size_t unsent_ = 0;
+    std::uint64_t out_elements_ = 0;
+    std::size_t out_bytes_ = 0;
+    std::vector<std::uint64_t> known_jobs_;
+    std::vector<std::uint64_t> to_forget_;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The steady clock as a plain number that processes can share.
+#ifndef PROCPOOL_DETAIL_CLOCK_HPP
+#define PROCPOOL_DETAIL_CLOCK_HPP
+
+#include <chrono>
+#include <cstdint>
+
+namespace procpool::detail {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// Nanoseconds of the steady clock, the same in all processes of the machine.
+inline std::int64_t steady_ns() noexcept {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+/// The moment `after` from now, saturated: a huge duration means "never".
+template <class Rep, class Period>
+steady_time deadline_in(std::chrono::duration<Rep, Period> after) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> left = steady_time::max() - now;
+    if (std::chrono::duration<double>(after) >= left) return steady_time::max();
+    return now + std::chrono::ceil<std::chrono::steady_clock::duration>(after);
+}
+
+}  // namespace procpool::detail
+
+#endif

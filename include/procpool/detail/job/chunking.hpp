@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// How a call's input is cut into chunks.
+#ifndef PROCPOOL_DETAIL_JOB_CHUNKING_HPP
+#define PROCPOOL_DETAIL_JOB_CHUNKING_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace procpool::detail::job {
+
+/// The default of Python's Pool.map: four chunks a worker, rounded up.
+inline std::uint64_t default_chunksize(std::uint64_t elements, std::size_t workers) {
+    const std::uint64_t chunks = 4 * static_cast<std::uint64_t>(workers);
+    return std::max<std::uint64_t>(1, elements / chunks + (elements % chunks != 0 ? 1 : 0));
+}
+
+/// `given` if it makes sense. @throws std::invalid_argument if it is less than 1.
+inline std::optional<std::uint64_t> checked_size(std::optional<std::ptrdiff_t> given, const char* name) {
+    if (!given) return std::nullopt;
+    if (*given < 1)
+        throw std::invalid_argument("procpool: " + std::string(name) + " must be 1 or more, not " +
+                                    std::to_string(*given));
+    return static_cast<std::uint64_t>(*given);
+}
+
+}  // namespace procpool::detail::job
+
+#endif

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// A call of the pool: its elements are submitted, each gets one result, and then it is done.
+#ifndef PROCPOOL_DETAIL_JOB_JOB_HPP
+#define PROCPOOL_DETAIL_JOB_JOB_HPP
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace procpool::detail::job {
+
+/// The part of a job that knows neither types nor where tasks run.
+///
+/// All state is guarded by the backend's mutex. fail() and the derived classes' ways to store a value are
+/// called by one thread at a time, without the mutex; publish() then makes these results visible.
+class basic_job {
+public:
+    basic_job() = default;
+    basic_job(const basic_job&) = delete;
+    basic_job& operator=(const basic_job&) = delete;
+    virtual ~basic_job() = default;
+
+    /// Element `index` has failed.
+    virtual void fail(std::uint64_t index, std::exception_ptr error) = 0;
+
+    /// Elements [first, first + count) have their results.
+    virtual void publish(std::uint64_t first, std::uint64_t count) {
+        (void)first;
+        completed_ += count;
+    }
+
+    /// The job as a whole has failed: elements without a result won't get one.
+    void fail_all(std::exception_ptr error) {
+        if (!failure_) failure_ = std::move(error);
+        sealed_ = true;
+    }
+
+    /// Elements were handed over.
+    void add_submitted(std::uint64_t count) noexcept { submitted_ += count; }
+    /// No more elements will come.
+    void seal() noexcept { sealed_ = true; }
+
+    std::uint64_t submitted() const noexcept { return submitted_; }
+    const std::exception_ptr& failure() const noexcept { return failure_; }
+    bool sealed() const noexcept { return sealed_; }
+
+    /// Nothing is left to happen, apart from callbacks.
+    bool complete() const noexcept {
+        return sealed_ && !delivering_ && (failure_ != nullptr || completed_ == submitted_);
+    }
+
+    /// Results are complete and callbacks have run: a waiter may look.
+    bool done() const noexcept { return done_; }
+    void set_done() noexcept { done_ = true; }
+
+    /// While results are being stored the job is not complete, whatever else happens to it.
+    void begin_delivery() noexcept { ++delivering_; }
+    void end_delivery() noexcept { --delivering_; }
+
+    /// Runs `callback` when the job is complete; false if it is already, and the caller must run it.
+    bool add_callback(std::function<void()> callback) {
+        if (callbacks_taken_) return false;
+        callbacks_.push_back(std::move(callback));
+        return true;
+    }
+    std::vector<std::function<void()>> take_callbacks() noexcept {
+        callbacks_taken_ = true;
+        return std::move(callbacks_);
+    }
+    bool callbacks_taken() const noexcept { return callbacks_taken_; }
+
+private:
+    std::uint64_t submitted_ = 0;
+    std::uint64_t completed_ = 0;
+    unsigned delivering_ = 0;
+    bool sealed_ = false;
+    bool done_ = false;
+    bool callbacks_taken_ = false;
+    std::exception_ptr failure_;
+    std::vector<std::function<void()>> callbacks_;
+};
+
+}  // namespace procpool::detail::job
+
+#endif

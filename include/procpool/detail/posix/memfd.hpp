@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Shared memory without a name: nothing in /dev/shm, gone with its last user.
+#ifndef PROCPOOL_DETAIL_POSIX_MEMFD_HPP
+#define PROCPOOL_DETAIL_POSIX_MEMFD_HPP
+
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/fd.hpp"
+
+namespace procpool::detail::posix {
+
+inline std::size_t page_size() {
+    static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return size;
+}
+
+/// A new zero-filled memory file of `size` bytes; `name` shows in /proc only.
+inline fd make_memfd(const char* name, std::size_t size) {
+    const auto no_fork = fd_registry::instance().hold_forks();
+    fd file(checked(::memfd_create(name, MFD_CLOEXEC), "memfd_create"));
+    checked(::ftruncate(file.get(), static_cast<off_t>(size)), "ftruncate (shared memory)");
+    return file;
+}
+
+/// A mapped piece of a memory file; unmapped at the end. Forked children don't inherit it.
+class mapping {
+public:
+    mapping() noexcept = default;
+    mapping(const fd& file, std::size_t offset, std::size_t size)
+        : size_(size), generation_(fork_generation.load(std::memory_order_relaxed)) {
+        void* const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(),
+                                static_cast<off_t>(offset));
+        if (at == MAP_FAILED) throw_system_error(errno, "mmap (shared memory)");
+        at_ = static_cast<std::byte*>(at);
+        if (::madvise(at, size, MADV_DONTFORK) != 0) {
+            const int error = errno;
+            ::munmap(at, size);
+            throw_system_error(error, "madvise(MADV_DONTFORK)");
+        }
+    }
+    mapping(mapping&& other) noexcept
+        : at_(std::exchange(other.at_, nullptr)), size_(other.size_), generation_(other.generation_) {}
+    mapping& operator=(mapping&& other) noexcept {
+        std::swap(at_, other.at_);
+        std::swap(size_, other.size_);
+        std::swap(generation_, other.generation_);
+        return *this;
+    }
+    ~mapping() {
+        if (at_ && generation_ == fork_generation.load(std::memory_order_relaxed)) ::munmap(at_, size_);
+    }
+
+    std::byte* data() const noexcept { return at_; }
+    std::size_t size() const noexcept { return size_; }
+
+private:
+    std::byte* at_ = nullptr;
+    std::size_t size_ = 0;
+    unsigned generation_ = 0;
+};
+
+}  // namespace procpool::detail::posix
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Waits for any of several descriptors; each is watched under a number of the caller's.
+#ifndef PROCPOOL_DETAIL_POSIX_POLLER_HPP
+#define PROCPOOL_DETAIL_POSIX_POLLER_HPP
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <span>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/fd.hpp"
+
+namespace procpool::detail::posix {
+
+class poller {
+public:
+    enum class interest : std::uint32_t {
+        read = EPOLLIN,
+        write = EPOLLOUT,
+        read_once_per_arrival = EPOLLIN | EPOLLET,
+    };
+
+    struct ready {
+        std::uint64_t key;
+        bool readable;  // data, end of file, or an error that a read will tell
+        bool writable;
+    };
+
+    poller() {
+        const auto no_fork = fd_registry::instance().hold_forks();
+        file_ = fd(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    }
+
+    void add(const fd& file, interest what, std::uint64_t key) { control(EPOLL_CTL_ADD, file, what, key); }
+
+    void remove(const fd& file) noexcept {
+        // A failure means that it isn't watched, which is what was asked for.
+        if (file) ::epoll_ctl(file_.get(), EPOLL_CTL_DEL, file.get(), nullptr);
+    }
+
+    /// Blocks until something is ready or `until` has come; what is ready stays valid until the next call.
+    std::span<const ready> wait(steady_time until) {
+        const int n = ::epoll_wait(file_.get(), events_.data(), static_cast<int>(events_.size()),
+                                   milliseconds_to(until));
+        if (n < 0 && errno != EINTR) throw_system_error(errno, "epoll_wait");
+        const std::size_t count = n < 0 ? 0 : static_cast<std::size_t>(n);
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::uint32_t bits = events_[i].events;
+            ready_[i] = {events_[i].data.u64, (bits & ~std::uint32_t{EPOLLOUT}) != 0,
+                         (bits & EPOLLOUT) != 0};
+        }
+        return {ready_.data(), count};
+    }
+
+private:
+    void control(int operation, const fd& file, interest what, std::uint64_t key) {
+        epoll_event event{};
+        event.events = static_cast<std::uint32_t>(what);
+        event.data.u64 = key;
+        checked(::epoll_ctl(file_.get(), operation, file.get(), &event), "epoll_ctl");
+    }
+
+    static int milliseconds_to(steady_time until) {
+        if (until == steady_time::max()) return -1;
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return 0;
+        // An hour at most: callers look at their deadline again anyway.
+        return static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000));
+    }
+
+    fd file_;
+    std::array<epoll_event, 64> events_;
+    std::array<ready, 64> ready_;
+};
+
+}  // namespace procpool::detail::posix
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// Birth, signals and death of a child process.
+#ifndef PROCPOOL_DETAIL_POSIX_PROCESS_HPP
+#define PROCPOOL_DETAIL_POSIX_PROCESS_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/fd.hpp"
+
+namespace procpool::detail::posix {
+
+inline long current_pid() noexcept { return ::getpid(); }
+
+/// How a process ended; both empty while nobody knows.
+struct exit_status {
+    std::optional<int> code;
+    int signal = 0;
+};
+
+/// "signal 9 (SIGKILL)" or "exit code 3", for messages.
+inline std::string describe(const exit_status& status) {
+    if (status.signal != 0) {
+        const char* const name = ::sigabbrev_np(status.signal);
+        return "signal " + std::to_string(status.signal) + (name ? " (SIG" + std::string(name) + ")" : "");
+    }
+    if (status.code) return "exit code " + std::to_string(*status.code);
+    return "unknown exit status";
+}
+
+/// Forks; the child runs `body` and ends with the number that it returns, whatever happens in it.
+/// Of the library's descriptors the child has just those of `keep`.
+template <class Body>
+pid_t fork_process(std::span<const int> keep, Body body) {
+    fd_registry::instance().keep_in_next_child(keep);
+    const pid_t pid = ::fork();
+    fd_registry::instance().keep_in_next_child({});
+    if (pid != 0) return checked(pid, "fork");
+    try {
+        ::_exit(body());
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "procpool: process %ld ends: %s\n", current_pid(), error.what());
+    } catch (...) {
+        std::fprintf(stderr, "procpool: process %ld ends: unknown exception\n", current_pid());
+    }
+    ::_exit(EXIT_FAILURE);
+}
+
+/// Leaves at once: no destructors, no atexit handlers, but what was printed is out.
+[[noreturn]] inline void exit_process(int code) noexcept {
+    std::fflush(nullptr);
+    ::_exit(code);
+}
+
+/// Sends `signal`; a process that is gone already is no error.
+inline void send_signal(long pid, int signal) noexcept { ::kill(static_cast<pid_t>(pid), signal); }
+
+/// Waits for a child of ours to end; a child that somebody else has reaped is no error.
+inline void wait_for_exit(long pid) noexcept {
+    retry_on_eintr([&] { return ::waitpid(static_cast<pid_t>(pid), nullptr, 0); });
+}
+
+/// Sets what a signal does in this process: SIG_IGN or SIG_DFL.
+inline void set_signal(int signal, void (*action)(int)) {
+    struct sigaction to {};
+    to.sa_handler = action;
+    checked(::sigaction(signal, &to, nullptr), "sigaction");
+}
+
+/// The signal settings of the user's program, which a process of ours changes and its children get back.
+class signal_settings {
+public:
+    signal_settings() {
+        for (std::size_t i = 0; i < signals.size(); ++i)
+            checked(::sigaction(signals[i], nullptr, &actions_[i]), "sigaction");
+        checked(::sigprocmask(SIG_SETMASK, nullptr, &mask_), "sigprocmask");
+    }
+    void restore() const {
+        for (std::size_t i = 0; i < signals.size(); ++i)
+            checked(::sigaction(signals[i], &actions_[i], nullptr), "sigaction");
+        checked(::sigprocmask(SIG_SETMASK, &mask_, nullptr), "sigprocmask");
+    }
+
+private:
+    static constexpr std::array signals{SIGCHLD, SIGINT, SIGTERM, SIGHUP};
+    std::array<struct sigaction, signals.size()> actions_{};
+    sigset_t mask_{};
+};
+
+/// This process dies when its parent does. The kernel means the parent's *thread* that forked, so this
+/// is for children of single-threaded processes.
+inline void die_with_parent(long parent) {
+    checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
+    if (::getppid() != static_cast<pid_t>(parent)) ::_exit(EXIT_FAILURE);  // it had died before the call
+}
+
+/// Reads of standard input find its end, as in the workers of Python.
+inline void detach_standard_input() noexcept {
+    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0) {
+        ::close(STDIN_FILENO);
+        return;
+    }
+    ::dup2(null, STDIN_FILENO);
+    if (null != STDIN_FILENO) ::close(null);
+}
+
+}  // namespace procpool::detail::posix
+
+#endif

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// A piece of memory that several processes share: anonymous, found by a handle, gone with its last user.
+//
+// Each process that uses a segment has it mapped once and holds a descriptor of its own, through which
+// others open it (/proc/PID/fd/N). Forked children inherit neither: a zygote that held them would keep the
+// memory alive for as long as the pool.
+#ifndef PROCPOOL_DETAIL_POSIX_SHARED_SEGMENT_HPP
+#define PROCPOOL_DETAIL_POSIX_SHARED_SEGMENT_HPP
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/interprocess/mapped_region.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/posix/available_memory.hpp"
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::posix {
+
+/// How another process finds a segment: it opens /proc/`pid`/fd/`fd` and checks what it got.
+struct segment_handle {
+    std::int64_t pid = 0;
+    std::int64_t fd = -1;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t size = 0;  // bytes
+};
+
+/// A mapping by Boost.Interprocess, which a forked child doesn't inherit and doesn't undo.
+class shared_mapping {
+public:
+    shared_mapping(const fd& file, std::size_t size) : region_(map(file, size)) {}
+    shared_mapping(const shared_mapping&) = delete;
+    shared_mapping& operator=(const shared_mapping&) = delete;
+    ~shared_mapping() {
+        // In a child something else may lie at this address by now.
+        if (generation_ == fork_generation.load(std::memory_order_relaxed)) region_.~mapped_region();
+    }
+
+    std::byte* data() const noexcept { return static_cast<std::byte*>(region_.get_address()); }
+    std::size_t size() const noexcept { return region_.get_size(); }
+
+private:
+    using region = boost::interprocess::mapped_region;
+
+    struct mappable {
+        const fd& file;
+        boost::interprocess::mode_t get_mode() const { return boost::interprocess::read_write; }
+        boost::interprocess::mapping_handle_t get_mapping_handle() const {
+            return boost::interprocess::ipcdetail::mapping_handle_from_file_handle(file.get());
+        }
+    };
+
+    static region map(const fd& file, std::size_t size) {
+        try {
+            region mapped(mappable{file}, boost::interprocess::read_write, 0, size);
+            checked(::madvise(mapped.get_address(), size, MADV_DONTFORK), "madvise(MADV_DONTFORK)");
+            return mapped;
+        } catch (const boost::interprocess::interprocess_exception& error) {
+            throw_system_error(error.get_native_error(),
+                               "mmap (shared memory of " + std::to_string(size) + " bytes)");
+        }
+    }
+
+    const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
+    union {
+        region region_;
+    };
+};
+
+class shared_segment {
+public:
+    /// New zero-filled memory of `size` bytes, at least 1.
+    /// @throws std::system_error if it isn't there: errc::not_enough_memory, too_many_files_open, ...
+    static std::shared_ptr<shared_segment> create(std::size_t size) {
+        require_memory(size);
+        // No thread can fork, and so inherit a half-made segment, or change `known`.
+        const auto lock = fd_registry::instance().hold_forks();
+        fd file = make_memfd("procpool-array", size);
+        const struct stat status = status_of(file);
+        return remember(std::move(file), status, size);
+    }
+
+    /// The segment that another process (or this one) named: the one that is mapped already, if there is.
+    /// @throws SerializationError if it can't be had, mostly since its owner is gone.
+    static std::shared_ptr<shared_segment> open(const segment_handle& wanted) {
+        const auto lock = fd_registry::instance().hold_forks();
+        if (const auto at = known().find({wanted.device, wanted.inode}); at != known().end())
+            if (auto segment = at->second.lock(); segment && segment->is_of_this_process()) {
+                if (segment->size() != wanted.size) refuse(wanted, "its size is not the one that was sent");
+                return segment;
+            }
+        const std::string path = "/proc/" + std::to_string(wanted.pid) + "/fd/" + std::to_string(wanted.fd);
+        // The number may mean a pipe or a device by now, which it would be wrong to open.
+        struct stat status{};
+        if (::stat(path.c_str(), &status) != 0) refuse_after_error(wanted, errno);
+        if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
+        try {
+            fd file(checked(::open(path.c_str(), O_RDWR | O_CLOEXEC), "open (shared array)"));
+            status = status_of(file);
+            if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
+            return remember(std::move(file), status, static_cast<std::size_t>(wanted.size));
+        } catch (const std::system_error& error) {
+            refuse_after_error(wanted, error.code().value());
+        }
+    }
+
+    shared_segment(fd file, const struct stat& status, std::size_t size)
+        : file_(std::move(file)),
+          mapping_(file_, size),
+          handle_{current_pid(), file_.get(), status.st_dev, status.st_ino, size} {}
+    shared_segment(const shared_segment&) = delete;
+    shared_segment& operator=(const shared_segment&) = delete;
+    ~shared_segment() {
+        if (!is_of_this_process()) return;
+        const auto lock = fd_registry::instance().hold_forks();
+        live_bytes().fetch_sub(size(), std::memory_order_relaxed);
+        // Unless another thread has opened it anew since the last handle went.
+        const auto at = known().find({handle_.device, handle_.inode});
+        if (at != known().end() && at->second.expired()) known().erase(at);
+    }
+
+    std::byte* data() const noexcept { return mapping_.data(); }
+    std::size_t size() const noexcept { return mapping_.size(); }
+    /// Good for as long as this segment lives.
+    const segment_handle& handle() const noexcept { return handle_; }
+    /// False in a forked child that inherited this object: there its memory isn't mapped.
+    bool is_of_this_process() const noexcept {
+        return generation_ == fork_generation.load(std::memory_order_relaxed);
+    }
+
+private:
+    using segments = std::map<std::pair<std::uint64_t, std::uint64_t>, std::weak_ptr<shared_segment>>;
+
+    /// What this process has mapped, by device and inode; guarded by hold_forks(), so that no child
+    /// inherits it locked. Leaked: arrays of static lifetime end after it would.
+    static segments& known() {
+        static segments* const all = new segments;
+        return *all;
+    }
+
+    static std::atomic<std::uint64_t>& live_bytes() noexcept {
+        static std::atomic<std::uint64_t> bytes{0};
+        return bytes;
+    }
+
+    static std::shared_ptr<shared_segment> remember(fd file, const struct stat& status, std::size_t size) {
+        auto segment = std::make_shared<shared_segment>(std::move(file), status, size);
+        known()[{segment->handle_.device, segment->handle_.inode}] = segment;
+        live_bytes().fetch_add(size, std::memory_order_relaxed);
+        return segment;
+    }
+
+    static struct stat status_of(const fd& file) {
+        struct stat status{};
+        checked(::fstat(file.get(), &status), "fstat (shared memory)");
+        return status;
+    }
+
+    static bool is_meant(const struct stat& status, const segment_handle& wanted) noexcept {
+        return S_ISREG(status.st_mode) && status.st_dev == wanted.device && status.st_ino == wanted.inode &&
+               static_cast<std::uint64_t>(status.st_size) == wanted.size;
+    }
+
+    /// Throws if `size` more bytes would be more than there are. The kernel promises any amount, and kills
+    /// whoever takes it at its word.
+    static void require_memory(std::size_t size) {
+        constexpr std::uint64_t worth_a_look = std::uint64_t{16} << 20;  // small arrays are made in 10 us
+        static std::atomic<std::uint64_t> unseen{0};
+        if (size < worth_a_look && unseen.fetch_add(size, std::memory_order_relaxed) + size < worth_a_look)
+            return;
+        unseen.store(0, std::memory_order_relaxed);
+        const std::uint64_t available = available_memory();
+        std::uint64_t promised = 0;
+        if (size <= available && live_bytes().load(std::memory_order_relaxed) > available - size)
+            promised = untouched_bytes();
+        if (size <= available && promised <= available - size) return;
+        throw_system_error(ENOMEM, "shared memory of " + std::to_string(size) + " bytes: only " +
+                                       std::to_string(available - std::min(available, promised)) +
+                                       " bytes are available");
+    }
+
+    /// What our arrays will still take when they are filled.
+    static std::uint64_t untouched_bytes() {
+        std::vector<std::shared_ptr<shared_segment>> mapped;  // a segment that ends changes `known`
+        const auto lock = fd_registry::instance().hold_forks();
+        for (const auto& [identity, entry] : known()) mapped.push_back(entry.lock());
+        std::uint64_t sum = 0;
+        for (const auto& segment : mapped)
+            if (segment && segment->is_of_this_process()) {
+                const auto touched = static_cast<std::uint64_t>(status_of(segment->file_).st_blocks) * 512;
+                sum += segment->size() - std::min<std::uint64_t>(segment->size(), touched);
+            }
+        return sum;
+    }
+
+    /// An ended process may linger as a zombie, whose descriptors are gone.
+    static bool has_ended(std::int64_t pid) {
+        char state = 'X';
+        for_each_line("/proc/" + std::to_string(pid) + "/stat", [&](const char* line) {
+            if (const char* const name_end = std::strrchr(line, ')'))
+                std::sscanf(name_end + 1, " %c", &state);
+        });
+        return state == 'X' || state == 'Z';
+    }
+
+    [[noreturn]] static void refuse(const segment_handle& wanted, const std::string& reason) {
+        throw SerializationError("procpool: a shared array of " + std::to_string(wanted.size) +
+                                 " bytes, sent by process " + std::to_string(wanted.pid) +
+                                 ", can't be opened: " + reason);
+    }
+
+    [[noreturn]] static void refuse_after_error(const segment_handle& wanted, int error) {
+        if (has_ended(wanted.pid)) refuse(wanted, "the process that sent it is gone");
+        if (error == ENOENT) refuse(wanted, "the process that sent it has let go of it");
+        refuse(wanted, std::generic_category().message(error));
+    }
+
+    const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
+    fd file_;
+    shared_mapping mapping_;
+    segment_handle handle_;
+};
+
+}  // namespace procpool::detail::posix
+
+#endif

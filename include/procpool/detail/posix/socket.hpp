@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// A socket pair that keeps message boundaries and can carry file descriptors.
+#ifndef PROCPOOL_DETAIL_POSIX_SOCKET_HPP
+#define PROCPOOL_DETAIL_POSIX_SOCKET_HPP
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <type_traits>
+
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/fd.hpp"
+
+namespace procpool::detail::posix {
+
+struct socket_ends {
+    fd near;
+    fd far;
+};
+
+inline socket_ends make_socket_pair() {
+    const auto no_fork = fd_registry::instance().hold_forks();
+    int ends[2];
+    checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair (the zygote's)");
+    fd far_end(ends[1]);
+    return {fd(ends[0]), std::move(far_end)};
+}
+
+inline constexpr std::size_t max_passed_fds = 4;
+
+/// Sends one message with up to max_passed_fds descriptors; false if the other side is gone.
+template <class Message>
+    requires std::is_trivially_copyable_v<Message>
+bool send_message(const fd& socket, const Message& message, std::span<const int> files = {}) {
+    iovec part{const_cast<Message*>(&message), sizeof message};
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * max_passed_fds)> control{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (!files.empty()) {
+        header.msg_control = control.data();
+        header.msg_controllen = CMSG_SPACE(files.size_bytes());
+        cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(files.size_bytes());
+        std::memcpy(CMSG_DATA(rights), files.data(), files.size_bytes());
+    }
+    const auto sent =
+        retry_on_eintr([&] { return ::sendmsg(socket.get(), &header, MSG_NOSIGNAL); });
+    if (sent >= 0) return true;
+    if (errno == EPIPE || errno == ECONNRESET) return false;
+    throw_system_error(errno, "sendmsg (between pool and zygote)");
+}
+
+template <class Message>
+struct received {
+    Message message{};
+    std::array<fd, max_passed_fds> files;
+    bool closed = false;
+};
+
+/// Takes one message; nothing if none waits and `wait` is false.
+template <class Message>
+    requires std::is_trivially_copyable_v<Message>
+std::optional<received<Message>> receive_message(const fd& socket, bool wait) {
+    received<Message> result;
+    iovec part{&result.message, sizeof result.message};
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * max_passed_fds)> control{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    const auto no_fork = wait ? std::unique_lock<std::recursive_mutex>()
+                              : fd_registry::instance().hold_forks();
+    const auto n = retry_on_eintr([&] {
+        return ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+    });
+    if (n < 0 && errno == EAGAIN) return std::nullopt;
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+        result.closed = true;
+        return result;
+    }
+    if (n < 0) throw_system_error(errno, "recvmsg (between pool and zygote)");
+    for (cmsghdr* at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {
+        if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count && i < max_passed_fds; ++i) {
+            int value;
+            std::memcpy(&value, CMSG_DATA(at) + i * sizeof(int), sizeof value);
+            result.files[i] = fd(value);
+        }
+    }
+    return result;
+}
+
+}  // namespace procpool::detail::posix
+
+#endif

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// cereal archives over one contiguous buffer.
+//
+// Beyond what cereal serialises by itself, plain data (trivially copyable classes without serialize
+// functions) travels as its bytes. Sizes that a message claims are checked against the bytes that are left.
+#ifndef PROCPOOL_DETAIL_WIRE_ARCHIVE_HPP
+#define PROCPOOL_DETAIL_WIRE_ARCHIVE_HPP
+
+#include <cereal/cereal.hpp>
+#include <cereal/types/common.hpp>
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::wire {
+
+/// Objects that must live until a message that refers to them was received.
+using pins = std::vector<std::shared_ptr<const void>>;
+
+class output_archive : public cereal::OutputArchive<output_archive, cereal::AllowEmptyClassElision> {
+public:
+    output_archive(buffer& to, pins& held) : OutputArchive(this), to_(to), held_(held) {}
+
+    void write(const void* from, std::size_t size) { to_.append(from, size); }
+    void pin(std::shared_ptr<const void> object) { held_.push_back(std::move(object)); }
+
+private:
+    buffer& to_;
+    pins& held_;
+};
+
+class input_archive : public cereal::InputArchive<input_archive, cereal::AllowEmptyClassElision> {
+public:
+    explicit input_archive(cursor& from) : InputArchive(this), from_(from) {}
+
+    void read(void* to, std::size_t size) { from_.copy_to(to, size); }
+    std::size_t left() const noexcept { return from_.left(); }
+
+private:
+    cursor& from_;
+};
+
+/// Stands in for our archive to ask what cereal can do by itself, before plain data is let through.
+class probe_archive : public cereal::OutputArchive<probe_archive> {
+public:
+    probe_archive() : OutputArchive(this) {}
+    void write(const void*, std::size_t) {}
+};
+
+template <class Archive>
+concept output = std::is_same_v<Archive, output_archive> || std::is_same_v<Archive, probe_archive>;
+
+/// A class without serialize functions that its bytes describe completely.
+template <class T>
+concept plain_data = std::is_class_v<T> && std::is_trivially_copyable_v<T> &&
+                     !cereal::traits::is_output_serializable<T, probe_archive>::value;
+
+}  // namespace procpool::detail::wire
+
+// The archive is tested first in each constraint: cereal asks about other archives too, and plain_data
+// asks cereal.
+namespace cereal {
+
+template <procpool::detail::wire::output Archive, class T>
+    requires std::is_arithmetic_v<T>
+void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const T& value) {
+    archive.write(&value, sizeof value);
+}
+template <std::same_as<procpool::detail::wire::input_archive> Archive, class T>
+    requires std::is_arithmetic_v<T>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, T& value) {
+    archive.read(&value, sizeof value);
+}
+
+template <std::same_as<procpool::detail::wire::output_archive> Archive, class T>
+    requires procpool::detail::wire::plain_data<T>
+void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const T& value) {
+    archive.write(&value, sizeof value);
+}
+template <std::same_as<procpool::detail::wire::input_archive> Archive, class T>
+    requires procpool::detail::wire::plain_data<T>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, T& value) {
+    archive.read(&value, sizeof value);
+}
+
+template <procpool::detail::wire::output Archive, class T>
+void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const BinaryData<T>& data) {
+    archive.write(data.data, static_cast<std::size_t>(data.size));
+}
+template <std::same_as<procpool::detail::wire::input_archive> Archive, class T>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, BinaryData<T>& data) {
+    archive.read(data.data, static_cast<std::size_t>(data.size));
+}
+
+template <class Archive, class T>
+    requires procpool::detail::wire::output<Archive> ||
+             std::same_as<Archive, procpool::detail::wire::input_archive>
+void CEREAL_SERIALIZE_FUNCTION_NAME(Archive& archive, NameValuePair<T>& pair) {
+    archive(pair.value);
+}
+
+template <procpool::detail::wire::output Archive, class T>
+void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const SizeTag<T>& tag) {
+    const std::uint64_t size = tag.size;
+    archive.write(&size, sizeof size);
+}
+template <std::same_as<procpool::detail::wire::input_archive> Archive, class T>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, SizeTag<T>& tag) {
+    std::uint64_t size = 0;
+    archive.read(&size, sizeof size);
+    // Each element takes a byte or more, so a greater number can only be an error, or an attack.
+    if (size > archive.left())
+        throw procpool::SerializationError("procpool: a message claims " + std::to_string(size) +
+                                           " elements in " + std::to_string(archive.left()) + " bytes");
+    tag.size = static_cast<size_type>(size);
+}
+
+}  // namespace cereal
+
+CEREAL_REGISTER_ARCHIVE(procpool::detail::wire::output_archive)
+CEREAL_REGISTER_ARCHIVE(procpool::detail::wire::input_archive)
+CEREAL_SETUP_ARCHIVE_TRAITS(procpool::detail::wire::input_archive, procpool::detail::wire::output_archive)
+
+#endif

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Bytes in one piece, that grow, and a cursor that reads them and never past their end.
+#ifndef PROCPOOL_DETAIL_WIRE_BUFFER_HPP
+#define PROCPOOL_DETAIL_WIRE_BUFFER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "procpool/error.hpp"
+
+namespace procpool::detail::wire {
+
+/// A growing byte buffer that, unlike std::vector, leaves new bytes uninitialised.
+class buffer {
+public:
+    buffer() noexcept = default;
+    buffer(buffer&& other) noexcept
+        : data_(std::move(other.data_)),
+          size_(std::exchange(other.size_, 0)),
+          capacity_(std::exchange(other.capacity_, 0)) {}
+    buffer& operator=(buffer&& other) noexcept {
+        data_.swap(other.data_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+        return *this;
+    }
+
+    std::byte* data() noexcept { return data_.get(); }
+    const std::byte* data() const noexcept { return data_.get(); }
+    std::size_t size() const noexcept { return size_; }
+    std::size_t capacity() const noexcept { return capacity_; }
+    bool empty() const noexcept { return size_ == 0; }
+    std::span<const std::byte> bytes() const noexcept { return {data_.get(), size_}; }
+
+    void clear() noexcept { size_ = 0; }
+    void shrink_to(std::size_t size) noexcept { size_ = std::min(size_, size); }
+
+    /// Makes `count` bytes at the end and returns where they are.
+    std::byte* extend(std::size_t count) {
+        if (capacity_ - size_ < count) grow(size_ + count);
+        std::byte* const at = data_.get() + size_;
+        size_ += count;
+        return at;
+    }
+
+    void append(const void* from, std::size_t count) {
+        if (count > 0) std::memcpy(extend(count), from, count);
+    }
+
+    template <class T>
+        requires std::is_trivially_copyable_v<T>
+    void append_value(const T& value) {
+        append(&value, sizeof value);
+    }
+
+    /// Forgets the first `count` bytes.
+    void drop_front(std::size_t count) noexcept {
+        size_ -= count;
+        if (size_ > 0) std::memmove(data_.get(), data_.get() + count, size_);
+    }
+
+    void reserve(std::size_t capacity) {
+        if (capacity > capacity_) grow(capacity);
+    }
+
+private:
+    void grow(std::size_t needed) {
+        const std::size_t capacity = std::max(needed, std::max<std::size_t>(64, capacity_ + capacity_ / 2));
+        auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
+        if (size_ > 0) std::memcpy(larger.get(), data_.get(), size_);
+        data_ = std::move(larger);
+        capacity_ = capacity;
+    }
+
+    std::unique_ptr<std::byte[]> data_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+/// Reads bytes from front to back; throws SerializationError where they end too early.
+class cursor {
+public:
+    explicit cursor(std::span<const std::byte> bytes) noexcept : rest_(bytes) {}
+
+    std::size_t left() const noexcept { return rest_.size(); }
+
+    std::span<const std::byte> take(std::size_t count) {
+        if (count > rest_.size())
+            throw SerializationError("procpool: a message ends too early: " + std::to_string(count) +
+                                     " bytes wanted, " + std::to_string(rest_.size()) + " left");
+        const auto taken = rest_.first(count);
+        rest_ = rest_.subspan(count);
+        return taken;
+    }
+
+    void copy_to(void* to, std::size_t count) {
+        const auto from = take(count);
+        if (count > 0) std::memcpy(to, from.data(), count);
+    }
+
+    template <class T>
+        requires std::is_trivially_copyable_v<T>
+    T value() {
+        alignas(T) std::byte bytes[sizeof(T)];
+        copy_to(bytes, sizeof(T));
+        return *std::launder(reinterpret_cast<T*>(bytes));
+    }
+
+    /// A size followed by that many bytes.
+    std::span<const std::byte> sized() { return take(value<std::uint64_t>()); }
+
+private:
+    std::span<const std::byte> rest_;
+};
+
+}  // namespace procpool::detail::wire
+
+#endif

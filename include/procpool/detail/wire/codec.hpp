@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// How a value becomes bytes and a value again: its bytes as they are, or cereal.
+#ifndef PROCPOOL_DETAIL_WIRE_CODEC_HPP
+#define PROCPOOL_DETAIL_WIRE_CODEC_HPP
+
+#include <cereal/types/memory.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/tuple.hpp>
+#include <cereal/types/utility.hpp>
+#include <cereal/types/vector.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/wire/archive.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/code_address.hpp"
+#include "procpool/detail/wire/pointer_check.hpp"
+
+namespace procpool::detail::wire {
+
+/// Where encoded values go, with what they refer to.
+struct sink {
+    buffer& to;
+    pins& held;
+};
+
+/// Travels as its bytes.
+template <class T>
+concept flat = std::is_arithmetic_v<T> || std::is_enum_v<T> || plain_data<T>;
+
+template <class T>
+concept function_pointer = std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>;
+
+template <class T>
+concept raw_pointer = (std::is_pointer_v<T> && !function_pointer<T>) || std::is_null_pointer_v<T>;
+
+template <class T>
+concept rebuildable =
+    std::is_default_constructible_v<T> || cereal::traits::has_load_and_construct<T, input_archive>::value;
+
+/// encode() and decode() for T, and whether it can be sent at all; the general case is cereal's.
+template <class T>
+struct codec {
+    static constexpr bool sendable = cereal::traits::is_output_serializable<T, output_archive>::value &&
+                                     cereal::traits::is_input_serializable<T, input_archive>::value &&
+                                     rebuildable<T>;
+
+    static void encode(sink out, const T& value) {
+        if constexpr (!std::is_default_constructible_v<T>) out.to.append_value(std::uint8_t{1});
+        output_archive archive(out.to, out.held);
+        archive(value);
+    }
+
+    static T decode(cursor& from) {
+        input_archive archive(from);
+        if constexpr (std::is_default_constructible_v<T>) {
+            T value{};
+            archive(value);
+            return value;
+        } else {
+            // cereal's public way to load_and_construct is a pointer: a byte that says "not null", the value.
+            std::unique_ptr<T> value;
+            archive(value);
+            if (!value) throw SerializationError("procpool: a message holds no object where one must be");
+            return std::move(*value);
+        }
+    }
+};
+
+template <flat T>
+struct codec<T> {
+    static constexpr bool sendable = true;
+    static void encode(sink out, const T& value) {
+        refuse_pointers(&value, 1);
+        out.to.append_value(value);
+    }
+    static T decode(cursor& from) {
+        if constexpr (std::is_same_v<T, bool>)
+            return from.value<unsigned char>() != 0;
+        else
+            return from.value<T>();
+    }
+};
+
+template <raw_pointer T>
+struct codec<T> {
+    static constexpr bool sendable = false;
+};
+
+template <function_pointer T>
+struct codec<T> {
+    static constexpr bool sendable = true;
+    static void encode(sink out, T value) { encode_function(out.to, value); }
+    static T decode(cursor& from) { return decode_function<std::remove_pointer_t<T>>(from); }
+};
+
+template <class Char, class Traits, class Allocator>
+struct codec<std::basic_string<Char, Traits, Allocator>> {
+    using string = std::basic_string<Char, Traits, Allocator>;
+    static constexpr bool sendable = true;
+    static void encode(sink out, std::basic_string_view<Char, Traits> value) {
+        out.to.append_value(std::uint64_t{value.size() * sizeof(Char)});
+        out.to.append(value.data(), value.size() * sizeof(Char));
+    }
+    static string decode(cursor& from) {
+        const auto bytes = from.sized();
+        string value(bytes.size() / sizeof(Char), Char{});
+        if (!value.empty()) std::memcpy(value.data(), bytes.data(), value.size() * sizeof(Char));
+        return value;
+    }
+};
+
+template <class T, class Allocator>
+struct codec<std::vector<T, Allocator>> {
+    using vector = std::vector<T, Allocator>;
+    static constexpr bool sendable = codec<T>::sendable;
+    static constexpr bool in_bulk = flat<T> && !std::is_same_v<T, bool>;
+
+    static void encode(sink out, const vector& value) {
+        if constexpr (in_bulk) {
+            refuse_pointers(value.data(), value.size());
+            out.to.append_value(std::uint64_t{value.size() * sizeof(T)});
+            out.to.append(value.data(), value.size() * sizeof(T));
+        } else {
+            out.to.append_value(std::uint64_t{value.size()});
+            for (const auto& element : value) codec<T>::encode(out, element);
+        }
+    }
+
+    static vector decode(cursor& from) {
+        if constexpr (in_bulk) {
+            const auto bytes = from.sized();
+            if constexpr (std::is_default_constructible_v<T>) {
+                vector value(bytes.size() / sizeof(T));
+                if (!value.empty()) std::memcpy(value.data(), bytes.data(), value.size() * sizeof(T));
+                return value;
+            } else {
+                vector value;
+                cursor elements(bytes);
+                while (elements.left() >= sizeof(T)) value.push_back(codec<T>::decode(elements));
+                return value;
+            }
+        } else {
+            const auto count = from.value<std::uint64_t>();
+            vector value;
+            // Memory is claimed as elements turn up: the count itself may be an attack.
+            value.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(count, from.left())));
+            for (std::uint64_t i = 0; i < count; ++i) {
+                if (from.left() == 0 && i > from_empty_limit)
+                    throw SerializationError("procpool: a message claims more elements than it holds");
+                value.push_back(codec<T>::decode(from));
+            }
+            return value;
+        }
+    }
+
+private:
+    // Elements that take no bytes at all (empty classes with a serialize function) are legal, in reason.
+    static constexpr std::uint64_t from_empty_limit = 1 << 20;
+};
+
+template <class... Elements>
+struct codec<std::tuple<Elements...>> {
+    static constexpr bool sendable = (codec<Elements>::sendable && ...);
+    static void encode(sink out, const std::tuple<Elements...>& value) {
+        std::apply([&](const Elements&... elements) { (codec<Elements>::encode(out, elements), ...); }, value);
+    }
+    static std::tuple<Elements...> decode(cursor& from) {
+        return std::tuple<Elements...>{codec<Elements>::decode(from)...};  // braces: from left to right
+    }
+};
+
+template <class First, class Second>
+struct codec<std::pair<First, Second>> {
+    static constexpr bool sendable = codec<First>::sendable && codec<Second>::sendable;
+    static void encode(sink out, const std::pair<First, Second>& value) {
+        codec<First>::encode(out, value.first);
+        codec<Second>::encode(out, value.second);
+    }
+    static std::pair<First, Second> decode(cursor& from) {
+        return std::pair<First, Second>{codec<First>::decode(from), codec<Second>::decode(from)};
+    }
+};
+
+/// The value type in which an argument or a result travels: references and views become values.
+template <class T>
+struct wire_type {
+    using type = T;
+};
+template <class T>
+struct wire_type<T&> : wire_type<std::remove_cv_t<T>> {};
+template <class T>
+struct wire_type<T&&> : wire_type<std::remove_cv_t<T>> {};
+template <class T>
+struct wire_type<const T> : wire_type<T> {};
+template <class Char, std::size_t N>
+    requires std::is_same_v<Char, char> || std::is_same_v<Char, wchar_t>
+struct wire_type<Char[N]> {
+    using type = std::basic_string<Char>;
+};
+template <class Char, std::size_t N>
+    requires std::is_same_v<Char, char> || std::is_same_v<Char, wchar_t>
+struct wire_type<const Char[N]> {
+    using type = std::basic_string<Char>;
+};
+template <class Char>
+struct wire_type<std::basic_string_view<Char>> {
+    using type = std::basic_string<Char>;
+};
+template <class T, std::size_t Extent>
+struct wire_type<std::span<T, Extent>> {
+    using type = std::vector<std::remove_cv_t<T>>;
+};
+template <>
+struct wire_type<std::vector<bool>::reference> {
+    using type = bool;
+};
+template <class R, class... Parameters>
+struct wire_type<R(Parameters...)> {
+    using type = R (*)(Parameters...);
+};
+template <class... Elements>
+struct wire_type<std::tuple<Elements...>> {
+    using type = std::tuple<typename wire_type<Elements>::type...>;
+};
+template <class First, class Second>
+struct wire_type<std::pair<First, Second>> {
+    using type = std::pair<typename wire_type<First>::type, typename wire_type<Second>::type>;
+};
+template <class T>
+using wire_type_t = typename wire_type<T>::type;
+
+/// Turns a value into its wire type: no copy where it has that type already.
+template <class T>
+decltype(auto) as_wire_type(const T& value) {
+    using wire = wire_type_t<T>;
+    if constexpr (std::is_same_v<wire, T> || std::is_convertible_v<const T&, std::string_view>)
+        return (value);
+    else if constexpr (requires { wire(value.begin(), value.end()); })
+        return wire(value.begin(), value.end());
+    else
+        return static_cast<wire>(value);
+}
+
+/// Appends `value` in its wire type.
+template <class T>
+void encode(sink out, const T& value) {
+    codec<wire_type_t<T>>::encode(out, as_wire_type(value));
+}
+
+}  // namespace procpool::detail::wire
+
+#endif

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// Exceptions on their way from a worker: as their own type where that is known on both sides, else as text.
+#ifndef PROCPOOL_DETAIL_WIRE_ERROR_RECORD_HPP
+#define PROCPOOL_DETAIL_WIRE_ERROR_RECORD_HPP
+
+#include <cxxabi.h>
+
+#include <deque>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <typeinfo>
+
+#include "procpool/detail/type_name.hpp"
+#include "procpool/detail/wire/codec.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::wire {
+
+/// `error`, nested with where it happened.
+template <class E>
+std::exception_ptr with_origin(E error, const RemoteError& origin) {
+    try {
+        try {
+            throw origin;
+        } catch (...) {
+            std::throw_with_nested(std::move(error));
+        }
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
+/// How one type of exception travels.
+struct exception_kind {
+    const std::type_info* type;
+    void (*save)(const std::exception& error, sink out);
+    std::exception_ptr (*rebuild)(cursor& from, const RemoteError& origin);
+};
+
+/// The kinds that this process knows. Thread-safe; kinds are only ever added.
+class exception_registry {
+public:
+    static exception_registry& instance() {
+        static exception_registry* const registry = new exception_registry;  // leaked: used by static objects
+        return *registry;
+    }
+
+    /// False if a type of this name is known already.
+    bool add(const exception_kind& kind) {
+        const std::lock_guard lock(mutex_);
+        for (const exception_kind& known : kinds_)
+            if (std::string_view(known.type->name()) == kind.type->name()) return false;
+        kinds_.push_back(kind);
+        return true;
+    }
+
+    const exception_kind* find(std::string_view mangled_name) const {
+        const std::lock_guard lock(mutex_);
+        for (const exception_kind& known : kinds_)
+            if (known.type->name() == mangled_name) return &known;
+        return nullptr;
+    }
+
+private:
+    exception_registry();
+
+    mutable std::mutex mutex_;
+    std::deque<exception_kind> kinds_;  // stable addresses
+};
+
+/// A type that is rebuilt from its text.
+template <class E>
+exception_kind kind_from_text() {
+    return {&typeid(E),
+            [](const std::exception& error, sink out) { encode(out, std::string_view(error.what())); },
+            [](cursor& from, const RemoteError& origin) {
+                return with_origin(E(codec<std::string>::decode(from)), origin);
+            }};
+}
+
+/// A type that has nothing to tell but itself.
+template <class E>
+exception_kind kind_without_text() {
+    return {&typeid(E), [](const std::exception&, sink) {},
+            [](cursor&, const RemoteError& origin) { return with_origin(E(), origin); }};
+}
+
+/// A type that cereal serialises.
+template <class E>
+exception_kind kind_by_cereal() {
+    return {&typeid(E),
+            [](const std::exception& error, sink out) { codec<E>::encode(out, dynamic_cast<const E&>(error)); },
+            [](cursor& from, const RemoteError& origin) { return with_origin(codec<E>::decode(from), origin); }};
+}
+
+// std::system_error appends its code's message to the text that it was made with.
+inline std::string without_suffix(std::string text, const std::string& suffix) {
+    if (text == suffix) return {};
+    const std::string end = ": " + suffix;
+    if (text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0)
+        text.resize(text.size() - end.size());
+    return text;
+}
+
+inline void save_error_code(const std::error_code& code, sink out) {
+    encode(out, code.value());
+    encode(out, std::string_view(code.category().name()));
+}
+
+inline std::error_code load_error_code(cursor& from) {
+    const int value = codec<int>::decode(from);
+    const auto category = codec<std::string>::decode(from);
+    if (category == std::system_category().name()) return {value, std::system_category()};
+    if (category == std::generic_category().name()) return {value, std::generic_category()};
+    throw SerializationError("procpool: unknown error category " + category);
+}
+
+inline exception_kind system_error_kind() {
+    return {&typeid(std::system_error),
+            [](const std::exception& error, sink out) {
+                const auto& system = dynamic_cast<const std::system_error&>(error);
+                save_error_code(system.code(), out);
+                encode(out, without_suffix(system.what(), system.code().message()));
+            },
+            [](cursor& from, const RemoteError& origin) {
+                const std::error_code code = load_error_code(from);
+                const auto text = codec<std::string>::decode(from);
+                return with_origin(text.empty() ? std::system_error(code) : std::system_error(code, text), origin);
+            }};
+}
+
+inline exception_kind filesystem_error_kind() {
+    using std::filesystem::filesystem_error;
+    return {&typeid(filesystem_error),
+            [](const std::exception& error, sink out) {
+                const auto& file = dynamic_cast<const filesystem_error&>(error);
+                save_error_code(file.code(), out);
+                encode(out, without_suffix(file.std::system_error::what(), file.code().message()));
+                encode(out, file.path1().string());
+                encode(out, file.path2().string());
+            },
+            [](cursor& from, const RemoteError& origin) {
+                const std::error_code code = load_error_code(from);
+                const auto text = codec<std::string>::decode(from);
+                const auto first = codec<std::string>::decode(from);
+                const auto second = codec<std::string>::decode(from);
+                if (second.empty()) return with_origin(filesystem_error(text, first, code), origin);
+                return with_origin(filesystem_error(text, first, second, code), origin);
+            }};
+}
+
+inline exception_registry::exception_registry()
+    : kinds_{kind_without_text<std::exception>(),         kind_without_text<std::bad_exception>(),
+             kind_without_text<std::bad_alloc>(),         kind_without_text<std::bad_array_new_length>(),
+             kind_without_text<std::bad_cast>(),          kind_without_text<std::bad_typeid>(),
+             kind_without_text<std::bad_optional_access>(), kind_without_text<std::bad_function_call>(),
+             kind_without_text<std::bad_weak_ptr>(),      kind_from_text<std::logic_error>(),
+             kind_from_text<std::domain_error>(),         kind_from_text<std::invalid_argument>(),
+             kind_from_text<std::length_error>(),         kind_from_text<std::out_of_range>(),
+             kind_from_text<std::runtime_error>(),        kind_from_text<std::range_error>(),
+             kind_from_text<std::overflow_error>(),       kind_from_text<std::underflow_error>(),
+             kind_from_text<Error>(),                     kind_from_text<TimeoutError>(),
+             kind_from_text<PoolNotRunning>(),            kind_from_text<PoolTerminated>(),
+             kind_from_text<SerializationError>(),        kind_from_text<BootstrapError>(),
+             kind_from_text<TaskCancelled>(),             system_error_kind(),
+             filesystem_error_kind()} {}
+
+/// The text of the exception that is being handled, with those that are nested in it.
+inline std::string current_exception_text() {
+    try {
+        throw;
+    } catch (const std::exception& error) {
+        std::string text = error.what();
+        try {
+            std::rethrow_if_nested(error);
+        } catch (...) {
+            text += " (because of: " + current_exception_text() + ")";
+        }
+        return text;
+    } catch (...) {
+        return "not derived from std::exception";
+    }
+}
+
+/// Encodes the exception that is being handled.
+inline void encode_current_exception(sink out) {
+    const std::type_info* const type = abi::__cxa_current_exception_type();
+    const exception_kind* const kind = type ? exception_registry::instance().find(type->name()) : nullptr;
+    encode(out, type ? type_name(*type) : std::string("unknown"));
+    encode(out, current_exception_text());
+    const std::size_t before = out.to.size();
+    if (kind) {
+        try {
+            throw;
+        } catch (const std::exception& error) {
+            try {
+                encode(out, std::string_view(type->name()));
+                kind->save(error, out);
+                return;
+            } catch (...) {
+                out.to.shrink_to(before);  // what can't be saved travels as text
+            }
+        } catch (...) {
+        }
+    }
+    encode(out, std::string_view());
+}
+
+/// The exception that a worker encoded.
+inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index) {
+    const auto name = codec<std::string>::decode(from);
+    const auto text = codec<std::string>::decode(from);
+    const auto mangled_name = codec<std::string>::decode(from);
+    const RemoteError origin(name,
+                             name + ": " + text + " (in worker " + std::to_string(pid) +
+                                 (index ? ", element " + std::to_string(*index) : ", in the initializer") + ")",
+                             pid, index);
+    if (const exception_kind* const kind = exception_registry::instance().find(mangled_name)) {
+        try {
+            return kind->rebuild(from, origin);
+        } catch (...) {
+            // Its text is better than nothing.
+        }
+    }
+    return std::make_exception_ptr(origin);
+}
+
+}  // namespace procpool::detail::wire
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// What goes through a worker's pipes: a header of fixed size, then `length` bytes.
+#ifndef PROCPOOL_DETAIL_WIRE_FRAME_HPP
+#define PROCPOOL_DETAIL_WIRE_FRAME_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "procpool/detail/wire/buffer.hpp"
+
+namespace procpool::detail::wire {
+
+// A sequence of encoded elements is either of one fixed `stride` in bytes, or (stride 0) each element is
+// preceded by its size as a std::uint64_t.
+inline constexpr std::uint64_t variable_stride = 0;
+
+/// Down, to a worker.
+struct task_header {
+    static constexpr std::uint32_t magic_number = 0x31544B50;  // "PKT1"
+    enum class kind : std::uint32_t {
+        define,       // job's callable: the location of its task_ops, then the callable
+        define_once,  // the same, forgotten after its next run
+        run,          // `count` elements of the job
+        forget,       // the job's callable won't be needed again
+        release,      // results that were sent are received: what they refer to may go
+    };
+    std::uint32_t magic = magic_number;
+    kind what{};
+    std::uint64_t job = 0;
+    std::uint64_t count = 0;
+    std::uint64_t stride = 0;
+    std::uint64_t length = 0;
+};
+
+/// Up, from a worker. Results come in the order in which elements were sent, so they need no index;
+/// `sequence`, the number of results before this frame, shows that both sides count alike.
+struct result_header {
+    static constexpr std::uint32_t magic_number = 0x31524B50;  // "PKR1"
+    enum class kind : std::uint16_t { values, error };
+    std::uint32_t magic = magic_number;
+    kind what{};
+    std::uint16_t pinned = 0;  // a value refers to something that the worker holds until `release`
+    std::uint64_t sequence = 0;
+    std::uint64_t stride = 0;
+    std::uint64_t length = 0;
+};
+
+/// A worker sent something that no worker sends.
+class protocol_error : public SerializationError {
+public:
+    using SerializationError::SerializationError;
+};
+
+/// Cuts the bytes that come from a worker into frames. The worker may be corrupt: memory is claimed as
+/// bytes arrive, never because a header says so.
+class frame_reader {
+public:
+    struct frame {
+        result_header header;
+        std::span<const std::byte> payload;
+    };
+
+    /// Room for `size` more bytes; call filled() with what was put there. Frames taken before are void.
+    std::byte* room(std::size_t size) {
+        if (taken_ > 0) {
+            bytes_.drop_front(taken_);
+            taken_ = 0;
+        }
+        std::byte* const at = bytes_.extend(size);
+        bytes_.shrink_to(bytes_.size() - size);
+        return at;
+    }
+    void filled(std::size_t size) { bytes_.extend(size); }
+
+    /// The next complete frame, valid until room() is called.
+    std::optional<frame> next() {
+        const auto rest = bytes_.bytes().subspan(taken_);
+        if (rest.size() < sizeof(result_header)) return std::nullopt;
+        const auto header = cursor(rest).value<result_header>();
+        if (header.magic != result_header::magic_number ||
+            (header.what != result_header::kind::values && header.what != result_header::kind::error))
+            throw protocol_error("procpool: a worker sent bytes that are no frame");
+        if (rest.size() - sizeof header < header.length) return std::nullopt;
+        taken_ += sizeof header + header.length;
+        return frame{header, rest.subspan(sizeof header, header.length)};
+    }
+
+    /// Bytes of a frame that has begun but not ended.
+    std::size_t unfinished() const noexcept { return bytes_.size() - taken_; }
+
+private:
+    buffer bytes_;
+    std::size_t taken_ = 0;
+};
+
+/// Walks a sequence of encoded elements, whichever its stride.
+class element_reader {
+public:
+    element_reader(std::span<const std::byte> bytes, std::uint64_t stride) : rest_(bytes), stride_(stride) {}
+
+    bool done() const noexcept { return rest_.left() == 0; }
+    std::span<const std::byte> next() {
+        return stride_ == variable_stride ? rest_.sized() : rest_.take(static_cast<std::size_t>(stride_));
+    }
+    /// The bytes of the next elements, sizes included: `most` of them, or all that are left; sets `count`.
+    std::span<const std::byte> next_run(std::uint64_t most, std::uint64_t& count) {
+        if (stride_ != variable_stride) {
+            count = std::min<std::uint64_t>(most, rest_.left() / stride_);
+            return rest_.take(static_cast<std::size_t>(count * stride_));
+        }
+        cursor ahead = rest_;
+        for (count = 0; count < most && ahead.left() > 0; ++count) ahead.sized();
+        return rest_.take(rest_.left() - ahead.left());
+    }
+    std::span<const std::byte> rest() { return rest_.take(rest_.left()); }
+
+private:
+    cursor rest_;
+    std::uint64_t stride_;
+};
+
+}  // namespace procpool::detail::wire
+
+#endif

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Refuses plain data that holds a pointer: in another process it would point to something else.
+#ifndef PROCPOOL_DETAIL_WIRE_POINTER_CHECK_HPP
+#define PROCPOOL_DETAIL_WIRE_POINTER_CHECK_HPP
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <typeinfo>
+
+#include "procpool/detail/posix/memory_map.hpp"
+#include "procpool/detail/type_name.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::wire {
+
+/// Whether `word` lies in the same terabyte as this process's stack, program or libraries; few numbers do.
+inline bool may_be_pointer(std::uintptr_t word) noexcept {
+    constexpr unsigned terabyte = 40;
+    static const int in_program = 0;
+    static const std::array near{reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) >> terabyte,
+                                 reinterpret_cast<std::uintptr_t>(&in_program) >> terabyte,
+                                 reinterpret_cast<std::uintptr_t>(&std::memcpy) >> terabyte};
+    // A program that isn't position-independent lives in the first terabyte, where the small numbers are.
+    const std::uintptr_t high = word >> terabyte;
+    return high != 0 && (high == near[0] || high == near[1] || high == near[2]);
+}
+
+[[noreturn]] inline void throw_pointer_found(const std::type_info& type, const std::string& where) {
+    throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " + where +
+                             ", which means nothing in another process: send the value itself (capture it by "
+                             "value, or procpool::partial(f, value)), or a SharedArray");
+}
+
+/// Throws SerializationError if one of `count` objects at `objects` holds a pointer into this process.
+template <class T>
+void refuse_pointers(const T* objects, std::size_t count) {
+    if constexpr (std::is_class_v<T> && alignof(T) >= alignof(void*)) {
+        const auto* at = reinterpret_cast<const unsigned char*>(objects);
+        for (std::size_t i = 0; i + sizeof(std::uintptr_t) <= count * sizeof(T); i += sizeof(std::uintptr_t)) {
+            std::uintptr_t word;
+            std::memcpy(&word, at + i, sizeof word);
+            if (!may_be_pointer(word)) continue;
+            const std::string where = posix::what_is_mapped_at(word);
+            if (!where.empty()) throw_pointer_found(typeid(T), where);
+        }
+    }
+}
+
+}  // namespace procpool::detail::wire
+
+#endif

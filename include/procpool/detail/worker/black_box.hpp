@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What a worker shares with its pool, so that its death leaves no question open.
+#ifndef PROCPOOL_DETAIL_WORKER_BLACK_BOX_HPP
+#define PROCPOOL_DETAIL_WORKER_BLACK_BOX_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace procpool::detail::worker {
+
+/// Written by the worker, read by the pool. Counters start at 0 with each new worker of a slot.
+struct black_box {
+    /// 1 once the worker waits for its first element.
+    std::atomic<std::uint64_t> ready{0};
+    /// Elements begun. One more than the results means: the next one was running.
+    std::atomic<std::uint64_t> begun{0};
+    /// When the last one was begun, in steady nanoseconds.
+    std::atomic<std::int64_t> begun_at{0};
+    /// Elements ended, and the time that they took in all.
+    std::atomic<std::uint64_t> ended{0};
+    std::atomic<std::int64_t> busy_ns{0};
+
+    // The outbox holds the piece [base, committed) of the stream of bytes that goes into the result pipe.
+    // What the pool has not received when the worker dies, it takes from there.
+    std::atomic<std::uint64_t> base{0};
+    std::atomic<std::uint64_t> committed{0};
+    /// Where the frame starts that is still being filled (its header lacks the length).
+    std::atomic<std::uint64_t> open_frame{no_frame};
+
+    static constexpr std::uint64_t no_frame = ~std::uint64_t{0};
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+/// Each slot's piece of the pool's shared memory: its black box, then its outbox. Both are touched, and so
+/// take memory, only as far as they are used.
+inline constexpr std::size_t slot_memory = 128 * 1024;
+inline constexpr std::size_t outbox_offset = 256;
+inline constexpr std::size_t outbox_capacity = slot_memory - outbox_offset;
+static_assert(sizeof(black_box) <= outbox_offset);
+
+}  // namespace procpool::detail::worker
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// The life of a worker: read elements, run them, send the results together.
+#ifndef PROCPOOL_DETAIL_WORKER_LOOP_HPP
+#define PROCPOOL_DETAIL_WORKER_LOOP_HPP
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <unordered_map>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/zygote.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/worker/outbox.hpp"
+#include "procpool/detail/worker/task.hpp"
+#include "procpool/worker.hpp"
+
+namespace procpool::detail::worker {
+
+/// Runs what arrives in the task pipe until that ends.
+class loop {
+public:
+    loop(posix::worker_birth& birth)
+        : memory_(birth.memory, birth.slot * slot_memory, slot_memory),
+          box_(*std::launder(reinterpret_cast<black_box*>(memory_.data()))),
+          outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
+          tasks_(std::move(birth.tasks)) {
+        birth.memory.reset();
+    }
+
+    int run() {
+        box_.ready.store(1, std::memory_order_release);
+        while (read_more())
+            while (serve_frame()) {
+            }
+        outbox_.flush();
+        return EXIT_SUCCESS;
+    }
+
+private:
+    struct known_job {
+        posix::code_location ops;
+        wire::buffer definition;
+        bool once = false;
+        const task_ops* how = nullptr;
+        std::shared_ptr<void> callable;
+    };
+
+    /// Waits for input, after everything that is done was sent; false at its end.
+    bool read_more() {
+        outbox_.flush();
+        results_wait_ = false;
+        std::fflush(stdout);  // what a task printed is seen before its worker waits, or dies
+        input_.drop_front(parsed_);
+        parsed_ = 0;
+        constexpr std::size_t piece = 64 * 1024;
+        std::byte* const at = input_.extend(std::max(piece, missing_));
+        const std::size_t wanted = std::max(piece, missing_);
+        const auto got = posix::read_some(tasks_, at, wanted);
+        input_.shrink_to(input_.size() - wanted + got.bytes);
+        idle_since_last_element_ = true;
+        return !got.closed;
+    }
+
+    /// False if no complete frame is there.
+    bool serve_frame() {
+        const auto rest = input_.bytes().subspan(parsed_);
+        missing_ = 0;
+        if (rest.size() < sizeof(wire::task_header)) return false;
+        const auto header = wire::cursor(rest).value<wire::task_header>();
+        if (rest.size() - sizeof header < header.length) {
+            missing_ = static_cast<std::size_t>(header.length) - (rest.size() - sizeof header);
+            return false;
+        }
+        const auto payload = rest.subspan(sizeof header, static_cast<std::size_t>(header.length));
+        switch (header.what) {
+            case wire::task_header::kind::define:
+            case wire::task_header::kind::define_once: define(header, payload); break;
+            case wire::task_header::kind::run: run_elements(header, payload); break;
+            case wire::task_header::kind::forget: jobs_.erase(header.job); break;
+            case wire::task_header::kind::release: outbox_.release_pins(); break;
+        }
+        parsed_ += sizeof header + payload.size();
+        return true;
+    }
+
+    void define(const wire::task_header& header, std::span<const std::byte> payload) {
+        known_job job;
+        // Made when the first element needs it, so that its failure is that element's.
+        job.definition.append(payload.data(), payload.size());
+        job.once = header.what == wire::task_header::kind::define_once;
+        jobs_.insert_or_assign(header.job, std::move(job));
+    }
+
+    void run_elements(const wire::task_header& header, std::span<const std::byte> payload) {
+        known_job& job = jobs_.at(header.job);
+        wire::element_reader elements(payload, header.stride);
+        for (std::uint64_t i = 0; i < header.count; ++i) run_element(job, elements.next());
+        if (job.once) jobs_.erase(header.job);
+    }
+
+    void run_element(known_job& job, std::span<const std::byte> arguments) {
+        // The end of one element is the beginning of the next: one look at the clock for both.
+        if (std::exchange(idle_since_last_element_, false)) now_ = steady_ns();
+        const std::int64_t begun_at = now_;
+        box_.begun_at.store(begun_at, std::memory_order_relaxed);
+        box_.begun.store(++begun_, std::memory_order_release);
+        try {
+            if (!job.callable) make_callable(job);
+            wire::cursor from(arguments);
+            job.how->run(job.callable.get(), from, outbox_);
+        } catch (abi::__forced_unwind&) {
+            throw;  // pthread_exit: this process's only thread ends
+        } catch (...) {
+            wire::encode_current_exception(outbox_.scratch());
+            outbox_.put_error();
+        }
+        now_ = steady_ns();
+        busy_ += now_ - begun_at;
+        box_.busy_ns.store(busy_, std::memory_order_relaxed);
+        box_.ended.store(begun_, std::memory_order_release);
+        flush_if_due(now_ - begun_at);
+    }
+
+    static void make_callable(known_job& job) {
+        wire::cursor from(job.definition.bytes());
+        job.how = &wire::decode_function<task_ops_getter>(from)();
+        job.callable = job.how->make(from);
+    }
+
+    /// Results of quick elements wait for company, since a write costs as much as some of them and wakes
+    /// the pool; results of slow ones go at once, since the next may be slow too.
+    void flush_if_due(std::int64_t element_ns) {
+        constexpr std::int64_t quick_ns = 100'000;
+        constexpr std::int64_t longest_wait_ns = 250'000;
+        if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - element_ns;
+        if (element_ns < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
+        outbox_.flush();
+        results_wait_ = false;
+    }
+
+    posix::mapping memory_;
+    black_box& box_;
+    outbox outbox_;
+    posix::fd tasks_;
+    wire::buffer input_;
+    std::size_t parsed_ = 0;
+    std::size_t missing_ = 0;
+    std::unordered_map<std::uint64_t, known_job> jobs_;
+    std::uint64_t begun_ = 0;
+    std::int64_t busy_ = 0;
+    std::int64_t now_ = 0;
+    std::int64_t waiting_since_ = 0;
+    bool idle_since_last_element_ = true;
+    bool results_wait_ = false;
+};
+
+/// What a new worker process runs.
+inline int main(posix::worker_birth& birth) {
+    // Odd multiples of a constant differ for all serials; the process id makes pools differ too.
+    this_process.index = birth.slot;
+    this_process.seed = (birth.serial + 1) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(posix::current_pid()) << 32;
+    const int code = loop(birth).run();
+    posix::exit_process(code);
+}
+
+}  // namespace procpool::detail::worker
+
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// Where a worker's finished results wait, safe from its death, until they go into its pipe together.
+#ifndef PROCPOOL_DETAIL_WORKER_OUTBOX_HPP
+#define PROCPOOL_DETAIL_WORKER_OUTBOX_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "procpool/detail/posix/pipe.hpp"
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/worker/black_box.hpp"
+
+namespace procpool::detail::worker {
+
+class outbox {
+public:
+    outbox(black_box& box, std::byte* memory, posix::fd pipe) : box_(box), memory_(memory), pipe_(std::move(pipe)) {}
+
+    /// Adds a result whose bytes are all that there is to it.
+    void put_flat(const void* value, std::size_t size) {
+        open_frame(wire::result_header::kind::values, size, size);
+        std::memcpy(memory_ + used_, value, size);
+        used_ += size;
+        commit();
+    }
+
+    /// Where a result is encoded before put_encoded(); empty at the start.
+    wire::sink scratch() noexcept {
+        scratch_.clear();
+        return {scratch_, new_pins_};
+    }
+
+    /// Adds what was encoded into scratch().
+    void put_encoded() {
+        const bool pinned = !new_pins_.empty();
+        if (pinned) {
+            pins_.insert(pins_.end(), new_pins_.begin(), new_pins_.end());
+            new_pins_.clear();
+        }
+        put_sized(wire::result_header::kind::values, pinned);
+    }
+
+    /// Adds an error record that was encoded into scratch().
+    void put_error() {
+        new_pins_.clear();
+        put_sized(wire::result_header::kind::error, false);
+    }
+
+    bool empty() const noexcept { return used_ == 0; }
+    bool half_full() const noexcept { return used_ > outbox_capacity / 2; }
+
+    /// Sends everything; if nobody reads any more the pool is gone, and so is this process.
+    void flush() {
+        close_frame();
+        if (used_ == 0) return;
+        send(memory_, used_);
+        used_ = 0;
+        box_.base.store(committed_, std::memory_order_release);
+    }
+
+    /// Lets go of what sent results refer to.
+    void release_pins() noexcept { pins_.clear(); }
+
+private:
+    using kind = wire::result_header::kind;
+
+    void put_sized(kind what, bool pinned) {
+        const std::uint64_t size = scratch_.size();
+        const std::size_t total = sizeof size + scratch_.size();
+        if (sizeof(wire::result_header) + total > outbox_capacity) {
+            send_large(what, pinned, size);
+            return;
+        }
+        // Errors and values that refer to something of ours travel in frames of their own.
+        const bool alone = what == kind::error || pinned;
+        if (alone) close_frame();
+        open_frame(what, wire::variable_stride, total);
+        if (pinned) header_at_open_frame([](wire::result_header& header) { header.pinned = 1; });
+        std::memcpy(memory_ + used_, &size, sizeof size);
+        if (size > 0) std::memcpy(memory_ + used_ + sizeof size, scratch_.data(), scratch_.size());
+        used_ += total;
+        commit();
+        if (alone) close_frame();
+    }
+
+    /// Makes sure that a frame of this kind is open and has room for `size` more bytes.
+    void open_frame(kind what, std::uint64_t stride, std::size_t size) {
+        if (frame_open_ && open_kind_ == what && open_stride_ == stride && used_ + size <= outbox_capacity) return;
+        close_frame();
+        if (used_ + sizeof(wire::result_header) + size > outbox_capacity) flush();
+        const wire::result_header header{.what = what, .sequence = results_, .stride = stride};
+        std::memcpy(memory_ + used_, &header, sizeof header);
+        open_at_ = used_;
+        used_ += sizeof header;
+        frame_open_ = true;
+        open_kind_ = what;
+        open_stride_ = stride;
+        box_.open_frame.store(committed_, std::memory_order_release);
+    }
+
+    /// A result is complete: from here on it survives this process.
+    void commit() noexcept {
+        committed_ = box_.base.load(std::memory_order_relaxed) + used_;
+        box_.committed.store(committed_, std::memory_order_release);
+        ++results_;
+    }
+
+    template <class Change>
+    void header_at_open_frame(Change change) {
+        wire::result_header header;
+        std::memcpy(&header, memory_ + open_at_, sizeof header);
+        change(header);
+        std::memcpy(memory_ + open_at_, &header, sizeof header);
+    }
+
+    void close_frame() {
+        if (!frame_open_) return;
+        header_at_open_frame([&](wire::result_header& header) {
+            header.length = used_ - open_at_ - sizeof header;
+        });
+        box_.open_frame.store(black_box::no_frame, std::memory_order_release);
+        frame_open_ = false;
+    }
+
+    void send_large(kind what, bool pinned, std::uint64_t size) {
+        flush();
+        const wire::result_header header{.what = what,
+                                         .pinned = static_cast<std::uint16_t>(pinned),
+                                         .sequence = results_,
+                                         .stride = wire::variable_stride,
+                                         .length = sizeof size + size};
+        // The pool counts bytes; these never lie in the outbox.
+        send(reinterpret_cast<const std::byte*>(&header), sizeof header);
+        send(reinterpret_cast<const std::byte*>(&size), sizeof size);
+        send(scratch_.data(), scratch_.size());
+        committed_ += sizeof header + sizeof size + size;
+        box_.base.store(committed_, std::memory_order_release);
+        box_.committed.store(committed_, std::memory_order_release);
+        ++results_;
+    }
+
+    void send(const std::byte* from, std::size_t size) {
+        if (!posix::write_all(pipe_, from, size)) posix::exit_process(EXIT_FAILURE);
+    }
+
+    black_box& box_;
+    std::byte* const memory_;
+    posix::fd pipe_;
+    std::size_t used_ = 0;
+    std::uint64_t committed_ = 0;
+    std::uint64_t results_ = 0;
+    bool frame_open_ = false;
+    std::size_t open_at_ = 0;
+    kind open_kind_{};
+    std::uint64_t open_stride_ = 0;
+    wire::buffer scratch_;
+    wire::pins new_pins_;
+    wire::pins pins_;
+};
+
+}  // namespace procpool::detail::worker
+
+#endif

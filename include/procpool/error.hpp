@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// What procpool throws. A task's own exception arrives as its own type; these are the library's.
+#ifndef PROCPOOL_ERROR_HPP
+#define PROCPOOL_ERROR_HPP
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace procpool {
+
+/// Base of all errors of the library itself (a bad argument is std::invalid_argument instead).
+class Error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// The caller waited too long; the task goes on and its result can still be fetched later.
+class TimeoutError : public Error {
+public:
+    using Error::Error;
+};
+
+/// The pool was closed, moved from, or belongs to another process.
+class PoolNotRunning : public Error {
+public:
+    using Error::Error;
+};
+
+/// The pool was terminated before this element had a result.
+class PoolTerminated : public Error {
+public:
+    using Error::Error;
+};
+
+/// A value could not be encoded or decoded on its way to or from a worker.
+class SerializationError : public Error {
+public:
+    using Error::Error;
+};
+
+/// Worker processes could not be started.
+class BootstrapError : public Error {
+public:
+    using Error::Error;
+};
+
+/// The element was taken back before it had a result.
+class TaskCancelled : public Error {
+public:
+    using Error::Error;
+};
+
+/// A worker process ended while it ran an element (or its initializer).
+class WorkerDied : public Error {
+public:
+    /// How and where it happened; `signal` is 0 unless a signal ended the process.
+    struct Cause {
+        long pid = 0;
+        std::optional<int> exit_code;
+        int signal = 0;
+        std::optional<std::uint64_t> index;
+    };
+
+    WorkerDied(const std::string& text, Cause cause) : Error(text), cause_(cause) {}
+
+    /// Process id of the dead worker.
+    long pid() const noexcept { return cause_.pid; }
+    /// Exit code, or nothing if a signal ended the process (or its status is unknown).
+    std::optional<int> exit_code() const noexcept { return cause_.exit_code; }
+    /// Number of the signal that ended the process, 0 if none did.
+    int signal() const noexcept { return cause_.signal; }
+    /// Position of the element in its call's input; nothing if it was the initializer that died.
+    std::optional<std::uint64_t> index() const noexcept { return cause_.index; }
+
+private:
+    Cause cause_;
+};
+
+/// An element ran longer than its `timeout`; its worker was ended and replaced.
+class TaskTimeout : public WorkerDied {
+public:
+    using WorkerDied::WorkerDied;
+};
+
+/// An exception of a task, as text.
+///
+/// It stands for an exception whose type can't be rebuilt here, and is nested in each exception that
+/// can, to tell where that was thrown: `try { ... } catch (const std::exception& e) {
+/// std::rethrow_if_nested(e); }`.
+class RemoteError : public Error {
+public:
+    RemoteError(std::string type_name, const std::string& text, long pid,
+                std::optional<std::uint64_t> index)
+        : Error(text), type_name_(std::move(type_name)), pid_(pid), index_(index) {}
+
+    /// Name of the exception's type in the worker, for example "std::out_of_range" or "int".
+    const std::string& type_name() const noexcept { return type_name_; }
+    /// Process id of the worker that threw it.
+    long pid() const noexcept { return pid_; }
+    /// Position of the element in its call's input; nothing for an initializer.
+    std::optional<std::uint64_t> index() const noexcept { return index_; }
+
+private:
+    std::string type_name_;
+    long pid_;
+    std::optional<std::uint64_t> index_;
+};
+
+}  // namespace procpool
+
+#endif

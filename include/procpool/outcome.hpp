@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Outcome<T>: what became of one element, a value or an error.
+#ifndef PROCPOOL_OUTCOME_HPP
+#define PROCPOOL_OUTCOME_HPP
+
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace procpool {
+
+/// A value or the exception that took its place; it reads like std::expected<T, std::exception_ptr>.
+template <class T>
+class Outcome {
+public:
+    /// No value and no error yet.
+    Outcome() noexcept = default;
+    Outcome(T value) : value_(std::move(value)) {}
+    Outcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
+
+    bool has_value() const noexcept { return value_.has_value(); }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /// The value; undefined if there is none.
+    T& operator*() & noexcept { return *value_; }
+    const T& operator*() const& noexcept { return *value_; }
+    T&& operator*() && noexcept { return std::move(*value_); }
+    T* operator->() noexcept { return &*value_; }
+    const T* operator->() const noexcept { return &*value_; }
+
+    /// The value. @throws the element's error if there is none.
+    T& value() & {
+        check();
+        return *value_;
+    }
+    const T& value() const& {
+        check();
+        return *value_;
+    }
+    T&& value() && {
+        check();
+        return std::move(*value_);
+    }
+    template <class U>
+    T value_or(U&& other) const& {
+        return has_value() ? *value_ : static_cast<T>(std::forward<U>(other));
+    }
+
+    /// The error; null if there is a value.
+    const std::exception_ptr& error() const noexcept { return error_; }
+
+private:
+    void check() const {
+        if (!has_value()) std::rethrow_exception(error_);
+    }
+
+    std::optional<T> value_;
+    std::exception_ptr error_;
+};
+
+/// What became of an element of a task that returns nothing.
+template <>
+class Outcome<void> {
+public:
+    Outcome() noexcept = default;
+    explicit Outcome(std::in_place_t) noexcept : has_value_(true) {}
+    Outcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
+
+    bool has_value() const noexcept { return has_value_; }
+    explicit operator bool() const noexcept { return has_value(); }
+    void operator*() const noexcept {}
+    /// @throws the element's error if it failed.
+    void value() const {
+        if (!has_value_) std::rethrow_exception(error_);
+    }
+    const std::exception_ptr& error() const noexcept { return error_; }
+
+private:
+    bool has_value_ = false;
+    std::exception_ptr error_;
+};
+
+}  // namespace procpool
+
+#endif

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: MIT
+// Pool: runs functions on many inputs in worker processes; mirrors Python's multiprocessing.Pool.
+#ifndef PROCPOOL_POOL_HPP
+#define PROCPOOL_POOL_HPP
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/cpu_count.hpp"
+#include "procpool/detail/backend/encode.hpp"
+#include "procpool/detail/backend/fork_check.hpp"
+#include "procpool/detail/backend/process_pool.hpp"
+#include "procpool/detail/backend/typed_job.hpp"
+#include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/wire/callable.hpp"
+#include "procpool/error.hpp"
+#include "procpool/imap.hpp"
+#include "procpool/options.hpp"
+#include "procpool/outcome.hpp"
+#include "procpool/partial.hpp"
+#include "procpool/result.hpp"
+#include "procpool/worker.hpp"
+
+namespace procpool {
+
+/// A pool of worker processes.
+///
+/// Tasks are function pointers, lambdas that capture by value, functors, member functions and partial();
+/// arguments and results are anything that cereal can serialise. What can't be sent is a compile error.
+/// When a worker dies, the element that it was running fails with WorkerDied, all others go on, and the
+/// worker is replaced. All methods may be called from several threads, but only in the process that made
+/// the pool. The destructor terminates the pool; close() and join() let it finish first.
+class Pool {
+    template <class Range>
+    using wire_of = detail::wire::wire_type_t<std::ranges::range_reference_t<Range>>;
+    template <class F, class... Args>
+    using call_task = detail::backend::remote_task<std::decay_t<F>, detail::wire::wire_type_t<Args>...>;
+    template <class F, class Range>
+    using map_task = detail::backend::remote_task<std::decay_t<F>, wire_of<Range>>;
+    template <class F, class Range>
+    using starmap_task = detail::backend::unpacking_task<std::decay_t<F>, wire_of<Range>>;
+    template <class R>
+    using values = detail::job::all_results<R>;
+    template <class R>
+    using outcomes = detail::job::all_outcomes<R>;
+
+public:
+    /// Starts cpu_count() workers. @throws BootstrapError, std::system_error
+    Pool() : Pool(PoolOptions{}) {}
+
+    /// Starts `processes` workers. @throws std::invalid_argument if it is less than 1
+    explicit Pool(int processes) : Pool(PoolOptions{.processes = processes}) {}
+
+    /// Each worker calls `initializer(initargs...)` before its first task; replacements do too. If it
+    /// throws, every call of the pool ends with that error.
+    template <class Initializer, class... Args>
+    Pool(int processes, Initializer&& initializer, Args&&... initargs)
+        : Pool(PoolOptions{.processes = processes}, std::forward<Initializer>(initializer),
+               std::forward<Args>(initargs)...) {}
+
+    explicit Pool(PoolOptions options) { start(settings(std::move(options))); }
+
+    template <class Initializer, class... Args>
+    Pool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
+        using namespace detail;
+        using task = call_task<Initializer, Args...>;
+        if constexpr (task::check()) {
+            backend::process_pool_options all = settings(std::move(options));
+            auto job = std::make_shared<backend::initializer_job>(
+                task::define(initializer, pins_));
+            backend::append_element(all.initializer_arguments, pins_,
+                                    std::forward_as_tuple(std::as_const(initargs)...));
+            // Workers expect each element of an initializer with its size in front.
+            if (all.initializer_arguments.stride != wire::variable_stride) {
+                const std::uint64_t size = all.initializer_arguments.bytes.size();
+                wire::buffer sized;
+                sized.append_value(size);
+                sized.append(all.initializer_arguments.bytes.data(), all.initializer_arguments.bytes.size());
+                all.initializer_arguments.bytes = std::move(sized);
+            }
+            all.initializer = std::move(job);
+            start(std::move(all));
+        }
+    }
+
+    Pool(Pool&&) noexcept = default;
+    Pool& operator=(Pool&& other) noexcept {
+        Pool(std::move(other)).swap(*this);
+        return *this;
+    }
+
+    /// Terminates the pool: pending results end with PoolTerminated.
+    ~Pool() {
+        if (!pool_) return;
+        if (is_copy_in_child()) {
+            // The workers belong to the parent; their threads and locks don't exist here.
+            new std::shared_ptr<detail::backend::process_pool>(std::move(pool_));
+            return;
+        }
+        auto lock = pool_->acquire();
+        pool_->terminate(lock);
+    }
+
+    void swap(Pool& other) noexcept {
+        pool_.swap(other.pool_);
+        pins_.swap(other.pins_);
+        std::swap(generation_, other.generation_);
+    }
+
+    /// Number of workers.
+    std::size_t size() const { return core().size(); }
+
+    // ---- one call
+
+    /// Calls `function(args...)` in a worker and returns the result. @throws what the task threw
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    auto apply(F&& function, Args&&... args) {
+        return apply_async(std::forward<F>(function), std::forward<Args>(args)...).get();
+    }
+    template <class F, class... Args>
+    auto apply(TaskOptions options, F&& function, Args&&... args) {
+        return apply_async(options, std::forward<F>(function), std::forward<Args>(args)...).get();
+    }
+
+    /// Starts `function(args...)` in a worker and returns at once.
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    auto apply_async(F&& function, Args&&... args) {
+        return apply_async(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+    template <class F, class... Args>
+    auto apply_async(TaskOptions options, F&& function, Args&&... args) {
+        using namespace detail;
+        using task = call_task<F, Args...>;
+        if constexpr (task::check()) {
+            using result = typename task::result;
+            using job_type = backend::typed_job<result, job::one_result<result>>;
+            auto& pool = core();
+            wire::pins pins;
+            auto job = std::make_shared<job_type>(
+                task::define(function, pins), true);
+            job->retries = checked_retries(options.retries);
+            backend::block arguments;
+            std::exception_ptr failed;
+            try {
+                backend::append_element(arguments, pins, std::forward_as_tuple(std::as_const(args)...));
+            } catch (const SerializationError&) {
+                failed = std::current_exception();
+            }
+            {
+                auto lock = pool.acquire();
+                pool.add(job);
+                if (failed)
+                    pool.submit_failed(job, 0, failed);
+                else
+                    pool.submit(job, std::move(arguments), pins);
+                pool.seal(job);
+                pool.leave();
+            }
+            return AsyncResult<result>(pool_, job);
+        }
+    }
+
+    // ---- many calls
+
+    /// Calls `function(element)` for each element of `input` and returns the results in input order (nothing
+    /// if the function returns void).
+    ///
+    /// Waits for all elements, then throws the first error that came, if any. The input may be any input
+    /// range; its size, unless it is known or `chunksize` is given, is found by reading all of it first.
+    /// @throws what a task threw, WorkerDied, PoolTerminated; what the input throws; std::invalid_argument
+    template <class F, std::ranges::input_range Range>
+    auto map(F&& function, Range&& input, MapOptions options = {}) {
+        return run<map_task<F, Range>, values>(function, input, options);
+    }
+    /// map() with the elements' own members as arguments: each element is a tuple or a pair.
+    template <class F, std::ranges::input_range Range>
+    auto starmap(F&& function, Range&& input, MapOptions options = {}) {
+        return run<starmap_task<F, Range>, values>(function, input, options);
+    }
+
+    /// map() that returns for each element its value or its error: one bad element costs only itself.
+    template <class F, std::ranges::input_range Range>
+    auto try_map(F&& function, Range&& input, MapOptions options = {}) {
+        return run<map_task<F, Range>, outcomes>(function, input, options);
+    }
+    /// starmap() that returns for each element its value or its error.
+    template <class F, std::ranges::input_range Range>
+    auto try_starmap(F&& function, Range&& input, MapOptions options = {}) {
+        return run<starmap_task<F, Range>, outcomes>(function, input, options);
+    }
+
+    /// Starts map() and returns at once; the input is read before it returns.
+    template <class F, std::ranges::input_range Range>
+    auto map_async(F&& function, Range&& input, MapOptions options = {}) {
+        return run_async<map_task<F, Range>>(function, input, options);
+    }
+    /// Starts starmap() and returns at once; the input is read before it returns.
+    template <class F, std::ranges::input_range Range>
+    auto starmap_async(F&& function, Range&& input, MapOptions options = {}) {
+        return run_async<starmap_task<F, Range>>(function, input, options);
+    }
+
+    /// Calls `function(element)` for each element and returns the results one by one, in input order, as they
+    /// are asked for; see ImapResults. A range that is no temporary must outlive them.
+    template <class F, std::ranges::input_range Range>
+    auto imap(F&& function, Range&& input, MapOptions options = {}) {
+        return stream<F>(function, std::forward<Range>(input), options, true);
+    }
+    /// imap() in the order in which elements are finished.
+    template <class F, std::ranges::input_range Range>
+    auto imap_unordered(F&& function, Range&& input, MapOptions options = {}) {
+        return stream<F>(function, std::forward<Range>(input), options, false);
+    }
+
+    // ---- the end
+
+    /// Takes no more calls; those at hand go on. Harmless if called again.
+    void close() {
+        auto lock = core().acquire();
+        pool_->close(lock);
+    }
+    /// Ends the workers now; every pending result ends with PoolTerminated. Harmless if called again.
+    void terminate() {
+        auto lock = core().acquire();
+        pool_->terminate(lock);
+    }
+    /// Waits until all calls are done and the workers have ended.
+    /// @throws Error if neither close() nor terminate() was called before
+    void join() {
+        auto lock = core().acquire();
+        pool_->join(lock);
+    }
+
+private:
+    static detail::backend::process_pool_options settings(PoolOptions options) {
+        const int processes = options.processes ? *options.processes : cpu_count();
+        if (processes < 1)
+            throw std::invalid_argument("procpool: Number of processes must be at least 1, not " +
+                                        std::to_string(processes));
+        detail::backend::process_pool_options all{.workers = static_cast<std::uint32_t>(processes),
+                                                  .error_handler = std::move(options.error_handler),
+                                                  .initializer = nullptr,
+                                                  .initializer_arguments = {}};
+        if (const auto most = detail::job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
+            all.max_elements_per_worker = *most;
+        detail::backend::check_start_method(options.start_method);
+        return all;
+    }
+
+    void start(detail::backend::process_pool_options all) {
+        pool_ = std::make_shared<detail::backend::process_pool>(std::move(all));
+    }
+
+    static std::uint32_t checked_retries(int retries) {
+        if (retries < 0)
+            throw std::invalid_argument("procpool: retries must be 0 or more, not " + std::to_string(retries));
+        return static_cast<std::uint32_t>(retries);
+    }
+
+    bool is_copy_in_child() const noexcept {
+        return generation_ != detail::posix::fork_generation.load(std::memory_order_relaxed);
+    }
+    detail::backend::process_pool& core() const {
+        if (!pool_) throw PoolNotRunning("procpool: Pool not running (it was moved from)");
+        if (is_copy_in_child())
+            throw PoolNotRunning(
+                "procpool: a pool can only be used by the process that made it; make another one here");
+        return *pool_;
+    }
+
+    /// Encodes and submits all of `input`; `pace` is called between blocks, and false from it ends the work.
+    template <class Job, class Range, class Pace>
+    void submit_all(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options, Pace pace) {
+        using namespace detail;
+        auto& pool = *pool_;
+        const auto chunksize = job::checked_size(options.chunksize, "chunksize");
+        wire::pins pins;
+        std::optional<std::uint64_t> count;
+        if constexpr (std::ranges::sized_range<Range>)
+            count = static_cast<std::uint64_t>(std::ranges::size(input));
+        else if constexpr (std::ranges::forward_range<Range>)
+            count = static_cast<std::uint64_t>(std::ranges::distance(input));
+        job->retries = checked_retries(options.retries);
+        job->chunk = chunksize ? *chunksize : count ? job::default_chunksize(*count, pool.size()) : 1;
+        job->expected = count.value_or(0);
+        if (count) job->results.expect(*count);
+        {
+            auto lock = pool.acquire();
+            pool.add(job);
+        }
+        backend::range_encoder encoder(std::ranges::begin(input), std::ranges::end(input), pins);
+        try {
+            if (!chunksize && !count) {
+                // The chunk size depends on the size of the input: read all of it first.
+                std::vector<backend::block> blocks;
+                std::vector<std::pair<std::uint64_t, std::exception_ptr>> errors;
+                while (!encoder.at_end()) {
+                    blocks.push_back(encoder.next(1));
+                    if (auto error = encoder.take_error()) errors.emplace_back(encoder.encoded() - 1, error);
+                }
+                auto lock = pool.acquire();
+                job->chunk = job::default_chunksize(encoder.encoded(), pool.size());
+                for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
+                for (auto& block : blocks)
+                    if (block.count > 0) pool.submit(job, std::move(block), pins);
+            }
+            while (!encoder.at_end()) {
+                backend::block block = encoder.next(job->chunk);
+                const auto error = encoder.take_error();
+                auto lock = pool.acquire();
+                if (block.count > 0) pool.submit(job, std::move(block), pins);
+                if (error) pool.submit_failed(job, encoder.encoded() - 1, error);
+                if (!pace(lock)) break;
+            }
+        } catch (...) {
+            auto lock = pool.acquire();
+            pool.abandon(job);
+            pool.leave();
+            throw;
+        }
+        auto lock = pool.acquire();
+        pool.seal(job);
+    }
+
+    template <class Task, template <class> class Results, class F, class Range>
+    auto run(const F& function, Range& input, const MapOptions& options) {
+        if constexpr (Task::check()) {
+            const auto job = new_job<Task, Results>(function);
+            auto& pool = *pool_;
+            submit_all(job, input, options, [&](auto& lock) {
+                pool.wait(lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max());
+                return !job->done();
+            });
+            return result_of<Task, Results>(job).get();
+        }
+    }
+
+    template <class Task, class F, class Range>
+    auto run_async(const F& function, Range& input, const MapOptions& options) {
+        if constexpr (Task::check()) {
+            const auto job = new_job<Task, values>(function);
+            submit_all(job, input, options, [&](auto&) { return !job->failure(); });
+            const auto lock = pool_->acquire();
+            pool_->leave();
+            return result_of<Task, values>(job);
+        }
+    }
+
+    template <class Task, template <class> class Results, class F>
+    auto new_job(const F& function) {
+        using results = Results<typename Task::result>;
+        core();
+        detail::wire::pins pins;
+        auto job = std::make_shared<
+            detail::backend::typed_job<typename Task::result, results, typename results::result>>(
+            Task::define(function, pins), false);
+        job->pins = std::move(pins);
+        return job;
+    }
+
+    template <class Task, template <class> class Results, class Job>
+    auto result_of(const std::shared_ptr<Job>& job) {
+        return AsyncResult<typename Results<typename Task::result>::result>(pool_, job);
+    }
+
+    template <class F, class Range>
+    auto stream(const F& function, Range&& input, const MapOptions& options, bool ordered) {
+        using namespace detail;
+        using task = map_task<F, Range>;
+        if constexpr (task::check()) {
+            using result = typename task::result;
+            auto& pool = core();
+            const std::uint64_t chunk = job::checked_size(options.chunksize, "chunksize").value_or(1);
+            const std::uint64_t window =
+                job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
+            wire::pins pins;
+            auto job = std::make_shared<backend::typed_job<result, job::stream_of_results<result>>>(
+                task::define(function, pins), false, window, ordered);
+            job->pins = std::move(pins);
+            job->retries = checked_retries(options.retries);
+            job->chunk = std::min(chunk, window);
+            {
+                const auto lock = pool.acquire();
+                pool.add(job);
+            }
+            return ImapResults<result, Range>(pool_, std::move(job), std::forward<Range>(input), window);
+        }
+    }
+
+    std::shared_ptr<detail::backend::process_pool> pool_;
+    detail::wire::pins pins_;  // what the initializer's arguments refer to
+    unsigned generation_ = detail::posix::fork_generation.load(std::memory_order_relaxed);
+};
+
+}  // namespace procpool
+
+#endif

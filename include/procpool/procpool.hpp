@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Everything of procpool.
+#ifndef PROCPOOL_PROCPOOL_HPP
+#define PROCPOOL_PROCPOOL_HPP
+
+#include "procpool/cpu_count.hpp"
+#include "procpool/error.hpp"
+#include "procpool/imap.hpp"
+#include "procpool/options.hpp"
+#include "procpool/outcome.hpp"
+#include "procpool/partial.hpp"
+#include "procpool/pool.hpp"
+#include "procpool/register_exception.hpp"
+#include "procpool/result.hpp"
+#include "procpool/shared_array.hpp"
+#include "procpool/start_method.hpp"
+#include "procpool/version.hpp"
+#include "procpool/worker.hpp"
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// AsyncResult<T>: the handle of a call that goes on while the caller does something else.
+#ifndef PROCPOOL_RESULT_HPP
+#define PROCPOOL_RESULT_HPP
+
+#include <chrono>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "procpool/detail/backend/process_pool.hpp"
+#include "procpool/detail/backend/typed_job.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool {
+
+/// What apply_async(), map_async() and starmap_async() return; mirrors Python's AsyncResult.
+///
+/// All methods may be called from any thread. The work goes on when the handle is destroyed.
+template <class T>
+class AsyncResult {
+public:
+    AsyncResult(AsyncResult&&) noexcept = default;
+    AsyncResult& operator=(AsyncResult&&) noexcept = default;
+
+    /// Waits for the result.
+    ///
+    /// On a handle that is kept, it can be called again and refers to the result inside the handle (a
+    /// move-only result is moved out, once). On a temporary or moved handle the result is moved out.
+    /// @throws what the task threw; WorkerDied, PoolTerminated, TaskCancelled, ...
+    decltype(auto) get() & {
+        wait();
+        return result();
+    }
+    T get() && {
+        wait();
+        return take();
+    }
+    /// The same, but waits for a limited time. @throws TimeoutError if the time is over; the task goes on.
+    template <class Rep, class Period>
+    decltype(auto) get(std::chrono::duration<Rep, Period> timeout) & {
+        wait_or_throw(timeout);
+        return result();
+    }
+    template <class Rep, class Period>
+    T get(std::chrono::duration<Rep, Period> timeout) && {
+        wait_or_throw(timeout);
+        return take();
+    }
+
+    /// Waits until the result is there, whatever it is.
+    void wait() const { wait_until(detail::steady_time::max()); }
+    /// Waits for a limited time; tells whether the result is there.
+    template <class Rep, class Period>
+    bool wait(std::chrono::duration<Rep, Period> timeout) const {
+        return wait_until(detail::deadline_in(timeout));
+    }
+
+    /// Whether the result, or an error, is there.
+    bool ready() const {
+        const auto lock = pool_->acquire();
+        return job_->done();
+    }
+
+    /// Whether the call ended without an error. @throws Error if it isn't ready.
+    bool successful() const {
+        if (!ready()) throw Error("procpool: the result is not ready");
+        return source_->error() == nullptr;
+    }
+
+    /// Gives the call up: elements that no worker has got yet won't run, and the result is TaskCancelled.
+    /// Elements that a worker has got may still run. False if the result was there already.
+    bool cancel() {
+        const auto lock = pool_->acquire();
+        if (job_->done() || job_->callbacks_taken()) return false;
+        pool_->abandon(job_);
+        pool_->leave();
+        return true;
+    }
+
+    /// Calls `function` with the result (or with nothing if that is void) once it is there; not after an
+    /// error, and, as in Python, not for a map over nothing. It runs in a thread of the pool or of another
+    /// caller, or at once in this one; what it throws goes to PoolOptions::error_handler. Returns *this.
+    template <class F>
+    AsyncResult& callback(F function) {
+        static_assert(std::invocable<F&> || !std::is_void_v<T>, "procpool: the callback of a void task takes nothing");
+        add_callback([function = std::move(function)](detail::backend::result_source<T>& source) mutable {
+            if (source.error()) return;
+            if constexpr (std::is_void_v<T>)
+                function();
+            else
+                function(std::as_const(source.value()));
+        });
+        return *this;
+    }
+
+    /// Calls `function` with the std::exception_ptr if the call ends with an error. Returns *this.
+    template <std::invocable<std::exception_ptr> F>
+    AsyncResult& error_callback(F function) {
+        add_callback([function = std::move(function)](detail::backend::result_source<T>& source) mutable {
+            if (const auto error = source.error()) function(error);
+        });
+        return *this;
+    }
+
+private:
+    friend class Pool;
+
+    template <class Job>
+    AsyncResult(std::shared_ptr<detail::backend::process_pool> pool, const std::shared_ptr<Job>& job)
+        : pool_(std::move(pool)), job_(job), source_(job.get()) {}
+
+    bool wait_until(detail::steady_time deadline) const {
+        auto lock = pool_->acquire();
+        return pool_->wait(lock, [this] { return job_->done(); }, deadline);
+    }
+    template <class Duration>
+    void wait_or_throw(Duration timeout) const {
+        if (!wait(timeout)) throw TimeoutError("procpool: no result in the time given");
+    }
+
+    decltype(auto) result() {
+        if (const auto error = source_->error()) std::rethrow_exception(error);
+        if constexpr (std::is_void_v<T>)
+            return;
+        else if constexpr (std::is_copy_constructible_v<T>)
+            return std::as_const(source_->value());
+        else
+            return take();
+    }
+    T take() {
+        if (const auto error = source_->error()) std::rethrow_exception(error);
+        if constexpr (!std::is_void_v<T>) {
+            T value = std::move(source_->value());
+            source_->taken();
+            return value;
+        }
+    }
+
+    template <class F>
+    void add_callback(F function) {
+        // Shared, since std::function copies and the callback may be move-only.
+        auto shared = std::make_shared<F>(std::move(function));
+        std::function<void()> callback = [job = job_, source = source_, shared] {
+            if (job->submitted() > 0) (*shared)(*source);
+        };
+        {
+            const auto lock = pool_->acquire();
+            if (job_->add_callback(callback)) return;
+        }
+        pool_->run_callback(callback);
+    }
+
+    std::shared_ptr<detail::backend::process_pool> pool_;
+    std::shared_ptr<detail::backend::remote_job> job_;
+    detail::backend::result_source<T>* source_;
+};
+
+}  // namespace procpool
+
+#endif

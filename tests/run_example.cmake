@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# Passes if PROGRAM exits with 0 and prints the lines of EXPECTED. A line `~REGEX` there stands for any line
+# that REGEX matches from end to end.
+file(READ ${EXPECTED} expected)
+execute_process(COMMAND ${PROGRAM} RESULT_VARIABLE status OUTPUT_VARIABLE printed ERROR_VARIABLE errors)
+message("${printed}${errors}")
+if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${PROGRAM} ended with ${status}")
+endif()
+
+# Not a CMake list: those lose brackets and semicolons.
+macro(next_line text line)
+    string(FIND "${${text}}" "\n" end)
+    string(SUBSTRING "${${text}}" 0 ${end} ${line})
+    if(end EQUAL -1)
+        set(${text} "")
+    else()
+        math(EXPR end "${end} + 1")
+        string(SUBSTRING "${${text}}" ${end} -1 ${text})
+    endif()
+endmacro()
+
+set(number 0)
+while(NOT expected STREQUAL "" OR NOT printed STREQUAL "")
+    math(EXPR number "${number} + 1")
+    next_line(expected wanted)
+    next_line(printed got)
+    if(wanted MATCHES "^~(.*)$")
+        string(REGEX MATCH "^${CMAKE_MATCH_1}$" matched "${got}")
+        string(COMPARE EQUAL "${matched}" "${got}" same)
+    else()
+        string(COMPARE EQUAL "${wanted}" "${got}" same)
+    endif()
+    if(NOT same)
+        message(FATAL_ERROR "Line ${number} should be\n  ${wanted}\nbut is\n  ${got}")
+    endif()
+endwhile()
