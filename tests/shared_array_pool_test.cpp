@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+// SharedArray as the tasks of a pool use it.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cereal/types/string.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <optional>
+#include <ranges>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "procpool/partial.hpp"
+#include "procpool/pool.hpp"
+#include "procpool/shared_array.hpp"
+
+namespace {
+
+namespace mp = procpool;
+using table = mp::SharedArray<int, 2>;
+
+// ---- who has an array
+
+/// Inodes of the arrays that this process has mapped.
+std::vector<std::string> own_arrays() {
+    std::vector<std::string> inodes;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find("procpool-array") == std::string::npos) continue;
+        std::istringstream words(line);
+        std::string inode;
+        for (int i = 0; i < 5; ++i) words >> inode;
+        inodes.push_back(inode);
+    }
+    return inodes;
+}
+
+/// Processes that have the array of this inode mapped.
+int holders(const std::string& inode) {
+    int count = 0;
+    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+        if (!std::ranges::all_of(process.path().filename().string(),
+                                 [](char c) { return c >= '0' && c <= '9'; }))
+            continue;
+        std::ifstream maps(process.path() / "maps");
+        for (std::string line; std::getline(maps, line);)
+            if (line.find("procpool-array") != std::string::npos &&
+                line.find(" " + inode + " ") != std::string::npos) {
+                ++count;
+                break;
+            }
+    }
+    return count;
+}
+
+std::vector<std::string> children_of(const std::string& pid) {
+    std::vector<std::string> children;
+    std::ifstream list("/proc/" + pid + "/task/" + pid + "/children");
+    for (std::string child; list >> child;) {
+        children.push_back(child);
+        for (auto& grandchild : children_of(child)) children.push_back(std::move(grandchild));
+    }
+    return children;
+}
+
+/// Descriptors of arrays, mapped or not, in all processes below this one.
+int descriptors_below() {
+    int count = 0;
+    for (const std::string& pid : children_of(std::to_string(::getpid()))) {
+        std::error_code gone;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/" + pid + "/fd", gone))
+            count += std::filesystem::read_symlink(entry.path(), gone).string().find("procpool-array") !=
+                     std::string::npos;
+    }
+    return count;
+}
+
+/// Waits until workers have done what nothing tells of.
+template <class Condition>
+bool eventually(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > deadline) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
+// ---- tasks
+
+void fill_row(const table& array, int row) {
+    for (int& element : array[row]) element = row + 1;
+}
+void fill_row_by_value(table array, int row) { fill_row(array, row); }
+int sum_of(const table& array) { return std::accumulate(array.begin(), array.end(), 0); }
+table make_table(int i) {
+    table array({2, 3});
+    std::ranges::fill(array, i);
+    return array;
+}
+table pass_back(table array, int i) {
+    ++array(i, 0);
+    return array;
+}
+
+bool is_filled(const table& array) {
+    for (std::size_t row = 0; row < array.shape()[0]; ++row)
+        for (const int element : array[row])
+            if (element != static_cast<int>(row) + 1) return false;
+    return true;
+}
+
+class shared_array_in_a_pool : public testing::Test {
+protected:
+    void TearDown() override { EXPECT_TRUE(own_arrays().empty()); }
+};
+
+TEST_F(shared_array_in_a_pool, made_before_the_pool_is_filled_in_place) {
+    const table array({200, 30});
+    mp::Pool pool(2);
+    pool.map(mp::partial(fill_row, array), std::views::iota(0, 200));
+    EXPECT_TRUE(is_filled(array));
+}
+
+TEST_F(shared_array_in_a_pool, made_after_the_pool_is_filled_in_place) {
+    mp::Pool pool(2);
+    const table array({200, 30});
+    pool.map(mp::partial(fill_row, array), std::views::iota(0, 200), {.chunksize = 1});
+    EXPECT_TRUE(is_filled(array));
+}
+
+TEST_F(shared_array_in_a_pool, is_an_argument_by_value_or_by_reference) {
+    mp::Pool pool(2);
+    const table array({4, 30});
+    pool.apply(fill_row, array, 0);
+    pool.apply(fill_row_by_value, array, 1);
+    std::vector<std::tuple<table, int>> rest{{array, 2}, {array, 3}};
+    pool.starmap(fill_row, rest);
+    EXPECT_TRUE(is_filled(array));
+    EXPECT_EQ(pool.apply(sum_of, array), 30 * (1 + 2 + 3 + 4));
+}
+
+TEST_F(shared_array_in_a_pool, many_are_the_elements_of_a_map) {
+    mp::Pool pool(2);
+    std::vector<table> arrays;
+    for (int i = 0; i < 50; ++i) arrays.push_back(make_table(i));
+    const std::vector<int> sums = pool.map(sum_of, arrays);
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(sums[static_cast<std::size_t>(i)], 6 * i);
+}
+
+TEST_F(shared_array_in_a_pool, made_by_workers_comes_back_as_a_result) {
+    mp::Pool pool(2);
+    std::vector<table> made = pool.map(make_table, std::views::iota(0, 100), {.chunksize = 3});
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_EQ(made[static_cast<std::size_t>(i)].shape(), (std::array<std::size_t, 2>{2, 3}));
+        EXPECT_EQ(made[static_cast<std::size_t>(i)](1, 2), i);
+    }
+    EXPECT_TRUE(eventually([] { return descriptors_below() == 0; }))
+        << descriptors_below() << " left in workers";
+    pool.terminate();
+    EXPECT_EQ(made[99](1, 2), 99);
+}
+
+TEST_F(shared_array_in_a_pool, made_by_workers_outlives_workers_that_are_replaced) {
+    mp::Pool pool({.processes = 2, .maxtasksperchild = 1});
+    const std::vector<table> made = pool.map(make_table, std::views::iota(0, 100), {.chunksize = 1});
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(made[static_cast<std::size_t>(i)](1, 2), i);
+}
+
+TEST_F(shared_array_in_a_pool, made_by_workers_comes_back_through_imap) {
+    mp::Pool pool(2);
+    int i = 0;
+    for (const table& array : pool.imap(make_table, std::views::iota(0, 100))) {
+        EXPECT_EQ(array(0, 0), i++);
+    }
+    EXPECT_EQ(i, 100);
+}
+
+TEST_F(shared_array_in_a_pool, passed_back_by_a_task_is_the_same_memory) {
+    mp::Pool pool(2);
+    const table array({2, 2});
+    const table same = pool.apply(pass_back, array, 1);
+    EXPECT_EQ(same.data(), array.data());
+    EXPECT_EQ(array(1, 0), 1);
+}
+
+struct named_table {
+    std::string name;
+    table values;
+    template <class Archive>
+    void serialize(Archive& archive) {
+        archive(name, values);
+    }
+};
+int sum_of_named(const named_table& named) { return sum_of(named.values); }
+
+TEST_F(shared_array_in_a_pool, travels_inside_of_a_struct) {
+    mp::Pool pool(2);
+    EXPECT_EQ(pool.apply(sum_of_named, named_table{"n", make_table(3)}), 18);
+}
+
+std::optional<table> of_this_worker;
+void take_table(const table& array) { of_this_worker = array; }
+void fill_row_of_this_worker(int row) { fill_row(*of_this_worker, row); }
+
+TEST_F(shared_array_in_a_pool, reaches_replaced_workers_through_the_initializer) {
+    const table array({50, 3});
+    mp::Pool pool({.processes = 2, .maxtasksperchild = 5}, take_table, array);
+    pool.map(fill_row_of_this_worker, std::views::iota(0, 50), {.chunksize = 1});
+    EXPECT_TRUE(is_filled(array));
+}
+
+void fill_row_and_die_at(const table& array, int last, int row) {
+    fill_row(array, row);
+    if (row == last) ::raise(SIGKILL);
+}
+
+TEST_F(shared_array_in_a_pool, keeps_what_a_worker_wrote_before_it_died) {
+    mp::Pool pool(2);
+    const table array({20, 30});
+    const auto outcomes = pool.try_map(mp::partial(fill_row_and_die_at, array, 7), std::views::iota(0, 20));
+    EXPECT_EQ(std::ranges::count_if(outcomes, [](const auto& outcome) { return !outcome.has_value(); }), 1);
+    EXPECT_TRUE(is_filled(array));
+}
+
+TEST_F(shared_array_in_a_pool, is_freed_while_the_pool_goes_on) {
+    mp::Pool pool(2);
+    table array({20, 30});
+    const std::string inode = own_arrays().at(0);
+    pool.map(mp::partial(fill_row, array), std::views::iota(0, 20));
+    pool.apply(fill_row, array, 0);
+    EXPECT_GE(holders(inode), 1);
+    array = {};
+    EXPECT_TRUE(eventually([&] { return holders(inode) == 0; })) << holders(inode) << " processes hold it";
+    EXPECT_TRUE(eventually([] { return descriptors_below() == 0; }));
+    EXPECT_EQ(pool.apply(sum_of, make_table(1)), 6);
+}
+
+TEST_F(shared_array_in_a_pool, is_freed_after_a_task_that_failed) {
+    mp::Pool pool(2);
+    {
+        const table array({20, 30});
+        const auto outcomes =
+            pool.try_map(mp::partial(fill_row_and_die_at, array, 7), std::views::iota(0, 20));
+        EXPECT_THROW(pool.apply([](const table& given, int row) { return given.at(row, 0); }, array, 20),
+                     std::out_of_range);
+    }
+    EXPECT_TRUE(own_arrays().empty());
+    EXPECT_TRUE(eventually([] { return descriptors_below() == 0; })) << descriptors_below();
+}
+
+}  // namespace

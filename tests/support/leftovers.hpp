@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What a test may leave behind: nothing.
+#ifndef PROCPOOL_TESTS_SUPPORT_LEFTOVERS_HPP
+#define PROCPOOL_TESTS_SUPPORT_LEFTOVERS_HPP
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace test {
+
+/// Other processes of this test program: all that descend from it share its process group.
+std::vector<long> other_processes();
+
+/// Targets of this process's open descriptors, one line each ("5 -> pipe:[123]").
+std::set<std::string> open_descriptors();
+
+/// Mappings of memory files in this process.
+std::vector<std::string> memfd_mappings();
+
+/// Names in /dev/shm.
+std::set<std::string> named_shared_memory();
+
+/// Number of threads of this process.
+int threads();
+
+}  // namespace test
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Runs the tests, and fails each that leaves a process, a descriptor, a thread or shared memory behind.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <set>
+#include <string>
+
+#include "support/leftovers.hpp"
+#include "support/wait.hpp"
+
+namespace test {
+
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds most) {
+    const auto deadline = std::chrono::steady_clock::now() + most;
+    for (;;) {
+        if (condition()) return true;
+        if (std::chrono::steady_clock::now() >= deadline) return false;
+        ::usleep(200);
+    }
+}
+
+namespace {
+
+class leftover_check : public testing::EmptyTestEventListener {
+    void OnTestStart(const testing::TestInfo&) override {
+        descriptors_ = open_descriptors();
+        shared_memory_ = named_shared_memory();
+        threads_ = threads();
+    }
+
+    void OnTestEnd(const testing::TestInfo& info) override {
+        if (info.result()->Skipped()) return;
+        constexpr std::chrono::seconds grace{5};
+        EXPECT_TRUE(eventually([] { return other_processes().empty(); }, grace))
+            << "processes left: " << testing::PrintToString(other_processes());
+        EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left";
+        EXPECT_EQ(errno, ECHILD);
+        EXPECT_EQ(open_descriptors(), descriptors_) << "descriptors left";
+        EXPECT_EQ(memfd_mappings(), std::vector<std::string>{}) << "shared memory left mapped";
+        EXPECT_EQ(named_shared_memory(), shared_memory_) << "named shared memory left";
+        EXPECT_TRUE(eventually([&] { return threads() == threads_; }, grace)) << "threads left";
+    }
+
+    std::set<std::string> descriptors_;
+    std::set<std::string> shared_memory_;
+    int threads_ = 0;
+};
+
+}  // namespace
+}  // namespace test
+
+int main(int argc, char** argv) {
+    testing::InitGoogleTest(&argc, argv);
+    ::setpgid(0, 0);  // all that descends from here can be found by it
+    testing::UnitTest::GetInstance()->listeners().Append(new test::leftover_check);
+    return RUN_ALL_TESTS();
+}
