@@ -12,7 +12,6 @@
 #include <fstream>
 #include <numeric>
 #include <optional>
-#include <ranges>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -97,6 +96,12 @@ bool eventually(Condition condition) {
 
 // ---- tasks
 
+std::vector<int> first_numbers(int count) {
+    std::vector<int> numbers(static_cast<std::size_t>(count));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return numbers;
+}
+
 void fill_row(const table& array, int row) {
     for (int& element : array[row]) element = row + 1;
 }
@@ -127,14 +132,14 @@ protected:
 TEST_F(shared_array_in_a_pool, made_before_the_pool_is_filled_in_place) {
     const table array({200, 30});
     mp::Pool pool(2);
-    pool.map(mp::partial(fill_row, array), std::views::iota(0, 200));
+    pool.map(mp::partial(fill_row, array), first_numbers(200));
     EXPECT_TRUE(is_filled(array));
 }
 
 TEST_F(shared_array_in_a_pool, made_after_the_pool_is_filled_in_place) {
     mp::Pool pool(2);
     const table array({200, 30});
-    pool.map(mp::partial(fill_row, array), std::views::iota(0, 200), {.chunksize = 1});
+    pool.map(mp::partial(fill_row, array), first_numbers(200), {.chunksize = 1});
     EXPECT_TRUE(is_filled(array));
 }
 
@@ -159,7 +164,7 @@ TEST_F(shared_array_in_a_pool, many_are_the_elements_of_a_map) {
 
 TEST_F(shared_array_in_a_pool, made_by_workers_comes_back_as_a_result) {
     mp::Pool pool(2);
-    std::vector<table> made = pool.map(make_table, std::views::iota(0, 100), {.chunksize = 3});
+    std::vector<table> made = pool.map(make_table, first_numbers(100), {.chunksize = 3});
     for (int i = 0; i < 100; ++i) {
         EXPECT_EQ(made[static_cast<std::size_t>(i)].shape(), (std::array<std::size_t, 2>{2, 3}));
         EXPECT_EQ(made[static_cast<std::size_t>(i)](1, 2), i);
@@ -172,14 +177,14 @@ TEST_F(shared_array_in_a_pool, made_by_workers_comes_back_as_a_result) {
 
 TEST_F(shared_array_in_a_pool, made_by_workers_outlives_workers_that_are_replaced) {
     mp::Pool pool({.processes = 2, .maxtasksperchild = 1});
-    const std::vector<table> made = pool.map(make_table, std::views::iota(0, 100), {.chunksize = 1});
+    const std::vector<table> made = pool.map(make_table, first_numbers(100), {.chunksize = 1});
     for (int i = 0; i < 100; ++i) EXPECT_EQ(made[static_cast<std::size_t>(i)](1, 2), i);
 }
 
 TEST_F(shared_array_in_a_pool, made_by_workers_comes_back_through_imap) {
     mp::Pool pool(2);
     int i = 0;
-    for (const table& array : pool.imap(make_table, std::views::iota(0, 100))) {
+    for (const table& array : pool.imap(make_table, first_numbers(100))) {
         EXPECT_EQ(array(0, 0), i++);
     }
     EXPECT_EQ(i, 100);
@@ -215,7 +220,7 @@ void fill_row_of_this_worker(int row) { fill_row(*of_this_worker, row); }
 TEST_F(shared_array_in_a_pool, reaches_replaced_workers_through_the_initializer) {
     const table array({50, 3});
     mp::Pool pool({.processes = 2, .maxtasksperchild = 5}, take_table, array);
-    pool.map(fill_row_of_this_worker, std::views::iota(0, 50), {.chunksize = 1});
+    pool.map(fill_row_of_this_worker, first_numbers(50), {.chunksize = 1});
     EXPECT_TRUE(is_filled(array));
 }
 
@@ -227,7 +232,7 @@ void fill_row_and_die_at(const table& array, int last, int row) {
 TEST_F(shared_array_in_a_pool, keeps_what_a_worker_wrote_before_it_died) {
     mp::Pool pool(2);
     const table array({20, 30});
-    const auto outcomes = pool.try_map(mp::partial(fill_row_and_die_at, array, 7), std::views::iota(0, 20));
+    const auto outcomes = pool.try_map(mp::partial(fill_row_and_die_at, array, 7), first_numbers(20));
     EXPECT_EQ(std::ranges::count_if(outcomes, [](const auto& outcome) { return !outcome.has_value(); }), 1);
     EXPECT_TRUE(is_filled(array));
 }
@@ -236,7 +241,7 @@ TEST_F(shared_array_in_a_pool, is_freed_while_the_pool_goes_on) {
     mp::Pool pool(2);
     table array({20, 30});
     const std::string inode = own_arrays().at(0);
-    pool.map(mp::partial(fill_row, array), std::views::iota(0, 20));
+    pool.map(mp::partial(fill_row, array), first_numbers(20));
     pool.apply(fill_row, array, 0);
     EXPECT_GE(holders(inode), 1);
     array = {};
@@ -249,8 +254,7 @@ TEST_F(shared_array_in_a_pool, is_freed_after_a_task_that_failed) {
     mp::Pool pool(2);
     {
         const table array({20, 30});
-        const auto outcomes =
-            pool.try_map(mp::partial(fill_row_and_die_at, array, 7), std::views::iota(0, 20));
+        const auto outcomes = pool.try_map(mp::partial(fill_row_and_die_at, array, 7), first_numbers(20));
         EXPECT_THROW(pool.apply([](const table& given, int row) { return given.at(row, 0); }, array, 20),
                      std::out_of_range);
     }

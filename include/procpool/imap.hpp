@@ -141,7 +141,10 @@ private:
             try {
                 elements = my.encoder.next(chunk, std::min(chunk, my.window));
                 failed = my.encoder.take_error();
-                my.exhausted = my.encoder.at_end();
+                if constexpr (std::forward_iterator<source_iterator>)
+                    my.exhausted = my.encoder.at_end();
+                else  // to look would be to pull
+                    my.exhausted = elements.count == 0 && !failed;
             } catch (...) {
                 my.input_error = std::current_exception();
                 my.exhausted = true;
@@ -164,12 +167,17 @@ private:
         std::optional<slot> next;
         {
             auto lock = my.pool->acquire();
-            const auto ready = [&] { return my.job->results.has_next() || my.job->failure(); };
+            // Results that are being stored while the job fails still come, in order.
+            const auto ready = [&] {
+                return my.job->results.has_next() || (my.job->failure() && my.job->complete());
+            };
             if (!my.pool->wait(lock, ready, deadline)) throw TimeoutError("procpool: no result in the time given");
-            if (my.job->results.has_next())
+            if (my.job->results.has_next()) {
                 next = my.job->results.take_next();
-            else
+            } else {
                 next = slot{std::nullopt, my.job->failure(), true};
+                my.exhausted = true;  // what the pool has got is all that there will be
+            }
         }
         ++my.yielded;
         return next;
@@ -183,7 +191,10 @@ private:
             return next ? std::move(next->value) : std::nullopt;
     }
 
-    void advance() { state_->current = next_slot(detail::steady_time::max()); }
+    void advance() {
+        state_->current.reset();  // if the input throws, the loop is at its end
+        state_->current = next_slot(detail::steady_time::max());
+    }
 
     std::unique_ptr<state> state_;
 };

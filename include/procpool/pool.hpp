@@ -258,8 +258,10 @@ private:
         return all;
     }
 
+    // A template, so that only a file that makes a pool pays for compiling what is behind it.
+    template <class Core = detail::backend::process_pool>
     void start(detail::backend::process_pool_options all) {
-        pool_ = std::make_shared<detail::backend::process_pool>(std::move(all));
+        pool_ = std::make_shared<Core>(std::move(all));
     }
 
     static std::uint32_t checked_retries(int retries) {
@@ -299,8 +301,8 @@ private:
             auto lock = pool.acquire();
             pool.add(job);
         }
-        backend::range_encoder encoder(std::ranges::begin(input), std::ranges::end(input), pins);
         try {
+            backend::range_encoder encoder(std::ranges::begin(input), std::ranges::end(input), pins);
             if (!chunksize && !count) {
                 // The chunk size depends on the size of the input: read all of it first.
                 std::vector<backend::block> blocks;
@@ -330,6 +332,8 @@ private:
             throw;
         }
         auto lock = pool.acquire();
+        // Elements that were not even submitted when the pool failed share its failure.
+        if (job->failure() && count && job->submitted() < *count) job->add_submitted(*count - job->submitted());
         pool.seal(job);
     }
 
@@ -394,7 +398,14 @@ private:
                 const auto lock = pool.acquire();
                 pool.add(job);
             }
-            return ImapResults<result, Range>(pool_, std::move(job), std::forward<Range>(input), window);
+            try {
+                return ImapResults<result, Range>(pool_, job, std::forward<Range>(input), window);
+            } catch (...) {  // the input did not even begin
+                const auto lock = pool.acquire();
+                pool.abandon(job);
+                pool.leave();
+                throw;
+            }
         }
     }
 

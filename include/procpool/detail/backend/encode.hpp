@@ -47,6 +47,11 @@ void append_element(block& to, wire::pins& pins, const T& element) {
         if (dynamic_cast<const SerializationError*>(&error)) throw;
         throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
                                  ", can't be serialised: " + error.what());
+    } catch (...) {
+        to.bytes.shrink_to(before);
+        pins.resize(pins_before);
+        throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
+                                 ", can't be serialised: an exception that is no std::exception");
     }
     if constexpr (fixed == wire::variable_stride) {
         const std::uint64_t size = to.bytes.size() - before - sizeof size;
@@ -62,7 +67,11 @@ public:
     range_encoder(Iterator begin, Sentinel end, wire::pins& pins)
         : at_(std::move(begin)), end_(std::move(end)), pins_(pins) {}
 
-    bool at_end() { return !pending_error_ && at_ == end_; }
+    bool at_end() {
+        if (pending_error_ || broken_) return false;
+        catch_up();
+        return at_ == end_;
+    }
     std::uint64_t encoded() const noexcept { return encoded_; }
 
     /// The error of the element after those of the last block, if it could not be encoded; it counts as encoded.
@@ -72,14 +81,16 @@ public:
     }
 
     /// The next elements: `most` at the most; fewer than a chunk only at the end, or before an element that
-    /// can't be encoded. What the range itself throws goes through.
+    /// can't be encoded. What the range itself throws goes through, after the elements before it.
     block next(std::uint64_t chunk, std::uint64_t most = ~std::uint64_t{0}) {
         constexpr std::size_t enough_bytes = 64 * 1024;
         constexpr std::uint64_t enough_elements = 2048;
+        if (broken_) std::rethrow_exception(std::exchange(broken_, nullptr));
         block result{.first = encoded_, .bytes = {}};
         using value = std::iter_value_t<Iterator>;
         if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
                       wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
+            catch_up();
             const std::uint64_t wanted = std::max<std::uint64_t>(enough_elements / chunk, 1) * chunk;
             const auto count = std::min({static_cast<std::uint64_t>(end_ - at_), wanted, most});
             if (count == 0) return result;
@@ -96,29 +107,43 @@ public:
                 // One of them can't be sent; the slow way tells which.
             }
         }
-        while (result.count < most && at_ != end_) {
-            if (result.count > 0 && result.count % chunk == 0 &&
-                (result.bytes.size() >= enough_bytes || result.count >= enough_elements))
-                break;
-            decltype(auto) element = *at_;
-            try {
-                append_element(result, pins_, element);
-            } catch (const SerializationError&) {
-                pending_error_ = std::current_exception();
+        try {
+            while (result.count < most) {
+                if (result.count > 0 && result.count % chunk == 0 &&
+                    (result.bytes.size() >= enough_bytes || result.count >= enough_elements))
+                    break;
+                catch_up();
+                if (at_ == end_) break;
+                decltype(auto) element = *at_;
+                behind_ = true;
+                try {
+                    append_element(result, pins_, element);
+                } catch (const SerializationError&) {
+                    pending_error_ = std::current_exception();
+                    break;
+                }
             }
-            ++at_;
-            if (pending_error_) break;
+        } catch (...) {
+            if (result.count == 0) throw;
+            broken_ = std::current_exception();
         }
         encoded_ += result.count;
         return result;
     }
 
 private:
+    // Only when the next element is wanted: an input range may take long to find it.
+    void catch_up() {
+        if (std::exchange(behind_, false)) ++at_;
+    }
+
     Iterator at_;
     Sentinel end_;
     wire::pins& pins_;
     std::uint64_t encoded_ = 0;
+    bool behind_ = false;  // at_ is the last element that was encoded
     std::exception_ptr pending_error_;
+    std::exception_ptr broken_;  // what the range has thrown
 };
 
 }  // namespace procpool::detail::backend

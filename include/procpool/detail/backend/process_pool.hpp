@@ -3,14 +3,16 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_PROCESS_POOL_HPP
 #define PROCPOOL_DETAIL_BACKEND_PROCESS_POOL_HPP
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -64,8 +66,9 @@ public:
         if (closed_) throw PoolNotRunning("procpool: Pool not running (it was closed or terminated)");
         if (failure_) std::rethrow_exception(failure_);
         job->id = ++last_id_;
-        job->timing = timing_of(*job);
-        jobs_.emplace(job->id, job);
+        job->timing = &timing_of(*job);
+        job->place = jobs_.size();
+        jobs_.push_back(job);
     }
 
     /// Hands elements over, with what they refer to; they run as soon as a worker has room.
@@ -82,6 +85,7 @@ public:
     /// An element that could not even be encoded.
     void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error) {
         job->add_submitted(1);
+        job->expected -= std::min<std::uint64_t>(job->expected, 1);
         local_.push_back({.job = job, .first = index, .count = 1, .what = delivery::kind::error,
                           .bytes = {}, .error = std::move(error)});
         interrupt_driver();
@@ -90,8 +94,9 @@ public:
     /// No more elements will come.
     void seal(const std::shared_ptr<remote_job>& job) {
         job->seal();
+        if (!job->complete()) return;
         finish_if_complete(job);
-        notify_ready();
+        interrupt_driver();
     }
 
     /// Nobody wants the results any more: what no worker has got yet won't run.
@@ -102,7 +107,7 @@ public:
         job->ready_bytes = 0;
         job->fail_all(std::make_exception_ptr(TaskCancelled("procpool: the task was cancelled")));
         finish_if_complete(job);
-        notify_ready();
+        interrupt_driver();  // there may be callbacks to run
     }
 
     /// Call it after work was handed over that the caller does not wait for.
@@ -175,7 +180,7 @@ private:
 
     void move_work(lock& held, steady_time until) {
         dispatch();
-        if (!local_.empty() || !dying_.empty()) until = std::chrono::steady_clock::now();
+        if (!local_.empty() || !dying_.empty() || !completing_.empty()) until = std::chrono::steady_clock::now();
         if (retry_at_) until = std::min(until, *retry_at_);
         held.unlock();
         const auto events = poller_.wait(until);
@@ -204,7 +209,6 @@ private:
         for (worker_link* link : dead) bury(*link);
         if (zygote_has_news) read_news();
         for (worker_link* link : writable_) send(*link);
-        if (retry_at_ && std::chrono::steady_clock::now() >= *retry_at_) launch_missing();
         dispatch();
         std::erase_if(deliveries_, [](const delivery& one) { return one.job->abandoned; });
         for (delivery& one : deliveries_) one.job->begin_delivery();
@@ -226,18 +230,20 @@ private:
             link->send_release();
             send(*link);
         }
-        if (!dead.empty()) launch_missing();
+        // Not earlier: what is delivered lies in the dead workers' buffers.
+        if (!dead.empty() || (retry_at_ && std::chrono::steady_clock::now() >= *retry_at_)) launch_missing();
         notify_ready();
     }
 
     void receive(worker_link& link) {
-        if (link.corrupt || link.silent) return;
+        if (link.ended()) return;
         constexpr std::size_t at_a_time = 1 << 20;  // then others have their turn
         link.receive(at_a_time);
         readable_.push_back(&link);
     }
 
     void collect(worker_link& link) {
+        link.silent = link.ended();
         try {
             link.collect(deliveries_);
         } catch (const SerializationError& error) {
@@ -275,7 +281,10 @@ private:
     void finish_if_complete(const std::shared_ptr<remote_job>& job) {
         if (!job->complete() || job->callbacks_taken()) return;
         const std::shared_ptr<remote_job> kept = job;
-        if (jobs_.erase(job->id) == 0) return;
+        if (job->place >= jobs_.size() || jobs_[job->place] != job) return;
+        jobs_.back()->place = job->place;
+        jobs_[kept->place].swap(jobs_.back());
+        jobs_.pop_back();
         if (!job->once())
             for (worker_link& link : links_) link.forget(job->id);
         auto callbacks = job->take_callbacks();
@@ -301,7 +310,7 @@ private:
     void run_callbacks(lock& held) {
         while (!completing_.empty()) {
             completed next = std::move(completing_.front());
-            completing_.pop_front();
+            completing_.erase(completing_.begin());
             ++callbacks_running_;
             hand_over();
             held.unlock();
@@ -310,7 +319,7 @@ private:
             held.lock();
             --callbacks_running_;
             next.job->set_done();
-            notify_ready();
+            interrupt_driver();  // it may be the one that waits for this
         }
     }
 
@@ -333,15 +342,20 @@ private:
 
     // ---- giving elements to workers
 
-    std::shared_ptr<task_timing> timing_of(const remote_job& job) {
+    task_timing& timing_of(const remote_job& job) noexcept {
         constexpr std::size_t significant = 160;  // the code's location and the first captures
-        constexpr std::size_t most = 1024;
         const auto bytes = job.definition().bytes();
-        const std::string key(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), significant));
-        if (timings_.size() >= most) timings_.clear();
-        auto& timing = timings_[key];
-        if (!timing) timing = std::make_shared<task_timing>();
-        return timing;
+        // FNV-1a, a word at a time. Another task in the same place costs the timing, nothing else.
+        std::uint64_t hash = 0xCBF29CE484222325u;
+        for (std::size_t i = 0; i + sizeof hash <= std::min(bytes.size(), significant); i += sizeof hash) {
+            std::uint64_t word;
+            std::memcpy(&word, bytes.data() + i, sizeof word);
+            hash = (hash ^ word) * 0x100000001B3u;
+            hash ^= hash >> 29;
+        }
+        timed_task& entry = timings_[hash % timings_.size()];
+        if (entry.hash != hash) entry = {hash, {}};
+        return entry.timing;
     }
 
     void push_ready(const std::shared_ptr<remote_job>& job, block elements, bool first) {
@@ -557,7 +571,7 @@ private:
             fail(last_death_ ? last_death_
                              : std::make_exception_ptr(WorkerDied(
                                    "procpool: workers die before they can run anything: " + posix::describe(*link.exit),
-                                   {link.pid, link.exit->code, link.exit->signal, std::nullopt})));
+                                   {link.told_pid(), link.exit->code, link.exit->signal, std::nullopt})));
     }
 
     /// Enough for bad luck, too few for a storm.
@@ -578,13 +592,13 @@ private:
             pending_retry_ = {interrupted.job, std::move(again)};
             return;
         }
-        std::string text = "procpool: worker " + std::to_string(link.pid) + " died ";
+        std::string text = "procpool: worker " + std::to_string(link.told_pid()) + " died ";
         text += in_initializer ? "in its initializer: " : "while it ran element " + std::to_string(index) + ": ";
         text += posix::describe(*link.exit);
         if (link.corrupt) text += " (killed, because its results were garbage: " + *link.corrupt + ")";
         if (attempts > 1) text += ", in each of " + std::to_string(attempts) + " attempts";
         const auto error = std::make_exception_ptr(WorkerDied(
-            text, {link.pid, link.exit->code, link.exit->signal,
+            text, {link.told_pid(), link.exit->code, link.exit->signal,
                    in_initializer ? std::nullopt : std::optional(index)}));
         link.drop_interrupted(interrupted);
         if (in_initializer)
@@ -612,9 +626,9 @@ private:
         if (failure_) return;
         failure_ = error;
         queue_.clear();
-        std::vector<std::shared_ptr<remote_job>> jobs;
-        for (const auto& [id, job] : jobs_) jobs.push_back(job);
+        const std::vector<std::shared_ptr<remote_job>> jobs = jobs_;
         for (const auto& job : jobs) {
+            job->abandoned = true;  // what workers still send comes too late: the caller may be reading
             job->ready.clear();
             job->listed = false;
             job->fail_all(error);
@@ -648,6 +662,10 @@ private:
         ended_.notify_all();
     }
 
+    struct timed_task {
+        std::uint64_t hash = 0;
+        task_timing timing;
+    };
     struct completed {
         std::shared_ptr<remote_job> job;
         std::vector<std::function<void()>> callbacks;
@@ -666,12 +684,12 @@ private:
     std::uint64_t last_serial_ = 0;
     std::uint64_t last_id_ = 0;
 
-    std::unordered_map<std::uint64_t, std::shared_ptr<remote_job>> jobs_;  // not complete
-    std::deque<std::shared_ptr<remote_job>> queue_;                        // those with elements ready
-    std::deque<completed> completing_;                                     // complete, callbacks to be run
+    std::vector<std::shared_ptr<remote_job>> jobs_;   // not complete
+    std::deque<std::shared_ptr<remote_job>> queue_;   // those with elements ready
+    std::vector<completed> completing_;               // complete, callbacks to be run
     unsigned callbacks_running_ = 0;
     wire::pins retired_;
-    std::unordered_map<std::string, std::shared_ptr<task_timing>> timings_;
+    std::array<timed_task, 256> timings_;
 
     std::vector<delivery> local_;          // results that no worker made
     std::vector<worker_link*> dying_;      // whose exit is known and whose remains are not yet taken

@@ -70,7 +70,7 @@ public:
     bool once() const noexcept { return once_; }
 
     // The rest is the process pool's, guarded by its mutex.
-    std::uint64_t id = 0;
+    std::uint64_t id = wire::initializer_number;  // until the pool gives it another
     std::uint64_t chunk = 1;     // elements that go to a worker together, at the least
     std::uint64_t expected = 0;  // elements that are still to be submitted, as far as known
     std::uint32_t retries = 0;
@@ -80,7 +80,8 @@ public:
     std::uint64_t ready_elements = 0;
     std::size_t ready_bytes = 0;
     wire::pins pins;
-    std::shared_ptr<task_timing> timing;
+    task_timing* timing = nullptr;
+    std::size_t place = 0;  // among the pool's jobs
 
 private:
     wire::buffer definition_;

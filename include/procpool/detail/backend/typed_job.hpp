@@ -59,6 +59,10 @@ public:
                 results.fail(first + i, std::make_exception_ptr(SerializationError(
                                             "procpool: the result of element " + std::to_string(first + i) +
                                             " can't be rebuilt: " + error.what())));
+            } catch (...) {
+                results.fail(first + i, std::make_exception_ptr(SerializationError(
+                                            "procpool: the result of element " + std::to_string(first + i) +
+                                            " can't be rebuilt: an exception that is no std::exception")));
             }
         }
     }

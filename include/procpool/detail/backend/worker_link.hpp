@@ -52,7 +52,7 @@ public:
 
     state now = state::down;
     std::uint64_t serial = 0;
-    long pid = 0;
+    long pid = 0;  // as the zygote tells it: may be signalled
     std::uint64_t taken = 0;  // elements that it was given since its start
     const void* zygote = nullptr;       // which one forked it
     bool watching_tasks = false;        // its task pipe is full
@@ -83,7 +83,7 @@ public:
         to_forget_.clear();
         taken = 0;
         exit.reset();
-        silent = false;
+        silent = ended_ = false;
         corrupt.reset();
         pid = 0;
         return std::move(results.write);
@@ -92,6 +92,8 @@ public:
     const posix::fd& tasks() const noexcept { return tasks_; }
     const posix::fd& results() const noexcept { return results_; }
     const worker::black_box& box() const noexcept { return *box_; }
+    /// For messages; a result can be quicker than the zygote's news.
+    long told_pid() const noexcept { return pid != 0 ? pid : static_cast<long>(box_->pid.load(std::memory_order_relaxed)); }
 
     void disconnect() noexcept {
         tasks_.reset();
@@ -185,14 +187,14 @@ public:
             reader_.filled(got.bytes);
             received_ += got.bytes;
             total += got.bytes;
-            silent = silent || got.closed;
+            ended_ = ended_ || got.closed;
             if (got.bytes < piece) return;
         }
     }
 
     /// After the worker's death: everything that it left, in the pipe and then in its outbox.
     void receive_remains() {
-        if (!silent) receive(~std::size_t{0});
+        if (!ended_) receive(~std::size_t{0});
         const std::uint64_t base = box_->base.load(std::memory_order_acquire);
         const std::uint64_t committed = box_->committed.load(std::memory_order_acquire);
         if (base > received_ || committed <= received_ || committed - base > worker::outbox_capacity) return;
@@ -213,6 +215,9 @@ public:
     }
 
     // ---- what came: with the lock held
+
+    /// True once there is nothing more to receive: the worker is dead, or lost.
+    bool ended() const noexcept { return ended_; }
 
     /// Turns complete frames into deliveries. @throws wire::protocol_error for nonsense.
     void collect(std::vector<delivery>& into) {
@@ -299,7 +304,7 @@ private:
                         .what = delivery::kind::error_record,
                         .bytes = wire::cursor(frame.payload).sized(),
                         .error = {},
-                        .pid = pid});
+                        .pid = told_pid()});
         got(from, 1);
     }
 
@@ -330,6 +335,7 @@ private:
     const std::byte* outbox_ = nullptr;
     wire::frame_reader reader_;
     std::uint64_t received_ = 0;      // bytes of its stream of results
+    bool ended_ = false;              // no more of them will come
     std::uint64_t results_seen_ = 0;  // elements whose results were collected
     std::uint64_t ended_seen_ = 0;
     std::int64_t busy_seen_ = 0;

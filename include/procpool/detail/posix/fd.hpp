@@ -114,6 +114,8 @@ public:
         if (value_ < 0) return;
         // In a child this is a copy whose number may by now mean something else.
         if (generation_ == fork_generation.load(std::memory_order_relaxed)) {
+            // Or else a child that is forked between the two calls would keep it.
+            const auto no_fork = fd_registry::instance().hold_forks();
             fd_registry::instance().remove(value_);
             ::close(value_);
         }

@@ -134,6 +134,8 @@ public:
         // Unless another thread has opened it anew since the last handle went.
         const auto at = known().find({handle_.device, handle_.inode});
         if (at != known().end() && at->second.expired()) known().erase(at);
+        // The memory itself is given back without the lock: that takes 0.2 s a gigabyte.
+        file_.reset();
     }
 
     std::byte* data() const noexcept { return mapping_.data(); }

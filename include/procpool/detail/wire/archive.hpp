@@ -75,7 +75,13 @@ void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const T& value) {
 template <std::same_as<procpool::detail::wire::input_archive> Archive, class T>
     requires std::is_arithmetic_v<T>
 void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, T& value) {
-    archive.read(&value, sizeof value);
+    if constexpr (std::is_same_v<T, bool>) {
+        unsigned char byte = 0;  // a bool that is neither 0 nor 1 is undefined behaviour
+        archive.read(&byte, sizeof byte);
+        value = byte != 0;
+    } else {
+        archive.read(&value, sizeof value);
+    }
 }
 
 template <std::same_as<procpool::detail::wire::output_archive> Archive, class T>

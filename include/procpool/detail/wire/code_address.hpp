@@ -3,10 +3,9 @@
 #ifndef PROCPOOL_DETAIL_WIRE_CODE_ADDRESS_HPP
 #define PROCPOOL_DETAIL_WIRE_CODE_ADDRESS_HPP
 
+#include <array>
 #include <cstdint>
-#include <mutex>
 #include <type_traits>
-#include <unordered_map>
 
 #include "procpool/detail/posix/module.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -16,18 +15,20 @@ namespace procpool::detail::wire {
 
 /// The location of a function; remembered, since looking it up takes a microsecond.
 inline posix::code_location locate_function(std::uintptr_t address) {
-    struct cache {
-        std::mutex mutex;
-        std::unordered_map<std::uintptr_t, posix::code_location> known;
+    struct entry {
+        std::uintptr_t address = 0;
+        posix::code_location location;
     };
-    static cache* const shared = new cache;  // leaked: used until the very end of the process
-    const std::lock_guard lock(shared->mutex);
-    const auto at = shared->known.find(address);
-    if (at != shared->known.end()) return at->second;
-    const auto location = posix::locate_code(address);
-    if (!location)
-        throw SerializationError("procpool: a function pointer that points to no function of this program");
-    return shared->known.emplace(address, *location).first->second;
+    // Each thread's own, so that no fork copies a lock; 64 functions are many for one program.
+    thread_local std::array<entry, 64> known;
+    entry& place = known[(address >> 4) % known.size()];
+    if (address == 0 || place.address != address) {
+        const auto location = posix::locate_code(address);
+        if (!location)
+            throw SerializationError("procpool: a function pointer that points to no function of this program");
+        place = {address, *location};
+    }
+    return place.location;
 }
 
 template <class Function>

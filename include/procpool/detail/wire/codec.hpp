@@ -224,6 +224,10 @@ template <class R, class... Parameters>
 struct wire_type<R(Parameters...)> {
     using type = R (*)(Parameters...);
 };
+template <class R, class... Parameters>
+struct wire_type<R(Parameters...) noexcept> {
+    using type = R (*)(Parameters...) noexcept;
+};
 template <class... Elements>
 struct wire_type<std::tuple<Elements...>> {
     using type = std::tuple<typename wire_type<Elements>::type...>;
@@ -247,10 +251,20 @@ decltype(auto) as_wire_type(const T& value) {
         return static_cast<wire>(value);
 }
 
-/// Appends `value` in its wire type.
+template <class T>
+inline constexpr bool is_tuple = false;
+template <class... Elements>
+inline constexpr bool is_tuple<std::tuple<Elements...>> = true;
+template <class First, class Second>
+inline constexpr bool is_tuple<std::pair<First, Second>> = true;
+
+/// Appends `value` in its wire type; what the members of a tuple refer to is not copied before.
 template <class T>
 void encode(sink out, const T& value) {
-    codec<wire_type_t<T>>::encode(out, as_wire_type(value));
+    if constexpr (is_tuple<T>)
+        std::apply([&](const auto&... members) { (encode(out, members), ...); }, value);
+    else
+        codec<wire_type_t<T>>::encode(out, as_wire_type(value));
 }
 
 }  // namespace procpool::detail::wire

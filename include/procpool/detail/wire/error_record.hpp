@@ -24,25 +24,26 @@
 
 namespace procpool::detail::wire {
 
-/// `error`, nested with where it happened.
+/// An E with the exception that is being handled when it is made: where it comes from.
 template <class E>
-std::exception_ptr with_origin(E error, const RemoteError& origin) {
-    try {
-        try {
-            throw origin;
-        } catch (...) {
-            std::throw_with_nested(std::move(error));
-        }
-    } catch (...) {
-        return std::current_exception();
-    }
+struct with_origin : E, std::nested_exception {
+    explicit with_origin(E&& error) : E(std::move(error)) {}
+};
+
+/// Throws `error`, with its origin unless its class can't be derived from.
+template <class E>
+[[noreturn]] void throw_with_origin(E error) {
+    if constexpr (std::is_final_v<E>)
+        throw error;
+    else
+        throw with_origin<E>(std::move(error));
 }
 
 /// How one type of exception travels.
 struct exception_kind {
     const std::type_info* type;
     void (*save)(const std::exception& error, sink out);
-    std::exception_ptr (*rebuild)(cursor& from, const RemoteError& origin);
+    void (*rethrow)(cursor& from);  // called while its origin is being handled
 };
 
 /// The kinds that this process knows. Thread-safe; kinds are only ever added.
@@ -76,21 +77,28 @@ private:
     std::deque<exception_kind> kinds_;  // stable addresses
 };
 
+inline void save_text(const std::exception& error, sink out) { encode(out, std::string_view(error.what())); }
+inline void save_nothing(const std::exception&, sink) {}
+
+template <class E>
+void rethrow_from_text(cursor& from) {
+    throw_with_origin(E(codec<std::string>::decode(from)));
+}
+template <class E>
+void rethrow_empty(cursor&) {
+    throw_with_origin(E());
+}
+
 /// A type that is rebuilt from its text.
 template <class E>
 exception_kind kind_from_text() {
-    return {&typeid(E),
-            [](const std::exception& error, sink out) { encode(out, std::string_view(error.what())); },
-            [](cursor& from, const RemoteError& origin) {
-                return with_origin(E(codec<std::string>::decode(from)), origin);
-            }};
+    return {&typeid(E), &save_text, &rethrow_from_text<E>};
 }
 
 /// A type that has nothing to tell but itself.
 template <class E>
 exception_kind kind_without_text() {
-    return {&typeid(E), [](const std::exception&, sink) {},
-            [](cursor&, const RemoteError& origin) { return with_origin(E(), origin); }};
+    return {&typeid(E), &save_nothing, &rethrow_empty<E>};
 }
 
 /// A type that cereal serialises.
@@ -98,7 +106,7 @@ template <class E>
 exception_kind kind_by_cereal() {
     return {&typeid(E),
             [](const std::exception& error, sink out) { codec<E>::encode(out, dynamic_cast<const E&>(error)); },
-            [](cursor& from, const RemoteError& origin) { return with_origin(codec<E>::decode(from), origin); }};
+            [](cursor& from) { throw_with_origin(codec<E>::decode(from)); }};
 }
 
 // std::system_error appends its code's message to the text that it was made with.
@@ -110,6 +118,9 @@ inline std::string without_suffix(std::string text, const std::string& suffix) {
     return text;
 }
 
+/// This process can't make the exception that is told of.
+struct not_rebuildable {};
+
 inline void save_error_code(const std::error_code& code, sink out) {
     encode(out, code.value());
     encode(out, std::string_view(code.category().name()));
@@ -120,7 +131,7 @@ inline std::error_code load_error_code(cursor& from) {
     const auto category = codec<std::string>::decode(from);
     if (category == std::system_category().name()) return {value, std::system_category()};
     if (category == std::generic_category().name()) return {value, std::generic_category()};
-    throw SerializationError("procpool: unknown error category " + category);
+    throw not_rebuildable{};
 }
 
 inline exception_kind system_error_kind() {
@@ -130,10 +141,10 @@ inline exception_kind system_error_kind() {
                 save_error_code(system.code(), out);
                 encode(out, without_suffix(system.what(), system.code().message()));
             },
-            [](cursor& from, const RemoteError& origin) {
+            [](cursor& from) {
                 const std::error_code code = load_error_code(from);
                 const auto text = codec<std::string>::decode(from);
-                return with_origin(text.empty() ? std::system_error(code) : std::system_error(code, text), origin);
+                throw_with_origin(text.empty() ? std::system_error(code) : std::system_error(code, text));
             }};
 }
 
@@ -147,13 +158,13 @@ inline exception_kind filesystem_error_kind() {
                 encode(out, file.path1().string());
                 encode(out, file.path2().string());
             },
-            [](cursor& from, const RemoteError& origin) {
+            [](cursor& from) {
                 const std::error_code code = load_error_code(from);
                 const auto text = codec<std::string>::decode(from);
                 const auto first = codec<std::string>::decode(from);
                 const auto second = codec<std::string>::decode(from);
-                if (second.empty()) return with_origin(filesystem_error(text, first, code), origin);
-                return with_origin(filesystem_error(text, first, second, code), origin);
+                throw_with_origin(second.empty() ? filesystem_error(text, first, code)
+                                                 : filesystem_error(text, first, second, code));
             }};
 }
 
@@ -214,8 +225,8 @@ inline void encode_current_exception(sink out) {
     encode(out, std::string_view());
 }
 
-/// The exception that a worker encoded.
-inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index) {
+/// The exception that a worker encoded; SerializationError if it is garbage.
+inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index) try {
     const auto name = codec<std::string>::decode(from);
     const auto text = codec<std::string>::decode(from);
     const auto mangled_name = codec<std::string>::decode(from);
@@ -223,14 +234,23 @@ inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<
                              name + ": " + text + " (in worker " + std::to_string(pid) +
                                  (index ? ", element " + std::to_string(*index) : ", in the initializer") + ")",
                              pid, index);
-    if (const exception_kind* const kind = exception_registry::instance().find(mangled_name)) {
+    try {
+        throw origin;
+    } catch (...) {
+        const std::exception_ptr as_text = std::current_exception();
+        const exception_kind* const kind = exception_registry::instance().find(mangled_name);
+        if (!kind) return as_text;
         try {
-            return kind->rebuild(from, origin);
+            kind->rethrow(from);
+        } catch (const not_rebuildable&) {
+            return as_text;
         } catch (...) {
-            // Its text is better than nothing.
+            return std::current_exception();
         }
     }
-    return std::make_exception_ptr(origin);
+    std::terminate();  // rethrow() throws
+} catch (...) {
+    return std::current_exception();
 }
 
 }  // namespace procpool::detail::wire

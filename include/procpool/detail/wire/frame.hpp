@@ -18,6 +18,9 @@ namespace procpool::detail::wire {
 // preceded by its size as a std::uint64_t.
 inline constexpr std::uint64_t variable_stride = 0;
 
+/// Number of the job that is a pool's initializer; those of calls begin at 1.
+inline constexpr std::uint64_t initializer_number = 0;
+
 /// Down, to a worker.
 struct task_header {
     static constexpr std::uint32_t magic_number = 0x31544B50;  // "PKT1"

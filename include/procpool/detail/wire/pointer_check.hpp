@@ -4,8 +4,10 @@
 #define PROCPOOL_DETAIL_WIRE_POINTER_CHECK_HPP
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <typeinfo>
@@ -16,22 +18,38 @@
 
 namespace procpool::detail::wire {
 
-/// Whether `word` lies in the same terabyte as this process's stack, program or libraries; few numbers do.
+/// Whether `word` lies in the same terabyte as this process's stack, program, libraries or heap; few numbers do.
 inline bool may_be_pointer(std::uintptr_t word) noexcept {
     constexpr unsigned terabyte = 40;
     static const int in_program = 0;
     static const std::array near{reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) >> terabyte,
                                  reinterpret_cast<std::uintptr_t>(&in_program) >> terabyte,
-                                 reinterpret_cast<std::uintptr_t>(&std::memcpy) >> terabyte};
+                                 reinterpret_cast<std::uintptr_t>(&std::memcpy) >> terabyte,
+                                 reinterpret_cast<std::uintptr_t>(std::make_unique<char>().get()) >> terabyte};
     // A program that isn't position-independent lives in the first terabyte, where the small numbers are.
     const std::uintptr_t high = word >> terabyte;
-    return high != 0 && (high == near[0] || high == near[1] || high == near[2]);
+    return high != 0 && (high == near[0] || high == near[1] || high == near[2] || high == near[3]);
 }
 
 [[noreturn]] inline void throw_pointer_found(const std::type_info& type, const std::string& where) {
     throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " + where +
                              ", which means nothing in another process: send the value itself (capture it by "
                              "value, or procpool::partial(f, value)), or a SharedArray");
+}
+
+/// `word`, which lies at `offset` in a T, without the bits between T's members: they may hold what was there
+/// before, a stale pointer as well.
+template <class T>
+std::uintptr_t without_padding(std::uintptr_t word, [[maybe_unused]] std::size_t offset) noexcept {
+#if __has_builtin(__builtin_clear_padding)
+    alignas(T) std::byte mask[sizeof(T)];
+    std::memset(mask, 0xFF, sizeof mask);
+    __builtin_clear_padding(reinterpret_cast<T*>(mask));
+    std::uintptr_t used;
+    std::memcpy(&used, mask + offset, sizeof used);
+    word &= used;
+#endif
+    return word;
 }
 
 /// Throws SerializationError if one of `count` objects at `objects` holds a pointer into this process.
@@ -42,7 +60,7 @@ void refuse_pointers(const T* objects, std::size_t count) {
         for (std::size_t i = 0; i + sizeof(std::uintptr_t) <= count * sizeof(T); i += sizeof(std::uintptr_t)) {
             std::uintptr_t word;
             std::memcpy(&word, at + i, sizeof word);
-            if (!may_be_pointer(word)) continue;
+            if (!may_be_pointer(word) || !may_be_pointer(without_padding<T>(word, i % sizeof(T)))) continue;
             const std::string where = posix::what_is_mapped_at(word);
             if (!where.empty()) throw_pointer_found(typeid(T), where);
         }

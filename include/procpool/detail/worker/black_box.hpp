@@ -11,6 +11,8 @@ namespace procpool::detail::worker {
 
 /// Written by the worker, read by the pool. Counters start at 0 with each new worker of a slot.
 struct black_box {
+    /// The worker's process id: here it is known before the zygote's news of its birth come.
+    std::atomic<std::int64_t> pid{0};
     /// 1 once the worker waits for its first element.
     std::atomic<std::uint64_t> ready{0};
     /// Elements begun. One more than the results means: the next one was running.

@@ -3,12 +3,13 @@
 #ifndef PROCPOOL_DETAIL_WORKER_LOOP_HPP
 #define PROCPOOL_DETAIL_WORKER_LOOP_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <new>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/memfd.hpp"
@@ -33,6 +34,7 @@ public:
     }
 
     int run() {
+        box_.pid.store(posix::current_pid(), std::memory_order_relaxed);
         box_.ready.store(1, std::memory_order_release);
         while (read_more())
             while (serve_frame()) {
@@ -43,7 +45,7 @@ public:
 
 private:
     struct known_job {
-        posix::code_location ops;
+        std::uint64_t id = 0;
         wire::buffer definition;
         bool once = false;
         const task_ops* how = nullptr;
@@ -81,7 +83,7 @@ private:
             case wire::task_header::kind::define:
             case wire::task_header::kind::define_once: define(header, payload); break;
             case wire::task_header::kind::run: run_elements(header, payload); break;
-            case wire::task_header::kind::forget: jobs_.erase(header.job); break;
+            case wire::task_header::kind::forget: forget(header.job); break;
             case wire::task_header::kind::release: outbox_.release_pins(); break;
         }
         parsed_ += sizeof header + payload.size();
@@ -90,20 +92,40 @@ private:
 
     void define(const wire::task_header& header, std::span<const std::byte> payload) {
         known_job job;
+        job.id = header.job;
         // Made when the first element needs it, so that its failure is that element's.
         job.definition.append(payload.data(), payload.size());
         job.once = header.what == wire::task_header::kind::define_once;
-        jobs_.insert_or_assign(header.job, std::move(job));
+        jobs_.push_back(std::move(job));
+    }
+
+    /// The newest job is looked for most.
+    known_job& job_of(std::uint64_t id) {
+        const auto at = std::find_if(jobs_.rbegin(), jobs_.rend(), [&](const known_job& job) { return job.id == id; });
+        if (at == jobs_.rend()) throw Error("procpool: elements of a job that was never defined");
+        return *at;
+    }
+
+    void forget(std::uint64_t id) {
+        std::erase_if(jobs_, [&](const known_job& job) { return job.id == id; });
     }
 
     void run_elements(const wire::task_header& header, std::span<const std::byte> payload) {
-        known_job& job = jobs_.at(header.job);
+        known_job& job = job_of(header.job);
         wire::element_reader elements(payload, header.stride);
-        for (std::uint64_t i = 0; i < header.count; ++i) run_element(job, elements.next());
-        if (job.once) jobs_.erase(header.job);
+        bool good = true;
+        for (std::uint64_t i = 0; i < header.count; ++i) good = run_element(job, elements.next());
+        if (!good && header.job == wire::initializer_number) {
+            // No task may run in a worker that isn't set up; some may wait in its pipe.
+            outbox_.flush();
+            posix::exit_process(EXIT_FAILURE);
+        }
+        if (job.once) forget(header.job);
     }
 
-    void run_element(known_job& job, std::span<const std::byte> arguments) {
+    /// False if it threw.
+    bool run_element(known_job& job, std::span<const std::byte> arguments) {
+        bool good = true;
         // The end of one element is the beginning of the next: one look at the clock for both.
         if (std::exchange(idle_since_last_element_, false)) now_ = steady_ns();
         const std::int64_t begun_at = now_;
@@ -114,16 +136,18 @@ private:
             wire::cursor from(arguments);
             job.how->run(job.callable.get(), from, outbox_);
         } catch (abi::__forced_unwind&) {
-            throw;  // pthread_exit: this process's only thread ends
+            posix::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
         } catch (...) {
             wire::encode_current_exception(outbox_.scratch());
             outbox_.put_error();
+            good = false;
         }
         now_ = steady_ns();
         busy_ += now_ - begun_at;
         box_.busy_ns.store(busy_, std::memory_order_relaxed);
         box_.ended.store(begun_, std::memory_order_release);
         flush_if_due(now_ - begun_at);
+        return good;
     }
 
     static void make_callable(known_job& job) {
@@ -150,7 +174,7 @@ private:
     wire::buffer input_;
     std::size_t parsed_ = 0;
     std::size_t missing_ = 0;
-    std::unordered_map<std::uint64_t, known_job> jobs_;
+    std::vector<known_job> jobs_;
     std::uint64_t begun_ = 0;
     std::int64_t busy_ = 0;
     std::int64_t now_ = 0;

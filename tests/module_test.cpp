@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// Functions as locations in modules: detail/posix/module.hpp and detail/wire/code_address.hpp.
+#include "procpool/detail/posix/module.hpp"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/wire/code_address.hpp"
+#include "support/processes.hpp"
+
+namespace {
+
+namespace posix = procpool::detail::posix;
+namespace wire = procpool::detail::wire;
+
+int cube(int x) { return x * x * x; }
+template <int N>
+int plus(int x) {
+    return x + N;
+}
+
+template <class Function>
+std::uintptr_t address_of(Function* function) {
+    return reinterpret_cast<std::uintptr_t>(function);
+}
+
+template <class Function>
+Function* sent(Function* function) {
+    wire::buffer bytes;
+    wire::encode_function(bytes, function);
+    wire::cursor from(bytes.bytes());
+    return wire::decode_function<Function>(from);
+}
+
+template <class Function>
+std::string refusal_of(const posix::code_location& location) {
+    wire::buffer bytes;
+    bytes.append_value(location);
+    wire::cursor from(bytes.bytes());
+    try {
+        wire::decode_function<Function>(from);
+    } catch (const procpool::SerializationError& error) {
+        return error.what();
+    }
+    return "found";
+}
+
+/// A small library that every glibc system has and no program needs.
+class small_library {
+public:
+    using function = std::size_t();
+
+    small_library() : handle_(::dlopen("libBrokenLocale.so.1", RTLD_NOW | RTLD_LOCAL)) {
+        if (!handle_) throw std::runtime_error(::dlerror());
+    }
+    small_library(const small_library&) = delete;
+    small_library& operator=(const small_library&) = delete;
+    ~small_library() { ::dlclose(handle_); }
+
+    function* its_function() const {
+        return reinterpret_cast<function*>(::dlsym(handle_, "__ctype_get_mb_cur_max"));
+    }
+
+private:
+    void* handle_;
+};
+
+// ---- posix/module.hpp
+
+TEST(Module, code_of_the_program_is_located_and_found_again) {
+    const auto location = posix::locate_code(address_of(cube));
+    ASSERT_TRUE(location);
+    EXPECT_EQ(posix::resolve_code(*location), address_of(cube));
+    EXPECT_NE(location->offset, address_of(cube)) << "relative to where the program is loaded";
+    const auto next = posix::locate_code(address_of(plus<1>));
+    ASSERT_TRUE(next);
+    EXPECT_TRUE(next->module == location->module);
+    EXPECT_EQ(next->offset - location->offset, address_of(plus<1>) - address_of(cube));
+}
+
+TEST(Module, each_shared_library_is_a_module_of_its_own) {
+    const small_library library;
+    const auto in_program = posix::locate_code(address_of(cube));
+    const auto in_libc = posix::locate_code(address_of(&::getenv));
+    const auto in_library = posix::locate_code(address_of(library.its_function()));
+    ASSERT_TRUE(in_program && in_libc && in_library);
+    EXPECT_FALSE(in_program->module == in_libc->module);
+    EXPECT_FALSE(in_library->module == in_libc->module);
+    EXPECT_EQ(posix::resolve_code(*in_library), address_of(library.its_function()));
+}
+
+TEST(Module, what_is_no_code_is_not_located) {
+    static const int in_program = 0;
+    const int on_stack = 0;
+    const auto on_heap = std::make_unique<int>(0);
+    for (const std::uintptr_t address :
+         {std::uintptr_t{0}, std::uintptr_t{1}, ~std::uintptr_t{0}, address_of(&in_program), address_of(&on_stack),
+          address_of(on_heap.get())})
+        EXPECT_FALSE(posix::locate_code(address)) << std::hex << address;
+}
+
+TEST(Module, a_location_that_lies_leads_nowhere) {
+    const auto good = posix::locate_code(address_of(cube));
+    ASSERT_TRUE(good);
+    const auto on_heap = std::make_unique<int>(0);
+    const std::uintptr_t base = address_of(cube) - good->offset;
+    for (const std::uint64_t offset : {~std::uint64_t{0}, std::uint64_t{1} << 40, address_of(on_heap.get()) - base})
+        EXPECT_EQ(posix::resolve_code({good->module, offset}), 0u) << offset;
+    EXPECT_EQ(posix::resolve_code({posix::module_id(), good->offset}), 0u);
+    const std::array<std::byte, 20> unknown{std::byte{1}};
+    EXPECT_EQ(posix::resolve_code({posix::module_id(unknown), good->offset}), 0u);
+}
+
+TEST(Module, ids_are_equal_if_all_their_bytes_are) {
+    std::array<std::byte, 40> bytes{};
+    const posix::module_id all(bytes);
+    EXPECT_TRUE(all == posix::module_id(std::span(bytes).first(posix::module_id::max_size)));
+    EXPECT_FALSE(all == posix::module_id(std::span(bytes).first(20)));
+    bytes[30] = std::byte{1};
+    EXPECT_FALSE(all == posix::module_id(bytes));
+    bytes[30] = std::byte{0};
+    bytes[31] = std::byte{1};
+    EXPECT_TRUE(all == posix::module_id(bytes)) << "longer ids are cut off";
+}
+
+// ---- wire/code_address.hpp
+
+TEST(CodeAddress, functions_of_program_and_libraries_travel) {
+    const small_library library;
+    EXPECT_EQ(sent(cube), &cube);
+    EXPECT_EQ(sent(&::getenv), &::getenv);
+    EXPECT_EQ(sent(library.its_function()), library.its_function());
+    EXPECT_EQ(sent(library.its_function())(), library.its_function()());
+}
+
+TEST(CodeAddress, many_functions_are_told_apart) {
+    const auto check = []<int... N>(std::integer_sequence<int, N...>) {
+        for (int round = 0; round < 2; ++round)
+            EXPECT_EQ((std::array{sent(&plus<N>)(1)...}), (std::array{N + 1 ...}));
+    };
+    check(std::make_integer_sequence<int, 200>());
+}
+
+TEST(CodeAddress, threads_may_locate_functions_at_once) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back([] {
+            for (int round = 0; round < 200; ++round) {
+                EXPECT_EQ(sent(&plus<1>), &plus<1>);
+                EXPECT_EQ(sent(&plus<2>), &plus<2>);
+                EXPECT_EQ(sent(&::getenv), &::getenv);
+            }
+        });
+    for (auto& thread : threads) thread.join();
+}
+
+TEST(CodeAddress, what_is_no_function_of_this_program_is_refused) {
+    wire::buffer bytes;
+    int (*none)(int) = nullptr;
+    EXPECT_THROW(wire::encode_function(bytes, none), procpool::SerializationError);
+    const auto on_heap = std::make_unique<std::array<char, 64>>();
+    EXPECT_THROW(wire::encode_function(bytes, reinterpret_cast<int (*)(int)>(on_heap.get())),
+                 procpool::SerializationError);
+    EXPECT_TRUE(bytes.empty());
+}
+
+TEST(CodeAddress, a_location_cut_off_or_made_up_is_refused) {
+    wire::buffer bytes;
+    wire::encode_function(bytes, &cube);
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+        wire::cursor from(bytes.bytes().first(cut));
+        EXPECT_THROW(wire::decode_function<int(int)>(from), procpool::SerializationError);
+    }
+    EXPECT_NE(refusal_of<int(int)>({}).find("the worker has no such function"), std::string::npos);
+}
+
+// ---- in another process
+
+/// A child that was forked before the parent loaded the library: what becomes of the library's function there.
+template <class InChild>
+test::child_end sent_to_child(InChild in_child) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::bad_alloc();
+    test::child_program child([&] {
+        posix::code_location location;
+        std::uintptr_t in_parent = 0;
+        if (::read(ends[0], &location, sizeof location) != sizeof location ||
+            ::read(ends[0], &in_parent, sizeof in_parent) != sizeof in_parent)
+            return 98;
+        return in_child(location, in_parent);
+    });
+    {
+        const small_library library;
+        const std::uintptr_t address = address_of(library.its_function());
+        const auto location = wire::locate_function(address);
+        EXPECT_EQ(::write(ends[1], &location, sizeof location), static_cast<ssize_t>(sizeof location));
+        EXPECT_EQ(::write(ends[1], &address, sizeof address), static_cast<ssize_t>(sizeof address));
+    }
+    ::close(ends[0]);
+    ::close(ends[1]);
+    return child.wait();
+}
+
+TEST(CodeAddress, a_library_loaded_after_the_fork_is_refused_in_the_child) {
+    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t) {
+        const std::string refusal = refusal_of<std::size_t()>(location);
+        return refusal.find("its library was loaded after the pool was made") != std::string::npos ? 0 : 1;
+    });
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(CodeAddress, a_function_is_found_where_its_library_is_loaded_at_another_address) {
+    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t in_parent) {
+        // The place that the parent's copy got is taken here.
+        constexpr std::uintptr_t page = 4096;
+        void* const place = reinterpret_cast<void*>(in_parent / page * page);
+        if (::mmap(place, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+            return 2;
+        const small_library library;
+        const std::uintptr_t here = address_of(library.its_function());
+        if (here == in_parent) return 3;
+        return posix::resolve_code(location) == here ? 0 : 4;
+    });
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+}  // namespace

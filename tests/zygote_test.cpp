@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+#include "procpool/detail/posix/zygote.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/pipe.hpp"
+#include "procpool/detail/posix/poller.hpp"
+#include "support/processes.hpp"
+#include "support/wait.hpp"
+
+namespace {
+
+namespace posix = procpool::detail::posix;
+using posix::worker_birth;
+using posix::worker_report;
+
+bool exists(long pid) { return ::kill(static_cast<pid_t>(pid), 0) == 0; }
+bool has_ended(long pid) {
+    const char state = test::look_at(pid).state;
+    return state == 'X' || state == 'Z';
+}
+
+/// Waits for the zygote's next report; nothing if the zygote has gone.
+std::optional<worker_report> next_report(posix::zygote& zygote) {
+    posix::poller poller;
+    poller.add(zygote.control(), posix::poller::interest::read, 0);
+    for (;;) {
+        if (auto report = zygote.next_report()) return report;
+        if (zygote.gone()) return std::nullopt;
+        if (poller.wait(std::chrono::steady_clock::now() + test::patience).empty())
+            throw std::runtime_error("no report came");
+    }
+}
+
+/// Does what its input says, byte by byte, until that ends.
+int obedient(worker_birth& birth) {
+    std::byte order;
+    while (!posix::read_some(birth.tasks, &order, 1).closed) {
+        switch (static_cast<char>(order)) {
+            case 'e': return 7;
+            case 'k': ::raise(SIGKILL); break;
+            case '?': {
+                const std::array<std::int64_t, 3> about{::getpid(), ::getppid(), birth.slot};
+                posix::write_all(birth.results, reinterpret_cast<const std::byte*>(about.data()), sizeof about);
+                break;
+            }
+            default: return 99;
+        }
+    }
+    return 0;
+}
+
+class Zygote : public testing::Test {
+protected:
+    struct worker {
+        std::uint32_t slot;
+        std::uint64_t serial;
+        long pid = 0;
+        posix::fd tasks;
+        posix::fd results;
+
+        void order(char what) const {
+            EXPECT_TRUE(posix::write_all(tasks, reinterpret_cast<const std::byte*>(&what), 1));
+        }
+        /// Its process id, its parent's, its slot.
+        std::array<std::int64_t, 3> ask() const {
+            order('?');
+            std::array<std::int64_t, 3> about{};
+            EXPECT_EQ(posix::read_some(results, reinterpret_cast<std::byte*>(about.data()), sizeof about).bytes,
+                      sizeof about);
+            return about;
+        }
+        bool output_has_ended() const {
+            std::byte byte;
+            return posix::read_some(results, &byte, 1).closed;
+        }
+    };
+
+    worker start(std::uint32_t slot = 0) {
+        posix::pipe_ends tasks = posix::make_pipe();
+        posix::pipe_ends results = posix::make_pipe();
+        zygote.fork_worker(slot, ++last_serial, tasks.read, results.write);
+        worker made{slot, last_serial, 0, std::move(tasks.write), std::move(results.read)};
+        const auto report = next_report(zygote);
+        if (!report || report->what != worker_report::kind::started) {
+            ADD_FAILURE() << "worker " << slot << " did not start";
+            return made;
+        }
+        EXPECT_EQ(report->slot, slot);
+        EXPECT_EQ(report->serial, made.serial);
+        EXPECT_GT(report->pid, 0);
+        made.pid = static_cast<long>(report->pid);
+        return made;
+    }
+
+    void expect_exit(const worker& of, int code, bool signalled) {
+        const auto report = next_report(zygote);
+        ASSERT_TRUE(report);
+        EXPECT_TRUE(report->what == worker_report::kind::exited);
+        EXPECT_EQ(report->slot, of.slot);
+        EXPECT_EQ(report->serial, of.serial);
+        EXPECT_EQ(report->pid, of.pid);
+        EXPECT_EQ(report->code, code);
+        EXPECT_EQ(report->signalled, signalled);
+    }
+
+    posix::worker_main main = obedient;
+    posix::fd memory = posix::make_memfd("test", posix::page_size());
+    posix::zygote zygote{memory, main};
+    std::uint64_t last_serial = 0;
+};
+
+TEST_F(Zygote, is_the_parent_of_the_workers) {
+    const worker first = start(0);
+    const worker second = start(5);
+    const auto [pid, parent, slot] = first.ask();
+    EXPECT_EQ(pid, first.pid);
+    EXPECT_EQ(slot, 0);
+    EXPECT_NE(parent, ::getpid());
+    EXPECT_EQ(second.ask()[1], parent);
+    EXPECT_EQ(second.ask()[2], 5);
+    EXPECT_EQ(test::look_at(parent).parent, ::getpid());
+}
+
+TEST_F(Zygote, reports_exit_codes) {
+    const worker one = start();
+    one.order('e');
+    expect_exit(one, 7, false);
+    worker other = start();
+    other.tasks.reset();
+    expect_exit(other, 0, false);
+}
+
+TEST_F(Zygote, reports_signals) {
+    const worker killed = start(1);
+    killed.order('k');
+    expect_exit(killed, SIGKILL, true);
+    const worker from_outside = start(2);
+    from_outside.ask();  // now it has its signals back
+    ::kill(static_cast<pid_t>(from_outside.pid), SIGTERM);
+    expect_exit(from_outside, SIGTERM, true);
+}
+
+TEST_F(Zygote, reports_each_of_many_deaths) {
+    std::vector<worker> workers;
+    for (std::uint32_t slot = 0; slot < 20; ++slot) workers.push_back(start(slot));
+    for (const worker& one : workers) ::kill(static_cast<pid_t>(one.pid), SIGKILL);
+    std::vector<int> reports(workers.size());
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        const auto report = next_report(zygote);
+        ASSERT_TRUE(report && report->what == worker_report::kind::exited);
+        ++reports.at(report->slot);
+    }
+    EXPECT_EQ(reports, std::vector<int>(workers.size(), 1));
+    EXPECT_FALSE(zygote.next_report());
+}
+
+TEST(ZygoteProcess, a_worker_that_throws_says_why_and_fails) {
+    test::child_program pool([] {
+        const posix::worker_main main = [](worker_birth&) -> int { throw std::runtime_error("a reason"); };
+        const posix::fd memory = posix::make_memfd("test", posix::page_size());
+        posix::zygote zygote(memory, main);
+        const auto pipe = posix::make_pipe();
+        zygote.fork_worker(0, 1, pipe.read, pipe.write);
+        next_report(zygote);
+        const auto report = next_report(zygote);
+        return report && report->code == EXIT_FAILURE && !report->signalled ? 0 : 1;
+    });
+    const auto end = pool.wait();
+    EXPECT_EQ(end.exit_code, 0);
+    EXPECT_NE(end.errors.find("ends: a reason"), std::string::npos) << end.errors;
+}
+
+TEST_F(Zygote, keeps_a_dead_workers_process_id_until_it_is_reaped) {
+    const worker one = start(3);
+    one.order('k');
+    expect_exit(one, SIGKILL, true);
+    EXPECT_TRUE(exists(one.pid));
+    zygote.reap(one.slot, one.serial + 1);  // another one, that never was
+    zygote.reap(one.slot + 1, one.serial);
+    start(4).ask();  // by now they are done
+    EXPECT_TRUE(exists(one.pid));
+    EXPECT_EQ(test::look_at(one.pid).state, 'Z');
+    zygote.reap(one.slot, one.serial);
+    EXPECT_TRUE(test::eventually([&] { return !exists(one.pid); }));
+}
+
+TEST_F(Zygote, a_slot_may_have_a_new_worker_before_the_old_one_is_reaped) {
+    const worker old = start(0);
+    old.order('e');
+    expect_exit(old, 7, false);
+    const worker next = start(0);
+    EXPECT_NE(next.pid, old.pid);
+    zygote.reap(0, old.serial);
+    EXPECT_TRUE(test::eventually([&] { return !exists(old.pid); }));
+    EXPECT_EQ(next.ask()[0], next.pid);
+}
+
+TEST_F(Zygote, a_worker_gets_the_pools_memory) {
+    const posix::mapping mine(memory, 0, posix::page_size());
+    posix::worker_main write_there = [](worker_birth& birth) {
+        const posix::mapping shared(birth.memory, 0, posix::page_size());
+        shared.data()[birth.slot] = std::byte{42};
+        return 0;
+    };
+    posix::zygote other(memory, write_there);
+    const auto tasks = posix::make_pipe();
+    const auto results = posix::make_pipe();
+    other.fork_worker(9, 1, tasks.read, results.write);
+    while (next_report(other)->what != worker_report::kind::exited) {
+    }
+    EXPECT_EQ(mine.data()[9], std::byte{42});
+}
+
+TEST_F(Zygote, a_worker_holds_no_other_workers_pipes) {
+    worker first = start(0);
+    const worker second = start(1);
+    second.ask();
+    first.order('k');
+    EXPECT_TRUE(first.output_has_ended()) << "somebody else holds its result pipe open";
+    expect_exit(first, SIGKILL, true);
+    worker third = start(2);
+    const worker fourth = start(3);
+    fourth.ask();
+    third.tasks.reset();
+    expect_exit(third, 0, false);
+}
+
+TEST_F(Zygote, a_worker_has_just_its_descriptors) {
+    const worker one = start();
+    one.ask();
+    auto open = test::descriptors_of(one.pid);
+    EXPECT_EQ(open[STDIN_FILENO], "/dev/null");
+    const auto own = test::descriptors_of(::getpid());
+    std::multiset<std::string> beyond;
+    for (const auto& [number, target] : open) {
+        const bool is_a_users = (::fcntl(number, F_GETFD) & FD_CLOEXEC) == 0;  // whoever runs this program
+        if (number > STDERR_FILENO && !is_a_users) beyond.insert(target);
+    }
+    EXPECT_EQ(beyond, (std::multiset<std::string>{own.at(one.tasks.get()), own.at(one.results.get()),
+                                                  own.at(memory.get())}));
+}
+
+// ---- signals
+
+TEST_F(Zygote, outlives_signals_to_the_whole_group_and_so_do_its_workers) {
+    const worker one = start();
+    const long zygote_pid = static_cast<long>(one.ask()[1]);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::kill(static_cast<pid_t>(zygote_pid), signal);
+    ::kill(static_cast<pid_t>(one.pid), SIGINT);
+    EXPECT_EQ(one.ask()[0], one.pid);
+    EXPECT_EQ(start(1).ask()[1], zygote_pid);
+}
+
+// ---- the end
+
+TEST_F(Zygote, kill_ends_all_workers_and_returns_when_they_are_gone) {
+    std::vector<worker> workers;
+    for (std::uint32_t slot = 0; slot < 5; ++slot) workers.push_back(start(slot));
+    workers[2].order('e');  // one is a zombie by then
+    const long zygote_pid = static_cast<long>(workers[0].ask()[1]);
+    zygote.kill();
+    for (const worker& one : workers) EXPECT_FALSE(exists(one.pid));
+    EXPECT_FALSE(exists(zygote_pid));
+    zygote.kill();  // harmless
+}
+
+TEST_F(Zygote, finish_lets_workers_end_by_themselves) {
+    worker busy = start(0);
+    const worker dead = start(1);
+    dead.order('e');
+    expect_exit(dead, 7, false);  // and is not reaped
+    const long zygote_pid = static_cast<long>(busy.ask()[1]);
+    zygote.finish();
+    EXPECT_TRUE(test::eventually([&] { return !exists(dead.pid); }));
+    EXPECT_EQ(busy.ask()[0], busy.pid);
+    EXPECT_FALSE(has_ended(zygote_pid));
+    busy.tasks.reset();
+    EXPECT_TRUE(busy.output_has_ended());
+    zygote.wait();
+    EXPECT_FALSE(exists(busy.pid));
+    EXPECT_FALSE(exists(zygote_pid));
+}
+
+TEST_F(Zygote, kill_after_finish_ends_a_worker_that_stays) {
+    const worker one = start();
+    zygote.finish();
+    EXPECT_EQ(one.ask()[0], one.pid);
+    zygote.kill();
+    EXPECT_FALSE(exists(one.pid));
+}
+
+TEST_F(Zygote, its_workers_die_with_it_and_the_pool_is_told) {
+    const worker first = start(0);
+    const worker second = start(1);
+    ::kill(static_cast<pid_t>(first.ask()[1]), SIGKILL);
+    EXPECT_TRUE(first.output_has_ended());
+    EXPECT_TRUE(second.output_has_ended());
+    EXPECT_FALSE(next_report(zygote));
+    EXPECT_TRUE(zygote.gone());
+    EXPECT_TRUE(test::eventually([&] { return has_ended(first.pid) && has_ended(second.pid); }));
+    const auto pipe = posix::make_pipe();
+    zygote.fork_worker(0, 99, pipe.read, pipe.write);  // no error, no signal
+}
+
+TEST_F(Zygote, everybody_is_gone_after_the_pools_process_was_killed) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    test::child_program pool([&] {
+        const posix::fd shared = posix::make_memfd("test", posix::page_size());
+        posix::zygote mine(shared, main);
+        const auto tasks = posix::make_pipe();
+        const auto results = posix::make_pipe();
+        mine.fork_worker(0, 1, tasks.read, results.write);
+        const auto report = next_report(mine);
+        const long worker_pid = report ? static_cast<long>(report->pid) : 0;
+        if (::write(ends[1], &worker_pid, sizeof worker_pid) != sizeof worker_pid) return 1;
+        for (;;) ::pause();
+    });
+    long worker_pid = 0;
+    ASSERT_EQ(::read(ends[0], &worker_pid, sizeof worker_pid), static_cast<ssize_t>(sizeof worker_pid));
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ASSERT_GT(worker_pid, 0);
+    const long zygote_pid = test::look_at(worker_pid).parent;
+    EXPECT_EQ(test::look_at(zygote_pid).parent, pool.pid());
+    pool.send(SIGKILL);
+    EXPECT_EQ(pool.wait().signal, SIGKILL);  // waits for their standard error to close, too
+    EXPECT_TRUE(test::eventually([&] { return has_ended(worker_pid) && has_ended(zygote_pid); }));
+}
+
+}  // namespace
