@@ -122,11 +122,10 @@ TEST(Encode, elements_of_one_size_have_a_stride_and_others_none) {
 
 TEST(Encode, an_element_that_fails_leaves_the_block_as_it_was) {
     backend::block elements;
-    wire::pins pins;
-    backend::append_element(elements, pins, Fussy{"first"});
+    backend::append_element(elements, Fussy{"first"});
     const std::size_t before = elements.bytes.size();
     try {
-        backend::append_element(elements, pins, Fussy{"second", true});
+        backend::append_element(elements, Fussy{"second", true});
         FAIL();
     } catch (const procpool::SerializationError& error) {
         const std::string text = error.what();
@@ -135,17 +134,17 @@ TEST(Encode, an_element_that_fails_leaves_the_block_as_it_was) {
     }
     EXPECT_EQ(elements.bytes.size(), before);
     EXPECT_EQ(elements.count, 1u);
-    backend::append_element(elements, pins, Fussy{"third"});
+    backend::append_element(elements, Fussy{"third"});
     const auto all = decode_all<Fussy>(elements);
     ASSERT_EQ(all.size(), 2u);
     EXPECT_EQ(all[1].text, "third");
 }
 
 TEST(Encode, take_front_splits_between_elements) {
-    backend::block elements{.first = 10, .bytes = {}};
-    wire::pins pins;
+    backend::block elements;
+    elements.first = 10;
     for (const char* const word : {"a", "", "long enough to need the heap", "d"})
-        backend::append_element(elements, pins, std::string(word));
+        backend::append_element(elements, std::string(word));
     const backend::block front = elements.take_front(3);
     EXPECT_EQ(decode_all<std::string>(front),
               (std::vector<std::string>{"a", "", "long enough to need the heap"}));
@@ -157,15 +156,14 @@ TEST(Encode, take_front_splits_between_elements) {
 // ---- a range of them
 
 template <class Range>
-auto make_encoder(Range& range, wire::pins& pins) {
-    return backend::range_encoder(std::ranges::begin(range), std::ranges::end(range), pins);
+auto make_encoder(Range& range) {
+    return backend::range_encoder(std::ranges::begin(range), std::ranges::end(range));
 }
 
 /// Encodes a whole range and decodes it; each block but the last must consist of whole chunks.
 template <class T, class Range>
 std::vector<T> round_trip(Range&& range, std::uint64_t chunk) {
-    wire::pins pins;
-    auto encoder = make_encoder(range, pins);
+    auto encoder = make_encoder(range);
     std::vector<T> all;
     bool last_was_short = false;
     while (!encoder.at_end()) {
@@ -193,8 +191,7 @@ TEST(RangeEncoder, blocks_are_whole_chunks_whatever_the_range) {
 
 TEST(RangeEncoder, long_elements_make_small_blocks) {
     const std::vector<std::string> input(10, std::string(100'000, 'x'));
-    wire::pins pins;
-    auto encoder = make_encoder(input, pins);
+    auto encoder = make_encoder(input);
     EXPECT_EQ(encoder.next(1).count, 1u);
     EXPECT_EQ(encoder.next(3).count, 3u);
     EXPECT_EQ(round_trip<std::string>(input, 4), input);
@@ -203,9 +200,8 @@ TEST(RangeEncoder, long_elements_make_small_blocks) {
 TEST(RangeEncoder, takes_no_more_than_asked_for) {
     const std::vector<int> numbers{1, 2, 3, 4, 5};
     const std::list<int> nodes{1, 2, 3, 4, 5};
-    wire::pins pins;
-    auto from_vector = make_encoder(numbers, pins);
-    auto from_list = make_encoder(nodes, pins);
+    auto from_vector = make_encoder(numbers);
+    auto from_list = make_encoder(nodes);
     EXPECT_EQ(decode_all<int>(from_vector.next(1, 2)), (std::vector{1, 2}));
     EXPECT_EQ(decode_all<int>(from_list.next(1, 2)), (std::vector{1, 2}));
     EXPECT_EQ(decode_all<int>(from_list.next(4, 4)), (std::vector{3, 4, 5}));
@@ -220,8 +216,7 @@ TEST(RangeEncoder, reads_an_input_range_once) {
 TEST(RangeEncoder, does_not_pull_an_input_range_beyond_what_was_asked_for) {
     std::istringstream text("3 1 4 1 5");
     auto input = std::views::istream<int>(text);
-    wire::pins pins;
-    auto encoder = make_encoder(input, pins);
+    auto encoder = make_encoder(input);
     EXPECT_EQ(encoder.next(1, 2).count, 2u);
     int next = 0;
     text >> next;
@@ -230,8 +225,7 @@ TEST(RangeEncoder, does_not_pull_an_input_range_beyond_what_was_asked_for) {
 
 TEST(RangeEncoder, an_element_that_fails_ends_its_block_and_counts) {
     const std::vector<Fussy> input{{"a"}, {"b"}, {"c", true}, {"d"}};
-    wire::pins pins;
-    auto encoder = make_encoder(input, pins);
+    auto encoder = make_encoder(input);
     EXPECT_EQ(encoder.next(4).count, 2u);
     EXPECT_FALSE(encoder.at_end());
     EXPECT_THROW(std::rethrow_exception(encoder.take_error()), procpool::SerializationError);
@@ -245,8 +239,7 @@ TEST(RangeEncoder, an_element_that_fails_ends_its_block_and_counts) {
 
 TEST(RangeEncoder, an_element_that_fails_may_be_the_last) {
     const std::vector<Fussy> input{{"a", true}};
-    wire::pins pins;
-    auto encoder = make_encoder(input, pins);
+    auto encoder = make_encoder(input);
     EXPECT_EQ(encoder.next(1).count, 0u);
     EXPECT_FALSE(encoder.at_end());
     EXPECT_TRUE(encoder.take_error());
@@ -258,8 +251,7 @@ TEST(RangeEncoder, what_the_range_throws_comes_after_the_elements_before) {
                      if (i == 3) throw std::range_error("no third");
                      return i;
                  });
-    wire::pins pins;
-    auto encoder = make_encoder(input, pins);
+    auto encoder = make_encoder(input);
     EXPECT_EQ(decode_all<int>(encoder.next(10)), (std::vector{0, 1, 2}));
     EXPECT_FALSE(encoder.at_end());
     EXPECT_THROW(encoder.next(10), std::range_error);
@@ -269,8 +261,7 @@ TEST(RangeEncoder, what_an_increment_throws_costs_no_element) {
     std::istringstream text("1 2 x");
     text.exceptions(std::ios::failbit);
     auto input = std::views::istream<int>(text);
-    wire::pins pins;
-    auto encoder = make_encoder(input, pins);
+    auto encoder = make_encoder(input);
     EXPECT_EQ(decode_all<int>(encoder.next(1, 1)), std::vector{1});
     EXPECT_EQ(decode_all<int>(encoder.next(1, 1)), std::vector{2});
     EXPECT_THROW(encoder.next(1, 1), std::ios::failure);

@@ -108,11 +108,18 @@ TEST_F(PoolInputs, chunks_have_the_size_that_is_asked_for) {
 }
 
 TEST_F(PoolInputs, elements_of_a_chunk_run_in_one_worker) {
+    constexpr std::size_t count = 10'000;
+    std::ostringstream numbers;
+    for (std::size_t i = 0; i < count; ++i) numbers << i << ' ';
+    const auto pid = [](std::size_t) { return ::getpid(); };
     for (const int workers : {1, 2, 3}) {
         mp::Pool pool(workers);
-        const std::vector<int> pids = pool.map([](int) { return ::getpid(); }, std::views::iota(0, 100));
-        const std::size_t chunk = mp::detail::job::default_chunksize(100, static_cast<std::size_t>(workers));
-        for (std::size_t i = 0; i < pids.size(); ++i) ASSERT_EQ(pids[i], pids[i / chunk * chunk]) << i;
+        std::istringstream text(numbers.str());
+        const std::size_t chunk =
+            mp::detail::job::default_chunksize(count, static_cast<std::size_t>(workers));
+        for (const auto& pids : {pool.map(pid, std::views::iota(std::size_t{0}, count)),
+                                 pool.map(pid, std::views::istream<std::size_t>(text))})
+            for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(pids[i], pids[i / chunk * chunk]) << i;
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Callbacks of AsyncResult: when they run, where, and what may go on in them.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <exception>

@@ -3,21 +3,13 @@
 #ifndef PROCPOOL_CPU_COUNT_HPP
 #define PROCPOOL_CPU_COUNT_HPP
 
-#include <algorithm>
-#include <cmath>
-
 #include "procpool/detail/posix/cpu.hpp"
 
 namespace procpool {
 
 /// Processors that this process may use: those of its affinity mask, or fewer where a cgroup (a container)
 /// sets a quota, rounded up; at least 1.
-inline int cpu_count() {
-    int count = detail::posix::affinity_count();
-    if (const auto quota = detail::posix::cgroup_cpu_quota())
-        count = std::min(count, static_cast<int>(std::ceil(*quota)));
-    return std::max(1, count);
-}
+inline int cpu_count() { return detail::posix::limit_to_cgroup_quota(detail::posix::affinity_count()); }
 
 }  // namespace procpool
 

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "procpool/detail/backend/encode.hpp"
-#include "procpool/detail/backend/process_pool.hpp"
+#include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/error.hpp"
@@ -101,18 +101,17 @@ private:
 
     // On the heap: iterators into the range must survive when this object is moved.
     struct state {
-        state(std::shared_ptr<detail::backend::process_pool> the_pool, std::shared_ptr<job_type> the_job,
+        state(std::shared_ptr<detail::backend::pool_backend> the_pool, std::shared_ptr<job_type> the_job,
               Range&& input, std::uint64_t window_size)
             : pool(std::move(the_pool)),
               job(std::move(the_job)),
               range(std::forward<Range>(input)),
-              encoder(std::ranges::begin(range), std::ranges::end(range), pins),
+              encoder(std::ranges::begin(range), std::ranges::end(range)),
               window(window_size) {}
 
-        std::shared_ptr<detail::backend::process_pool> pool;
+        std::shared_ptr<detail::backend::pool_backend> pool;
         std::shared_ptr<job_type> job;
         Range range;  // a reference if the caller keeps the range
-        detail::wire::pins pins;
         detail::backend::range_encoder<source_iterator, source_sentinel> encoder;
         const std::uint64_t window;
         std::uint64_t yielded = 0;
@@ -121,7 +120,7 @@ private:
         std::optional<slot> current;  // the iterator's
     };
 
-    ImapResults(std::shared_ptr<detail::backend::process_pool> pool, std::shared_ptr<job_type> job, Range&& range,
+    ImapResults(std::shared_ptr<detail::backend::pool_backend> pool, std::shared_ptr<job_type> job, Range&& range,
                 std::uint64_t window)
         : state_(std::make_unique<state>(std::move(pool), std::move(job), std::forward<Range>(range), window)) {
         fill();
@@ -150,7 +149,7 @@ private:
                 my.exhausted = true;
             }
             auto lock = my.pool->acquire();
-            if (elements.count > 0) my.pool->submit(my.job, std::move(elements), my.pins);
+            if (elements.count > 0) my.pool->submit(my.job, std::move(elements));
             if (failed) my.pool->submit_failed(my.job, my.encoder.encoded() - 1, failed);
             if (my.exhausted) my.pool->seal(my.job);
         }

@@ -54,10 +54,14 @@ class Pool {
     using outcomes = detail::job::all_outcomes<R>;
 
 public:
+    // The constructors are templates so that only a file that makes a pool compiles what is behind it.
+
     /// Starts cpu_count() workers. @throws BootstrapError, std::system_error
+    template <class = void>
     Pool() : Pool(PoolOptions{}) {}
 
     /// Starts `processes` workers. @throws std::invalid_argument if it is less than 1
+    template <class = void>
     explicit Pool(int processes) : Pool(PoolOptions{.processes = processes}) {}
 
     /// Each worker calls `initializer(initargs...)` before its first task; replacements do too. If it
@@ -67,6 +71,7 @@ public:
         : Pool(PoolOptions{.processes = processes}, std::forward<Initializer>(initializer),
                std::forward<Args>(initargs)...) {}
 
+    template <class = void>
     explicit Pool(PoolOptions options) { start(settings(std::move(options))); }
 
     template <class Initializer, class... Args>
@@ -76,8 +81,8 @@ public:
         if constexpr (task::check()) {
             backend::process_pool_options all = settings(std::move(options));
             auto job = std::make_shared<backend::initializer_job>(
-                task::define(initializer, pins_));
-            backend::append_element(all.initializer_arguments, pins_,
+                task::define(initializer));
+            backend::append_element(all.initializer_arguments,
                                     std::forward_as_tuple(std::as_const(initargs)...));
             // Workers expect each element of an initializer with its size in front.
             if (all.initializer_arguments.stride != wire::variable_stride) {
@@ -103,7 +108,7 @@ public:
         if (!pool_) return;
         if (is_copy_in_child()) {
             // The workers belong to the parent; their threads and locks don't exist here.
-            new std::shared_ptr<detail::backend::process_pool>(std::move(pool_));
+            new std::shared_ptr<detail::backend::pool_backend>(std::move(pool_));
             return;
         }
         auto lock = pool_->acquire();
@@ -112,7 +117,6 @@ public:
 
     void swap(Pool& other) noexcept {
         pool_.swap(other.pool_);
-        pins_.swap(other.pins_);
         std::swap(generation_, other.generation_);
     }
 
@@ -146,14 +150,13 @@ public:
             using result = typename task::result;
             using job_type = backend::typed_job<result, job::one_result<result>>;
             auto& pool = core();
-            wire::pins pins;
             auto job = std::make_shared<job_type>(
-                task::define(function, pins), true);
+                task::define(function), true);
             job->retries = checked_retries(options.retries);
             backend::block arguments;
             std::exception_ptr failed;
             try {
-                backend::append_element(arguments, pins, std::forward_as_tuple(std::as_const(args)...));
+                backend::append_element(arguments, std::forward_as_tuple(std::as_const(args)...));
             } catch (const SerializationError&) {
                 failed = std::current_exception();
             }
@@ -163,7 +166,7 @@ public:
                 if (failed)
                     pool.submit_failed(job, 0, failed);
                 else
-                    pool.submit(job, std::move(arguments), pins);
+                    pool.submit(job, std::move(arguments));
                 pool.seal(job);
                 pool.leave();
             }
@@ -227,8 +230,8 @@ public:
 
     /// Takes no more calls; those at hand go on. Harmless if called again.
     void close() {
-        auto lock = core().acquire();
-        pool_->close(lock);
+        const auto lock = core().acquire();
+        pool_->close();
     }
     /// Ends the workers now; every pending result ends with PoolTerminated. Harmless if called again.
     void terminate() {
@@ -258,7 +261,6 @@ private:
         return all;
     }
 
-    // A template, so that only a file that makes a pool pays for compiling what is behind it.
     template <class Core = detail::backend::process_pool>
     void start(detail::backend::process_pool_options all) {
         pool_ = std::make_shared<Core>(std::move(all));
@@ -273,7 +275,7 @@ private:
     bool is_copy_in_child() const noexcept {
         return generation_ != detail::posix::fork_generation.load(std::memory_order_relaxed);
     }
-    detail::backend::process_pool& core() const {
+    detail::backend::pool_backend& core() const {
         if (!pool_) throw PoolNotRunning("procpool: Pool not running (it was moved from)");
         if (is_copy_in_child())
             throw PoolNotRunning(
@@ -287,7 +289,6 @@ private:
         using namespace detail;
         auto& pool = *pool_;
         const auto chunksize = job::checked_size(options.chunksize, "chunksize");
-        wire::pins pins;
         std::optional<std::uint64_t> count;
         if constexpr (std::ranges::sized_range<Range>)
             count = static_cast<std::uint64_t>(std::ranges::size(input));
@@ -302,7 +303,7 @@ private:
             pool.add(job);
         }
         try {
-            backend::range_encoder encoder(std::ranges::begin(input), std::ranges::end(input), pins);
+            backend::range_encoder encoder(std::ranges::begin(input), std::ranges::end(input));
             if (!chunksize && !count) {
                 // The chunk size depends on the size of the input: read all of it first.
                 std::vector<backend::block> blocks;
@@ -315,13 +316,13 @@ private:
                 job->chunk = job::default_chunksize(encoder.encoded(), pool.size());
                 for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
                 for (auto& block : blocks)
-                    if (block.count > 0) pool.submit(job, std::move(block), pins);
+                    if (block.count > 0) pool.submit(job, std::move(block));
             }
             while (!encoder.at_end()) {
                 backend::block block = encoder.next(job->chunk);
                 const auto error = encoder.take_error();
                 auto lock = pool.acquire();
-                if (block.count > 0) pool.submit(job, std::move(block), pins);
+                if (block.count > 0) pool.submit(job, std::move(block));
                 if (error) pool.submit_failed(job, encoder.encoded() - 1, error);
                 if (!pace(lock)) break;
             }
@@ -365,11 +366,9 @@ private:
     auto new_job(const F& function) {
         using results = Results<typename Task::result>;
         core();
-        detail::wire::pins pins;
         auto job = std::make_shared<
             detail::backend::typed_job<typename Task::result, results, typename results::result>>(
-            Task::define(function, pins), false);
-        job->pins = std::move(pins);
+            Task::define(function), false);
         return job;
     }
 
@@ -388,11 +387,9 @@ private:
             const std::uint64_t chunk = job::checked_size(options.chunksize, "chunksize").value_or(1);
             const std::uint64_t window =
                 job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
-            wire::pins pins;
             auto job = std::make_shared<backend::typed_job<result, job::stream_of_results<result>>>(
-                task::define(function, pins), false, window, ordered);
-            job->pins = std::move(pins);
-            job->retries = checked_retries(options.retries);
+                task::define(function), false, window, ordered);
+                job->retries = checked_retries(options.retries);
             job->chunk = std::min(chunk, window);
             {
                 const auto lock = pool.acquire();
@@ -409,8 +406,7 @@ private:
         }
     }
 
-    std::shared_ptr<detail::backend::process_pool> pool_;
-    detail::wire::pins pins_;  // what the initializer's arguments refer to
+    std::shared_ptr<detail::backend::pool_backend> pool_;
     unsigned generation_ = detail::posix::fork_generation.load(std::memory_order_relaxed);
 };
 

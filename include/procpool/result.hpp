@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/backend/process_pool.hpp"
+#include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/error.hpp"
@@ -110,7 +110,7 @@ private:
     friend class Pool;
 
     template <class Job>
-    AsyncResult(std::shared_ptr<detail::backend::process_pool> pool, const std::shared_ptr<Job>& job)
+    AsyncResult(std::shared_ptr<detail::backend::pool_backend> pool, const std::shared_ptr<Job>& job)
         : pool_(std::move(pool)), job_(job), source_(job.get()) {}
 
     bool wait_until(detail::steady_time deadline) const {
@@ -154,7 +154,7 @@ private:
         pool_->run_callback(callback);
     }
 
-    std::shared_ptr<detail::backend::process_pool> pool_;
+    std::shared_ptr<detail::backend::pool_backend> pool_;
     std::shared_ptr<detail::backend::remote_job> job_;
     detail::backend::result_source<T>* source_;
 };

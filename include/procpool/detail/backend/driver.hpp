@@ -17,6 +17,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/event.hpp"
 #include "procpool/detail/posix/poller.hpp"
+#include "procpool/detail/posix/process.hpp"
 
 namespace procpool::detail::backend {
 
@@ -71,6 +72,7 @@ protected:
     void start_stand_in() {
         watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, 0);
         watch_news();
+        const posix::signals_blocked no_signals;
         stand_in_ = std::thread([this] { stand_in(); });
         posix::library_threads.fetch_add(1, std::memory_order_relaxed);
     }

@@ -32,24 +32,24 @@ inline constexpr std::size_t encoded_size<std::pair<First, Second>> = encoded_si
 
 /// Appends one element to `to`; if its serialisation throws, `to` is as before and SerializationError is thrown.
 template <class T>
-void append_element(block& to, wire::pins& pins, const T& element) {
+void append_element(block& to, const T& element) {
     using wire_type = wire::wire_type_t<T>;
     constexpr std::size_t fixed = encoded_size<wire_type>;
     const std::size_t before = to.bytes.size();
-    const std::size_t pins_before = pins.size();
+    const std::size_t pins_before = to.pins.size();
     to.stride = fixed;
     try {
         if constexpr (fixed == wire::variable_stride) to.bytes.append_value(std::uint64_t{0});
-        wire::encode({to.bytes, pins}, element);
+        wire::encode({to.bytes, to.pins}, element);
     } catch (const std::exception& error) {
         to.bytes.shrink_to(before);
-        pins.resize(pins_before);
+        to.pins.resize(pins_before);
         if (dynamic_cast<const SerializationError*>(&error)) throw;
         throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
                                  ", can't be serialised: " + error.what());
     } catch (...) {
         to.bytes.shrink_to(before);
-        pins.resize(pins_before);
+        to.pins.resize(pins_before);
         throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
                                  ", can't be serialised: an exception that is no std::exception");
     }
@@ -64,8 +64,8 @@ void append_element(block& to, wire::pins& pins, const T& element) {
 template <class Iterator, class Sentinel>
 class range_encoder {
 public:
-    range_encoder(Iterator begin, Sentinel end, wire::pins& pins)
-        : at_(std::move(begin)), end_(std::move(end)), pins_(pins) {}
+    range_encoder(Iterator begin, Sentinel end)
+        : at_(std::move(begin)), end_(std::move(end)) {}
 
     bool at_end() {
         if (pending_error_ || broken_) return false;
@@ -86,7 +86,7 @@ public:
         constexpr std::size_t enough_bytes = 64 * 1024;
         constexpr std::uint64_t enough_elements = 2048;
         if (broken_) std::rethrow_exception(std::exchange(broken_, nullptr));
-        block result{.first = encoded_, .bytes = {}};
+        block result{.first = encoded_, .bytes = {}, .pins = {}};
         using value = std::iter_value_t<Iterator>;
         if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
                       wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
@@ -117,7 +117,7 @@ public:
                 decltype(auto) element = *at_;
                 behind_ = true;
                 try {
-                    append_element(result, pins_, element);
+                    append_element(result, element);
                 } catch (const SerializationError&) {
                     pending_error_ = std::current_exception();
                     break;
@@ -139,7 +139,6 @@ private:
 
     Iterator at_;
     Sentinel end_;
-    wire::pins& pins_;
     std::uint64_t encoded_ = 0;
     bool behind_ = false;  // at_ is the last element that was encoded
     std::exception_ptr pending_error_;

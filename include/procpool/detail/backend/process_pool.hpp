@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/driver.hpp"
+#include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/posix/memfd.hpp"
@@ -36,9 +36,11 @@ struct process_pool_options {
     block initializer_arguments;
 };
 
-class process_pool final : public driver {
+/// A template only so that it is compiled where a pool is made, and nowhere else.
+template <class = void>
+class basic_process_pool final : public pool_backend {
 public:
-    explicit process_pool(process_pool_options options)
+    explicit basic_process_pool(process_pool_options options)
         : options_(std::move(options)),
           memory_file_(posix::make_memfd("procpool", options_.workers * worker::slot_memory)),
           memory_(memory_file_, 0, options_.workers * worker::slot_memory),
@@ -51,18 +53,17 @@ public:
         start_stand_in();
     }
 
-    ~process_pool() override {
+    ~basic_process_pool() override {
         lock held = acquire();
         shut_down(held, false);
         join_stand_in(held);
     }
 
-    std::size_t size() const noexcept { return links_.size(); }
+    std::size_t size() const noexcept override { return links_.size(); }
 
     // ---- jobs; all with the lock held
 
-    /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
-    void add(const std::shared_ptr<remote_job>& job) {
+    void add(const std::shared_ptr<remote_job>& job) override {
         if (closed_) throw PoolNotRunning("procpool: Pool not running (it was closed or terminated)");
         if (failure_) std::rethrow_exception(failure_);
         job->id = ++last_id_;
@@ -71,10 +72,7 @@ public:
         jobs_.push_back(job);
     }
 
-    /// Hands elements over, with what they refer to; they run as soon as a worker has room.
-    void submit(const std::shared_ptr<remote_job>& job, block elements, wire::pins& pins) {
-        job->pins.insert(job->pins.end(), pins.begin(), pins.end());
-        pins.clear();
+    void submit(const std::shared_ptr<remote_job>& job, block elements) override {
         job->add_submitted(elements.count);
         job->expected -= std::min(job->expected, elements.count);
         if (job->failure() || job->abandoned) return;
@@ -83,7 +81,7 @@ public:
     }
 
     /// An element that could not even be encoded.
-    void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error) {
+    void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error) override {
         job->add_submitted(1);
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
         local_.push_back({.job = job, .first = index, .count = 1, .what = delivery::kind::error,
@@ -92,7 +90,7 @@ public:
     }
 
     /// No more elements will come.
-    void seal(const std::shared_ptr<remote_job>& job) {
+    void seal(const std::shared_ptr<remote_job>& job) override {
         job->seal();
         if (!job->complete()) return;
         finish_if_complete(job);
@@ -100,7 +98,7 @@ public:
     }
 
     /// Nobody wants the results any more: what no worker has got yet won't run.
-    void abandon(const std::shared_ptr<remote_job>& job) {
+    void abandon(const std::shared_ptr<remote_job>& job) override {
         job->abandoned = true;
         job->ready.clear();
         job->ready_elements = 0;
@@ -110,25 +108,14 @@ public:
         interrupt_driver();  // there may be callbacks to run
     }
 
-    /// Call it after work was handed over that the caller does not wait for.
-    void leave() { hand_over(); }
-
-    /// Whether more elements should be encoded now, so that the workers never wait for it.
-    bool wants_more(const remote_job& job) const noexcept {
-        constexpr std::uint64_t many_elements = 4096;
-        constexpr std::size_t many_bytes = 1 << 20;
-        return job.ready_elements < links_.size() * job.chunk ||
-               (job.ready_elements < many_elements && job.ready_bytes < many_bytes);
-    }
-
     // ---- the pool's life
 
     /// No new jobs; those at hand go on.
-    void close(lock&) { closed_ = true; }
+    void close() override { closed_ = true; }
     bool closed() const noexcept { return closed_; }
 
     /// Waits until all work is done, then lets the workers go.
-    void join(lock& held) {
+    void join(lock& held) override {
         if (!closed_) throw Error("procpool: Pool is still running: call close() or terminate() before join()");
         if (in_callback_of() == this) throw Error("procpool: a callback can't join the pool that runs it");
         wait(held, [this] { return jobs_.empty() && completing_.empty() && callbacks_running_ == 0; },
@@ -137,7 +124,7 @@ public:
     }
 
     /// Ends all workers now; every pending result is PoolTerminated.
-    void terminate(lock& held) {
+    void terminate(lock& held) override {
         closed_ = true;
         fail(std::make_exception_ptr(PoolTerminated("procpool: the pool was terminated")));
         run_callbacks(held);
@@ -146,7 +133,7 @@ public:
 
     /// Runs a callback of the user's: what it throws goes to the error handler.
     void run_callback(const std::function<void()>& callback) const noexcept override {
-        const process_pool* const before = std::exchange(in_callback_of(), this);
+        const basic_process_pool* const before = std::exchange(in_callback_of(), this);
         try {
             callback();
         } catch (...) {
@@ -162,8 +149,8 @@ private:
     static std::uint64_t key_results(std::size_t slot) { return 2 * slot; }
     static std::uint64_t key_tasks(std::size_t slot) { return 2 * slot + 1; }
 
-    static const process_pool*& in_callback_of() noexcept {
-        thread_local const process_pool* pool = nullptr;
+    static const basic_process_pool*& in_callback_of() noexcept {
+        thread_local const basic_process_pool* pool = nullptr;
         return pool;
     }
 
@@ -230,6 +217,8 @@ private:
             link->send_release();
             send(*link);
         }
+        for (worker_link* link : std::exchange(finished_, {}))
+            if (link->out_elements() == 0) link->end_input();
         // Not earlier: what is delivered lies in the dead workers' buffers.
         if (!dead.empty() || (retry_at_ && std::chrono::steady_clock::now() >= *retry_at_)) launch_missing();
         notify_ready();
@@ -253,7 +242,7 @@ private:
         if (elements > 0 && !deliveries_.empty() && deliveries_.back().job->timing)
             deliveries_.back().job->timing->add(busy, elements);
         if (link.take_pinned()) releases_.push_back(&link);
-        if (link.taken >= options_.max_elements_per_worker && link.out_elements() == 0) link.end_input();
+        if (link.taken >= options_.max_elements_per_worker && link.out_elements() == 0) finished_.push_back(&link);
         if (link.corrupt || link.silent) {
             poller_.remove(link.results());
             if (link.zygote != zygote_.get())
@@ -286,7 +275,11 @@ private:
         jobs_[kept->place].swap(jobs_.back());
         jobs_.pop_back();
         if (!job->once())
-            for (worker_link& link : links_) link.forget(job->id);
+            for (worker_link& link : links_) {
+                link.forget(job->id);
+                // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
+                if (!job->pins.empty() && can_work(link) && link.send_forgotten()) send(link);
+            }
         auto callbacks = job->take_callbacks();
         if (callbacks.empty())
             job->set_done();
@@ -461,7 +454,7 @@ private:
     std::size_t slot_of(const worker_link& link) const noexcept { return static_cast<std::size_t>(&link - links_.data()); }
 
     void start_zygote() {
-        zygote_ = std::make_unique<posix::zygote>(memory_file_, worker::main);
+        zygote_ = std::make_unique<posix::zygote>(memory_file_, worker::main<>, signal_mask_);
         poller_.add(zygote_->control(), posix::poller::interest::read, key_zygote);
     }
 
@@ -474,7 +467,7 @@ private:
         link.now = worker_link::state::starting;
         zygote_->fork_worker(static_cast<std::uint32_t>(slot), link.serial, link.tasks_reader(), results);
         if (options_.initializer) {
-            block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}};
+            block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
             const auto bytes = options_.initializer_arguments.payload();
             arguments.bytes.append(bytes.data(), bytes.size());
             link.give(options_.initializer, std::move(arguments));
@@ -676,6 +669,8 @@ private:
     };
 
     process_pool_options options_;
+    // The one of the thread that makes the pool, whoever replaces a zygote.
+    const posix::signal_mask signal_mask_ = posix::signal_mask::of_this_thread();
     posix::fd memory_file_;
     posix::mapping memory_;
     posix::poller poller_;
@@ -694,6 +689,7 @@ private:
     std::vector<delivery> local_;          // results that no worker made
     std::vector<worker_link*> dying_;      // whose exit is known and whose remains are not yet taken
     std::vector<worker_link*> releases_;   // whose pinned results were received
+    std::vector<worker_link*> finished_;   // that have run all that they may
     std::vector<worker_link*> touched_;    // with something new to send
     // What a step works on.
     std::vector<worker_link*> readable_;
@@ -711,6 +707,8 @@ private:
     bool has_ended_ = false;
     std::condition_variable ended_;
 };
+
+using process_pool = basic_process_pool<>;
 
 }  // namespace procpool::detail::backend
 

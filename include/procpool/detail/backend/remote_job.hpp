@@ -25,6 +25,7 @@ struct block {
     wire::buffer bytes;
     std::size_t begin = 0;       // where in `bytes` the elements start
     std::uint32_t attempts = 0;  // workers that died of it
+    wire::pins pins;             // what the elements refer to
 
     std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
 
@@ -32,7 +33,7 @@ struct block {
     block take_front(std::uint64_t n) {
         wire::element_reader reader(payload(), stride);
         const auto taken = reader.next_run(n, n);
-        block front{.first = first, .count = n, .stride = stride, .bytes = {}, .attempts = attempts};
+        block front{.first = first, .count = n, .stride = stride, .bytes = {}, .attempts = attempts, .pins = pins};
         front.bytes.append(taken.data(), taken.size());
         first += n;
         count -= n;
@@ -56,10 +57,16 @@ private:
     double mean_ns_ = 0;
 };
 
+/// What tells a worker how to run a task: the location of its ops, then the callable.
+struct task_definition {
+    wire::buffer bytes;
+    wire::pins pins;  // what the callable refers to
+};
+
 class remote_job : public job::basic_job {
 public:
-    /// `definition` holds the location of the task's ops and the callable.
-    remote_job(wire::buffer definition, bool once) : definition_(std::move(definition)), once_(once) {}
+    remote_job(task_definition definition, bool once)
+        : pins(std::move(definition.pins)), definition_(std::move(definition.bytes)), once_(once) {}
 
     /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
     /// basic_job::fail).
@@ -79,7 +86,7 @@ public:
     std::deque<block> ready;
     std::uint64_t ready_elements = 0;
     std::size_t ready_bytes = 0;
-    wire::pins pins;
+    wire::pins pins;  // what the callable refers to
     task_timing* timing = nullptr;
     std::size_t place = 0;  // among the pool's jobs
 

@@ -33,7 +33,7 @@ template <class R, class Results, class T = R>
 class typed_job final : public remote_job, public result_source<T> {
 public:
     template <class... Args>
-    typed_job(wire::buffer definition, bool once, Args&&... args)
+    typed_job(task_definition definition, bool once, Args&&... args)
         : remote_job(std::move(definition), once), results(std::forward<Args>(args)...) {}
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
@@ -96,7 +96,7 @@ public:
 /// What runs in each worker before its first element; only its failure counts.
 class initializer_job final : public remote_job {
 public:
-    explicit initializer_job(wire::buffer definition) : remote_job(std::move(definition), true) {}
+    explicit initializer_job(task_definition definition) : remote_job(std::move(definition), true) {}
     void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {}
     void fail(std::uint64_t, std::exception_ptr error) override { fail_all(std::move(error)); }
 };
@@ -110,10 +110,10 @@ struct remote_task {
     using result = wire::result_of_call<F, Wire...>;
 
     /// What a worker needs to know about it: the location of its code, and the callable.
-    static wire::buffer define(const F& function, wire::pins& pins) {
-        wire::buffer definition;
-        wire::encode_function(definition, &worker::task<F, Wire...>::ops);
-        wire::callable_codec<F>::encode({definition, pins}, function);
+    static task_definition define(const F& function) {
+        task_definition definition;
+        wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
+        wire::callable_codec<F>::encode({definition.bytes, definition.pins}, function);
         return definition;
     }
 };

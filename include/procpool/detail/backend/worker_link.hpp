@@ -146,6 +146,17 @@ public:
         to_forget_.push_back(job);
     }
 
+    /// Tells a worker at once that has nothing else to read for now. True if there is something to send.
+    bool send_forgotten() {
+        if (to_forget_.empty() || out_elements_ > 0) return false;
+        run next;
+        for (const std::uint64_t id : to_forget_)
+            next.head.append_value(wire::task_header{.what = wire::task_header::kind::forget, .job = id});
+        to_forget_.clear();
+        out_.push_back(std::move(next));
+        return true;
+    }
+
     /// Writes what the pipe takes; false if something is left.
     bool send() {
         while (unsent_ < out_.size()) {
@@ -172,7 +183,7 @@ public:
     /// Tells the worker that what it holds for us was received.
     void send_release() {
         run release;
-        release.head.append_value(wire::task_header{.what = wire::task_header::kind::release});
+        release.head.append_value(wire::task_header{.what = wire::task_header::kind::release, .count = results_seen_});
         out_.push_back(std::move(release));
     }
 

@@ -9,90 +9,62 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
-#include <memory>
-#include <optional>
 #include <string>
-#include <vector>
+
+#include "procpool/detail/posix/cgroup.hpp"
 
 namespace procpool::detail::posix {
-
-using c_file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-inline c_file open_for_reading(const std::string& path) { return {std::fopen(path.c_str(), "re"), &std::fclose}; }
 
 /// Processors in this process's affinity mask.
 inline int affinity_count() {
     // The kernel refuses masks that are smaller than its own.
     for (std::size_t bits = 1024; bits <= 1 << 20; bits *= 2) {
-        const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(CPU_ALLOC(bits), [](cpu_set_t* s) { CPU_FREE(s); });
+        cpu_set_t* const set = CPU_ALLOC(bits);
+        if (!set) break;
         const std::size_t size = CPU_ALLOC_SIZE(bits);
-        if (set && ::sched_getaffinity(0, size, set.get()) == 0) return CPU_COUNT_S(size, set.get());
-        if (errno != EINVAL) break;
+        const bool known = ::sched_getaffinity(0, size, set) == 0;
+        const bool too_small = !known && errno == EINVAL;
+        const int count = known ? CPU_COUNT_S(size, set) : 0;
+        CPU_FREE(set);
+        if (known) return count;
+        if (!too_small) break;
     }
     return static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
-/// Path of this process in the cgroup hierarchy of `controller` ("" is version 2's).
-inline std::string cgroup_path(const std::string& controller) {
-    const c_file file = open_for_reading("/proc/self/cgroup");
-    char line[4096];
-    while (file && std::fgets(line, sizeof line, file.get())) {
-        std::string text(line);
-        if (!text.empty() && text.back() == '\n') text.pop_back();
-        const auto first = text.find(':');
-        const auto second = text.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const std::string controllers = "," + text.substr(first + 1, second - first - 1) + ",";
-        if (controllers.find("," + controller + ",") != std::string::npos) return text.substr(second + 1);
-    }
-    return {};
-}
-
-/// The first numbers of a file; "max" counts as -1.
-inline std::vector<double> read_numbers(const std::string& path) {
-    std::vector<double> numbers;
-    const c_file file = open_for_reading(path);
-    char word[64];
-    while (file && std::fscanf(file.get(), "%63s", word) == 1) {
-        double number = -1;
-        if (std::string(word) != "max" && std::sscanf(word, "%lf", &number) != 1) break;
-        numbers.push_back(number);
-    }
-    return numbers;
-}
-
-/// Processors that the cgroups of this process grant, version 2's cpu.max and version 1's quota.
-inline std::optional<double> cgroup_cpu_quota() {
-    std::optional<double> least;
+/// At most `processors`, and no more than the cgroups of this process grant (cpu.max of version 2, the quota
+/// of version 1), rounded up. `root` is for tests.
+inline int limit_to_cgroup_quota(int processors, const std::string& root = "") {
     const auto consider = [&](double quota, double period) {
-        if (quota > 0 && period > 0) least = std::min(least.value_or(quota / period), quota / period);
+        if (quota > 0 && period > 0) processors = std::min(processors, static_cast<int>(std::ceil(quota / period)));
     };
-    // A limit may be set at any level above; inside a container only the root of what it sees is there.
-    const auto each_level = [](std::string path, auto visit) {
-        for (;; path.resize(path.rfind('/'))) {
-            if (path == "/") path.clear();
-            visit(path);
-            if (path.empty() || path.rfind('/') == std::string::npos) return;
-        }
-    };
-    each_level(cgroup_path(""), [&](const std::string& path) {
-        const auto limit = read_numbers("/sys/fs/cgroup" + path + "/cpu.max");
-        if (limit.size() == 2) consider(limit[0], limit[1]);
+    for_each_cgroup(root, "", "/sys/fs/cgroup", [&](const std::string& group) {
+        for_each_line(group + "/cpu.max", [&](const char* line) {
+            double quota = 0;
+            double period = 0;
+            if (std::sscanf(line, "%lf %lf", &quota, &period) == 2) consider(quota, period);  // not for "max"
+        });
     });
-    each_level(cgroup_path("cpu"), [&](const std::string& path) {
-        const auto quota = read_numbers("/sys/fs/cgroup/cpu" + path + "/cpu.cfs_quota_us");
-        const auto period = read_numbers("/sys/fs/cgroup/cpu" + path + "/cpu.cfs_period_us");
-        if (!quota.empty() && !period.empty()) consider(quota[0], period[0]);
+    for_each_cgroup(root, "cpu", "/sys/fs/cgroup/cpu", [&](const std::string& group) {
+        double quota = 0;
+        double period = 0;
+        for_each_line(group + "/cpu.cfs_quota_us", [&](const char* line) { std::sscanf(line, "%lf", &quota); });
+        for_each_line(group + "/cpu.cfs_period_us", [&](const char* line) { std::sscanf(line, "%lf", &period); });
+        consider(quota, period);
     });
-    return least;
+    return std::max(1, processors);
 }
 
 /// Threads of this process, as the kernel lists them; 0 if /proc can't be read.
 inline int thread_count() {
-    const std::unique_ptr<DIR, int (*)(DIR*)> tasks(::opendir("/proc/self/task"), &::closedir);
+    DIR* const tasks = ::opendir("/proc/self/task");
+    if (!tasks) return 0;
     int count = 0;
-    while (const dirent* entry = tasks ? ::readdir(tasks.get()) : nullptr)
+    while (const dirent* const entry = ::readdir(tasks))
         if (entry->d_name[0] != '.') ++count;
+    ::closedir(tasks);
     return count;
 }
 

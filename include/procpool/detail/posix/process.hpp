@@ -80,6 +80,38 @@ inline void set_signal(int signal, void (*action)(int)) {
     checked(::sigaction(signal, &to, nullptr), "sigaction");
 }
 
+/// Which signals a thread has blocked.
+class signal_mask {
+public:
+    static signal_mask of_this_thread() noexcept {
+        signal_mask mask;
+        ::pthread_sigmask(SIG_SETMASK, nullptr, &mask.set_);
+        return mask;
+    }
+    void apply() const noexcept { ::pthread_sigmask(SIG_SETMASK, &set_, nullptr); }
+
+private:
+    sigset_t set_{};
+};
+
+/// Threads that are started meanwhile never take a signal that is meant for the program's threads.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        // These mean the thread that causes them.
+        for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPIPE}) ::sigdelset(&all, own);
+        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+    ~signals_blocked() { before_.apply(); }
+
+private:
+    const signal_mask before_ = signal_mask::of_this_thread();
+};
+
 /// The signal settings of the user's program, which a process of ours changes and its children get back.
 class signal_settings {
 public:

@@ -176,14 +176,17 @@ private:
 /// The pool's end of its zygote.
 class zygote {
 public:
-    /// Forks the zygote; `main` is what each worker will run.
-    zygote(const fd& memory, const worker_main& main) {
+    /// Forks the zygote; `main` is what each worker will run, with the signals of `mask` blocked.
+    zygote(const fd& memory, const worker_main& main, const signal_mask& mask) {
         // What is buffered now would be printed once more by each worker that leaves through exit().
         std::fflush(stdout);
         std::fflush(stderr);
         socket_ends ends = make_socket_pair();
         const std::array keep{ends.far.get(), memory.get()};
-        pid_ = fork_process(keep, [&] { return zygote_process(fd(keep[0]), fd(keep[1]), main).run(); });
+        pid_ = fork_process(keep, [&] {
+            mask.apply();
+            return zygote_process(fd(keep[0]), fd(keep[1]), main).run();
+        });
         control_ = std::move(ends.near);
     }
     zygote(const zygote&) = delete;

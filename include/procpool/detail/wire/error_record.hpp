@@ -30,10 +30,10 @@ struct with_origin : E, std::nested_exception {
     explicit with_origin(E&& error) : E(std::move(error)) {}
 };
 
-/// Throws `error`, with its origin unless its class can't be derived from.
+/// Throws `error`, with its origin unless its class can't take that.
 template <class E>
 [[noreturn]] void throw_with_origin(E error) {
-    if constexpr (std::is_final_v<E>)
+    if constexpr (std::is_final_v<E> || std::is_base_of_v<std::nested_exception, E>)
         throw error;
     else
         throw with_origin<E>(std::move(error));
@@ -118,9 +118,6 @@ inline std::string without_suffix(std::string text, const std::string& suffix) {
     return text;
 }
 
-/// This process can't make the exception that is told of.
-struct not_rebuildable {};
-
 inline void save_error_code(const std::error_code& code, sink out) {
     encode(out, code.value());
     encode(out, std::string_view(code.category().name()));
@@ -131,7 +128,7 @@ inline std::error_code load_error_code(cursor& from) {
     const auto category = codec<std::string>::decode(from);
     if (category == std::system_category().name()) return {value, std::system_category()};
     if (category == std::generic_category().name()) return {value, std::generic_category()};
-    throw not_rebuildable{};
+    throw SerializationError("procpool: unknown error category " + category);
 }
 
 inline exception_kind system_error_kind() {
@@ -163,8 +160,9 @@ inline exception_kind filesystem_error_kind() {
                 const auto text = codec<std::string>::decode(from);
                 const auto first = codec<std::string>::decode(from);
                 const auto second = codec<std::string>::decode(from);
-                throw_with_origin(second.empty() ? filesystem_error(text, first, code)
-                                                 : filesystem_error(text, first, second, code));
+                throw_with_origin(!second.empty()  ? filesystem_error(text, first, second, code)
+                                  : !first.empty() ? filesystem_error(text, first, code)
+                                                   : filesystem_error(text, code));
             }};
 }
 
@@ -183,6 +181,21 @@ inline exception_registry::exception_registry()
              kind_from_text<SerializationError>(),        kind_from_text<BootstrapError>(),
              kind_from_text<TaskCancelled>(),             system_error_kind(),
              filesystem_error_kind()} {}
+
+/// The kind of the exception that is being handled; null if its type is not known here.
+inline const exception_kind* current_exception_kind() {
+    const std::type_info* const type = abi::__cxa_current_exception_type();
+    if (!type) return nullptr;
+    const exception_registry& registry = exception_registry::instance();
+    if (const exception_kind* const kind = registry.find(type->name())) return kind;
+    // What std::throw_with_nested(E) or a pool of the task's own has thrown is a template<E> that derives
+    // from E and std::nested_exception; it travels as an E.
+    const auto* const derived = dynamic_cast<const abi::__vmi_class_type_info*>(type);
+    if (!derived || derived->__base_count != 2 || *derived->__base_info[1].__base_type != typeid(std::nested_exception))
+        return nullptr;
+    const std::type_info& base = *derived->__base_info[0].__base_type;
+    return type_name(*type).ends_with("<" + type_name(base) + ">") ? registry.find(base.name()) : nullptr;
+}
 
 /// The text of the exception that is being handled, with those that are nested in it.
 inline std::string current_exception_text() {
@@ -203,8 +216,8 @@ inline std::string current_exception_text() {
 
 /// Encodes the exception that is being handled.
 inline void encode_current_exception(sink out) {
-    const std::type_info* const type = abi::__cxa_current_exception_type();
-    const exception_kind* const kind = type ? exception_registry::instance().find(type->name()) : nullptr;
+    const exception_kind* const kind = current_exception_kind();
+    const std::type_info* const type = kind ? kind->type : abi::__cxa_current_exception_type();
     encode(out, type ? type_name(*type) : std::string("unknown"));
     encode(out, current_exception_text());
     const std::size_t before = out.to.size();
@@ -242,10 +255,9 @@ inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<
         if (!kind) return as_text;
         try {
             kind->rethrow(from);
-        } catch (const not_rebuildable&) {
-            return as_text;
         } catch (...) {
-            return std::current_exception();
+            // Anything else was thrown by the attempt to make it: its text is better than that.
+            return current_exception_kind() == kind ? std::current_exception() : as_text;
         }
     }
     std::terminate();  // rethrow() throws

@@ -29,7 +29,7 @@ struct task_header {
         define_once,  // the same, forgotten after its next run
         run,          // `count` elements of the job
         forget,       // the job's callable won't be needed again
-        release,      // results that were sent are received: what they refer to may go
+        release,      // the first `count` results are received: what they refer to may go
     };
     std::uint32_t magic = magic_number;
     kind what{};

@@ -22,10 +22,12 @@
 
 namespace procpool::detail::worker {
 
-/// Runs what arrives in the task pipe until that ends.
+/// Runs what arrives in the task pipe until that ends. A template only so that it is compiled where a pool is
+/// made, and nowhere else.
+template <class = void>
 class loop {
 public:
-    loop(posix::worker_birth& birth)
+    explicit loop(posix::worker_birth& birth)
         : memory_(birth.memory, birth.slot * slot_memory, slot_memory),
           box_(*std::launder(reinterpret_cast<black_box*>(memory_.data()))),
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
@@ -84,7 +86,7 @@ private:
             case wire::task_header::kind::define_once: define(header, payload); break;
             case wire::task_header::kind::run: run_elements(header, payload); break;
             case wire::task_header::kind::forget: forget(header.job); break;
-            case wire::task_header::kind::release: outbox_.release_pins(); break;
+            case wire::task_header::kind::release: outbox_.release_pins(header.count); break;
         }
         parsed_ += sizeof header + payload.size();
         return true;
@@ -184,11 +186,12 @@ private:
 };
 
 /// What a new worker process runs.
-inline int main(posix::worker_birth& birth) {
+template <class = void>
+int main(posix::worker_birth& birth) {
     // Odd multiples of a constant differ for all serials; the process id makes pools differ too.
     this_process.index = birth.slot;
     this_process.seed = (birth.serial + 1) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(posix::current_pid()) << 32;
-    const int code = loop(birth).run();
+    const int code = loop<>(birth).run();
     posix::exit_process(code);
 }
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
+#include <memory>
 #include <span>
 
 #include "procpool/detail/posix/pipe.hpp"
@@ -22,6 +24,10 @@ public:
 
     /// Adds a result whose bytes are all that there is to it.
     void put_flat(const void* value, std::size_t size) {
+        if (sizeof(wire::result_header) + size > outbox_capacity) {
+            send_large(wire::result_header::kind::values, false, size, value, size);
+            return;
+        }
         open_frame(wire::result_header::kind::values, size, size);
         std::memcpy(memory_ + used_, value, size);
         used_ += size;
@@ -37,10 +43,8 @@ public:
     /// Adds what was encoded into scratch().
     void put_encoded() {
         const bool pinned = !new_pins_.empty();
-        if (pinned) {
-            pins_.insert(pins_.end(), new_pins_.begin(), new_pins_.end());
-            new_pins_.clear();
-        }
+        for (auto& object : new_pins_) pins_.push_back({results_, std::move(object)});
+        new_pins_.clear();
         put_sized(wire::result_header::kind::values, pinned);
     }
 
@@ -62,17 +66,24 @@ public:
         box_.base.store(committed_, std::memory_order_release);
     }
 
-    /// Lets go of what sent results refer to.
-    void release_pins() noexcept { pins_.clear(); }
+    /// Lets go of what the first `received` results refer to.
+    void release_pins(std::uint64_t received) noexcept {
+        while (!pins_.empty() && pins_.front().result < received) pins_.pop_front();
+    }
 
 private:
     using kind = wire::result_header::kind;
+
+    struct pin {
+        std::uint64_t result;
+        std::shared_ptr<const void> object;
+    };
 
     void put_sized(kind what, bool pinned) {
         const std::uint64_t size = scratch_.size();
         const std::size_t total = sizeof size + scratch_.size();
         if (sizeof(wire::result_header) + total > outbox_capacity) {
-            send_large(what, pinned, size);
+            send_large(what, pinned, wire::variable_stride, scratch_.data(), size);
             return;
         }
         // Errors and values that refer to something of ours travel in frames of their own.
@@ -126,18 +137,19 @@ private:
         frame_open_ = false;
     }
 
-    void send_large(kind what, bool pinned, std::uint64_t size) {
+    void send_large(kind what, bool pinned, std::uint64_t stride, const void* value, std::uint64_t size) {
         flush();
+        const std::size_t prefix = stride == wire::variable_stride ? sizeof size : 0;
         const wire::result_header header{.what = what,
                                          .pinned = static_cast<std::uint16_t>(pinned),
                                          .sequence = results_,
-                                         .stride = wire::variable_stride,
-                                         .length = sizeof size + size};
+                                         .stride = stride,
+                                         .length = prefix + size};
         // The pool counts bytes; these never lie in the outbox.
         send(reinterpret_cast<const std::byte*>(&header), sizeof header);
-        send(reinterpret_cast<const std::byte*>(&size), sizeof size);
-        send(scratch_.data(), scratch_.size());
-        committed_ += sizeof header + sizeof size + size;
+        send(reinterpret_cast<const std::byte*>(&size), prefix);
+        send(static_cast<const std::byte*>(value), size);
+        committed_ += sizeof header + header.length;
         box_.base.store(committed_, std::memory_order_release);
         box_.committed.store(committed_, std::memory_order_release);
         ++results_;
@@ -159,7 +171,7 @@ private:
     std::uint64_t open_stride_ = 0;
     wire::buffer scratch_;
     wire::pins new_pins_;
-    wire::pins pins_;
+    std::deque<pin> pins_;
 };
 
 }  // namespace procpool::detail::worker

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// Arguments and results that can't be sent after all: the element's error, and nobody else's.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cereal/types/string.hpp>
+#include <memory>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/pool.hpp"
+#include "support/processes.hpp"
+
+namespace {
+
+namespace mp = procpool;
+
+const pid_t parent = ::getpid();
+
+enum class moment { never, saved_in_parent, saved_in_worker, loaded_in_worker, loaded_in_parent };
+enum class error { standard, nested, number };
+
+[[noreturn]] void fail(error how) {
+    if (how == error::number) throw 42;
+    if (how == error::standard) throw std::runtime_error("a fragile one");
+    try {
+        throw std::out_of_range("the reason");
+    } catch (...) {
+        std::throw_with_nested(std::runtime_error("a fragile one"));
+    }
+}
+
+/// Throws at a given moment of its journey.
+struct fragile {
+    int number = 0;
+    moment when = moment::never;
+    error how = error::standard;
+
+    template <class Archive>
+    void save(Archive& archive) const {
+        archive(number, when, how);
+        if (when == (is_parent() ? moment::saved_in_parent : moment::saved_in_worker)) fail(how);
+    }
+    template <class Archive>
+    void load(Archive& archive) {
+        archive(number, when, how);
+        if (when == (is_parent() ? moment::loaded_in_parent : moment::loaded_in_worker)) fail(how);
+    }
+    static bool is_parent() { return ::getpid() == parent; }
+};
+
+fragile echo(const fragile& one) { return one; }
+
+std::vector<fragile> row(std::size_t count, std::vector<std::size_t> bad, moment when, error how) {
+    std::vector<fragile> all;
+    for (std::size_t i = 0; i < count; ++i) all.push_back({static_cast<int>(i), moment::never, how});
+    for (const std::size_t i : bad) all[i].when = when;
+    return all;
+}
+
+std::string text_of(const std::exception_ptr& problem) {
+    try {
+        std::rethrow_exception(problem);
+    } catch (const mp::SerializationError& found) {
+        return found.what();
+    }
+}
+
+using trouble = std::pair<moment, error>;
+class Serialization : public testing::TestWithParam<trouble> {
+protected:
+    static bool is_std() { return GetParam().second != error::number; }
+};
+
+// An element of a map, at all chunk sizes.
+TEST_P(Serialization, failure_costs_the_element_alone) {
+    mp::Pool pool(2);
+    const auto workers = test::workers();
+    const std::vector<std::size_t> bad{0, 7, 8, 59};
+    const auto input = row(60, bad, GetParam().first, GetParam().second);
+    for (const auto& options : {mp::MapOptions{}, {.chunksize = 1}, {.chunksize = 7}, {.chunksize = 100}}) {
+        const auto outcomes = pool.try_map(echo, input, options);
+        ASSERT_EQ(outcomes.size(), 60u);
+        for (std::size_t i = 0; i < 60; ++i) {
+            if (std::ranges::find(bad, i) == bad.end()) {
+                EXPECT_EQ(outcomes[i].value().number, static_cast<int>(i));
+                continue;
+            }
+            ASSERT_TRUE(outcomes[i].error()) << i;
+            if (is_std()) {
+                EXPECT_NE(text_of(outcomes[i].error()).find("a fragile one"), std::string::npos)
+                    << text_of(outcomes[i].error());
+            } else {
+                EXPECT_THROW(outcomes[i].value(), mp::Error);
+            }
+        }
+    }
+    EXPECT_EQ(test::workers(), workers);  // nobody had to die for it
+}
+
+TEST_P(Serialization, failure_is_the_error_of_its_call) {
+    mp::Pool pool(2);
+    const auto input = row(10, {4}, GetParam().first, GetParam().second);
+    EXPECT_THROW(pool.apply(echo, input[4]), mp::Error);
+    EXPECT_THROW(pool.map(echo, input), mp::Error);
+    EXPECT_THROW(pool.map_async(echo, input).get(), mp::Error);
+    EXPECT_THROW(pool.apply_async(echo, input[4]).get(), mp::Error);
+    EXPECT_EQ(pool.apply(echo, input[5]).number, 5);
+}
+
+TEST_P(Serialization, failure_in_imap_is_thrown_at_its_place) {
+    mp::Pool pool(2);
+    const auto input = row(20, {4, 5, 19}, GetParam().first, GetParam().second);
+    for (const std::ptrdiff_t chunk : {1, 3}) {
+        auto results = pool.imap(echo, input, {.chunksize = chunk});
+        for (std::size_t i = 0; i < 20; ++i) {
+            if (input[i].when == moment::never)
+                EXPECT_EQ(results.next()->number, static_cast<int>(i));
+            else
+                EXPECT_THROW(results.next(), mp::Error);
+        }
+        EXPECT_FALSE(results.next());
+    }
+}
+
+std::vector<trouble> all_troubles() {
+    std::vector<trouble> all;
+    for (const moment when : {moment::saved_in_parent, moment::saved_in_worker, moment::loaded_in_worker,
+                              moment::loaded_in_parent})
+        for (const error how : {error::standard, error::nested, error::number}) all.emplace_back(when, how);
+    return all;
+}
+std::string name_of(const testing::TestParamInfo<trouble>& one) {
+    constexpr std::array moments{"never", "argument_saved", "result_saved", "argument_loaded",
+                                 "result_loaded"};
+    constexpr std::array errors{"error", "nested_error", "number"};
+    return std::string(moments[static_cast<std::size_t>(one.param.first)]) + "_throwing_" +
+           errors[static_cast<std::size_t>(one.param.second)];
+}
+INSTANTIATE_TEST_SUITE_P(Of, Serialization, testing::ValuesIn(all_troubles()), name_of);
+
+// ---- pointers
+
+std::string refusal(auto call) {
+    try {
+        call();
+    } catch (const mp::SerializationError& found) {
+        return found.what();
+    }
+    return "nothing was refused";
+}
+::testing::AssertionResult names(const std::string& text, const std::string& part) {
+    if (text.find(part) != std::string::npos) return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << part << " isn't in: " << text;
+}
+
+int in_program = 1;
+
+TEST(CapturedPointer, is_refused_by_a_sentence_that_names_what_it_points_into) {
+    mp::Pool pool(1);
+    int on_stack = 1;
+    const auto on_heap = std::make_unique<int>(1);
+    const auto task = [](int* pointer) { return [pointer](int i) { return i + *pointer; }; };
+    const std::vector<int> input{1, 2};
+    const std::string text = refusal([&] { pool.map(task(&on_stack), input); });
+    EXPECT_TRUE(names(text, "[stack]"));
+    EXPECT_TRUE(names(text, "capture it by value"));
+    EXPECT_TRUE(names(refusal([&] { pool.apply(task(&in_program), 1); }), "serialization_error"));
+    EXPECT_TRUE(names(refusal([&] { pool.imap(task(&on_stack), input); }), "[stack]"));
+    // Sanitizers keep the heap elsewhere, without a name.
+    EXPECT_TRUE(names(refusal([&] { pool.apply_async(task(on_heap.get()), 1); }),
+                      test::sanitized ? "pointer" : "[heap]"));
+    EXPECT_EQ(pool.map([](int i) { return -i; }, input), (std::vector{-1, -2}));
+}
+
+struct holder {
+    int number;
+    const int* pointer;
+};
+
+TEST(PointerInPlainStruct, is_refused_as_an_argument_for_its_element_alone) {
+    mp::Pool pool(2);
+    const int on_stack = 1;
+    std::vector<holder> input(40, holder{1, nullptr});
+    input[17].pointer = &on_stack;
+    const auto outcomes = pool.try_map([](const holder& one) { return one.number; }, input);
+    for (std::size_t i = 0; i < input.size(); ++i) EXPECT_EQ(outcomes[i].has_value(), i != 17);
+    EXPECT_TRUE(names(text_of(outcomes[17].error()), "[stack]"));
+    EXPECT_TRUE(names(text_of(outcomes[17].error()), "holder"));
+    EXPECT_TRUE(names(refusal([&] { pool.apply([](const holder&) {}, input[17]); }), "[stack]"));
+    EXPECT_TRUE(names(refusal([&] { pool.apply([](const std::vector<holder>&) {}, input); }), "[stack]"));
+}
+
+TEST(PointerInPlainStruct, is_refused_as_a_result_for_its_element_alone) {
+    mp::Pool pool(2);
+    const auto task = [](int i) { return holder{i, i == 17 ? &i : nullptr}; };
+    const auto outcomes = pool.try_map(task, std::views::iota(0, 40));
+    for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(outcomes[i].has_value(), i != 17);
+    EXPECT_TRUE(names(text_of(outcomes[17].error()), "holder"));
+    EXPECT_TRUE(names(text_of(outcomes[17].error()), "[stack]"));
+    EXPECT_TRUE(names(refusal([&] { pool.apply([] { return std::vector<holder>(3, {1, &in_program}); }); }),
+                      "pointer"));
+}
+
+}  // namespace
