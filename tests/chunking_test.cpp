@@ -153,6 +153,23 @@ TEST(Encode, take_front_splits_between_elements) {
     EXPECT_EQ(decode_all<std::string>(elements), std::vector<std::string>{"d"});
 }
 
+TEST(Encode, blocks_that_follow_each_other_can_be_joined) {
+    backend::block joined;
+    for (int block = 0; block < 3; ++block) {
+        backend::block next;
+        next.first = static_cast<std::uint64_t>(2 * block);
+        for (const char letter : {'a', 'b'})
+            backend::append_element(next, std::string(1, letter) + std::to_string(block));
+        joined.append(std::move(next));
+        if (block == 1) {
+            EXPECT_EQ(decode_all<std::string>(joined.take_front(3)),
+                      (std::vector<std::string>{"a0", "b0", "a1"}));
+        }
+    }
+    EXPECT_EQ(joined.first, 3u);
+    EXPECT_EQ(decode_all<std::string>(joined), (std::vector<std::string>{"b1", "a2", "b2"}));
+}
+
 // ---- a range of them
 
 template <class Range>

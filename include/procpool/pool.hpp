@@ -315,8 +315,17 @@ private:
                 auto lock = pool.acquire();
                 job->chunk = job::default_chunksize(encoder.encoded(), pool.size());
                 for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
-                for (auto& block : blocks)
-                    if (block.count > 0) pool.submit(job, std::move(block));
+                const auto submit = [&](backend::block some) {
+                    if (some.count > 0) pool.submit(job, std::move(some));
+                };
+                // Cut anew, where chunks end.
+                backend::block rest;
+                for (auto& block : blocks) {
+                    if (rest.first + rest.count != block.first) submit(std::exchange(rest, {}));
+                    rest.append(std::move(block));
+                    submit(rest.take_front(rest.count / job->chunk * job->chunk));
+                }
+                submit(std::move(rest));
             }
             while (!encoder.at_end()) {
                 backend::block block = encoder.next(job->chunk);

@@ -18,6 +18,7 @@
 
 #include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/backend/window.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/zygote.hpp"
@@ -67,7 +68,7 @@ public:
         if (closed_) throw PoolNotRunning("procpool: Pool not running (it was closed or terminated)");
         if (failure_) std::rethrow_exception(failure_);
         job->id = ++last_id_;
-        job->timing = &timing_of(*job);
+        job->timing = &timings_.of(job->definition().bytes());
         job->place = jobs_.size();
         jobs_.push_back(job);
     }
@@ -335,22 +336,6 @@ private:
 
     // ---- giving elements to workers
 
-    task_timing& timing_of(const remote_job& job) noexcept {
-        constexpr std::size_t significant = 160;  // the code's location and the first captures
-        const auto bytes = job.definition().bytes();
-        // FNV-1a, a word at a time. Another task in the same place costs the timing, nothing else.
-        std::uint64_t hash = 0xCBF29CE484222325u;
-        for (std::size_t i = 0; i + sizeof hash <= std::min(bytes.size(), significant); i += sizeof hash) {
-            std::uint64_t word;
-            std::memcpy(&word, bytes.data() + i, sizeof word);
-            hash = (hash ^ word) * 0x100000001B3u;
-            hash ^= hash >> 29;
-        }
-        timed_task& entry = timings_[hash % timings_.size()];
-        if (entry.hash != hash) entry = {hash, {}};
-        return entry.timing;
-    }
-
     void push_ready(const std::shared_ptr<remote_job>& job, block elements, bool first) {
         job->ready_elements += elements.count;
         job->ready_bytes += elements.payload().size();
@@ -398,28 +383,9 @@ private:
 
     /// How many elements of `job` to give to `link` now.
     std::uint64_t room(const worker_link& link, const remote_job& job) const noexcept {
-        // So much work ahead lets a worker go on while its results travel; more would only be missing
-        // elsewhere when elements take unequal times.
-        constexpr double ahead_ns = 1e6;
-        constexpr double long_chunk_ns = 20e6;
-        constexpr double most_elements = 8192;
-        constexpr std::size_t most_bytes = 256 * 1024;
-        const std::uint64_t out = link.out_elements();
-        if (out > 0 && link.out_bytes() >= most_bytes) return 0;
-        const std::uint64_t chunk = job.chunk;
-        std::uint64_t window = chunk;  // one chunk, if nothing is known or chunks take long
-        if (job.timing->known()) {
-            const double mean = job.timing->mean_ns();
-            if (mean * static_cast<double>(chunk) < long_chunk_ns)
-                window = std::max(2 * chunk, static_cast<std::uint64_t>(std::min(ahead_ns / mean, most_elements)));
-        }
-        if (out >= window) return 0;
-        // Towards the end everybody gets a share of what is left.
-        const std::uint64_t left = job.ready_elements + job.expected;
-        const std::uint64_t share = std::max<std::uint64_t>(chunk, left / (2 * links_.size()));
-        std::uint64_t count = std::min({window - out, share, options_.max_elements_per_worker - link.taken});
-        count = std::max(chunk, count / chunk * chunk);
-        return std::min(count, job.ready.front().count);
+        const std::uint64_t may_take = options_.max_elements_per_worker - link.taken;
+        return std::min(elements_to_give(job, links_.size(), link.out_elements(), link.out_bytes(), may_take),
+                        job.ready.front().count);
     }
 
     void give(worker_link& link, const std::shared_ptr<remote_job>& job, std::uint64_t count) {
@@ -655,10 +621,6 @@ private:
         ended_.notify_all();
     }
 
-    struct timed_task {
-        std::uint64_t hash = 0;
-        task_timing timing;
-    };
     struct completed {
         std::shared_ptr<remote_job> job;
         std::vector<std::function<void()>> callbacks;
@@ -684,7 +646,7 @@ private:
     std::vector<completed> completing_;               // complete, callbacks to be run
     unsigned callbacks_running_ = 0;
     wire::pins retired_;
-    std::array<timed_task, 256> timings_;
+    timing_table timings_;
 
     std::vector<delivery> local_;          // results that no worker made
     std::vector<worker_link*> dying_;      // whose exit is known and whose remains are not yet taken

@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "procpool/detail/backend/task_timing.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -40,21 +41,19 @@ struct block {
         begin += taken.size();
         return front;
     }
-};
 
-/// How long the elements of one kind of task take; shared by all calls with the same callable.
-class task_timing {
-public:
-    bool known() const noexcept { return mean_ns_ > 0; }
-    double mean_ns() const noexcept { return mean_ns_; }
-    void add(double busy_ns, double elements) noexcept {
-        const double mean = std::max(1.0, busy_ns / elements);
-        // The newest batch counts most: what tasks take can change within a job.
-        mean_ns_ = known() ? 0.5 * mean_ns_ + 0.5 * mean : mean;
+    /// Adds the elements that follow these.
+    void append(block next) {
+        if (count == 0) {
+            *this = std::move(next);
+            return;
+        }
+        bytes.drop_front(std::exchange(begin, 0));
+        const auto more = next.payload();
+        bytes.append(more.data(), more.size());
+        count += next.count;
+        pins.insert(pins.end(), next.pins.begin(), next.pins.end());
     }
-
-private:
-    double mean_ns_ = 0;
 };
 
 /// What tells a worker how to run a task: the location of its ops, then the callable.

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+// Nothing is left behind: who dies with whom, and who holds which descriptors.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <ranges>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "procpool/pool.hpp"
+#include "support/leftovers.hpp"
+#include "support/processes.hpp"
+#include "support/shared.hpp"
+#include "support/wait.hpp"
+
+namespace {
+
+namespace mp = procpool;
+
+using test::child_program;
+using test::signal_pipe;
+
+int busy_writer = -1;  // the writing end of the test's pipe, for tasks
+
+/// Tells that it runs, and then never ends.
+int stay_busy(int) {
+    signal_pipe::send_to(busy_writer);
+    for (;;) ::pause();
+}
+int spin(int) {
+    signal_pipe::send_to(busy_writer);
+    for (std::atomic<int> turns{0};;) ++turns;
+}
+int stay_busy_and_stubborn(int i) {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+    return stay_busy(i);
+}
+int stay_busy_in_pool_of_its_own(int) {
+    mp::Pool inner({.processes = 2, .start_method = mp::start_method::fork});
+    inner.map(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
+    return 0;
+}
+
+/// Kills a program after `busy` tasks have begun, and expects all that it started to be gone at once.
+template <class Program>
+void expect_nothing_survives(Program program, int busy) {
+    const signal_pipe begun;
+    busy_writer = begun.writer();
+    child_program child(program);
+    ASSERT_TRUE(begun.receive(busy));
+    const auto killed_at = std::chrono::steady_clock::now();
+    child.send(SIGKILL);
+    const test::child_end end = child.wait();  // for all who hold its standard error
+    EXPECT_TRUE(test::eventually([] { return test::other_processes().empty(); }));
+    EXPECT_LT(std::chrono::steady_clock::now() - killed_at, std::chrono::seconds(5));
+    EXPECT_EQ(end.signal, SIGKILL);
+    EXPECT_EQ(end.errors, "");
+}
+
+TEST(Orphans, busy_workers_die_with_their_program) {
+    for (const auto task : {stay_busy, spin, stay_busy_and_stubborn})
+        expect_nothing_survives(
+            [task] { return mp::Pool(4).map(task, std::views::iota(0, 4), {.chunksize = 1})[0]; }, 4);
+}
+
+TEST(Orphans, idle_workers_die_with_their_program) {
+    const auto program = [] {
+        mp::Pool pool(4);
+        return stay_busy(pool.map(std::negate<>(), std::views::iota(0, 100))[0]);
+    };
+    expect_nothing_survives(program, 1);
+}
+
+TEST(Orphans, workers_of_workers_die_with_their_program) {
+    const auto program = [] {
+        return mp::Pool(2).map(stay_busy_in_pool_of_its_own, std::views::iota(0, 2), {.chunksize = 1})[0];
+    };
+    expect_nothing_survives(program, 4);
+}
+
+TEST(Orphans, workers_of_several_pools_die_with_their_program) {
+    const auto program = [] {
+        mp::Pool first(2), second(2);
+        auto one = first.map_async(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
+        auto other = second.map_async(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
+        return one.get()[0] + other.get()[0];
+    };
+    expect_nothing_survives(program, 4);
+}
+
+TEST(Orphans, workers_end_when_their_program_leaves_without_destroying_the_pool) {
+    for (const bool abruptly : {false, true}) {
+        const signal_pipe begun;
+        busy_writer = begun.writer();
+        child_program child([&] {
+            auto* const pool = new mp::Pool(2);
+            static const auto results = pool->map_async(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
+            begun.receive(2);
+            if (abruptly) std::abort();
+            return 7;
+        });
+        const test::child_end end = child.wait();
+        EXPECT_EQ(end.exit_code, abruptly ? -1 : 7);
+        EXPECT_EQ(end.signal, abruptly ? SIGABRT : 0);
+        EXPECT_EQ(end.errors, "");
+        EXPECT_TRUE(test::eventually([] { return test::other_processes().empty(); }));
+    }
+}
+
+TEST(Orphans, pool_in_a_task_dies_with_its_worker) {
+    const signal_pipe begun;
+    busy_writer = begun.writer();
+    mp::Pool pool(1);
+    auto result = pool.apply_async(stay_busy_in_pool_of_its_own, 0);
+    ASSERT_TRUE(begun.receive(2));
+    EXPECT_EQ(test::other_processes().size(), 2u + 3u);
+    ::kill(static_cast<pid_t>(test::workers().at(0)), SIGKILL);
+    EXPECT_THROW(result.get(), mp::WorkerDied);
+    EXPECT_TRUE(test::eventually([] { return test::other_processes().size() == 2; }));
+}
+
+// ---- who holds which descriptors
+
+TEST(Descriptors, of_a_worker_are_the_programs_and_its_own_two_pipe_ends) {
+    const signal_pipe opened_by_program;
+    auto expected = test::descriptors_of(::getpid());
+    expected[STDIN_FILENO] = "/dev/null";
+    mp::Pool first(2), second(2);
+    for (mp::Pool* const pool : {&first, &second}) pool->map(std::negate<>(), std::views::iota(0, 100));
+    const auto workers = test::workers();
+    ASSERT_EQ(workers.size(), 4u);
+    std::set<std::string> pipes;
+    for (const long worker : workers) {
+        std::vector<std::string> own;
+        for (const auto& [number, target] : test::descriptors_of(worker)) {
+            const auto known = expected.find(number);
+            if (known != expected.end() && known->second == target) continue;
+            EXPECT_TRUE(target.starts_with("pipe:")) << target;
+            EXPECT_TRUE(pipes.insert(target).second) << "two workers hold " << target;
+            own.push_back(target);
+        }
+        EXPECT_EQ(own.size(), 2u);
+    }
+}
+
+TEST(Descriptors, of_a_zygote_are_no_ends_of_pipes_and_one_socket) {
+    const auto programs = test::descriptors_of(::getpid());
+    mp::Pool first(2), second(2);
+    first.apply([] {});
+    second.apply([] {});
+    const auto zygotes = test::children_of(::getpid());
+    ASSERT_EQ(zygotes.size(), 2u);
+    for (const long zygote : zygotes) {
+        int sockets = 0;
+        for (const auto& [number, target] : test::descriptors_of(zygote)) {
+            sockets += target.starts_with("socket:");
+            if (!programs.contains(number)) {
+                EXPECT_FALSE(target.starts_with("pipe:")) << target;
+            }
+        }
+        EXPECT_EQ(sockets, 1);
+    }
+}
+
+TEST(Descriptors, of_the_pool_are_not_in_a_child_that_the_program_forks) {
+    const auto before = test::descriptors_of(::getpid());
+    mp::Pool pool(3);
+    auto running = pool.map_async(std::negate<>(), std::views::iota(0, 1000));
+    for (int i = 0; i < 10; ++i) {
+        child_program child([&] {
+            for (const auto& [number, target] : test::descriptors_of(::getpid())) {
+                if (before.contains(number)) continue;
+                std::fprintf(stderr, "%d is %s\n", number, target.c_str());
+                return 1;
+            }
+            return 0;
+        });
+        const test::child_end end = child.wait();
+        EXPECT_EQ(end.exit_code, 0) << end.errors;
+    }
+    EXPECT_EQ(running.get()[999], -999);
+}
+
+std::string output_of(const char* command) {
+    std::string text;
+    char piece[256];
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(::popen(command, "r"), &::pclose);
+    while (std::fgets(piece, sizeof piece, stream.get())) text += piece;
+    return text;
+}
+
+TEST(Descriptors, of_the_pool_are_not_in_a_program_that_it_starts) {
+    const std::string before = output_of("ls /proc/self/fd");
+    mp::Pool pool(3);
+    EXPECT_EQ(output_of("ls /proc/self/fd"), before);
+    EXPECT_EQ(pool.apply([] { return 1; }), 1);
+}
+
+TEST(Descriptors, copy_of_the_pool_in_a_forked_child_refuses_to_work_and_harms_nobody) {
+    mp::Pool pool(2);
+    child_program child([&] {
+        mp::Pool copy = std::move(pool);
+        try {
+            copy.apply([] { return 1; });
+            return 1;
+        } catch (const mp::PoolNotRunning&) {
+        }
+        return mp::Pool(2).map(std::negate<>(), std::views::iota(0, 3))[2] == -2 ? 0 : 2;
+    });
+    const test::child_end end = child.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+    EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 3))[2], -2);
+}
+
+// ---- death of the zygote
+
+std::atomic<int>* begun_tasks = nullptr;
+
+int count_and_return(int i) {
+    begun_tasks->fetch_add(1);
+    ::usleep(300);  // so that the death comes in the midst
+    return 3 * i;
+}
+
+TEST(Zygote, death_while_idle_is_repaired_before_the_next_call) {
+    mp::Pool pool(3);
+    for (int round = 0; round < 5; ++round) {
+        const auto before = test::workers();
+        ::kill(static_cast<pid_t>(test::children_of(::getpid()).at(0)), SIGKILL);
+        EXPECT_TRUE(test::eventually([&] {
+            const auto now = test::workers();
+            return now.size() == 3 && std::ranges::find_first_of(now, before) == now.end();
+        }));
+        EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+    }
+}
+
+TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {
+    const test::shared<std::atomic<int>> begun;
+    begun_tasks = &*begun;
+    mp::Pool pool(2);
+    for (int round = 0; round < 5; ++round) {
+        *begun = 0;
+        auto results =
+            pool.imap(count_and_return, std::views::iota(0, 200), {.chunksize = 4, .buffersize = 200});
+        EXPECT_TRUE(test::eventually([&] { return *begun > 20; }));
+        ::kill(static_cast<pid_t>(test::children_of(::getpid()).at(0)), SIGKILL);
+        int deaths = 0;
+        for (int i = 0; i < 200; ++i) {
+            try {
+                EXPECT_EQ(results.next(), 3 * i);
+            } catch (const mp::WorkerDied& death) {
+                EXPECT_EQ(death.index(), static_cast<std::uint64_t>(i));
+                EXPECT_GT(death.pid(), 0);
+                ++deaths;
+            }
+        }
+        EXPECT_LE(deaths, 2);
+        EXPECT_LE(*begun, 200);  // nothing ran twice
+        EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+    }
+    EXPECT_TRUE(test::eventually([] { return test::workers().size() == 2; }));
+}
+
+TEST(Zygote, ignores_signals_that_are_meant_for_the_program) {
+    mp::Pool pool(2);
+    const auto zygote = test::children_of(::getpid());
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::kill(static_cast<pid_t>(zygote.at(0)), signal);
+    EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+    EXPECT_EQ(test::children_of(::getpid()), zygote);
+}
+
+}  // namespace
