@@ -122,9 +122,9 @@ TEST(Callable, a_captured_pointer_into_this_process_is_refused_by_name) {
     const auto on_heap = std::make_unique<int>(1);
     int* const pointer = on_heap.get();
     const char* const text = "literal";
-    for (const std::string& refusal :
-         {refusal_of([pointer](int x) { return x + *pointer; }), refusal_of([text](int x) { return text[x]; }),
-          refusal_of([n = 1, p = &pointer](int x) { return x + n + **p; })}) {
+    for (const std::string& refusal : {refusal_of([pointer](int x) { return x + *pointer; }),
+                                       refusal_of([text](int x) { return text[x]; }),
+                                       refusal_of([n = 1, p = &pointer](int x) { return x + n + **p; })}) {
         EXPECT_NE(refusal.find("holds a pointer into this process's"), std::string::npos) << refusal;
         EXPECT_NE(refusal.find("lambda"), std::string::npos) << refusal;
         EXPECT_NE(refusal.find("SharedArray"), std::string::npos) << refusal;
@@ -202,9 +202,9 @@ TEST(Callable, virtual_member_functions_call_the_override) {
 }
 
 TEST(Callable, member_functions_of_a_second_base_find_their_object) {
-    int (both::*const get_second)() const = &both::get_second;
+    int (both::* const get_second)() const = &both::get_second;
     EXPECT_EQ(std::invoke(sent(get_second), both{}), 7);
-    int both::*const second = &both::second;
+    int both::* const second = &both::second;
     EXPECT_EQ(std::invoke(sent(second), both{}), 7);
 }
 
@@ -259,8 +259,9 @@ TEST(Callable, partial_carries_its_arguments) {
 }
 
 TEST(Callable, partial_binds_lambdas_functors_and_members) {
-    EXPECT_EQ(sent(partial([k = 2](const std::vector<int>& v, int i) { return k * v.at(static_cast<std::size_t>(i)); },
-                           std::vector<int>{1, 2, 3}))(1),
+    EXPECT_EQ(sent(partial(
+                  [k = 2](const std::vector<int>& v, int i) { return k * v.at(static_cast<std::size_t>(i)); },
+                  std::vector<int>{1, 2, 3}))(1),
               4);
     EXPECT_EQ(sent(partial(std::minus<>{}, 10))(4), 6);
     EXPECT_EQ(sent(partial(lookup{{"x", "y"}}))(1), "y");
@@ -283,7 +284,8 @@ TEST(Callable, a_pointer_hidden_in_a_bound_argument_is_refused) {
         const int* pointer;
     };
     const auto on_heap = std::make_unique<int>(1);
-    const auto refusal = refusal_of(partial([](const hidden& h, int x) { return *h.pointer + x; }, hidden{on_heap.get()}));
+    const auto refusal =
+        refusal_of(partial([](const hidden& h, int x) { return *h.pointer + x; }, hidden{on_heap.get()}));
     EXPECT_NE(refusal.find("hidden holds a pointer into this process's"), std::string::npos) << refusal;
 }
 

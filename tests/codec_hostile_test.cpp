@@ -194,8 +194,9 @@ class LyingSize : public testing::Test {};
 using types_that_begin_with_a_size =
     testing::Types<std::string, std::u32string, std::vector<double>, std::vector<bool>, std::vector<plain>,
                    std::vector<std::string>, std::vector<std::vector<int>>, std::vector<constructed>,
-                   std::vector<std::optional<int>>, std::list<std::string>, std::map<int, int>, std::deque<double>,
-                   std::vector<std::pair<int, std::string>>, std::tuple<std::string, int>, record>;
+                   std::vector<std::optional<int>>, std::list<std::string>, std::map<int, int>,
+                   std::deque<double>, std::vector<std::pair<int, std::string>>, std::tuple<std::string, int>,
+                   record>;
 TYPED_TEST_SUITE(LyingSize, types_that_begin_with_a_size);
 
 TYPED_TEST(LyingSize, fails_without_claiming_memory_for_it) {

@@ -132,7 +132,8 @@ public:
         archive(value_);
     }
     template <class Archive>
-    static void load_and_construct(Archive& archive, cereal::construct<without_default_constructor>& construct) {
+    static void load_and_construct(Archive& archive,
+                                   cereal::construct<without_default_constructor>& construct) {
         int value = 0;
         archive(value);
         construct(value);
@@ -218,7 +219,8 @@ static_assert(std::is_same_v<wire_type_t<std::span<const int>>, std::vector<int>
 static_assert(std::is_same_v<wire_type_t<std::vector<bool>::reference>, bool>);
 static_assert(std::is_same_v<wire_type_t<long(int)>, long (*)(int)>);
 static_assert(std::is_same_v<wire_type_t<long (&)(int) noexcept>, long (*)(int) noexcept>);
-static_assert(std::is_same_v<wire_type_t<std::tuple<const int&, std::string_view>>, std::tuple<int, std::string>>);
+static_assert(
+    std::is_same_v<wire_type_t<std::tuple<const int&, std::string_view>>, std::tuple<int, std::string>>);
 
 // ---- round trips
 
@@ -259,7 +261,8 @@ TEST(Codec, vectors_of_plain_elements_take_eight_bytes_and_their_elements) {
     expect_round_trip(std::vector<double>(20, 0.5), 8 + 160);
     expect_round_trip(std::vector<level>{level::low, level::high}, 8 + 2);
     expect_round_trip(std::vector<plain>{{1, {1, 2, 3}, true}, {}}, 8 + 2 * sizeof(plain));
-    expect_round_trip(std::vector<plain_without_default_constructor>{plain_without_default_constructor(4)}, 8 + 4);
+    expect_round_trip(std::vector<plain_without_default_constructor>{plain_without_default_constructor(4)},
+                      8 + 4);
     const std::vector<int> base{5, 6, 7};
     EXPECT_EQ(round_trip(std::span(base)), base);
     EXPECT_EQ(round_trip(std::span<const int, 2>(base.begin(), 2)), (std::vector<int>{5, 6}));
@@ -276,7 +279,8 @@ TEST(Codec, vectors_of_bool_take_a_byte_an_element) {
 TEST(Codec, vectors_of_anything_else_take_their_elements_one_by_one) {
     expect_round_trip(std::vector<std::string>{"", "ab", "c"}, 8 + 3 * 8 + 3);
     expect_round_trip(std::vector<std::vector<std::uint16_t>>{{1, 2}, {}, {3}}, 8 + 3 * 8 + 6);
-    expect_round_trip(std::vector<with_serialize>{{"a", {{1, {"x", "y"}}}}, {}}, 8 + 9 + (8 + 4 + 8 + 18) + 16);
+    expect_round_trip(std::vector<with_serialize>{{"a", {{1, {"x", "y"}}}}, {}},
+                      8 + 9 + (8 + 4 + 8 + 18) + 16);
     expect_round_trip(std::vector<without_default_constructor>(3, without_default_constructor(7)), 8 + 3 * 5);
     EXPECT_EQ(round_trip(std::vector<nothing_to_say>(1000)).size(), 1000u);
 }
@@ -286,16 +290,18 @@ TEST(Codec, tuples_and_pairs_take_what_their_members_take) {
     expect_round_trip(std::tuple{1, 'x', 2.5}, 4 + 1 + 8);
     expect_round_trip(std::tuple{std::string("ab"), std::vector<int>{1}, true}, 10 + 12 + 1);
     expect_round_trip(std::pair{1, std::string("x")}, 4 + 9);
-    expect_round_trip(std::pair{std::tuple{1, std::pair{2, 3}}, std::vector{std::pair{'a', 'b'}}}, 12 + 8 + 2);
+    expect_round_trip(std::pair{std::tuple{1, std::pair{2, 3}}, std::vector{std::pair{'a', 'b'}}},
+                      12 + 8 + 2);
 }
 
 TEST(Codec, tuples_of_views_and_references_become_tuples_of_values) {
     const int number = 5;
     const std::vector<double> numbers{1, 2};
-    const auto back = round_trip(std::tuple<const int&, std::string_view, const char(&)[3], std::span<const double>>(
-        number, "view", "ab", numbers));
-    static_assert(std::is_same_v<decltype(back),
-                                 const std::tuple<int, std::string, std::string, std::vector<double>>>);
+    const auto back =
+        round_trip(std::tuple<const int&, std::string_view, const char(&)[3], std::span<const double>>(
+            number, "view", "ab", numbers));
+    static_assert(
+        std::is_same_v<decltype(back), const std::tuple<int, std::string, std::string, std::vector<double>>>);
     EXPECT_EQ(back, (std::tuple{5, std::string("view"), std::string("ab"), numbers}));
     EXPECT_EQ(round_trip(std::pair<std::string_view, std::tuple<std::span<const double>>>("x", numbers)),
               (std::pair{std::string("x"), std::tuple{numbers}}));

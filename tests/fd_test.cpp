@@ -119,36 +119,39 @@ TEST(Fd, a_forked_child_has_those_that_the_fork_names) {
 }
 
 TEST(Fd, what_a_child_opens_is_closed_in_its_children) {
-    EXPECT_EQ(in_child({}, [] {
-                  const auto pipe = posix::make_pipe();
-                  const int inner = in_child({}, [&] { return is_open(pipe.read.get()) ? 1 : 0; });
-                  return inner == 0 && is_open(pipe.read.get()) ? 0 : 1;
-              }),
+    EXPECT_EQ(in_child({},
+                       [] {
+                           const auto pipe = posix::make_pipe();
+                           const int inner = in_child({}, [&] { return is_open(pipe.read.get()) ? 1 : 0; });
+                           return inner == 0 && is_open(pipe.read.get()) ? 0 : 1;
+                       }),
               0);
 }
 
 TEST(Fd, a_copy_in_a_child_closes_nothing) {
     auto pipe = posix::make_pipe();
     const int number = pipe.read.get();
-    EXPECT_EQ(in_child({}, [&] {
-                  const int reused = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-                  if (reused != number) return 1;
-                  pipe.read.reset();
-                  if (pipe.read || !is_open(reused)) return 2;
-                  pipe.read = fd(::dup(reused));  // a new owner in an old object
-                  const int mine = pipe.read.get();
-                  pipe.read.reset();
-                  return is_open(mine) ? 3 : 0;
-              }),
+    EXPECT_EQ(in_child({},
+                       [&] {
+                           const int reused = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+                           if (reused != number) return 1;
+                           pipe.read.reset();
+                           if (pipe.read || !is_open(reused)) return 2;
+                           pipe.read = fd(::dup(reused));  // a new owner in an old object
+                           const int mine = pipe.read.get();
+                           pipe.read.reset();
+                           return is_open(mine) ? 3 : 0;
+                       }),
               0);
 }
 
 TEST(Fd, each_fork_is_a_generation) {
     const unsigned before = posix::fork_generation;
-    EXPECT_EQ(in_child({}, [&] {
-                  if (posix::fork_generation != before + 1) return 1;
-                  return in_child({}, [&] { return posix::fork_generation == before + 2 ? 0 : 2; });
-              }),
+    EXPECT_EQ(in_child({},
+                       [&] {
+                           if (posix::fork_generation != before + 1) return 1;
+                           return in_child({}, [&] { return posix::fork_generation == before + 2 ? 0 : 2; });
+                       }),
               0);
     EXPECT_EQ(posix::fork_generation, before);
 }
@@ -241,7 +244,8 @@ TEST(Pipe, write_all_goes_on_until_all_is_written) {
     std::vector<std::byte> much(1 << 20, std::byte{7});
     std::thread writer([&] { EXPECT_TRUE(posix::write_all(pipe.write, much.data(), much.size())); });
     std::vector<std::byte> got(much.size());
-    for (std::size_t at = 0; at < got.size();) at += posix::read_some(pipe.read, &got[at], got.size() - at).bytes;
+    for (std::size_t at = 0; at < got.size();)
+        at += posix::read_some(pipe.read, &got[at], got.size() - at).bytes;
     writer.join();
     EXPECT_EQ(got, much);
 }
@@ -253,7 +257,8 @@ TEST(Pipe, errors_name_the_call) {
         FAIL();
     } catch (const std::system_error& error) {
         EXPECT_EQ(error.code(), std::errc::bad_file_descriptor);
-        EXPECT_NE(std::string(error.what()).find("procpool: read (a pipe)"), std::string::npos) << error.what();
+        EXPECT_NE(std::string(error.what()).find("procpool: read (a pipe)"), std::string::npos)
+            << error.what();
     }
 }
 
@@ -276,15 +281,20 @@ TEST(Memfd, starts_as_zeros_that_all_mappings_share) {
 TEST(Memfd, a_child_neither_inherits_a_mapping_nor_undoes_one) {
     const fd file = posix::make_memfd("test", posix::page_size());
     posix::mapping shared(file, 0, posix::page_size());
-    EXPECT_EQ(in_child({}, [&] {
-                  unsigned char resident = 0;
-                  if (::mincore(shared.data(), posix::page_size(), &resident) == 0) return 1;  // mapped
-                  void* const mine = ::mmap(shared.data(), posix::page_size(), PROT_READ | PROT_WRITE,
-                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-                  if (mine != shared.data()) return 2;
-                  { const posix::mapping gone(std::move(shared)); }
-                  return ::mincore(mine, posix::page_size(), &resident) == 0 ? 0 : 3;
-              }),
+    EXPECT_EQ(in_child({},
+                       [&] {
+                           unsigned char resident = 0;
+                           if (::mincore(shared.data(), posix::page_size(), &resident) == 0)
+                               return 1;  // mapped
+                           void* const mine =
+                               ::mmap(shared.data(), posix::page_size(), PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+                           if (mine != shared.data()) return 2;
+                           {
+                               const posix::mapping gone(std::move(shared));
+                           }
+                           return ::mincore(mine, posix::page_size(), &resident) == 0 ? 0 : 3;
+                       }),
               0);
 }
 

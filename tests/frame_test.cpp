@@ -115,9 +115,10 @@ TEST(FrameReader, room_that_was_not_filled_is_no_data) {
 }
 
 TEST(FrameReader, refuses_a_wrong_magic_number_or_kind_as_soon_as_the_header_is_there) {
-    for (const auto& bad : {result_header{.magic = 0}, result_header{.magic = wire::task_header::magic_number},
-                            result_header{.what = static_cast<result_header::kind>(2)},
-                            result_header{.what = static_cast<result_header::kind>(0xFFFF)}}) {
+    for (const auto& bad :
+         {result_header{.magic = 0}, result_header{.magic = wire::task_header::magic_number},
+          result_header{.what = static_cast<result_header::kind>(2)},
+          result_header{.what = static_cast<result_header::kind>(0xFFFF)}}) {
         wire::frame_reader reader;
         const auto stream = frame("payload", bad);
         feed(reader, stream.data(), sizeof(result_header) - 1);

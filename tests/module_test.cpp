@@ -104,8 +104,8 @@ TEST(Module, what_is_no_code_is_not_located) {
     const int on_stack = 0;
     const auto on_heap = std::make_unique<int>(0);
     for (const std::uintptr_t address :
-         {std::uintptr_t{0}, std::uintptr_t{1}, ~std::uintptr_t{0}, address_of(&in_program), address_of(&on_stack),
-          address_of(on_heap.get())})
+         {std::uintptr_t{0}, std::uintptr_t{1}, ~std::uintptr_t{0}, address_of(&in_program),
+          address_of(&on_stack), address_of(on_heap.get())})
         EXPECT_FALSE(posix::locate_code(address)) << std::hex << address;
 }
 
@@ -114,7 +114,8 @@ TEST(Module, a_location_that_lies_leads_nowhere) {
     ASSERT_TRUE(good);
     const auto on_heap = std::make_unique<int>(0);
     const std::uintptr_t base = address_of(cube) - good->offset;
-    for (const std::uint64_t offset : {~std::uint64_t{0}, std::uint64_t{1} << 40, address_of(on_heap.get()) - base})
+    for (const std::uint64_t offset :
+         {~std::uint64_t{0}, std::uint64_t{1} << 40, address_of(on_heap.get()) - base})
         EXPECT_EQ(posix::resolve_code({good->module, offset}), 0u) << offset;
     EXPECT_EQ(posix::resolve_code({posix::module_id(), good->offset}), 0u);
     const std::array<std::byte, 20> unknown{std::byte{1}};
@@ -186,7 +187,8 @@ TEST(CodeAddress, a_location_cut_off_or_made_up_is_refused) {
 
 // ---- in another process
 
-/// A child that was forked before the parent loaded the library: what becomes of the library's function there.
+/// A child that was forked before the parent loaded the library: what becomes of the library's function
+/// there.
 template <class InChild>
 test::child_end sent_to_child(InChild in_child) {
     int ends[2];
@@ -224,7 +226,8 @@ TEST(CodeAddress, a_function_is_found_where_its_library_is_loaded_at_another_add
         // The place that the parent's copy got is taken here.
         constexpr std::uintptr_t page = 4096;
         void* const place = reinterpret_cast<void*>(in_parent / page * page);
-        if (::mmap(place, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+        if (::mmap(place, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+            MAP_FAILED)
             return 2;
         const small_library library;
         const std::uintptr_t here = address_of(library.its_function());

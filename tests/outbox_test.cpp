@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/posix/memfd.hpp"
+#include "support/worker_link.hpp"
 
 namespace {
 
@@ -30,22 +30,14 @@ namespace worker = procpool::detail::worker;
 
 constexpr std::size_t capacity = worker::outbox_capacity;
 
-class silent_job final : public backend::remote_job {
-public:
-    silent_job() : remote_job({}, false) {}
-    void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {}
-    void fail(std::uint64_t, std::exception_ptr) override {}
-};
-
 /// The pool's end of one worker, whose other end is an outbox in this process or in a child.
 class pools_end {
 public:
-    pools_end() : file(posix::make_memfd("test", worker::slot_memory)), memory_(file, 0, worker::slot_memory) {
+    pools_end()
+        : file(posix::make_memfd("test", worker::slot_memory)), memory_(file, 0, worker::slot_memory) {
         pipe = link.connect(memory_.data());
         EXPECT_GT(::fcntl(pipe.get(), F_SETPIPE_SZ, 1 << 20), 0);  // one thread plays both parts
-        backend::block elements;
-        elements.count = 1'000'000;
-        link.give(std::make_shared<silent_job>(), std::move(elements));
+        link.give(test::job(1), test::block(0, 1'000'000));
         link.send();
     }
 
@@ -137,11 +129,36 @@ std::vector<std::string> results_of(const std::vector<step>& steps, std::size_t 
 std::vector<step> eventful_life() {
     const std::string large(capacity + 1000, 'L');
     const std::string nearly_full(capacity - 200, 'N');
-    return {flush(),         flat("12345678"),  flat("abcdefgh"),  flat("abcd"),      encoded("text"), encoded(""),
-            flush(),         encoded("more"),   flat("12345678"),  failed("why"),     failed("again"), encoded("x"),
-            pinned("held"),  pinned("held2"),   flat("ABCDEFGH"),  encoded(large),    flat("abcdefgh"), flush(),
-            flush(),         encoded(nearly_full), encoded("small"), flat("12345678"), failed(large),   pinned(large),
-            flat(large),     flat("12345678"),  encoded(nearly_full), encoded(nearly_full), flush(),    flat("z")};
+    return {flush(),
+            flat("12345678"),
+            flat("abcdefgh"),
+            flat("abcd"),
+            encoded("text"),
+            encoded(""),
+            flush(),
+            encoded("more"),
+            flat("12345678"),
+            failed("why"),
+            failed("again"),
+            encoded("x"),
+            pinned("held"),
+            pinned("held2"),
+            flat("ABCDEFGH"),
+            encoded(large),
+            flat("abcdefgh"),
+            flush(),
+            flush(),
+            encoded(nearly_full),
+            encoded("small"),
+            flat("12345678"),
+            failed(large),
+            pinned(large),
+            flat(large),
+            flat("12345678"),
+            encoded(nearly_full),
+            encoded(nearly_full),
+            flush(),
+            flat("z")};
 }
 
 TEST(Outbox, no_result_is_lost_wherever_the_worker_dies) {
@@ -179,7 +196,8 @@ TEST(Outbox, no_result_comes_twice_however_often_the_pool_reads) {
 }
 
 TEST(Outbox, no_result_is_lost_if_the_worker_dies_in_the_middle_of_a_flush) {
-    const std::vector<step> life{flat("12345678"), flat("abcdefgh"), encoded("text"), failed("why"), encoded("end")};
+    const std::vector<step> life{flat("12345678"), flat("abcdefgh"), encoded("text"), failed("why"),
+                                 encoded("end")};
     const auto expected = results_of(life, life.size());
     std::size_t total = 1;
     for (std::size_t cut = 0; cut <= total; ++cut) {
@@ -283,8 +301,9 @@ TEST(Outbox, results_of_any_size_around_its_capacity_arrive) {
     for (const std::size_t around : {capacity - sizeof(wire::result_header), capacity})
         for (std::size_t size = around - 20; size <= around + 20; ++size) {
             pools_end pool;
-            const std::vector<step> life{flat("1"), encoded(std::string(size, 'e')), flat(std::string(size, 'f')),
-                                         flat("2"), failed(std::string(size, 'g'))};
+            const std::vector<step> life{flat("1"), encoded(std::string(size, 'e')),
+                                         flat(std::string(size, 'f')), flat("2"),
+                                         failed(std::string(size, 'g'))};
             {
                 worker::outbox box = pool.make_outbox();
                 for (const step& next : life) next.act(box);

@@ -209,6 +209,15 @@ TEST_F(PoolInputs, tuples_of_references_as_a_zip_makes_them) {
         return text;
     };
     EXPECT_EQ(pool.starmap(repeat, zip), (std::vector<std::string>{"a", "bb", "ccc"}));
+    std::vector<Boxed> boxes(1);
+    boxes[0].content = std::make_unique<int>(5);
+    const std::vector<int> numbers{1, 2, 3};
+    const std::vector<std::tuple<Boxed&, std::span<const int>, std::string_view>> views{
+        {boxes[0], numbers, "text"}};
+    const auto total = [](const Boxed& box, const std::vector<int>& some, const std::string& text) {
+        return static_cast<std::size_t>(*box.content) + some.size() + text.size();
+    };
+    EXPECT_EQ(pool.starmap(total, views), std::vector<std::size_t>{12});
 }
 
 TEST_F(PoolInputs, elements_that_can_only_be_moved_stay_where_they_are) {

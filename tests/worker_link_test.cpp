@@ -1,136 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The pool's end of a worker, fed with frames made by hand: good ones, and those of a corrupt worker.
 #include "procpool/detail/backend/worker_link.hpp"
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cstdint>
-#include <cstring>
-#include <initializer_list>
-#include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "support/worker_link.hpp"
+
 namespace {
 
-namespace backend = procpool::detail::backend;
-namespace posix = procpool::detail::posix;
-namespace wire = procpool::detail::wire;
-namespace worker = procpool::detail::worker;
+using namespace test;  // NOLINT(google-build-using-namespace): what the frames are made with
 using wire::result_header;
 using wire::task_header;
-
-class silent_job final : public backend::remote_job {
-public:
-    silent_job(std::uint64_t number, const std::string& definition, bool once = false)
-        : remote_job(definition_of(definition), once) {
-        id = number;
-    }
-    void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {}
-    void fail(std::uint64_t, std::exception_ptr) override {}
-
-private:
-    static backend::task_definition definition_of(const std::string& text) {
-        backend::task_definition definition;
-        definition.bytes.append(text.data(), text.size());
-        return definition;
-    }
-};
-
-std::shared_ptr<silent_job> job(std::uint64_t number, const std::string& definition = "def", bool once = false) {
-    return std::make_shared<silent_job>(number, definition, once);
-}
-
-backend::block block(std::uint64_t first, std::uint64_t count, const std::string& bytes = {}) {
-    backend::block made;
-    made.first = first;
-    made.count = count;
-    made.stride = count > 0 ? bytes.size() / count : 0;
-    made.bytes.append(bytes.data(), bytes.size());
-    return made;
-}
-
-std::string text(std::span<const std::byte> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-std::string sized(const std::string& content) {
-    const std::uint64_t size = content.size();
-    return std::string(reinterpret_cast<const char*>(&size), sizeof size) + content;
-}
-std::string frame(result_header header, const std::string& payload) {
-    if (header.length == 0) header.length = payload.size();
-    return std::string(reinterpret_cast<const char*>(&header), sizeof header) + payload;
-}
-std::string values(std::uint64_t sequence, std::uint64_t stride, const std::string& payload) {
-    return frame({.sequence = sequence, .stride = stride}, payload);
-}
-std::string error(std::uint64_t sequence, const std::string& record) {
-    return frame({.what = result_header::kind::error, .sequence = sequence}, sized(record));
-}
-
-/// "first+count: bytes" of each delivery.
-std::string summary(const std::vector<backend::delivery>& deliveries) {
-    std::string all;
-    for (const auto& one : deliveries)
-        all += (one.what == backend::delivery::kind::error_record ? "error " : "") + std::to_string(one.job->id) +
-               ":" + std::to_string(one.first) + "+" + std::to_string(one.count) + "=" + text(one.bytes) + ";";
-    return all;
-}
-
-struct task_frame {
-    task_header header;
-    std::string payload;
-};
-
-class WorkerLink : public testing::Test {
-protected:
-    WorkerLink() { worker_end = link.connect(memory.data()); }
-
-    void send_up(const std::string& bytes) {
-        ASSERT_TRUE(posix::write_all(worker_end, reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
-    }
-    std::string collected() {
-        std::vector<backend::delivery> found;
-        link.receive(1 << 20);
-        link.collect(found);
-        return summary(found);
-    }
-    /// What the worker would read now.
-    std::string sent_down() {
-        posix::set_nonblocking(link.tasks_reader());
-        std::string all;
-        std::array<std::byte, 4096> piece{};
-        for (;;) {
-            const auto got = posix::read_some(link.tasks_reader(), piece.data(), piece.size());
-            if (got.bytes == 0) return all;
-            all += text({piece.data(), got.bytes});
-        }
-    }
-    std::vector<task_frame> frames_down() {
-        const std::string all = sent_down();
-        wire::cursor from(std::as_bytes(std::span(all)));
-        std::vector<task_frame> frames;
-        while (from.left() > 0) {
-            const auto header = from.value<task_header>();
-            frames.push_back({header, text(from.take(static_cast<std::size_t>(header.length)))});
-        }
-        return frames;
-    }
-    void give(std::uint64_t first, std::uint64_t count, std::uint64_t number = 1) {
-        link.give(job(number), block(first, count));
-        EXPECT_TRUE(link.send());
-    }
-    worker::black_box& box() { return *std::launder(reinterpret_cast<worker::black_box*>(memory.data())); }
-
-    struct alignas(4096) pages : std::array<std::byte, worker::slot_memory> {};
-    std::unique_ptr<pages> memory_owner = std::make_unique<pages>();
-    pages& memory = *memory_owner;
-    backend::worker_link link;
-    posix::fd worker_end;
-};
 
 // ---- down
 
@@ -176,8 +60,8 @@ TEST_F(WorkerLink, tells_the_worker_which_jobs_are_over_and_defines_them_anew_if
     std::vector<task_header::kind> kinds;
     for (const auto& one : frames_down()) kinds.push_back(one.header.what);
     using kind = task_header::kind;
-    EXPECT_TRUE((kinds == std::vector{kind::define, kind::run, kind::forget, kind::define, kind::run, kind::define,
-                                      kind::run}));
+    EXPECT_TRUE((kinds == std::vector{kind::define, kind::run, kind::forget, kind::define, kind::run,
+                                      kind::define, kind::run}));
 }
 
 TEST_F(WorkerLink, a_full_pipe_takes_the_rest_later) {
@@ -276,138 +160,6 @@ TEST_F(WorkerLink, tells_the_time_of_elements_once) {
     box().busy_ns = 1000;
     EXPECT_EQ(link.take_timing(), (std::pair{1000.0, 4.0}));
     EXPECT_EQ(link.take_timing(), (std::pair{0.0, 0.0}));
-}
-
-// ---- hostile: a corrupt worker
-
-class CorruptWorker : public WorkerLink {
-protected:
-    CorruptWorker() { give(0, 3); }
-    bool refused(const std::string& bytes) {
-        send_up(bytes);
-        try {
-            collected();
-            return false;
-        } catch (const procpool::SerializationError&) {
-            return true;
-        }
-    }
-};
-
-TEST_F(CorruptWorker, is_refused_for_bytes_that_are_no_frame) {
-    EXPECT_TRUE(refused(std::string(100, 'x')));
-}
-TEST_F(CorruptWorker, is_refused_for_a_kind_of_frame_that_is_none) {
-    EXPECT_TRUE(refused(frame({.what = static_cast<result_header::kind>(9)}, "x")));
-}
-TEST_F(CorruptWorker, is_refused_for_results_out_of_step) {
-    EXPECT_TRUE(refused(values(1, 1, "x")));
-}
-TEST_F(CorruptWorker, is_refused_for_results_that_come_twice) {
-    EXPECT_FALSE(refused(values(0, 1, "x")));
-    EXPECT_TRUE(refused(values(0, 1, "x")));
-}
-TEST_F(CorruptWorker, is_refused_for_more_results_than_it_was_given_elements) {
-    EXPECT_FALSE(refused(values(0, 1, "abc")));
-    EXPECT_TRUE(refused(values(3, 1, "d")));
-}
-TEST_F(CorruptWorker, is_refused_for_more_results_in_one_frame_than_it_was_given_elements) {
-    EXPECT_TRUE(refused(values(0, 1, "abcd")));
-}
-TEST_F(CorruptWorker, is_refused_for_more_sized_results_than_it_was_given_elements) {
-    EXPECT_TRUE(refused(values(0, 0, sized("a") + sized("b") + sized("c") + sized("d"))));
-}
-TEST_F(CorruptWorker, is_refused_for_an_error_too_many) {
-    EXPECT_FALSE(refused(values(0, 1, "abc")));
-    EXPECT_TRUE(refused(error(3, "d")));
-}
-TEST_F(CorruptWorker, is_refused_for_a_frame_that_ends_inside_a_result) {
-    EXPECT_TRUE(refused(values(0, 2, "abc")));
-}
-TEST_F(CorruptWorker, is_refused_for_a_stride_longer_than_the_frame) {
-    EXPECT_TRUE(refused(values(0, ~std::uint64_t{0}, "abc")));
-}
-TEST_F(CorruptWorker, is_refused_for_a_result_that_claims_more_bytes_than_its_frame_has) {
-    std::string lie = sized("abc");
-    lie[0] = 127;
-    EXPECT_TRUE(refused(values(0, 0, lie)));
-    EXPECT_EQ(link.results_seen(), 0u);
-}
-TEST_F(CorruptWorker, is_refused_for_an_error_record_that_claims_more_bytes_than_its_frame_has) {
-    EXPECT_TRUE(refused(frame({.what = result_header::kind::error}, "xx")));
-}
-
-TEST_F(CorruptWorker, keeps_the_results_before_its_mistake) {
-    send_up(values(0, 1, "ab") + values(7, 1, "c"));
-    std::vector<backend::delivery> found;
-    link.receive(1 << 20);
-    EXPECT_THROW(link.collect(found), wire::protocol_error);
-    EXPECT_EQ(summary(found), "1:0+2=ab;");
-    EXPECT_EQ(link.results_seen(), 2u);
-    const auto unfinished = link.take_unfinished();
-    ASSERT_EQ(unfinished.size(), 1u);
-    EXPECT_EQ(unfinished[0].left(), 1u);
-}
-
-TEST_F(CorruptWorker, that_claims_a_huge_frame_gets_no_memory_and_no_result) {
-    send_up(frame({.stride = 1, .length = std::uint64_t{1} << 62}, std::string(1000, 'x')));
-    EXPECT_EQ(collected(), "");
-    EXPECT_EQ(link.out_elements(), 3u);
-}
-
-TEST_F(CorruptWorker, that_sends_results_before_it_got_elements_is_refused) {
-    worker_end = link.connect(memory.data());
-    link.take_unfinished();
-    send_up(values(0, 1, "x"));
-    EXPECT_THROW(collected(), wire::protocol_error);
-}
-
-TEST_F(CorruptWorker, never_breaks_the_pool_whatever_it_sends) {
-    std::mt19937 random(11);  // NOLINT(cert-msc51-cpp): the same bytes in each run
-    for (int i = 0; i < 500; ++i) {
-        worker_end = link.connect(memory.data());
-        link.take_unfinished();
-        give(0, 5);
-        std::string stream = values(0, 2, "aabb") + error(2, "what") + values(3, 0, sized("x") + sized("yy"));
-        for (auto changes = random() % 4; changes > 0; --changes)
-            stream[random() % stream.size()] = static_cast<char>(random());
-        refused(stream);
-        EXPECT_LE(link.results_seen(), 5u);
-        // It may scribble over the memory that it shares, too.
-        for (std::size_t at = 0; at < 10 * sizeof(std::uint64_t); at += sizeof(std::uint64_t)) {
-            const std::uint64_t word = random() % 3 == 0 ? random() : random() % (worker::outbox_capacity + 10);
-            std::memcpy(memory.data() + at, &word, sizeof word);
-        }
-        worker_end.reset();
-        std::vector<backend::delivery> found;
-        try {
-            link.receive_remains();
-            link.collect(found);
-        } catch (const procpool::SerializationError&) {
-        }
-        link.take_timing();
-        if (backend::run* const interrupted = link.interrupted()) link.drop_interrupted(*interrupted);
-        std::uint64_t left = 0;
-        for (const auto& one : link.take_unfinished()) left += one.left();
-        EXPECT_LE(left, 5u);
-    }
-}
-
-TEST_F(CorruptWorker, with_an_outbox_that_cannot_be_leaves_nothing) {
-    for (const auto& [base, committed, open] :
-         {std::array<std::uint64_t, 3>{1, 50, ~std::uint64_t{0}},  // it forgot what was never received
-          std::array<std::uint64_t, 3>{0, worker::outbox_capacity + 1, ~std::uint64_t{0}},
-          std::array<std::uint64_t, 3>{50, 1, 0}, std::array<std::uint64_t, 3>{0, ~std::uint64_t{0}, 0}}) {
-        worker_end = link.connect(memory.data());
-        box().base = base;
-        box().committed = committed;
-        box().open_frame = open;
-        worker_end.reset();
-        link.receive_remains();
-        std::vector<backend::delivery> found;
-        link.collect(found);
-        EXPECT_TRUE(found.empty()) << base << " " << committed;
-    }
 }
 
 // ---- after a death

@@ -56,7 +56,8 @@ int obedient(worker_birth& birth) {
             case 'k': ::raise(SIGKILL); break;
             case '?': {
                 const std::array<std::int64_t, 3> about{::getpid(), ::getppid(), birth.slot};
-                posix::write_all(birth.results, reinterpret_cast<const std::byte*>(about.data()), sizeof about);
+                posix::write_all(birth.results, reinterpret_cast<const std::byte*>(about.data()),
+                                 sizeof about);
                 break;
             }
             default: return 99;
@@ -81,8 +82,9 @@ protected:
         std::array<std::int64_t, 3> ask() const {
             order('?');
             std::array<std::int64_t, 3> about{};
-            EXPECT_EQ(posix::read_some(results, reinterpret_cast<std::byte*>(about.data()), sizeof about).bytes,
-                      sizeof about);
+            EXPECT_EQ(
+                posix::read_some(results, reinterpret_cast<std::byte*>(about.data()), sizeof about).bytes,
+                sizeof about);
             return about;
         }
         bool output_has_ended() const {

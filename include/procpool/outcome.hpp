@@ -7,7 +7,16 @@
 #include <optional>
 #include <utility>
 
+#include "procpool/error.hpp"
+
 namespace procpool {
+
+namespace detail {
+[[noreturn]] inline void throw_instead_of_value(const std::exception_ptr& error) {
+    if (!error) throw Error("procpool: an outcome without a value and without an error");
+    std::rethrow_exception(error);
+}
+}  // namespace detail
 
 /// A value or the exception that took its place; it reads like std::expected<T, std::exception_ptr>.
 template <class T>
@@ -45,13 +54,17 @@ public:
     T value_or(U&& other) const& {
         return has_value() ? *value_ : static_cast<T>(std::forward<U>(other));
     }
+    template <class U>
+    T value_or(U&& other) && {
+        return has_value() ? std::move(*value_) : static_cast<T>(std::forward<U>(other));
+    }
 
     /// The error; null if there is a value.
     const std::exception_ptr& error() const noexcept { return error_; }
 
 private:
     void check() const {
-        if (!has_value()) std::rethrow_exception(error_);
+        if (!has_value()) detail::throw_instead_of_value(error_);
     }
 
     std::optional<T> value_;
@@ -71,7 +84,7 @@ public:
     void operator*() const noexcept {}
     /// @throws the element's error if it failed.
     void value() const {
-        if (!has_value_) std::rethrow_exception(error_);
+        if (!has_value_) detail::throw_instead_of_value(error_);
     }
     const std::exception_ptr& error() const noexcept { return error_; }
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "procpool/detail/wire/callable.hpp"
@@ -34,6 +35,17 @@ private:
     std::tuple<Bound...> bound_;
 };
 
+namespace detail::wire {
+/// `value` itself where it has its wire type, or else a copy that has.
+template <class T>
+decltype(auto) own(T&& value) {
+    if constexpr (std::is_constructible_v<wire_type_t<T>, T>)
+        return std::forward<T>(value);
+    else
+        return as_wire_type(value);
+}
+}  // namespace detail::wire
+
 /// Binds the first arguments of `function`, as functools.partial does.
 ///
 /// The arguments are copied (or moved) and travel to each worker once a call, not once an element; give a
@@ -42,7 +54,8 @@ template <class F, class... Args>
 auto partial(F&& function, Args&&... args) {
     using bound = std::tuple<detail::wire::wire_type_t<Args>...>;
     return [&]<class... Bound>(std::tuple<Bound...>* /*types*/) {
-        return Partial<std::decay_t<F>, Bound...>(std::forward<F>(function), bound(std::forward<Args>(args)...));
+        return Partial<std::decay_t<F>, Bound...>(std::forward<F>(function),
+                                                  bound(detail::wire::own<Args>(std::forward<Args>(args))...));
     }(static_cast<bound*>(nullptr));
 }
 

@@ -171,6 +171,8 @@ public:
                 pool.leave();
             }
             return AsyncResult<result>(pool_, job);
+        } else {
+            return detail::wire::refused{};
         }
     }
 
@@ -357,6 +359,8 @@ private:
                 return !job->done();
             });
             return result_of<Task, Results>(job).get();
+        } else {
+            return detail::wire::refused{};
         }
     }
 
@@ -368,6 +372,8 @@ private:
             const auto lock = pool_->acquire();
             pool_->leave();
             return result_of<Task, values>(job);
+        } else {
+            return detail::wire::refused{};
         }
     }
 
@@ -412,6 +418,8 @@ private:
                 pool.leave();
                 throw;
             }
+        } else {
+            return wire::refused{};
         }
     }
 

@@ -7,6 +7,7 @@
 std::size_t run(procpool::Pool& pool, int argc, const char* argv[]) {
     std::vector<const char*> names(argv, argv + argc);
     std::size_t total = 0;
-    for (const auto size : pool.imap([](const std::string& name) { return name.size(); }, names)) total += size;
+    for (const auto size : pool.imap([](const std::string& name) { return name.size(); }, names))
+        total += size;
     return total;
 }

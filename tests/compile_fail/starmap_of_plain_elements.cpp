@@ -4,4 +4,6 @@
 
 int cube(int x);
 
-std::vector<int> run(procpool::Pool& pool, const std::vector<int>& numbers) { return pool.starmap(cube, numbers); }
+std::vector<int> run(procpool::Pool& pool, const std::vector<int>& numbers) {
+    return pool.starmap(cube, numbers);
+}

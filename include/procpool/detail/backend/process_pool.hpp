@@ -246,7 +246,7 @@ private:
         if (link.taken >= options_.max_elements_per_worker && link.out_elements() == 0) finished_.push_back(&link);
         if (link.corrupt || link.silent) {
             poller_.remove(link.results());
-            if (link.zygote != zygote_.get())
+            if (link.zygote != zygote_number_)
                 link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
             else if (link.now == worker_link::state::up)
                 posix::send_signal(link.pid, SIGKILL);  // dead already, or lost to us
@@ -331,7 +331,7 @@ private:
         }
     }
 
-    bool has_work() const override { return !jobs_.empty() || !completing_.empty() || !dying_.empty(); }
+    bool has_work() const override { return !jobs_.empty() || !completing_.empty() || !dying_.empty() || lost_ > 0; }
     const posix::fd& news() const override { return zygote_->control(); }
 
     // ---- giving elements to workers
@@ -422,12 +422,13 @@ private:
     void start_zygote() {
         zygote_ = std::make_unique<posix::zygote>(memory_file_, worker::main<>, signal_mask_);
         poller_.add(zygote_->control(), posix::poller::interest::read, key_zygote);
+        ++zygote_number_;
     }
 
     void launch(worker_link& link) {
         const std::size_t slot = slot_of(link);
         link.serial = ++last_serial_;
-        link.zygote = zygote_.get();
+        link.zygote = zygote_number_;
         const posix::fd results = link.connect(memory_.data() + slot * worker::slot_memory);
         poller_.add(link.results(), posix::poller::interest::read, key_results(slot));
         link.now = worker_link::state::starting;
@@ -480,8 +481,11 @@ private:
         std::unique_ptr<posix::zygote> gone = std::move(zygote_);
         start_zygote();
         watch_news();
+        lost_ = 0;
         for (worker_link& link : links_) {
-            if (link.now == worker_link::state::down || link.exit || !link.silent) continue;
+            if (link.now == worker_link::state::down) continue;
+            ++lost_;
+            if (link.exit || !link.silent) continue;
             link.exit.emplace();
             dying_.push_back(&link);
         }
@@ -518,10 +522,15 @@ private:
         }
         const bool had_started = options_.initializer ? link.results_seen() > 0
                                                       : link.box().ready.load(std::memory_order_acquire) != 0;
-        restarts_ = had_started ? 0 : restarts_ + 1;
-        if (run* const interrupted = link.interrupted()) blame(link, *interrupted);
+        run* const interrupted = link.interrupted();
+        const bool was_of_use = interrupted || link.results_seen() > 0 || link.out_elements() == 0;
+        restarts_ = had_started && was_of_use ? 0 : restarts_ + 1;
+        if (interrupted) blame(link, *interrupted);
         requeue(link);
-        if (link.zygote == zygote_.get()) zygote_->reap(static_cast<std::uint32_t>(slot_of(link)), link.serial);
+        if (link.zygote == zygote_number_)
+            zygote_->reap(static_cast<std::uint32_t>(slot_of(link)), link.serial);
+        else
+            --lost_;
         poller_.remove(link.results());
         if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
         link.disconnect();
@@ -637,6 +646,7 @@ private:
     posix::mapping memory_;
     posix::poller poller_;
     std::unique_ptr<posix::zygote> zygote_;
+    std::uint64_t zygote_number_ = 0;  // tells it from those before
     std::vector<worker_link> links_;
     std::uint64_t last_serial_ = 0;
     std::uint64_t last_id_ = 0;
@@ -661,7 +671,8 @@ private:
 
     std::exception_ptr failure_;
     std::exception_ptr last_death_;
-    unsigned restarts_ = 0;  // in a row, of workers that did not get as far as their first element
+    std::size_t lost_ = 0;   // workers whose zygote is gone and who are still to be buried
+    unsigned restarts_ = 0;  // in a row, of workers that died before they got anywhere
     int fork_error_ = 0;
     std::optional<steady_time> retry_at_;
     bool closed_ = false;

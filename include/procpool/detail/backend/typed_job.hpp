@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_BACKEND_TYPED_JOB_HPP
 
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -113,14 +114,28 @@ struct remote_task {
     static task_definition define(const F& function) {
         task_definition definition;
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
-        wire::callable_codec<F>::encode({definition.bytes, definition.pins}, function);
+        try {
+            wire::callable_codec<F>::encode({definition.bytes, definition.pins}, function);
+        } catch (const SerializationError&) {
+            throw;
+        } catch (const std::exception& error) {
+            throw SerializationError("procpool: a callable, a " + type_name(typeid(F)) +
+                                     ", can't be serialised: " + error.what());
+        }
         return definition;
     }
 };
 
 /// The same with a tuple whose members become the arguments.
 template <class F, class Tuple>
-struct unpacking_task;
+struct unpacking_task {
+    static consteval bool check() {
+        static_assert(wire::is_tuple<Tuple>,
+                      "procpool: starmap takes a range of tuples or pairs, whose members become the arguments; for "
+                      "a range of anything else there is map");
+        return false;
+    }
+};
 template <class F, class... Wire>
 struct unpacking_task<F, std::tuple<Wire...>> : remote_task<F, Wire...> {};
 template <class F, class First, class Second>

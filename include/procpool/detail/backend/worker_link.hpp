@@ -54,7 +54,7 @@ public:
     std::uint64_t serial = 0;
     long pid = 0;  // as the zygote tells it: may be signalled
     std::uint64_t taken = 0;  // elements that it was given since its start
-    const void* zygote = nullptr;       // which one forked it
+    std::uint64_t zygote = 0;           // which one forked it
     bool watching_tasks = false;        // its task pipe is full
     std::optional<posix::exit_status> exit;  // it has died; what it left behind is still to be taken
     bool silent = false;                     // its result pipe has ended

@@ -168,8 +168,27 @@ concept takes_raw_pointer = signature<F>::known && signature<F>::has_raw_pointer
 template <class F, class... Args>
 concept callable_with = std::is_invocable_v<const F&, Args...> || std::is_invocable_v<F&, Args...>;
 
+/// What a refused call returns: it goes wherever the result would, so that the refusal stays the only error.
+struct refused {
+    template <class T>
+    operator T() const;
+    template <class... Args>
+    refused get(Args&&...) const;
+    const refused* begin() const;
+    const refused* end() const;
+};
+
 template <class F, class... Args>
-using result_of_call = std::remove_cvref_t<std::invoke_result_t<F&, Args...>>;
+struct call_result {
+    using type = refused;
+};
+template <class F, class... Args>
+    requires std::is_invocable_v<F&, Args...>
+struct call_result<F, Args...> {
+    using type = std::remove_cvref_t<std::invoke_result_t<F&, Args...>>;
+};
+template <class F, class... Args>
+using result_of_call = typename call_result<F, Args...>::type;
 
 template <class R>
 concept sendable_result = std::is_void_v<R> || (!raw_pointer<R> && codec<R>::sendable);
