@@ -29,15 +29,16 @@ namespace {
 std::atomic<std::size_t> largest_allocation{0};
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: the compiler would see malloc() on one side of an allocation and delete on the other.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     std::size_t seen = largest_allocation.load(std::memory_order_relaxed);
     while (size > seen && !largest_allocation.compare_exchange_weak(seen, size)) {
     }
     if (void* const memory = std::malloc(size > 0 ? size : 1)) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 

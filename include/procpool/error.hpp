@@ -92,8 +92,7 @@ public:
 /// std::rethrow_if_nested(e); }`.
 class RemoteError : public Error {
 public:
-    RemoteError(std::string type_name, const std::string& text, long pid,
-                std::optional<std::uint64_t> index)
+    RemoteError(std::string type_name, const std::string& text, long pid, std::optional<std::uint64_t> index)
         : Error(text), type_name_(std::move(type_name)), pid_(pid), index_(index) {}
 
     /// Name of the exception's type in the worker, for example "std::out_of_range" or "int".

@@ -34,7 +34,8 @@ class ImapResults {
     using slot = typename detail::job::stream_of_results<R>::slot;
 
 public:
-    /// A result as next() returns it: an optional value; for tasks that return nothing, whether there was one.
+    /// A result as next() returns it: an optional value; for tasks that return nothing, whether there was
+    /// one.
     using next_type = std::conditional_t<std::is_void_v<R>, bool, std::optional<detail::job::stored<R>>>;
 
     ImapResults(ImapResults&&) noexcept = default;
@@ -120,9 +121,10 @@ private:
         std::optional<slot> current;  // the iterator's
     };
 
-    ImapResults(std::shared_ptr<detail::backend::pool_backend> pool, std::shared_ptr<job_type> job, Range&& range,
-                std::uint64_t window)
-        : state_(std::make_unique<state>(std::move(pool), std::move(job), std::forward<Range>(range), window)) {
+    ImapResults(std::shared_ptr<detail::backend::pool_backend> pool, std::shared_ptr<job_type> job,
+                Range&& range, std::uint64_t window)
+        : state_(
+              std::make_unique<state>(std::move(pool), std::move(job), std::forward<Range>(range), window)) {
         fill();
         auto lock = state_->pool->acquire();
         state_->pool->leave();
@@ -170,7 +172,8 @@ private:
             const auto ready = [&] {
                 return my.job->results.has_next() || (my.job->failure() && my.job->complete());
             };
-            if (!my.pool->wait(lock, ready, deadline)) throw TimeoutError("procpool: no result in the time given");
+            if (!my.pool->wait(lock, ready, deadline))
+                throw TimeoutError("procpool: no result in the time given");
             if (my.job->results.has_next()) {
                 next = my.job->results.take_next();
             } else {

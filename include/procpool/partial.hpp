@@ -13,11 +13,13 @@
 
 namespace procpool {
 
-/// What partial() returns: calls the function with the bound arguments, as const references, and then its own.
+/// What partial() returns: calls the function with the bound arguments, as const references, and then its
+/// own.
 template <class F, class... Bound>
 class Partial {
 public:
-    Partial(F function, std::tuple<Bound...> bound) : function_(std::move(function)), bound_(std::move(bound)) {}
+    Partial(F function, std::tuple<Bound...> bound)
+        : function_(std::move(function)), bound_(std::move(bound)) {}
 
     template <class... Args>
         requires std::is_invocable_v<const F&, const Bound&..., Args...>
@@ -54,8 +56,8 @@ template <class F, class... Args>
 auto partial(F&& function, Args&&... args) {
     using bound = std::tuple<detail::wire::wire_type_t<Args>...>;
     return [&]<class... Bound>(std::tuple<Bound...>* /*types*/) {
-        return Partial<std::decay_t<F>, Bound...>(std::forward<F>(function),
-                                                  bound(detail::wire::own<Args>(std::forward<Args>(args))...));
+        return Partial<std::decay_t<F>, Bound...>(
+            std::forward<F>(function), bound(detail::wire::own<Args>(std::forward<Args>(args))...));
     }(static_cast<bound*>(nullptr));
 }
 

@@ -72,7 +72,9 @@ public:
                std::forward<Args>(initargs)...) {}
 
     template <class = void>
-    explicit Pool(PoolOptions options) { start(settings(std::move(options))); }
+    explicit Pool(PoolOptions options) {
+        start(settings(std::move(options)));
+    }
 
     template <class Initializer, class... Args>
     Pool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
@@ -80,8 +82,7 @@ public:
         using task = call_task<Initializer, Args...>;
         if constexpr (task::check()) {
             backend::process_pool_options all = settings(std::move(options));
-            auto job = std::make_shared<backend::initializer_job>(
-                task::define(initializer));
+            auto job = std::make_shared<backend::initializer_job>(task::define(initializer));
             backend::append_element(all.initializer_arguments,
                                     std::forward_as_tuple(std::as_const(initargs)...));
             // Workers expect each element of an initializer with its size in front.
@@ -150,8 +151,7 @@ public:
             using result = typename task::result;
             using job_type = backend::typed_job<result, job::one_result<result>>;
             auto& pool = core();
-            auto job = std::make_shared<job_type>(
-                task::define(function), true);
+            auto job = std::make_shared<job_type>(task::define(function), true);
             job->retries = checked_retries(options.retries);
             backend::block arguments;
             std::exception_ptr failed;
@@ -270,7 +270,8 @@ private:
 
     static std::uint32_t checked_retries(int retries) {
         if (retries < 0)
-            throw std::invalid_argument("procpool: retries must be 0 or more, not " + std::to_string(retries));
+            throw std::invalid_argument("procpool: retries must be 0 or more, not " +
+                                        std::to_string(retries));
         return static_cast<std::uint32_t>(retries);
     }
 
@@ -345,7 +346,8 @@ private:
         }
         auto lock = pool.acquire();
         // Elements that were not even submitted when the pool failed share its failure.
-        if (job->failure() && count && job->submitted() < *count) job->add_submitted(*count - job->submitted());
+        if (job->failure() && count && job->submitted() < *count)
+            job->add_submitted(*count - job->submitted());
         pool.seal(job);
     }
 
@@ -355,7 +357,8 @@ private:
             const auto job = new_job<Task, Results>(function);
             auto& pool = *pool_;
             submit_all(job, input, options, [&](auto& lock) {
-                pool.wait(lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max());
+                pool.wait(
+                    lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max());
                 return !job->done();
             });
             return result_of<Task, Results>(job).get();
@@ -404,7 +407,7 @@ private:
                 job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
             auto job = std::make_shared<backend::typed_job<result, job::stream_of_results<result>>>(
                 task::define(function), false, window, ordered);
-                job->retries = checked_retries(options.retries);
+            job->retries = checked_retries(options.retries);
             job->chunk = std::min(chunk, window);
             {
                 const auto lock = pool.acquire();

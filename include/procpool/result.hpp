@@ -86,7 +86,8 @@ public:
     /// caller, or at once in this one; what it throws goes to PoolOptions::error_handler. Returns *this.
     template <class F>
     AsyncResult& callback(F function) {
-        static_assert(std::invocable<F&> || !std::is_void_v<T>, "procpool: the callback of a void task takes nothing");
+        static_assert(std::invocable<F&> || !std::is_void_v<T>,
+                      "procpool: the callback of a void task takes nothing");
         add_callback([function = std::move(function)](detail::backend::result_source<T>& source) mutable {
             if (source.error()) return;
             if constexpr (std::is_void_v<T>)

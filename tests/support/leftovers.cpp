@@ -26,7 +26,8 @@ process_stat read_stat(const std::string& pid) {
     const auto after_name = line.rfind(')');
     if (after_name == std::string::npos) return stat;
     long parent = 0;
-    if (std::sscanf(line.c_str() + after_name + 1, " %c %ld %ld", &stat.state, &parent, &stat.group) != 3) return {};
+    if (std::sscanf(line.c_str() + after_name + 1, " %c %ld %ld", &stat.state, &parent, &stat.group) != 3)
+        return {};
     return stat;
 }
 
@@ -44,7 +45,8 @@ std::vector<long> other_processes() {
         if (!is_number(name) || name == std::to_string(::getpid())) continue;
         const process_stat stat = read_stat(name);
         // A zombie of a dead parent belongs to the system's first process, which may take its time.
-        if (stat.group == ::getpgrp() && stat.state != 'Z' && stat.state != 'X') found.push_back(std::stol(name));
+        if (stat.group == ::getpgrp() && stat.state != 'Z' && stat.state != 'X')
+            found.push_back(std::stol(name));
     }
     return found;
 }
@@ -52,7 +54,8 @@ std::vector<long> other_processes() {
 std::set<std::string> open_descriptors() {
     std::set<std::string> found;
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) names.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd"))
+        names.push_back(entry.path().filename());
     for (const auto& name : names) {
         std::error_code gone;  // the listing's own descriptor
         const auto target = fs::read_symlink("/proc/self/fd/" + name, gone);

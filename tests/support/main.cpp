@@ -56,7 +56,7 @@ class leftover_check : public testing::EmptyTestEventListener {
 int main(int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
     std::thread([] {}).join();  // the thread sanitizer starts one of its own with the first
-    ::setpgid(0, 0);  // all that descends from here can be found by it
+    ::setpgid(0, 0);            // all that descends from here can be found by it
     testing::UnitTest::GetInstance()->listeners().Append(new test::leftover_check);
     return RUN_ALL_TESTS();
 }

@@ -26,11 +26,12 @@ inline constexpr std::size_t encoded_size = wire::flat<T> ? sizeof(T) : wire::va
 template <class... Elements>
 inline constexpr std::size_t encoded_size<std::tuple<Elements...>> =
     ((encoded_size<Elements> != wire::variable_stride) && ...) ? (encoded_size<Elements> + ... + 0)
-                                                              : wire::variable_stride;
+                                                               : wire::variable_stride;
 template <class First, class Second>
 inline constexpr std::size_t encoded_size<std::pair<First, Second>> = encoded_size<std::tuple<First, Second>>;
 
-/// Appends one element to `to`; if its serialisation throws, `to` is as before and SerializationError is thrown.
+/// Appends one element to `to`; if its serialisation throws, `to` is as before and SerializationError is
+/// thrown.
 template <class T>
 void append_element(block& to, const T& element) {
     using wire_type = wire::wire_type_t<T>;
@@ -64,8 +65,7 @@ void append_element(block& to, const T& element) {
 template <class Iterator, class Sentinel>
 class range_encoder {
 public:
-    range_encoder(Iterator begin, Sentinel end)
-        : at_(std::move(begin)), end_(std::move(end)) {}
+    range_encoder(Iterator begin, Sentinel end) : at_(std::move(begin)), end_(std::move(end)) {}
 
     bool at_end() {
         if (pending_error_ || broken_) return false;
@@ -74,7 +74,8 @@ public:
     }
     std::uint64_t encoded() const noexcept { return encoded_; }
 
-    /// The error of the element after those of the last block, if it could not be encoded; it counts as encoded.
+    /// The error of the element after those of the last block, if it could not be encoded; it counts as
+    /// encoded.
     std::exception_ptr take_error() noexcept {
         if (pending_error_) ++encoded_;
         return std::exchange(pending_error_, nullptr);

@@ -45,13 +45,15 @@ inline int foreign_threads() {
 /// @throws BootstrapError if workers can't be started in this way
 inline void check_start_method(start_method method) {
     if (method == start_method::forkserver || method == start_method::spawn)
-        throw BootstrapError("procpool: forkserver and spawn need freeze_support(argc, argv) at the top of main, "
-                             "which this version does not have yet; use start_method::fork");
+        throw BootstrapError(
+            "procpool: forkserver and spawn need freeze_support(argc, argv) at the top of main, "
+            "which this version does not have yet; use start_method::fork");
     if (method == start_method::fork) return;
     if (const int foreign = foreign_threads(); foreign > 0)
         throw BootstrapError(
             "procpool: this program runs " + std::to_string(foreign) +
-            " other thread(s), and a fork would copy locks that they hold, locked for ever; make the pool before "
+            " other thread(s), and a fork would copy locks that they hold, locked for ever; make the pool "
+            "before "
             "the threads, or, if they hold no lock that tasks need, ask for start_method::fork");
 }
 

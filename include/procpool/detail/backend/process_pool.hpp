@@ -82,11 +82,16 @@ public:
     }
 
     /// An element that could not even be encoded.
-    void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error) override {
+    void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
+                       std::exception_ptr error) override {
         job->add_submitted(1);
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
-        local_.push_back({.job = job, .first = index, .count = 1, .what = delivery::kind::error,
-                          .bytes = {}, .error = std::move(error)});
+        local_.push_back({.job = job,
+                          .first = index,
+                          .count = 1,
+                          .what = delivery::kind::error,
+                          .bytes = {},
+                          .error = std::move(error)});
         interrupt_driver();
     }
 
@@ -117,10 +122,12 @@ public:
 
     /// Waits until all work is done, then lets the workers go.
     void join(lock& held) override {
-        if (!closed_) throw Error("procpool: Pool is still running: call close() or terminate() before join()");
+        if (!closed_)
+            throw Error("procpool: Pool is still running: call close() or terminate() before join()");
         if (in_callback_of() == this) throw Error("procpool: a callback can't join the pool that runs it");
-        wait(held, [this] { return jobs_.empty() && completing_.empty() && callbacks_running_ == 0; },
-             steady_time::max());
+        wait(
+            held, [this] { return jobs_.empty() && completing_.empty() && callbacks_running_ == 0; },
+            steady_time::max());
         shut_down(held, true);
     }
 
@@ -168,7 +175,8 @@ private:
 
     void move_work(lock& held, steady_time until) {
         dispatch();
-        if (!local_.empty() || !dying_.empty() || !completing_.empty()) until = std::chrono::steady_clock::now();
+        if (!local_.empty() || !dying_.empty() || !completing_.empty())
+            until = std::chrono::steady_clock::now();
         if (retry_at_) until = std::min(until, *retry_at_);
         held.unlock();
         const auto events = poller_.wait(until);
@@ -210,7 +218,8 @@ private:
             one.job->end_delivery();
             finish_if_complete(one.job);
         }
-        if (options_.initializer && !failure_ && options_.initializer->failure()) fail(options_.initializer->failure());
+        if (options_.initializer && !failure_ && options_.initializer->failure())
+            fail(options_.initializer->failure());
         deliveries_.clear();
         // Only now are the values rebuilt that refer to something of the workers'.
         for (worker_link* link : std::exchange(releases_, {})) {
@@ -243,7 +252,8 @@ private:
         if (elements > 0 && !deliveries_.empty() && deliveries_.back().job->timing)
             deliveries_.back().job->timing->add(busy, elements);
         if (link.take_pinned()) releases_.push_back(&link);
-        if (link.taken >= options_.max_elements_per_worker && link.out_elements() == 0) finished_.push_back(&link);
+        if (link.taken >= options_.max_elements_per_worker && link.out_elements() == 0)
+            finished_.push_back(&link);
         if (link.corrupt || link.silent) {
             poller_.remove(link.results());
             if (link.zygote != zygote_number_)
@@ -260,8 +270,9 @@ private:
             case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
             case delivery::kind::error_record: {
                 const bool is_element = one.job != options_.initializer;
-                one.job->fail(one.first, wire::decode_exception(wire::cursor(one.bytes), one.pid,
-                                                                is_element ? std::optional(one.first) : std::nullopt));
+                one.job->fail(one.first,
+                              wire::decode_exception(wire::cursor(one.bytes), one.pid,
+                                                     is_element ? std::optional(one.first) : std::nullopt));
                 return;
             }
             case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;
@@ -287,7 +298,8 @@ private:
         else
             completing_.push_back({kept, std::move(callbacks)});
         // Destructors of the user's objects run without the lock.
-        retired_.insert(retired_.end(), std::make_move_iterator(job->pins.begin()), std::make_move_iterator(job->pins.end()));
+        retired_.insert(retired_.end(), std::make_move_iterator(job->pins.begin()),
+                        std::make_move_iterator(job->pins.end()));
         job->pins.clear();
         retired_.push_back(kept);
     }
@@ -331,7 +343,9 @@ private:
         }
     }
 
-    bool has_work() const override { return !jobs_.empty() || !completing_.empty() || !dying_.empty() || lost_ > 0; }
+    bool has_work() const override {
+        return !jobs_.empty() || !completing_.empty() || !dying_.empty() || lost_ > 0;
+    }
     const posix::fd& news() const override { return zygote_->control(); }
 
     // ---- giving elements to workers
@@ -377,8 +391,8 @@ private:
     }
 
     bool can_work(const worker_link& link) const noexcept {
-        return (link.now == worker_link::state::up || link.now == worker_link::state::starting) && !link.exit &&
-               !link.silent && !link.corrupt && link.taken < options_.max_elements_per_worker;
+        return (link.now == worker_link::state::up || link.now == worker_link::state::starting) &&
+               !link.exit && !link.silent && !link.corrupt && link.taken < options_.max_elements_per_worker;
     }
 
     /// How many elements of `job` to give to `link` now.
@@ -417,7 +431,9 @@ private:
 
     // ---- birth and death of workers
 
-    std::size_t slot_of(const worker_link& link) const noexcept { return static_cast<std::size_t>(&link - links_.data()); }
+    std::size_t slot_of(const worker_link& link) const noexcept {
+        return static_cast<std::size_t>(&link - links_.data());
+    }
 
     void start_zygote() {
         zygote_ = std::make_unique<posix::zygote>(memory_file_, worker::main<>, signal_mask_);
@@ -500,8 +516,8 @@ private:
         constexpr std::chrono::milliseconds breather{100};
         retry_at_ = std::chrono::steady_clock::now() + breather;
         if (++restarts_ > restart_limit())
-            fail(std::make_exception_ptr(std::system_error(error, std::generic_category(),
-                                                           "procpool: can't start workers: fork")));
+            fail(std::make_exception_ptr(
+                std::system_error(error, std::generic_category(), "procpool: can't start workers: fork")));
     }
 
     void launch_missing() {
@@ -538,7 +554,8 @@ private:
         if (restarts_ > restart_limit())
             fail(last_death_ ? last_death_
                              : std::make_exception_ptr(WorkerDied(
-                                   "procpool: workers die before they can run anything: " + posix::describe(*link.exit),
+                                   "procpool: workers die before they can run anything: " +
+                                       posix::describe(*link.exit),
                                    {link.told_pid(), link.exit->code, link.exit->signal, std::nullopt})));
     }
 
@@ -561,19 +578,24 @@ private:
             return;
         }
         std::string text = "procpool: worker " + std::to_string(link.told_pid()) + " died ";
-        text += in_initializer ? "in its initializer: " : "while it ran element " + std::to_string(index) + ": ";
+        text +=
+            in_initializer ? "in its initializer: " : "while it ran element " + std::to_string(index) + ": ";
         text += posix::describe(*link.exit);
         if (link.corrupt) text += " (killed, because its results were garbage: " + *link.corrupt + ")";
         if (attempts > 1) text += ", in each of " + std::to_string(attempts) + " attempts";
-        const auto error = std::make_exception_ptr(WorkerDied(
-            text, {link.told_pid(), link.exit->code, link.exit->signal,
-                   in_initializer ? std::nullopt : std::optional(index)}));
+        const auto error =
+            std::make_exception_ptr(WorkerDied(text, {link.told_pid(), link.exit->code, link.exit->signal,
+                                                      in_initializer ? std::nullopt : std::optional(index)}));
         link.drop_interrupted(interrupted);
         if (in_initializer)
             last_death_ = error;
         else
-            deliveries_.push_back({.job = interrupted.job, .first = index, .count = 1,
-                                   .what = delivery::kind::error, .bytes = {}, .error = error});
+            deliveries_.push_back({.job = interrupted.job,
+                                   .first = index,
+                                   .count = 1,
+                                   .what = delivery::kind::error,
+                                   .bytes = {},
+                                   .error = error});
     }
 
     /// Elements that a worker had not begun go back to where they came from, in front.
@@ -651,18 +673,18 @@ private:
     std::uint64_t last_serial_ = 0;
     std::uint64_t last_id_ = 0;
 
-    std::vector<std::shared_ptr<remote_job>> jobs_;   // not complete
-    std::deque<std::shared_ptr<remote_job>> queue_;   // those with elements ready
-    std::vector<completed> completing_;               // complete, callbacks to be run
+    std::vector<std::shared_ptr<remote_job>> jobs_;  // not complete
+    std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
+    std::vector<completed> completing_;              // complete, callbacks to be run
     unsigned callbacks_running_ = 0;
     wire::pins retired_;
     timing_table timings_;
 
-    std::vector<delivery> local_;          // results that no worker made
-    std::vector<worker_link*> dying_;      // whose exit is known and whose remains are not yet taken
-    std::vector<worker_link*> releases_;   // whose pinned results were received
-    std::vector<worker_link*> finished_;   // that have run all that they may
-    std::vector<worker_link*> touched_;    // with something new to send
+    std::vector<delivery> local_;         // results that no worker made
+    std::vector<worker_link*> dying_;     // whose exit is known and whose remains are not yet taken
+    std::vector<worker_link*> releases_;  // whose pinned results were received
+    std::vector<worker_link*> finished_;  // that have run all that they may
+    std::vector<worker_link*> touched_;   // with something new to send
     // What a step works on.
     std::vector<worker_link*> readable_;
     std::vector<worker_link*> writable_;

@@ -34,7 +34,8 @@ struct block {
     block take_front(std::uint64_t n) {
         wire::element_reader reader(payload(), stride);
         const auto taken = reader.next_run(n, n);
-        block front{.first = first, .count = n, .stride = stride, .bytes = {}, .attempts = attempts, .pins = pins};
+        block front{
+            .first = first, .count = n, .stride = stride, .bytes = {}, .attempts = attempts, .pins = pins};
         front.bytes.append(taken.data(), taken.size());
         first += n;
         count -= n;
@@ -77,11 +78,11 @@ public:
 
     // The rest is the process pool's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
-    std::uint64_t chunk = 1;     // elements that go to a worker together, at the least
-    std::uint64_t expected = 0;  // elements that are still to be submitted, as far as known
+    std::uint64_t chunk = 1;                      // elements that go to a worker together, at the least
+    std::uint64_t expected = 0;                   // elements that are still to be submitted, as far as known
     std::uint32_t retries = 0;
-    bool abandoned = false;      // nobody wants the results any more
-    bool listed = false;         // among those that have blocks ready
+    bool abandoned = false;  // nobody wants the results any more
+    bool listed = false;     // among those that have blocks ready
     std::deque<block> ready;
     std::uint64_t ready_elements = 0;
     std::size_t ready_bytes = 0;

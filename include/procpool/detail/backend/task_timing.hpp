@@ -34,7 +34,8 @@ public:
         constexpr std::size_t significant = 160;  // the code's location and the first captures
         // FNV-1a, a word at a time. Another task in the same place costs the timing, nothing else.
         std::uint64_t hash = 0xCBF29CE484222325u;
-        for (std::size_t i = 0; i + sizeof hash <= std::min(definition.size(), significant); i += sizeof hash) {
+        for (std::size_t i = 0; i + sizeof hash <= std::min(definition.size(), significant);
+             i += sizeof hash) {
             std::uint64_t word;
             std::memcpy(&word, definition.data() + i, sizeof word);
             hash = (hash ^ word) * 0x100000001B3u;

@@ -68,7 +68,9 @@ public:
         }
     }
 
-    void fail(std::uint64_t index, std::exception_ptr error) override { results.fail(index, std::move(error)); }
+    void fail(std::uint64_t index, std::exception_ptr error) override {
+        results.fail(index, std::move(error));
+    }
 
     void publish(std::uint64_t first, std::uint64_t count) override {
         results.publish(first, count);
@@ -130,9 +132,10 @@ struct remote_task {
 template <class F, class Tuple>
 struct unpacking_task {
     static consteval bool check() {
-        static_assert(wire::is_tuple<Tuple>,
-                      "procpool: starmap takes a range of tuples or pairs, whose members become the arguments; for "
-                      "a range of anything else there is map");
+        static_assert(
+            wire::is_tuple<Tuple>,
+            "procpool: starmap takes a range of tuples or pairs, whose members become the arguments; for "
+            "a range of anything else there is map");
         return false;
     }
 };

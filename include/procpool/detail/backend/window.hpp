@@ -27,7 +27,8 @@ inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers
     if (job.timing->known()) {
         const double mean = job.timing->mean_ns();
         if (mean * static_cast<double>(chunk) < long_chunk_ns)
-            window = std::max(2 * chunk, static_cast<std::uint64_t>(std::min(ahead_ns / mean, most_elements)));
+            window =
+                std::max(2 * chunk, static_cast<std::uint64_t>(std::min(ahead_ns / mean, most_elements)));
     }
     if (out >= window) return 0;
     // Towards the end everybody gets a share of what is left.

@@ -52,10 +52,10 @@ public:
 
     state now = state::down;
     std::uint64_t serial = 0;
-    long pid = 0;  // as the zygote tells it: may be signalled
-    std::uint64_t taken = 0;  // elements that it was given since its start
-    std::uint64_t zygote = 0;           // which one forked it
-    bool watching_tasks = false;        // its task pipe is full
+    long pid = 0;                            // as the zygote tells it: may be signalled
+    std::uint64_t taken = 0;                 // elements that it was given since its start
+    std::uint64_t zygote = 0;                // which one forked it
+    bool watching_tasks = false;             // its task pipe is full
     std::optional<posix::exit_status> exit;  // it has died; what it left behind is still to be taken
     bool silent = false;                     // its result pipe has ended
     std::optional<std::string> corrupt;      // what was wrong with what it sent
@@ -93,7 +93,9 @@ public:
     const posix::fd& results() const noexcept { return results_; }
     const worker::black_box& box() const noexcept { return *box_; }
     /// For messages; a result can be quicker than the zygote's news.
-    long told_pid() const noexcept { return pid != 0 ? pid : static_cast<long>(box_->pid.load(std::memory_order_relaxed)); }
+    long told_pid() const noexcept {
+        return pid != 0 ? pid : static_cast<long>(box_->pid.load(std::memory_order_relaxed));
+    }
 
     void disconnect() noexcept {
         tasks_.reset();
@@ -183,7 +185,8 @@ public:
     /// Tells the worker that what it holds for us was received.
     void send_release() {
         run release;
-        release.head.append_value(wire::task_header{.what = wire::task_header::kind::release, .count = results_seen_});
+        release.head.append_value(
+            wire::task_header{.what = wire::task_header::kind::release, .count = results_seen_});
         out_.push_back(std::move(release));
     }
 

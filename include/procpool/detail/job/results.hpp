@@ -34,7 +34,9 @@ public:
     void fail(std::uint64_t, std::exception_ptr error) noexcept { error_ = std::move(error); }
     void publish(std::uint64_t, std::uint64_t) noexcept {}
 
-    std::exception_ptr error(const std::exception_ptr& whole) const noexcept { return error_ ? error_ : whole; }
+    std::exception_ptr error(const std::exception_ptr& whole) const noexcept {
+        return error_ ? error_ : whole;
+    }
     stored<R>& value(std::uint64_t) {
         if (!value_) throw Error("procpool: the result was taken already by an earlier get()");
         return *value_;
@@ -80,7 +82,9 @@ public:
     }
     void publish(std::uint64_t, std::uint64_t) noexcept {}
 
-    std::exception_ptr error(const std::exception_ptr& whole) const noexcept { return error_ ? error_ : whole; }
+    std::exception_ptr error(const std::exception_ptr& whole) const noexcept {
+        return error_ ? error_ : whole;
+    }
 
     stored<result>& value(std::uint64_t count) {
         if constexpr (std::is_void_v<R>) {
@@ -169,7 +173,9 @@ public:
     void expect(std::uint64_t) {}
     // What is stored stays out of the consumer's sight until it is published, in the same order.
     void store(std::uint64_t, stored<R>&& value) { stored_.push_back({std::move(value), nullptr, true}); }
-    void fail(std::uint64_t, std::exception_ptr error) { stored_.push_back({std::nullopt, std::move(error), true}); }
+    void fail(std::uint64_t, std::exception_ptr error) {
+        stored_.push_back({std::nullopt, std::move(error), true});
+    }
     void publish(std::uint64_t first, std::uint64_t count) {
         for (std::uint64_t i = first; i < first + count; ++i) {
             if (in_order_.empty())
@@ -194,7 +200,9 @@ public:
     }
 
 private:
-    slot& at(std::uint64_t index) noexcept { return in_order_[static_cast<std::size_t>(index % in_order_.size())]; }
+    slot& at(std::uint64_t index) noexcept {
+        return in_order_[static_cast<std::size_t>(index % in_order_.size())];
+    }
 
     std::deque<slot> stored_;
     std::vector<slot> in_order_;  // a ring; empty if results come in the order of their completion

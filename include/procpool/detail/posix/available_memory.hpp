@@ -50,11 +50,14 @@ struct memory_cgroup_files {
     std::string_view inactive_cache;
     std::string_view active_cache;
 };
-inline constexpr memory_cgroup_files memory_cgroup_v1{
-    "memory", "/sys/fs/cgroup/memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file",
-    "total_active_file"};
-inline constexpr memory_cgroup_files memory_cgroup_v2{"",        "/sys/fs/cgroup", "/memory.max", "/memory.current",
-                                                      "inactive_file", "active_file"};
+inline constexpr memory_cgroup_files memory_cgroup_v1{"memory",
+                                                      "/sys/fs/cgroup/memory",
+                                                      "/memory.limit_in_bytes",
+                                                      "/memory.usage_in_bytes",
+                                                      "total_inactive_file",
+                                                      "total_active_file"};
+inline constexpr memory_cgroup_files memory_cgroup_v2{
+    "", "/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file", "active_file"};
 
 /// Bytes that can still be taken: what the machine has, swap included, and what the cgroups of this
 /// process leave; `unknown_memory` if nothing can be found out. Takes 40 us. `root` is for tests.

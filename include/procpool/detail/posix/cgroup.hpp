@@ -37,7 +37,9 @@ void for_each_cgroup(const std::string& root, std::string_view controller, const
         const std::size_t first = text.find(':');
         const std::size_t second = text.find(':', first + 1);
         if (first == text.npos || second == text.npos) return;
-        const auto between_commas = [](std::string_view name) { return std::string(",").append(name).append(","); };
+        const auto between_commas = [](std::string_view name) {
+            return std::string(",").append(name).append(",");
+        };
         const std::string controllers = between_commas(text.substr(first + 1, second - first - 1));
         if (controllers.find(between_commas(controller)) == std::string::npos) return;
         std::string path(text.substr(second + 1));

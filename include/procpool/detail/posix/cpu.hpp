@@ -38,7 +38,8 @@ inline int affinity_count() {
 /// of version 1), rounded up. `root` is for tests.
 inline int limit_to_cgroup_quota(int processors, const std::string& root = "") {
     const auto consider = [&](double quota, double period) {
-        if (quota > 0 && period > 0) processors = std::min(processors, static_cast<int>(std::ceil(quota / period)));
+        if (quota > 0 && period > 0)
+            processors = std::min(processors, static_cast<int>(std::ceil(quota / period)));
     };
     for_each_cgroup(root, "", "/sys/fs/cgroup", [&](const std::string& group) {
         for_each_line(group + "/cpu.max", [&](const char* line) {
@@ -50,8 +51,10 @@ inline int limit_to_cgroup_quota(int processors, const std::string& root = "") {
     for_each_cgroup(root, "cpu", "/sys/fs/cgroup/cpu", [&](const std::string& group) {
         double quota = 0;
         double period = 0;
-        for_each_line(group + "/cpu.cfs_quota_us", [&](const char* line) { std::sscanf(line, "%lf", &quota); });
-        for_each_line(group + "/cpu.cfs_period_us", [&](const char* line) { std::sscanf(line, "%lf", &period); });
+        for_each_line(group + "/cpu.cfs_quota_us",
+                      [&](const char* line) { std::sscanf(line, "%lf", &quota); });
+        for_each_line(group + "/cpu.cfs_period_us",
+                      [&](const char* line) { std::sscanf(line, "%lf", &period); });
         consider(quota, period);
     });
     return std::max(1, processors);

@@ -98,8 +98,7 @@ public:
             throw;
         }
     }
-    fd(fd&& other) noexcept
-        : value_(std::exchange(other.value_, -1)), generation_(other.generation_) {}
+    fd(fd&& other) noexcept : value_(std::exchange(other.value_, -1)), generation_(other.generation_) {}
     fd& operator=(fd&& other) noexcept {
         std::swap(value_, other.value_);
         std::swap(generation_, other.generation_);

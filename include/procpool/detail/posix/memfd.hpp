@@ -34,8 +34,8 @@ public:
     mapping() noexcept = default;
     mapping(const fd& file, std::size_t offset, std::size_t size)
         : size_(size), generation_(fork_generation.load(std::memory_order_relaxed)) {
-        void* const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(),
-                                static_cast<off_t>(offset));
+        void* const at =
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), static_cast<off_t>(offset));
         if (at == MAP_FAILED) throw_system_error(errno, "mmap (shared memory)");
         at_ = static_cast<std::byte*>(at);
         if (::madvise(at, size, MADV_DONTFORK) != 0) {

@@ -13,7 +13,8 @@ namespace procpool::detail::posix {
 /// Names the mapping that holds `address`, for example "[stack]", "[heap]", the path of a program or
 /// "memory"; empty if nothing is mapped there (or /proc can't be read).
 inline std::string what_is_mapped_at(std::uintptr_t address) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> maps(std::fopen("/proc/self/maps", "re"), &std::fclose);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> maps(std::fopen("/proc/self/maps", "re"),
+                                                               &std::fclose);
     if (!maps) return {};
     char line[512];
     while (std::fgets(line, sizeof line, maps.get())) {

@@ -81,7 +81,9 @@ public:
 
 private:
     std::span<const ElfW(Phdr)> segments() const noexcept { return {info_.dlpi_phdr, info_.dlpi_phnum}; }
-    static std::size_t round_up(std::size_t size, std::size_t to) noexcept { return (size + to - 1) / to * to; }
+    static std::size_t round_up(std::size_t size, std::size_t to) noexcept {
+        return (size + to - 1) / to * to;
+    }
 
     const dl_phdr_info& info_;
 };

@@ -50,8 +50,7 @@ public:
         const std::size_t count = n < 0 ? 0 : static_cast<std::size_t>(n);
         for (std::size_t i = 0; i < count; ++i) {
             const std::uint32_t bits = events_[i].events;
-            ready_[i] = {events_[i].data.u64, (bits & ~std::uint32_t{EPOLLOUT}) != 0,
-                         (bits & EPOLLOUT) != 0};
+            ready_[i] = {events_[i].data.u64, (bits & ~std::uint32_t{EPOLLOUT}) != 0, (bits & EPOLLOUT) != 0};
         }
         return {ready_.data(), count};
     }
@@ -66,7 +65,8 @@ private:
 
     static int milliseconds_to(steady_time until) {
         if (until == steady_time::max()) return -1;
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         if (left.count() <= 0) return 0;
         // An hour at most: callers look at their deadline again anyway.
         return static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000));

@@ -75,7 +75,7 @@ inline void wait_for_exit(long pid) noexcept {
 
 /// Sets what a signal does in this process: SIG_IGN or SIG_DFL.
 inline void set_signal(int signal, void (*action)(int)) {
-    struct sigaction to {};
+    struct sigaction to{};
     to.sa_handler = action;
     checked(::sigaction(signal, &to, nullptr), "sigaction");
 }
@@ -101,7 +101,8 @@ public:
         sigset_t all;
         ::sigfillset(&all);
         // These mean the thread that causes them.
-        for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPIPE}) ::sigdelset(&all, own);
+        for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPIPE})
+            ::sigdelset(&all, own);
         ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     }
     signals_blocked(const signals_blocked&) = delete;

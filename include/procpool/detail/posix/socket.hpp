@@ -51,8 +51,7 @@ bool send_message(const fd& socket, const Message& message, std::span<const int>
         rights->cmsg_len = CMSG_LEN(files.size_bytes());
         std::memcpy(CMSG_DATA(rights), files.data(), files.size_bytes());
     }
-    const auto sent =
-        retry_on_eintr([&] { return ::sendmsg(socket.get(), &header, MSG_NOSIGNAL); });
+    const auto sent = retry_on_eintr([&] { return ::sendmsg(socket.get(), &header, MSG_NOSIGNAL); });
     if (sent >= 0) return true;
     if (errno == EPIPE || errno == ECONNRESET) return false;
     throw_system_error(errno, "sendmsg (between pool and zygote)");
@@ -77,11 +76,10 @@ std::optional<received<Message>> receive_message(const fd& socket, bool wait) {
     header.msg_iovlen = 1;
     header.msg_control = control.data();
     header.msg_controllen = control.size();
-    const auto no_fork = wait ? std::unique_lock<std::recursive_mutex>()
-                              : fd_registry::instance().hold_forks();
-    const auto n = retry_on_eintr([&] {
-        return ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    });
+    const auto no_fork =
+        wait ? std::unique_lock<std::recursive_mutex>() : fd_registry::instance().hold_forks();
+    const auto n = retry_on_eintr(
+        [&] { return ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT)); });
     if (n < 0 && errno == EAGAIN) return std::nullopt;
     if (n == 0 || (n < 0 && errno == ECONNRESET)) {
         result.closed = true;

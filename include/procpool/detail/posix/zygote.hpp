@@ -43,7 +43,7 @@ struct worker_report {
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;
     std::int64_t pid = 0;
-    std::int32_t code = 0;    // exit code, or the signal's number, or fork's errno
+    std::int32_t code = 0;  // exit code, or the signal's number, or fork's errno
     bool signalled = false;
 };
 
@@ -202,7 +202,9 @@ public:
     }
 
     /// Lets the process id of a worker whose exit was reported be used again.
-    void reap(std::uint32_t slot, std::uint64_t serial) { send({zygote_request::kind::reap, slot, serial}, {}); }
+    void reap(std::uint32_t slot, std::uint64_t serial) {
+        send({zygote_request::kind::reap, slot, serial}, {});
+    }
 
     /// Lets the zygote end after the last worker has ended by itself; deaths are not reported any more.
     void finish() { send({zygote_request::kind::finish}, {}); }

@@ -35,9 +35,9 @@ concept stateless_functor =
 
 /// A lambda whose captures are plain values: a captured reference makes it lose its standard layout.
 template <class F>
-concept by_value_closure = std::is_class_v<F> && !serializable_functor<F> && !stateless_functor<F> &&
-                           std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> &&
-                           !is_reference_wrapper<F>;
+concept by_value_closure =
+    std::is_class_v<F> && !serializable_functor<F> && !stateless_functor<F> &&
+    std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> && !is_reference_wrapper<F>;
 
 template <class F>
 concept sendable_callable = function_pointer<F> || std::is_member_pointer_v<F> || serializable_functor<F> ||
@@ -108,25 +108,30 @@ template <class F>
 struct callable_check {
     static consteval bool run() {
         if constexpr (std::is_pointer_v<F> && !function_pointer<F>)
-            static_assert(sendable_callable<F>, "procpool: a pointer to an object can't be called in another "
-                                                "process; pass the function object itself");
+            static_assert(sendable_callable<F>,
+                          "procpool: a pointer to an object can't be called in another "
+                          "process; pass the function object itself");
         else if constexpr (is_std_function<F>)
-            static_assert(sendable_callable<F>,
-                          "procpool: a std::function hides what it holds and can't be sent to another process; "
-                          "pass the function, the lambda or procpool::partial(f, args...) itself");
+            static_assert(
+                sendable_callable<F>,
+                "procpool: a std::function hides what it holds and can't be sent to another process; "
+                "pass the function, the lambda or procpool::partial(f, args...) itself");
         else if constexpr (is_reference_wrapper<F>)
-            static_assert(sendable_callable<F>, "procpool: std::ref refers to an object of this process, which a "
-                                                "worker can't reach; pass the function object by value");
+            static_assert(sendable_callable<F>,
+                          "procpool: std::ref refers to an object of this process, which a "
+                          "worker can't reach; pass the function object by value");
         else if constexpr (!std::is_trivially_copyable_v<F>)
-            static_assert(sendable_callable<F>,
-                          "procpool: this callable owns what it captured (a std::string, a std::vector, ...) and "
-                          "can't be copied as bytes; write procpool::partial(f, value) with the value as f's first "
-                          "parameter, or give the functor a serialize function for cereal");
+            static_assert(
+                sendable_callable<F>,
+                "procpool: this callable owns what it captured (a std::string, a std::vector, ...) and "
+                "can't be copied as bytes; write procpool::partial(f, value) with the value as f's first "
+                "parameter, or give the functor a serialize function for cereal");
         else
-            static_assert(sendable_callable<F>,
-                          "procpool: this callable captures by reference, and a worker is another process that "
-                          "can't see your variables; capture by value, [x] instead of [&x], or write "
-                          "procpool::partial(f, x)");
+            static_assert(
+                sendable_callable<F>,
+                "procpool: this callable captures by reference, and a worker is another process that "
+                "can't see your variables; capture by value, [x] instead of [&x], or write "
+                "procpool::partial(f, x)");
         return sendable_callable<F>;
     }
 };
@@ -140,7 +145,8 @@ template <class... Parameters>
 struct known_signature {
     static constexpr bool known = true;
     static constexpr bool has_mutable_reference =
-        ((std::is_lvalue_reference_v<Parameters> && !std::is_const_v<std::remove_reference_t<Parameters>>) || ...);
+        ((std::is_lvalue_reference_v<Parameters> && !std::is_const_v<std::remove_reference_t<Parameters>>) ||
+         ...);
     static constexpr bool has_raw_pointer = (raw_pointer<std::remove_cvref_t<Parameters>> || ...);
 };
 template <class R, class... P>
@@ -209,21 +215,24 @@ consteval bool check_task() {
                       "worker's; send the value itself, a std::string, a std::vector or a SharedArray");
         return false;
     } else if constexpr (!(codec<Args>::sendable && ...)) {
-        static_assert((codec<Args>::sendable && ...),
-                      "procpool: an argument can't be serialised: include its header <cereal/types/...>, or give "
-                      "its class a serialize function for cereal (and a default constructor or "
-                      "load_and_construct)");
+        static_assert(
+            (codec<Args>::sendable && ...),
+            "procpool: an argument can't be serialised: include its header <cereal/types/...>, or give "
+            "its class a serialize function for cereal (and a default constructor or "
+            "load_and_construct)");
         return false;
     } else if constexpr (!callable_with<F, Args...>) {
-        static_assert(callable_with<F, Args...>,
-                      "procpool: the task can't be called with these arguments; map passes one element, starmap "
-                      "the elements of a tuple, and a task takes them by value or const reference");
+        static_assert(
+            callable_with<F, Args...>,
+            "procpool: the task can't be called with these arguments; map passes one element, starmap "
+            "the elements of a tuple, and a task takes them by value or const reference");
         return false;
     } else if constexpr (!sendable_result<result_of_call<F, Args...>>) {
-        static_assert(sendable_result<result_of_call<F, Args...>>,
-                      "procpool: the task's result can't be sent back: return a value (no pointer), include its "
-                      "header <cereal/types/...>, or give its class a serialize function for cereal (and a "
-                      "default constructor or load_and_construct)");
+        static_assert(
+            sendable_result<result_of_call<F, Args...>>,
+            "procpool: the task's result can't be sent back: return a value (no pointer), include its "
+            "header <cereal/types/...>, or give its class a serialize function for cereal (and a "
+            "default constructor or load_and_construct)");
         return false;
     } else {
         return true;

@@ -25,7 +25,8 @@ inline posix::code_location locate_function(std::uintptr_t address) {
     if (address == 0 || place.address != address) {
         const auto location = posix::locate_code(address);
         if (!location)
-            throw SerializationError("procpool: a function pointer that points to no function of this program");
+            throw SerializationError(
+                "procpool: a function pointer that points to no function of this program");
         place = {address, *location};
     }
     return place.location;

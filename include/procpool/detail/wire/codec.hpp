@@ -168,7 +168,8 @@ template <class... Elements>
 struct codec<std::tuple<Elements...>> {
     static constexpr bool sendable = (codec<Elements>::sendable && ...);
     static void encode(sink out, const std::tuple<Elements...>& value) {
-        std::apply([&](const Elements&... elements) { (codec<Elements>::encode(out, elements), ...); }, value);
+        std::apply([&](const Elements&... elements) { (codec<Elements>::encode(out, elements), ...); },
+                   value);
     }
     static std::tuple<Elements...> decode(cursor& from) {
         return std::tuple<Elements...>{codec<Elements>::decode(from)...};  // braces: from left to right

@@ -104,9 +104,10 @@ exception_kind kind_without_text() {
 /// A type that cereal serialises.
 template <class E>
 exception_kind kind_by_cereal() {
-    return {&typeid(E),
-            [](const std::exception& error, sink out) { codec<E>::encode(out, dynamic_cast<const E&>(error)); },
-            [](cursor& from) { throw_with_origin(codec<E>::decode(from)); }};
+    return {
+        &typeid(E),
+        [](const std::exception& error, sink out) { codec<E>::encode(out, dynamic_cast<const E&>(error)); },
+        [](cursor& from) { throw_with_origin(codec<E>::decode(from)); }};
 }
 
 // std::system_error appends its code's message to the text that it was made with.
@@ -167,19 +168,32 @@ inline exception_kind filesystem_error_kind() {
 }
 
 inline exception_registry::exception_registry()
-    : kinds_{kind_without_text<std::exception>(),         kind_without_text<std::bad_exception>(),
-             kind_without_text<std::bad_alloc>(),         kind_without_text<std::bad_array_new_length>(),
-             kind_without_text<std::bad_cast>(),          kind_without_text<std::bad_typeid>(),
-             kind_without_text<std::bad_optional_access>(), kind_without_text<std::bad_function_call>(),
-             kind_without_text<std::bad_weak_ptr>(),      kind_from_text<std::logic_error>(),
-             kind_from_text<std::domain_error>(),         kind_from_text<std::invalid_argument>(),
-             kind_from_text<std::length_error>(),         kind_from_text<std::out_of_range>(),
-             kind_from_text<std::runtime_error>(),        kind_from_text<std::range_error>(),
-             kind_from_text<std::overflow_error>(),       kind_from_text<std::underflow_error>(),
-             kind_from_text<Error>(),                     kind_from_text<TimeoutError>(),
-             kind_from_text<PoolNotRunning>(),            kind_from_text<PoolTerminated>(),
-             kind_from_text<SerializationError>(),        kind_from_text<BootstrapError>(),
-             kind_from_text<TaskCancelled>(),             system_error_kind(),
+    : kinds_{kind_without_text<std::exception>(),
+             kind_without_text<std::bad_exception>(),
+             kind_without_text<std::bad_alloc>(),
+             kind_without_text<std::bad_array_new_length>(),
+             kind_without_text<std::bad_cast>(),
+             kind_without_text<std::bad_typeid>(),
+             kind_without_text<std::bad_optional_access>(),
+             kind_without_text<std::bad_function_call>(),
+             kind_without_text<std::bad_weak_ptr>(),
+             kind_from_text<std::logic_error>(),
+             kind_from_text<std::domain_error>(),
+             kind_from_text<std::invalid_argument>(),
+             kind_from_text<std::length_error>(),
+             kind_from_text<std::out_of_range>(),
+             kind_from_text<std::runtime_error>(),
+             kind_from_text<std::range_error>(),
+             kind_from_text<std::overflow_error>(),
+             kind_from_text<std::underflow_error>(),
+             kind_from_text<Error>(),
+             kind_from_text<TimeoutError>(),
+             kind_from_text<PoolNotRunning>(),
+             kind_from_text<PoolTerminated>(),
+             kind_from_text<SerializationError>(),
+             kind_from_text<BootstrapError>(),
+             kind_from_text<TaskCancelled>(),
+             system_error_kind(),
              filesystem_error_kind()} {}
 
 /// The kind of the exception that is being handled; null if its type is not known here.
@@ -191,10 +205,13 @@ inline const exception_kind* current_exception_kind() {
     // What std::throw_with_nested(E) or a pool of the task's own has thrown is a template<E> that derives
     // from E and std::nested_exception; it travels as an E.
     const auto* const derived = dynamic_cast<const abi::__vmi_class_type_info*>(type);
-    if (!derived || derived->__base_count != 2 || *derived->__base_info[1].__base_type != typeid(std::nested_exception))
+    if (!derived || derived->__base_count != 2 ||
+        *derived->__base_info[1].__base_type != typeid(std::nested_exception))
         return nullptr;
     const std::type_info& base = *derived->__base_info[0].__base_type;
-    return type_name(*type).ends_with("<" + type_name(base) + ">") ? registry.find(base.name()) : nullptr;
+    return type_name(*type).ends_with(std::string("<").append(type_name(base)).append(">"))
+               ? registry.find(base.name())
+               : nullptr;
 }
 
 /// The text of the exception that is being handled, with those that are nested in it.
@@ -245,7 +262,8 @@ inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<
     const auto mangled_name = codec<std::string>::decode(from);
     const RemoteError origin(name,
                              name + ": " + text + " (in worker " + std::to_string(pid) +
-                                 (index ? ", element " + std::to_string(*index) : ", in the initializer") + ")",
+                                 (index ? ", element " + std::to_string(*index) : ", in the initializer") +
+                                 ")",
                              pid, index);
     try {
         throw origin;

@@ -18,21 +18,24 @@
 
 namespace procpool::detail::wire {
 
-/// Whether `word` lies in the same terabyte as this process's stack, program, libraries or heap; few numbers do.
+/// Whether `word` lies in the same terabyte as this process's stack, program, libraries or heap; few numbers
+/// do.
 inline bool may_be_pointer(std::uintptr_t word) noexcept {
     constexpr unsigned terabyte = 40;
     static const int in_program = 0;
-    static const std::array near{reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) >> terabyte,
-                                 reinterpret_cast<std::uintptr_t>(&in_program) >> terabyte,
-                                 reinterpret_cast<std::uintptr_t>(&std::memcpy) >> terabyte,
-                                 reinterpret_cast<std::uintptr_t>(std::make_unique<char>().get()) >> terabyte};
+    static const std::array near{
+        reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) >> terabyte,
+        reinterpret_cast<std::uintptr_t>(&in_program) >> terabyte,
+        reinterpret_cast<std::uintptr_t>(&std::memcpy) >> terabyte,
+        reinterpret_cast<std::uintptr_t>(std::make_unique<char>().get()) >> terabyte};
     // A program that isn't position-independent lives in the first terabyte, where the small numbers are.
     const std::uintptr_t high = word >> terabyte;
     return high != 0 && (high == near[0] || high == near[1] || high == near[2] || high == near[3]);
 }
 
 [[noreturn]] inline void throw_pointer_found(const std::type_info& type, const std::string& where) {
-    throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " + where +
+    throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " +
+                             where +
                              ", which means nothing in another process: send the value itself (capture it by "
                              "value, or procpool::partial(f, value)), or a SharedArray");
 }
@@ -57,7 +60,8 @@ template <class T>
 void refuse_pointers(const T* objects, std::size_t count) {
     if constexpr (std::is_class_v<T> && alignof(T) >= alignof(void*)) {
         const auto* at = reinterpret_cast<const unsigned char*>(objects);
-        for (std::size_t i = 0; i + sizeof(std::uintptr_t) <= count * sizeof(T); i += sizeof(std::uintptr_t)) {
+        for (std::size_t i = 0; i + sizeof(std::uintptr_t) <= count * sizeof(T);
+             i += sizeof(std::uintptr_t)) {
             std::uintptr_t word;
             std::memcpy(&word, at + i, sizeof word);
             if (!may_be_pointer(word) || !may_be_pointer(without_padding<T>(word, i % sizeof(T)))) continue;

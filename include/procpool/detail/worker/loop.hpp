@@ -103,7 +103,8 @@ private:
 
     /// The newest job is looked for most.
     known_job& job_of(std::uint64_t id) {
-        const auto at = std::find_if(jobs_.rbegin(), jobs_.rend(), [&](const known_job& job) { return job.id == id; });
+        const auto at =
+            std::find_if(jobs_.rbegin(), jobs_.rend(), [&](const known_job& job) { return job.id == id; });
         if (at == jobs_.rend()) throw Error("procpool: elements of a job that was never defined");
         return *at;
     }
@@ -190,7 +191,8 @@ template <class = void>
 int main(posix::worker_birth& birth) {
     // Odd multiples of a constant differ for all serials; the process id makes pools differ too.
     this_process.index = birth.slot;
-    this_process.seed = (birth.serial + 1) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(posix::current_pid()) << 32;
+    this_process.seed =
+        (birth.serial + 1) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(posix::current_pid()) << 32;
     const int code = loop<>(birth).run();
     posix::exit_process(code);
 }

@@ -20,7 +20,8 @@ namespace procpool::detail::worker {
 
 class outbox {
 public:
-    outbox(black_box& box, std::byte* memory, posix::fd pipe) : box_(box), memory_(memory), pipe_(std::move(pipe)) {}
+    outbox(black_box& box, std::byte* memory, posix::fd pipe)
+        : box_(box), memory_(memory), pipe_(std::move(pipe)) {}
 
     /// Adds a result whose bytes are all that there is to it.
     void put_flat(const void* value, std::size_t size) {
@@ -100,7 +101,8 @@ private:
 
     /// Makes sure that a frame of this kind is open and has room for `size` more bytes.
     void open_frame(kind what, std::uint64_t stride, std::size_t size) {
-        if (frame_open_ && open_kind_ == what && open_stride_ == stride && used_ + size <= outbox_capacity) return;
+        if (frame_open_ && open_kind_ == what && open_stride_ == stride && used_ + size <= outbox_capacity)
+            return;
         close_frame();
         if (used_ + sizeof(wire::result_header) + size > outbox_capacity) flush();
         const wire::result_header header{.what = what, .sequence = results_, .stride = stride};
@@ -130,9 +132,8 @@ private:
 
     void close_frame() {
         if (!frame_open_) return;
-        header_at_open_frame([&](wire::result_header& header) {
-            header.length = used_ - open_at_ - sizeof header;
-        });
+        header_at_open_frame(
+            [&](wire::result_header& header) { header.length = used_ - open_at_ - sizeof header; });
         box_.open_frame.store(black_box::no_frame, std::memory_order_release);
         frame_open_ = false;
     }
