@@ -123,7 +123,7 @@ protected:
 
     posix::worker_main main = obedient;
     posix::fd memory = posix::make_memfd("test", posix::page_size());
-    posix::zygote zygote{memory, main};
+    posix::zygote zygote{memory, main, posix::signal_mask::of_this_thread()};
     std::uint64_t last_serial = 0;
 };
 
@@ -176,7 +176,7 @@ TEST(ZygoteProcess, a_worker_that_throws_says_why_and_fails) {
     test::child_program pool([] {
         const posix::worker_main main = [](worker_birth&) -> int { throw std::runtime_error("a reason"); };
         const posix::fd memory = posix::make_memfd("test", posix::page_size());
-        posix::zygote zygote(memory, main);
+        posix::zygote zygote(memory, main, posix::signal_mask::of_this_thread());
         const auto pipe = posix::make_pipe();
         zygote.fork_worker(0, 1, pipe.read, pipe.write);
         next_report(zygote);
@@ -220,7 +220,7 @@ TEST_F(Zygote, a_worker_gets_the_pools_memory) {
         shared.data()[birth.slot] = std::byte{42};
         return 0;
     };
-    posix::zygote other(memory, write_there);
+    posix::zygote other(memory, write_there, posix::signal_mask::of_this_thread());
     const auto tasks = posix::make_pipe();
     const auto results = posix::make_pipe();
     other.fork_worker(9, 1, tasks.read, results.write);
@@ -267,6 +267,55 @@ TEST_F(Zygote, outlives_signals_to_the_whole_group_and_so_do_its_workers) {
     ::kill(static_cast<pid_t>(one.pid), SIGINT);
     EXPECT_EQ(one.ask()[0], one.pid);
     EXPECT_EQ(start(1).ask()[1], zygote_pid);
+}
+
+/// What a worker answers that runs `check`: its exit code.
+template <class Check>
+int answer_of_worker(Check check, const posix::signal_mask& mask) {
+    const posix::worker_main main = [check](worker_birth&) { return check(); };
+    const posix::fd memory = posix::make_memfd("test", posix::page_size());
+    posix::zygote zygote(memory, main, mask);
+    const auto pipe = posix::make_pipe();
+    zygote.fork_worker(0, 1, pipe.read, pipe.write);
+    for (;;) {
+        const auto report = next_report(zygote);
+        if (!report) return -1;
+        if (report->what == worker_report::kind::exited)
+            return report->signalled ? -report->code : report->code;
+    }
+}
+
+TEST(ZygoteProcess, workers_have_the_programs_signals_but_for_those_that_are_for_the_parent) {
+    const auto check = [] {
+        const auto action_of = [](int signal) {
+            struct sigaction action{};
+            ::sigaction(signal, nullptr, &action);
+            return action.sa_handler;
+        };
+        if (action_of(SIGINT) != SIG_IGN) return 1;
+        for (const int signal : {SIGTERM, SIGHUP, SIGCHLD})
+            if (action_of(signal) != SIG_DFL) return signal;
+        return 0;
+    };
+    EXPECT_EQ(answer_of_worker(check, posix::signal_mask::of_this_thread()), 0);
+}
+
+TEST(ZygoteProcess, workers_block_the_signals_that_they_are_told_to) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, SIGUSR1);
+    const auto before = posix::signal_mask::of_this_thread();
+    ::pthread_sigmask(SIG_BLOCK, &one, nullptr);
+    const auto wanted = posix::signal_mask::of_this_thread();
+    before.apply();
+    const auto check = [] {
+        sigset_t blocked;
+        ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
+        if (::sigismember(&blocked, SIGUSR1) != 1) return 1;
+        return ::sigismember(&blocked, SIGUSR2) == 0 && ::sigismember(&blocked, SIGCHLD) == 0 ? 0 : 2;
+    };
+    EXPECT_EQ(answer_of_worker(check, wanted), 0);
+    EXPECT_EQ(answer_of_worker(check, before), 1);
 }
 
 // ---- the end
@@ -325,7 +374,7 @@ TEST_F(Zygote, everybody_is_gone_after_the_pools_process_was_killed) {
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     test::child_program pool([&] {
         const posix::fd shared = posix::make_memfd("test", posix::page_size());
-        posix::zygote mine(shared, main);
+        posix::zygote mine(shared, main, posix::signal_mask::of_this_thread());
         const auto tasks = posix::make_pipe();
         const auto results = posix::make_pipe();
         mine.fork_worker(0, 1, tasks.read, results.write);

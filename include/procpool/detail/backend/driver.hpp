@@ -43,7 +43,7 @@ public:
                 hand_over();
                 return false;
             }
-            if (!driving_) {
+            if (!driving_ && !stopping_) {
                 drive(held, deadline);
             } else {
                 waiter me{[](const void* test) { return (*static_cast<const Ready*>(test))(); }, &ready};
