@@ -285,8 +285,9 @@ TEST_F(Exceptions, are_nested_with_worker_element_and_text) {
     EXPECT_EQ(origin.pid(), worker);
     EXPECT_EQ(origin.index(), 3u);
     EXPECT_EQ(origin.type_name(), "std::out_of_range");
-    for (const std::string part :
-         {"std::out_of_range", "number three", "element 3", std::to_string(worker).c_str()})
+    const std::vector<std::string> parts{"std::out_of_range", "number three", "element 3",
+                                         std::to_string(worker)};
+    for (const std::string& part : parts)
         EXPECT_NE(std::string(origin.what()).find(part), std::string::npos)
             << part << " in " << origin.what();
 }
@@ -312,6 +313,30 @@ TEST_F(Exceptions, with_others_nested_in_them_keep_their_type_and_tell_the_inner
     const std::string text = origin_of([&] { pool_.apply(task); }).what();
     for (const char* part : {"outer", "in the middle", "innermost"})
         EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+}
+
+TEST_F(Exceptions, of_a_pool_inside_the_task_keep_their_type_and_tell_both_places) {
+    const auto task = [](int outer) {
+        const auto inner_task = [](int inner) {
+            if (inner == 2) throw ParseError("inside");
+            return inner;
+        };
+        return mp::Pool(1).map(inner_task, std::views::iota(0, outer)).size();
+    };
+    EXPECT_STREQ(thrown_by<ParseError>([&] { pool_.apply(task, 5); }).what(), "inside");
+    const std::string text = origin_of([&] { pool_.apply(task, 5); }).what();
+    for (const char* part : {"element 0", "element 2"})
+        EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+}
+
+class OwnNestedError : public std::runtime_error, public std::nested_exception {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+TEST_F(Exceptions, of_an_own_type_that_nests_by_itself_arrive_as_text_too) {
+    const auto error = thrown_by<mp::RemoteError>([&] { pool_.apply(throw_with_text<OwnNestedError>); });
+    EXPECT_NE(error.type_name().find("OwnNestedError"), std::string::npos) << error.type_name();
 }
 
 TEST_F(Exceptions, may_have_a_huge_text_or_none) {

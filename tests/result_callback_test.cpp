@@ -264,13 +264,15 @@ TEST_F(Callback, may_wait_for_other_results) {
 
 TEST_F(Callback, still_running_keeps_those_waiting_who_come_meanwhile_and_no_longer) {
     for (int round = 0; round < 20; ++round) {
+        seen.reset();
         test::gate gate;
         std::promise<void> entered;
-        auto result = pool.apply_async(twice, 1);
+        auto result = pool.apply_async(waits, 1);
         result.callback([&](int) {
             entered.set_value();
             gate.pass();
         });
+        seen->gate.open();
         auto told = entered.get_future();
         value_of(told);
         auto waiter = std::async(std::launch::async, [&] { return result.wait(test::patience); });
@@ -337,11 +339,12 @@ TEST_F(Callback, may_terminate_the_pool) {
 TEST_F(Callback, joining_waits_for_callbacks) {
     std::atomic<bool> ended{false};
     test::gate gate;
-    auto result = pool.apply_async(twice, 1);
+    auto result = pool.apply_async(waits, 1);
     result.callback([&](int) {
         gate.pass();
         ended = true;
     });
+    seen->gate.open();
     pool.close();
     std::thread opener([&] { gate.open(); });
     pool.join();

@@ -220,12 +220,14 @@ inline std::string current_exception_text() {
         throw;
     } catch (const std::exception& error) {
         std::string text = error.what();
+        // std::rethrow_if_nested would end the process if nothing is nested after all.
+        const auto* const outer = dynamic_cast<const std::nested_exception*>(&error);
+        if (!outer || !outer->nested_ptr()) return text;
         try {
-            std::rethrow_if_nested(error);
+            outer->rethrow_nested();
         } catch (...) {
-            text += " (because of: " + current_exception_text() + ")";
+            return text + " (because of: " + current_exception_text() + ")";
         }
-        return text;
     } catch (...) {
         return "not derived from std::exception";
     }
