@@ -195,7 +195,7 @@ TEST(Fd, threads_that_open_and_fork_at_once_leak_nothing_into_children) {
         });
     for (int i = 0; i < 2; ++i)
         threads.emplace_back([&] {
-            for (int n = 0; n < 300; ++n)
+            for (int n = 0; n < 100; ++n)
                 leaks += in_child({}, [&] {
                     int count = 0;
                     for (int number = 0; number < numbers; ++number)
