@@ -119,7 +119,7 @@ TEST_F(CorruptWorker, never_breaks_the_pool_whatever_it_sends) {
         } catch (const procpool::SerializationError&) {
         }
         link.take_timing();
-        if (backend::run* const interrupted = link.interrupted()) link.drop_interrupted(*interrupted);
+        if (const auto interrupted = link.interrupted()) link.take_interrupted(*interrupted->of);
         std::uint64_t left = 0;
         for (const auto& one : link.take_unfinished()) left += one.left();
         EXPECT_LE(left, 5u);

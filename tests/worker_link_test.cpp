@@ -167,16 +167,17 @@ TEST_F(WorkerLink, tells_the_time_of_elements_once) {
 TEST_F(WorkerLink, only_an_element_that_was_begun_and_has_no_result_was_interrupted) {
     give(0, 2);
     give(2, 2);
-    EXPECT_EQ(link.interrupted(), nullptr) << "nothing was begun";
+    EXPECT_FALSE(link.interrupted()) << "nothing was begun";
     send_up(values(0, 1, "ab"));
     collected();
     box().begun = 2;
-    EXPECT_EQ(link.interrupted(), nullptr) << "it died between two elements";
+    EXPECT_FALSE(link.interrupted()) << "it died between two elements";
     box().begun = 3;
-    backend::run* const interrupted = link.interrupted();
-    ASSERT_NE(interrupted, nullptr);
-    EXPECT_EQ(interrupted->elements.first + interrupted->results, 2u);
-    link.drop_interrupted(*interrupted);
+    const auto interrupted = link.interrupted();
+    ASSERT_TRUE(interrupted);
+    EXPECT_EQ(interrupted->index, 2u);
+    EXPECT_EQ(interrupted->number, 2u);
+    EXPECT_EQ(link.take_interrupted(*interrupted->of).first, 2u);
     EXPECT_EQ(link.out_elements(), 1u);
     const auto unfinished = link.take_unfinished();
     ASSERT_EQ(unfinished.size(), 1u);

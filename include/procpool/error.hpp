@@ -3,7 +3,9 @@
 #ifndef PROCPOOL_ERROR_HPP
 #define PROCPOOL_ERROR_HPP
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -56,27 +58,44 @@ public:
 /// A worker process ended while it ran an element (or its initializer).
 class WorkerDied : public Error {
 public:
-    /// How and where it happened; `signal` is 0 unless a signal ended the process.
+    /// How and where it happened, as far as it is known.
     struct Cause {
         long pid = 0;
-        std::optional<int> exit_code;
+        std::optional<int> exit_code = {};
         int signal = 0;
-        std::optional<std::uint64_t> index;
+        std::optional<std::uint64_t> index = {};
+        std::chrono::nanoseconds run_time{0};
+        std::uint64_t peak_memory = 0;
+        bool out_of_memory = false;
+        std::string stack_trace = {};
+        std::string error_output = {};
     };
 
-    WorkerDied(const std::string& text, Cause cause) : Error(text), cause_(cause) {}
+    WorkerDied(const std::string& text, Cause cause)
+        : Error(text), cause_(std::make_shared<const Cause>(std::move(cause))) {}
 
     /// Process id of the dead worker.
-    long pid() const noexcept { return cause_.pid; }
+    long pid() const noexcept { return cause_->pid; }
     /// Exit code, or nothing if a signal ended the process (or its status is unknown).
-    std::optional<int> exit_code() const noexcept { return cause_.exit_code; }
+    std::optional<int> exit_code() const noexcept { return cause_->exit_code; }
     /// Number of the signal that ended the process, 0 if none did.
-    int signal() const noexcept { return cause_.signal; }
+    int signal() const noexcept { return cause_->signal; }
     /// Position of the element in its call's input; nothing if it was the initializer that died.
-    std::optional<std::uint64_t> index() const noexcept { return cause_.index; }
+    std::optional<std::uint64_t> index() const noexcept { return cause_->index; }
+    /// Time for which the element had run.
+    std::chrono::nanoseconds run_time() const noexcept { return cause_->run_time; }
+    /// The largest resident memory of the process in bytes, 0 if unknown.
+    std::uint64_t peak_memory() const noexcept { return cause_->peak_memory; }
+    /// Whether the kernel killed processes for want of memory when this one was killed.
+    bool out_of_memory() const noexcept { return cause_->out_of_memory; }
+    /// Where a fault or abort happened, innermost call first, one a line; empty for other deaths, or where
+    /// the program has a handler of its own for the signal.
+    const std::string& stack_trace() const noexcept { return cause_->stack_trace; }
+    /// The last that the worker printed to standard error, if PoolOptions::stderr_tail asks for it.
+    const std::string& error_output() const noexcept { return cause_->error_output; }
 
 private:
-    Cause cause_;
+    std::shared_ptr<const Cause> cause_;  // shared, so that copies of the exception can't throw
 };
 
 /// An element ran longer than its `timeout`; its worker was ended and replaced.

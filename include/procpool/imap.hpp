@@ -26,7 +26,8 @@ namespace procpool {
 ///
 /// The input is pulled by the thread that takes results, never by another, and no more than the window
 /// (MapOptions::buffersize) ahead of them; so it may be endless, and the loop may be left half way: when
-/// this object is destroyed, what no worker has got yet won't run. An element's error is thrown where its
+/// this object is destroyed, what has not begun won't run, and workers that still run something for it after
+/// 2 ms are replaced. An element's error is thrown where its
 /// result would be, and the next call goes on with the next element. One thread at a time.
 template <class R, class Range>
 class ImapResults {
@@ -46,10 +47,9 @@ public:
     ~ImapResults() {
         if (!state_) return;
         const auto lock = state_->pool->acquire();
-        if (!state_->job->complete()) {
-            state_->pool->abandon(state_->job);
-            state_->pool->leave();
-        }
+        state_->pool->abandon(state_->job, detail::backend::pool_backend::running::is_ended,
+                              "procpool: nobody takes the results any more");
+        state_->pool->leave();
     }
 
     /// The next result; nothing after the last one.

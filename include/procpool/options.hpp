@@ -3,14 +3,30 @@
 #ifndef PROCPOOL_OPTIONS_HPP
 #define PROCPOOL_OPTIONS_HPP
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <optional>
+#include <stop_token>
 
 #include "procpool/start_method.hpp"
 
 namespace procpool {
+
+/// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
+struct WorkerLimits {
+    /// Bytes that a worker may allocate beyond what it starts with; then its allocations fail, with
+    /// std::bad_alloc in C++. Shared arrays don't count.
+    std::optional<std::size_t> memory = {};
+    /// Bytes by which a worker's own memory in use may grow; then it finishes what it has, and a fresh one
+    /// takes its place. For libraries that leak.
+    std::optional<std::size_t> memory_growth = {};
+    /// Added to the program's niceness, 0 to 19: a nicer worker leaves the CPU to others.
+    int nice = 0;
+    /// Each worker stays on one of the CPUs that the program may use, in turn.
+    bool pin_to_cpu = false;
+};
 
 /// `Pool pool({.processes = 8, .maxtasksperchild = 1000});`
 struct PoolOptions {
@@ -22,6 +38,19 @@ struct PoolOptions {
     procpool::start_method start_method = procpool::start_method::automatic;
     /// Told of exceptions that callbacks throw; by default they are printed to standard error.
     std::function<void(std::exception_ptr)> error_handler = {};
+    /// Time that the initializer may take in each worker; no limit by default. A worker that exceeds it is
+    /// ended, and that counts as a death.
+    std::optional<std::chrono::nanoseconds> initializer_timeout = {};
+    /// Time that a worker has to end after SIGTERM, when its task exceeded its limit or was cancelled, until
+    /// it is killed.
+    std::chrono::nanoseconds terminate_grace = std::chrono::seconds(1);
+    /// Deaths in a row of workers that got nowhere, after which the pool fails; by default twice the workers,
+    /// plus 2.
+    std::optional<int> restart_limit = {};
+    WorkerLimits limits = {};
+    /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; with 0,
+    /// the default, standard error is the program's own, else it passes through the pool.
+    std::size_t stderr_tail = 0;
 };
 
 /// `pool.map(f, files, {.chunksize = 10});`
@@ -29,17 +58,34 @@ struct MapOptions {
     /// Elements that go to a worker together, 1 or more. map's default is Python's: the input in four
     /// chunks a worker; imap's is 1.
     std::optional<std::ptrdiff_t> chunksize = {};
-    /// Times that an element is run again after its worker died, 0 or more.
+    /// Time that each element may run in its worker; then the worker is ended and replaced, and the element
+    /// fails with TaskTimeout. No limit by default.
+    std::optional<std::chrono::nanoseconds> timeout = {};
+    /// Times that an element is run again after its worker died or its time was over, 0 or more.
     int retries = 0;
     /// imap only: elements that are pulled from the input and not yet yielded, at the most; two chunks a
     /// worker by default.
     std::optional<std::ptrdiff_t> buffersize = {};
+    /// Whether `retries` are for elements that throw, too.
+    bool retry_exceptions = false;
+    /// After the first element that failed, those that have not begun are dropped (TaskCancelled).
+    bool fail_fast = false;
+    /// When a stop is requested the call is cancelled: what has no result gets TaskCancelled, and what runs
+    /// is ended.
+    std::stop_token stop = {};
 };
 
-/// `pool.apply_async({.retries = 2}, f, args...);`
+/// `pool.apply_async({.timeout = 2s}, f, args...);`
 struct TaskOptions {
-    /// Times that the task is run again after its worker died, 0 or more.
+    /// Time that the task may run in its worker; then the worker is ended and replaced, and the task fails
+    /// with TaskTimeout. No limit by default.
+    std::optional<std::chrono::nanoseconds> timeout = {};
+    /// Times that the task is run again after its worker died or its time was over, 0 or more.
     int retries = 0;
+    /// Whether `retries` are for exceptions, too.
+    bool retry_exceptions = false;
+    /// When a stop is requested the task is cancelled, also while it runs.
+    std::stop_token stop = {};
 };
 
 }  // namespace procpool

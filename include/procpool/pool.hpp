@@ -3,12 +3,14 @@
 #ifndef PROCPOOL_POOL_HPP
 #define PROCPOOL_POOL_HPP
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -81,19 +83,22 @@ public:
         using namespace detail;
         using task = call_task<Initializer, Args...>;
         if constexpr (task::check()) {
+            const auto limit = checked_limit(options.initializer_timeout, "initializer_timeout");
             backend::process_pool_options all = settings(std::move(options));
             auto job = std::make_shared<backend::initializer_job>(task::define(initializer));
-            backend::append_element(all.initializer_arguments,
+            backend::append_element(all.crew.initializer_arguments,
                                     std::forward_as_tuple(std::as_const(initargs)...));
             // Workers expect each element of an initializer with its size in front.
-            if (all.initializer_arguments.stride != wire::variable_stride) {
-                const std::uint64_t size = all.initializer_arguments.bytes.size();
+            if (all.crew.initializer_arguments.stride != wire::variable_stride) {
+                const std::uint64_t size = all.crew.initializer_arguments.bytes.size();
                 wire::buffer sized;
                 sized.append_value(size);
-                sized.append(all.initializer_arguments.bytes.data(), all.initializer_arguments.bytes.size());
-                all.initializer_arguments.bytes = std::move(sized);
+                sized.append(all.crew.initializer_arguments.bytes.data(),
+                             all.crew.initializer_arguments.bytes.size());
+                all.crew.initializer_arguments.bytes = std::move(sized);
             }
-            all.initializer = std::move(job);
+            job->timeout = limit;
+            all.crew.initializer = std::move(job);
             start(std::move(all));
         }
     }
@@ -109,7 +114,8 @@ public:
         if (!pool_) return;
         if (is_copy_in_child()) {
             // The workers belong to the parent; their threads and locks don't exist here.
-            new std::shared_ptr<detail::backend::pool_backend>(std::move(pool_));
+            static auto* const copies = new std::vector<std::shared_ptr<detail::backend::pool_backend>>;
+            copies->push_back(std::move(pool_));
             return;
         }
         auto lock = pool_->acquire();
@@ -152,7 +158,7 @@ public:
             using job_type = backend::typed_job<result, job::one_result<result>>;
             auto& pool = core();
             auto job = std::make_shared<job_type>(task::define(function), true);
-            job->retries = checked_retries(options.retries);
+            apply_options(*job, options);
             backend::block arguments;
             std::exception_ptr failed;
             try {
@@ -170,6 +176,7 @@ public:
                 pool.seal(job);
                 pool.leave();
             }
+            cancel_on_stop(options.stop, job);
             return AsyncResult<result>(pool_, job);
         } else {
             return detail::wire::refused{};
@@ -253,10 +260,31 @@ private:
         if (processes < 1)
             throw std::invalid_argument("procpool: Number of processes must be at least 1, not " +
                                         std::to_string(processes));
-        detail::backend::process_pool_options all{.workers = static_cast<std::uint32_t>(processes),
-                                                  .error_handler = std::move(options.error_handler),
-                                                  .initializer = nullptr,
-                                                  .initializer_arguments = {}};
+        const int restart_limit = options.restart_limit.value_or(2 * processes + 2);
+        if (restart_limit < 0)
+            throw std::invalid_argument("procpool: restart_limit must be 0 or more, not " +
+                                        std::to_string(restart_limit));
+        const WorkerLimits& limits = options.limits;
+        if (limits.nice < 0 || limits.nice > 19)
+            throw std::invalid_argument("procpool: limits.nice must be from 0 to 19, not " +
+                                        std::to_string(limits.nice));
+        if (limits.memory == 0 || limits.memory_growth == 0)
+            throw std::invalid_argument("procpool: limits of memory must be more than 0 bytes");
+        constexpr std::size_t longest_tail = detail::posix::worker_report::most_output;
+        if (options.stderr_tail > longest_tail)
+            throw std::invalid_argument("procpool: stderr_tail must be " + std::to_string(longest_tail) +
+                                        " bytes or less, not " + std::to_string(options.stderr_tail));
+        if (options.terminate_grace.count() < 0)
+            throw std::invalid_argument("procpool: terminate_grace must not be negative");
+        detail::backend::process_pool_options all{
+            .crew = {.workers = static_cast<std::uint32_t>(processes),
+                     .restart_limit = static_cast<std::size_t>(restart_limit),
+                     .limits = limits,
+                     .stderr_tail = options.stderr_tail,
+                     .initializer = nullptr,
+                     .initializer_arguments = {}},
+            .terminate_grace = options.terminate_grace,
+            .error_handler = std::move(options.error_handler)};
         if (const auto most = detail::job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
             all.max_elements_per_worker = *most;
         detail::backend::check_start_method(options.start_method);
@@ -268,11 +296,41 @@ private:
         pool_ = std::make_shared<Core>(std::move(all));
     }
 
-    static std::uint32_t checked_retries(int retries) {
-        if (retries < 0)
+    /// What TaskOptions and MapOptions have in common.
+    template <class Options>
+    static void apply_options(detail::backend::remote_job& job, const Options& options) {
+        if (options.retries < 0)
             throw std::invalid_argument("procpool: retries must be 0 or more, not " +
-                                        std::to_string(retries));
-        return static_cast<std::uint32_t>(retries);
+                                        std::to_string(options.retries));
+        job.retries = static_cast<std::uint32_t>(options.retries);
+        job.retry_exceptions = options.retry_exceptions;
+        job.timeout = checked_limit(options.timeout, "timeout");
+    }
+    static std::chrono::nanoseconds checked_limit(std::optional<std::chrono::nanoseconds> limit,
+                                                  const char* name) {
+        if (!limit) return detail::backend::no_limit;
+        if (limit->count() <= 0)
+            throw std::invalid_argument("procpool: " + std::string(name) + " must be longer than 0");
+        return *limit;
+    }
+
+    static constexpr auto is_ended = detail::backend::pool_backend::running::is_ended;
+
+    /// For the rest of the job's life, a request to stop cancels it. Without the lock.
+    void cancel_on_stop(const std::stop_token& stop,
+                        const std::shared_ptr<detail::backend::remote_job>& job) {
+        if (!stop.stop_possible()) return;
+        const auto cancel = [weak_pool = std::weak_ptr(pool_), weak_job = std::weak_ptr(job)] {
+            const auto pool = weak_pool.lock();
+            const auto stopped = weak_job.lock();
+            if (!pool || !stopped) return;
+            const auto lock = pool->acquire();
+            pool->abandon(stopped, is_ended, "procpool: the call was cancelled by its stop_token");
+            pool->leave();
+        };
+        auto callback = std::make_shared<std::stop_callback<decltype(cancel)>>(stop, cancel);
+        const auto lock = pool_->acquire();
+        if (!job->callbacks_taken()) job->pins.push_back(std::move(callback));
     }
 
     bool is_copy_in_child() const noexcept {
@@ -297,7 +355,8 @@ private:
             count = static_cast<std::uint64_t>(std::ranges::size(input));
         else if constexpr (std::ranges::forward_range<Range>)
             count = static_cast<std::uint64_t>(std::ranges::distance(input));
-        job->retries = checked_retries(options.retries);
+        apply_options(*job, options);
+        job->fail_fast = options.fail_fast;
         job->chunk = chunksize ? *chunksize : count ? job::default_chunksize(*count, pool.size()) : 1;
         job->expected = count.value_or(0);
         if (count) job->results.expect(*count);
@@ -305,6 +364,7 @@ private:
             auto lock = pool.acquire();
             pool.add(job);
         }
+        cancel_on_stop(options.stop, job);
         try {
             backend::range_encoder encoder(std::ranges::begin(input), std::ranges::end(input));
             if (!chunksize && !count) {
@@ -340,7 +400,7 @@ private:
             }
         } catch (...) {
             auto lock = pool.acquire();
-            pool.abandon(job);
+            pool.abandon(job, is_ended, "procpool: the input range threw an exception");
             pool.leave();
             throw;
         }
@@ -407,17 +467,19 @@ private:
                 job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
             auto job = std::make_shared<backend::typed_job<result, job::stream_of_results<result>>>(
                 task::define(function), false, window, ordered);
-            job->retries = checked_retries(options.retries);
+            apply_options(*job, options);
+            job->fail_fast = options.fail_fast;
             job->chunk = std::min(chunk, window);
             {
                 const auto lock = pool.acquire();
                 pool.add(job);
             }
+            cancel_on_stop(options.stop, job);
             try {
                 return ImapResults<result, Range>(pool_, job, std::forward<Range>(input), window);
             } catch (...) {  // the input did not even begin
                 const auto lock = pool.acquire();
-                pool.abandon(job);
+                pool.abandon(job, is_ended, "procpool: the input range threw an exception");
                 pool.leave();
                 throw;
             }

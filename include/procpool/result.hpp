@@ -71,14 +71,14 @@ public:
         return source_->error() == nullptr;
     }
 
-    /// Gives the call up: elements that no worker has got yet won't run, and the result is TaskCancelled.
-    /// Elements that a worker has got may still run. False if the result was there already.
+    /// Gives the call up: the result is TaskCancelled at once, elements that have not begun won't run, and
+    /// workers that still run some after 2 ms are ended and replaced. False if the result was there already.
     bool cancel() {
         const auto lock = pool_->acquire();
-        if (job_->done() || job_->callbacks_taken()) return false;
-        pool_->abandon(job_);
+        const bool cancelled = pool_->abandon(job_, detail::backend::pool_backend::running::is_ended,
+                                              "procpool: the call was cancelled");
         pool_->leave();
-        return true;
+        return cancelled;
     }
 
     /// Calls `function` with the result (or with nothing if that is void) once it is there; not after an

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Names of types as a person writes them.
+// Names of types and functions as a person writes them.
 #ifndef PROCPOOL_DETAIL_TYPE_NAME_HPP
 #define PROCPOOL_DETAIL_TYPE_NAME_HPP
 
@@ -12,12 +12,15 @@
 
 namespace procpool::detail {
 
-inline std::string type_name(const std::type_info& type) {
+/// The linker's name of something as it stands in the source; other names stay as they are.
+inline std::string demangled(const char* symbol) {
     int status = 0;
-    const std::unique_ptr<char, void (*)(void*)> name(
-        abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
-    return status == 0 ? name.get() : type.name();
+    const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
+                                                      &std::free);
+    return status == 0 ? name.get() : symbol;
 }
+
+inline std::string type_name(const std::type_info& type) { return demangled(type.name()); }
 
 }  // namespace procpool::detail
 

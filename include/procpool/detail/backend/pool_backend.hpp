@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <string>
 
 #include "procpool/detail/backend/driver.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
@@ -30,8 +31,11 @@ public:
                                std::exception_ptr error) = 0;
     /// No more elements will come.
     virtual void seal(const std::shared_ptr<remote_job>& job) = 0;
-    /// Nobody wants the results any more: what no worker has got yet won't run.
-    virtual void abandon(const std::shared_ptr<remote_job>& job) = 0;
+    /// What happens to elements that run when their job is given up.
+    enum class running { goes_on, is_ended };
+    /// Nobody wants the results any more: what has not begun won't run. Nothing if the job is complete.
+    /// @return whether anything was left to be given up
+    virtual bool abandon(const std::shared_ptr<remote_job>& job, running what_runs, std::string why) = 0;
 
     /// No new jobs; those at hand go on.
     virtual void close() = 0;

@@ -4,7 +4,7 @@
 #define PROCPOOL_DETAIL_BACKEND_PROCESS_POOL_HPP
 
 #include <algorithm>
-#include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -16,25 +16,24 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/backend/crew.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
+#include "procpool/detail/backend/post_mortem.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/window.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/zygote.hpp"
+#include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/error_record.hpp"
-#include "procpool/detail/worker/loop.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::backend {
 
 struct process_pool_options {
-    std::uint32_t workers = 1;
+    crew_options crew;
     std::uint64_t max_elements_per_worker = ~std::uint64_t{0};
+    std::chrono::nanoseconds terminate_grace{0};
     std::function<void(std::exception_ptr)> error_handler;
-    /// Run by each new worker before anything else; none if null.
-    std::shared_ptr<remote_job> initializer;
-    block initializer_arguments;
 };
 
 /// A template only so that it is compiled where a pool is made, and nowhere else.
@@ -42,14 +41,12 @@ template <class = void>
 class basic_process_pool final : public pool_backend {
 public:
     explicit basic_process_pool(process_pool_options options)
-        : options_(std::move(options)),
-          memory_file_(posix::make_memfd("procpool", options_.workers * worker::slot_memory)),
-          memory_(memory_file_, 0, options_.workers * worker::slot_memory),
-          links_(options_.workers) {
-        poller_.add(interruption().file(), posix::poller::interest::read, key_interruption);
+        : max_elements_per_worker_(options.max_elements_per_worker),
+          terminate_grace_(options.terminate_grace),
+          error_handler_(std::move(options.error_handler)),
+          crew_(std::move(options.crew), interruption()) {
         lock held = acquire();
-        start_zygote();
-        for (worker_link& link : links_) launch(link);
+        crew_.launch_all();
         wait_for_start(held);
         start_stand_in();
     }
@@ -60,7 +57,7 @@ public:
         join_stand_in(held);
     }
 
-    std::size_t size() const noexcept override { return links_.size(); }
+    std::size_t size() const noexcept override { return crew_.links().size(); }
 
     // ---- jobs; all with the lock held
 
@@ -103,15 +100,19 @@ public:
         interrupt_driver();
     }
 
-    /// Nobody wants the results any more: what no worker has got yet won't run.
-    void abandon(const std::shared_ptr<remote_job>& job) override {
+    bool abandon(const std::shared_ptr<remote_job>& job, running what_runs, std::string why) override {
+        if (job->complete() || job->callbacks_taken()) return false;
         job->abandoned = true;
+        if (what_runs == running::is_ended) job->end_running_since = steady_ns();
         job->ready.clear();
         job->ready_elements = 0;
         job->ready_bytes = 0;
-        job->fail_all(std::make_exception_ptr(TaskCancelled("procpool: the task was cancelled")));
+        job->fail_all(std::make_exception_ptr(TaskCancelled(why)));
+        for (worker_link& link : crew_.links())
+            if (link.cancel(*job) && job->end_running_since) look_in(link, cancel_patience);
         finish_if_complete(job);
         interrupt_driver();  // there may be callbacks to run
+        return true;
     }
 
     // ---- the pool's life
@@ -151,12 +152,6 @@ public:
     }
 
 private:
-    // What poller_ watches: for each slot its result pipe, and its task pipe while that is full.
-    static constexpr std::uint64_t key_interruption = ~std::uint64_t{0};
-    static constexpr std::uint64_t key_zygote = key_interruption - 1;
-    static std::uint64_t key_results(std::size_t slot) { return 2 * slot; }
-    static std::uint64_t key_tasks(std::size_t slot) { return 2 * slot + 1; }
-
     static const basic_process_pool*& in_callback_of() noexcept {
         thread_local const basic_process_pool* pool = nullptr;
         return pool;
@@ -177,21 +172,22 @@ private:
         dispatch();
         if (!local_.empty() || !dying_.empty() || !completing_.empty())
             until = std::chrono::steady_clock::now();
-        if (retry_at_) until = std::min(until, *retry_at_);
+        if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
+        for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
         held.unlock();
-        const auto events = poller_.wait(until);
+        const auto events = crew_.poller().wait(until);
         bool zygote_has_news = false;
         readable_.clear();
         writable_.clear();
         for (const auto& event : events) {
-            if (event.key == key_interruption)
+            if (event.key == crew<>::key_interruption)
                 interruption().silence();
-            else if (event.key == key_zygote)
+            else if (event.key == crew<>::key_zygote)
                 zygote_has_news = true;
-            else if (event.key % 2 == 0)
-                receive(links_[event.key / 2]);
+            else if (crew<>::is_results_key(event.key))
+                receive(crew_.link_of(event.key));
             else
-                writable_.push_back(&links_[event.key / 2]);
+                writable_.push_back(&crew_.link_of(event.key));
         }
         std::vector<worker_link*> dead = std::exchange(dying_, {});
         for (worker_link* link : dead) {
@@ -204,7 +200,8 @@ private:
         for (worker_link* link : readable_) collect(*link);
         for (worker_link* link : dead) bury(*link);
         if (zygote_has_news) read_news();
-        for (worker_link* link : writable_) send(*link);
+        look_after_workers();
+        for (worker_link* link : writable_) crew_.send(*link);
         dispatch();
         std::erase_if(deliveries_, [](const delivery& one) { return one.job->abandoned; });
         for (delivery& one : deliveries_) one.job->begin_delivery();
@@ -216,21 +213,23 @@ private:
         for (delivery& one : deliveries_) {
             one.job->publish(one.first, one.count);
             one.job->end_delivery();
+            if (one.job->fail_fast && one.what != delivery::kind::values)
+                abandon(one.job, running::goes_on,
+                        "procpool: dropped, since another element had failed (fail_fast)");
             finish_if_complete(one.job);
         }
-        if (options_.initializer && !failure_ && options_.initializer->failure())
-            fail(options_.initializer->failure());
+        if (crew_.initializer() && crew_.initializer()->failure()) fail(crew_.initializer()->failure());
         deliveries_.clear();
         // Only now are the values rebuilt that refer to something of the workers'.
         for (worker_link* link : std::exchange(releases_, {})) {
             if (!link->tasks()) continue;
             link->send_release();
-            send(*link);
+            crew_.send(*link);
         }
         for (worker_link* link : std::exchange(finished_, {}))
             if (link->out_elements() == 0) link->end_input();
         // Not earlier: what is delivered lies in the dead workers' buffers.
-        if (!dead.empty() || (retry_at_ && std::chrono::steady_clock::now() >= *retry_at_)) launch_missing();
+        if ((!dead.empty() || crew_.launch_at()) && !failure_) crew_.launch_missing();
         notify_ready();
     }
 
@@ -251,17 +250,55 @@ private:
         const auto [busy, elements] = link.take_timing();
         if (elements > 0 && !deliveries_.empty() && deliveries_.back().job->timing)
             deliveries_.back().job->timing->add(busy, elements);
+        look_at_results(link);
+        look_for_results(link);
+        if ((link.corrupt || link.silent) && crew_.silence(link)) dying_.push_back(&link);
+    }
+
+    /// After results were collected.
+    void look_at_results(worker_link& link) {
+        for (second_try& again : link.take_second_tries())
+            push_ready(again.job, std::move(again.element), true);
         if (link.take_pinned()) releases_.push_back(&link);
-        if (link.taken >= options_.max_elements_per_worker && link.out_elements() == 0)
-            finished_.push_back(&link);
-        if (link.corrupt || link.silent) {
-            poller_.remove(link.results());
-            if (link.zygote != zygote_number_)
-                link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
-            else if (link.now == worker_link::state::up)
-                posix::send_signal(link.pid, SIGKILL);  // dead already, or lost to us
-            if (link.exit) dying_.push_back(&link);
+        if (is_done_with(link) && link.out_elements() == 0) finished_.push_back(&link);
+    }
+
+    /// It gets no more elements.
+    bool is_done_with(const worker_link& link) const noexcept {
+        return link.taken >= max_elements_per_worker_ ||
+               link.box().overgrown.load(std::memory_order_acquire) != 0;
+    }
+
+    // ---- what workers are doing
+
+    void look_after_workers() {
+        const auto now = std::chrono::steady_clock::now();
+        for (worker_link& link : crew_.links())
+            if (link.look_at <= now) look_after(link, now);
+    }
+
+    /// Takes results that are held back, ends what runs too long, and says when to look again.
+    void look_after(worker_link& link, steady_time now) {
+        link.look_at = steady_time::max();
+        if (link.now == worker_link::state::down || link.exit || link.silent || link.corrupt) return;
+        if (link.pid == 0) {  // born, but the news are not read: it can't be signalled
+            look_in(link, results_patience);
+            return;
         }
+        bool changes = false;
+        try {
+            changes = link.collect_early(deliveries_);
+        } catch (const SerializationError& error) {
+            link.corrupt = error.what();
+            posix::send_signal(link.pid, SIGKILL);
+            return;  // and buried when its pipe has ended
+        }
+        look_at_results(link);
+        const std::uint64_t begun = link.box().begun.load(std::memory_order_relaxed);
+        changes = changes || begun != std::exchange(link.begun_at_last_look, begun);
+        // Behind an element that runs for long there is nothing to see: its result comes at once.
+        if (changes) look_for_results(link);
+        enforce_limits(link, now, terminate_grace_);
     }
 
     /// Without the lock: user code rebuilds values here.
@@ -269,10 +306,10 @@ private:
         switch (one.what) {
             case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
             case delivery::kind::error_record: {
-                const bool is_element = one.job != options_.initializer;
-                one.job->fail(one.first,
-                              wire::decode_exception(wire::cursor(one.bytes), one.pid,
-                                                     is_element ? std::optional(one.first) : std::nullopt));
+                const bool is_element = one.job != crew_.initializer();
+                one.job->fail(one.first, wire::decode_exception(
+                                             wire::cursor(one.bytes), one.pid,
+                                             is_element ? std::optional(one.first) : std::nullopt, one.note));
                 return;
             }
             case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;
@@ -287,10 +324,10 @@ private:
         jobs_[kept->place].swap(jobs_.back());
         jobs_.pop_back();
         if (!job->once())
-            for (worker_link& link : links_) {
+            for (worker_link& link : crew_.links()) {
                 link.forget(job->id);
                 // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
-                if (!job->pins.empty() && can_work(link) && link.send_forgotten()) send(link);
+                if (!job->pins.empty() && can_work(link) && link.send_forgotten()) crew_.send(link);
             }
         auto callbacks = job->take_callbacks();
         if (callbacks.empty())
@@ -331,8 +368,8 @@ private:
 
     void report(const std::exception_ptr& error) const noexcept {
         try {
-            if (options_.error_handler) {
-                options_.error_handler(error);
+            if (error_handler_) {
+                error_handler_(error);
                 return;
             }
             std::rethrow_exception(error);
@@ -344,9 +381,12 @@ private:
     }
 
     bool has_work() const override {
-        return !jobs_.empty() || !completing_.empty() || !dying_.empty() || lost_ > 0;
+        return !jobs_.empty() || !completing_.empty() || !dying_.empty() || crew_.has_lost() ||
+               crew_.launch_at() ||
+               std::any_of(crew_.links().begin(), crew_.links().end(),
+                           [](const worker_link& link) { return link.look_at != steady_time::max(); });
     }
-    const posix::fd& news() const override { return zygote_->control(); }
+    const posix::fd& news() const override { return crew_.news(); }
 
     // ---- giving elements to workers
 
@@ -378,12 +418,12 @@ private:
             if (job->listed) queue_.push_back(std::move(job));
             in_vain = gave ? 0 : in_vain + 1;
         }
-        for (worker_link* link : std::exchange(touched_, {})) send(*link);
+        for (worker_link* link : std::exchange(touched_, {})) crew_.send(*link);
     }
 
     worker_link* least_loaded() {
         worker_link* best = nullptr;
-        for (worker_link& link : links_) {
+        for (worker_link& link : crew_.links()) {
             if (!can_work(link)) continue;
             if (!best || link.out_elements() < best->out_elements()) best = &link;
         }
@@ -392,13 +432,13 @@ private:
 
     bool can_work(const worker_link& link) const noexcept {
         return (link.now == worker_link::state::up || link.now == worker_link::state::starting) &&
-               !link.exit && !link.silent && !link.corrupt && link.taken < options_.max_elements_per_worker;
+               !link.exit && !link.silent && !link.corrupt && !link.sentenced && !is_done_with(link);
     }
 
     /// How many elements of `job` to give to `link` now.
     std::uint64_t room(const worker_link& link, const remote_job& job) const noexcept {
-        const std::uint64_t may_take = options_.max_elements_per_worker - link.taken;
-        return std::min(elements_to_give(job, links_.size(), link.out_elements(), link.out_bytes(), may_take),
+        const std::uint64_t may_take = max_elements_per_worker_ - link.taken;
+        return std::min(elements_to_give(job, size(), link.out_elements(), link.out_bytes(), may_take),
                         job.ready.front().count);
     }
 
@@ -414,55 +454,17 @@ private:
         job->ready_elements -= elements.count;
         job->ready_bytes -= elements.payload().size();
         link.give(job, std::move(elements));
+        look_when_due(link, *job);
         if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
-    }
-
-    void send(worker_link& link) {
-        if (!link.tasks()) return;
-        const bool all = link.send();
-        if (all == !link.watching_tasks) return;
-        const std::size_t slot = slot_of(link);
-        if (all)
-            poller_.remove(link.tasks());
-        else
-            poller_.add(link.tasks(), posix::poller::interest::write, key_tasks(slot));
-        link.watching_tasks = !all;
     }
 
     // ---- birth and death of workers
 
-    std::size_t slot_of(const worker_link& link) const noexcept {
-        return static_cast<std::size_t>(&link - links_.data());
-    }
-
-    void start_zygote() {
-        zygote_ = std::make_unique<posix::zygote>(memory_file_, worker::main<>, signal_mask_);
-        poller_.add(zygote_->control(), posix::poller::interest::read, key_zygote);
-        ++zygote_number_;
-    }
-
-    void launch(worker_link& link) {
-        const std::size_t slot = slot_of(link);
-        link.serial = ++last_serial_;
-        link.zygote = zygote_number_;
-        const posix::fd results = link.connect(memory_.data() + slot * worker::slot_memory);
-        poller_.add(link.results(), posix::poller::interest::read, key_results(slot));
-        link.now = worker_link::state::starting;
-        zygote_->fork_worker(static_cast<std::uint32_t>(slot), link.serial, link.tasks_reader(), results);
-        if (options_.initializer) {
-            block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
-            const auto bytes = options_.initializer_arguments.payload();
-            arguments.bytes.append(bytes.data(), bytes.size());
-            link.give(options_.initializer, std::move(arguments));
-            link.taken = 0;
-            send(link);
-        }
-    }
-
     void wait_for_start(lock& held) {
         const auto all_up = [this] {
-            return failure_ || std::all_of(links_.begin(), links_.end(), [](const worker_link& link) {
-                       return link.now != worker_link::state::starting;
+            return failure_ ||
+                   std::none_of(crew_.links().begin(), crew_.links().end(), [](const worker_link& link) {
+                       return link.now == worker_link::state::starting;
                    });
         };
         while (!all_up()) step(held, steady_time::max());
@@ -471,60 +473,21 @@ private:
     }
 
     void read_news() {
-        while (const auto report = zygote_->next_report()) {
-            worker_link& link = links_[report->slot];
-            if (report->serial != link.serial) continue;
-            switch (report->what) {
-                case posix::worker_report::kind::started:
-                    link.pid = static_cast<long>(report->pid);
-                    if (link.now == worker_link::state::starting) link.now = worker_link::state::up;
-                    break;
-                case posix::worker_report::kind::fork_failed: fork_failed(link, report->code); break;
-                case posix::worker_report::kind::exited:
-                    link.exit = report->signalled ? posix::exit_status{{}, report->code}
-                                                  : posix::exit_status{report->code, 0};
-                    dying_.push_back(&link);
-                    break;
-            }
-        }
+        const auto news = crew_.read_news();
         news_are_read();
-        if (zygote_->gone()) replace_zygote();
-    }
-
-    /// The workers died with their zygote; each is buried when its pipe has ended.
-    void replace_zygote() {
-        poller_.remove(zygote_->control());
-        std::unique_ptr<posix::zygote> gone = std::move(zygote_);
-        start_zygote();
-        watch_news();
-        lost_ = 0;
-        for (worker_link& link : links_) {
-            if (link.now == worker_link::state::down) continue;
-            ++lost_;
-            if (link.exit || !link.silent) continue;
-            link.exit.emplace();
-            dying_.push_back(&link);
+        if (news.new_zygote) watch_news();
+        dying_.insert(dying_.end(), news.ended.begin(), news.ended.end());
+        for (const auto& [link, error] : news.not_forked) {
+            fork_error_ = error;
+            requeue(*link);
+            crew_.dismiss(*link);
+            crew_.restarts().failure();
+            if (crew_.restarts().exhausted())
+                fail(std::make_exception_ptr(std::system_error(error, std::generic_category(),
+                                                               "procpool: can't start workers: fork")));
+            else
+                crew_.launch_later();
         }
-    }
-
-    void fork_failed(worker_link& link, int error) {
-        fork_error_ = error;
-        requeue(link);
-        poller_.remove(link.results());
-        link.disconnect();
-        link.now = worker_link::state::down;
-        constexpr std::chrono::milliseconds breather{100};
-        retry_at_ = std::chrono::steady_clock::now() + breather;
-        if (++restarts_ > restart_limit())
-            fail(std::make_exception_ptr(
-                std::system_error(error, std::generic_category(), "procpool: can't start workers: fork")));
-    }
-
-    void launch_missing() {
-        retry_at_.reset();
-        if (failure_) return;
-        for (worker_link& link : links_)
-            if (link.now == worker_link::state::down) launch(link);
     }
 
     /// Settles what a dead worker had, and puts another in its place.
@@ -536,85 +499,67 @@ private:
                 link.corrupt = error.what();
             }
         }
-        const bool had_started = options_.initializer ? link.results_seen() > 0
-                                                      : link.box().ready.load(std::memory_order_acquire) != 0;
-        run* const interrupted = link.interrupted();
+        const bool had_started = crew_.initializer() ? link.results_seen() > 0
+                                                     : link.box().ready.load(std::memory_order_acquire) != 0;
+        look_at_results(link);
+        const auto interrupted = link.interrupted();
         const bool was_of_use = interrupted || link.results_seen() > 0 || link.out_elements() == 0;
-        restarts_ = had_started && was_of_use ? 0 : restarts_ + 1;
-        if (interrupted) blame(link, *interrupted);
-        requeue(link);
-        if (link.zygote == zygote_number_)
-            zygote_->reap(static_cast<std::uint32_t>(slot_of(link)), link.serial);
+        if (had_started && was_of_use)
+            crew_.restarts().progress();
         else
-            --lost_;
-        poller_.remove(link.results());
-        if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
-        link.disconnect();
-        link.now = worker_link::state::down;
-        if (restarts_ > restart_limit())
+            crew_.restarts().failure();
+        if (interrupted) settle(link, *interrupted);
+        requeue(link);
+        crew_.dismiss(link);
+        if (crew_.restarts().exhausted())
             fail(last_death_ ? last_death_
-                             : std::make_exception_ptr(WorkerDied(
-                                   "procpool: workers die before they can run anything: " +
-                                       posix::describe(*link.exit),
-                                   {link.told_pid(), link.exit->code, link.exit->signal, std::nullopt})));
+                             : std::make_exception_ptr(
+                                   WorkerDied("procpool: workers die before they can run anything: " +
+                                                  posix::describe(*link.exit),
+                                              {.pid = link.told_pid(),
+                                               .exit_code = link.exit->code,
+                                               .signal = link.exit->signal})));
     }
 
-    /// Enough for bad luck, too few for a storm.
-    unsigned restart_limit() const noexcept { return 2 * static_cast<unsigned>(links_.size()) + 2; }
-
     /// The element that a worker was running when it died gets another try, or its death as its error.
-    void blame(worker_link& link, run& interrupted) {
-        const bool in_initializer = interrupted.job == options_.initializer;
-        const std::uint64_t index = interrupted.elements.first + interrupted.results;
-        const std::uint32_t attempts = interrupted.elements.attempts + 1;
-        if (!in_initializer && attempts <= interrupted.job->retries) {
-            block rest = std::move(interrupted.elements);
-            rest.take_front(interrupted.results);
-            block again = rest.take_front(1);
-            again.attempts = attempts;
-            interrupted.elements = std::move(rest);
-            interrupted.results = 0;
-            pending_retry_ = {interrupted.job, std::move(again)};
-            return;
-        }
-        std::string text = "procpool: worker " + std::to_string(link.told_pid()) + " died ";
-        text +=
-            in_initializer ? "in its initializer: " : "while it ran element " + std::to_string(index) + ": ";
-        text += posix::describe(*link.exit);
-        if (link.corrupt) text += " (killed, because its results were garbage: " + *link.corrupt + ")";
-        if (attempts > 1) text += ", in each of " + std::to_string(attempts) + " attempts";
-        const auto error =
-            std::make_exception_ptr(WorkerDied(text, {link.told_pid(), link.exit->code, link.exit->signal,
-                                                      in_initializer ? std::nullopt : std::optional(index)}));
-        link.drop_interrupted(interrupted);
-        if (in_initializer)
-            last_death_ = error;
-        else
-            deliveries_.push_back({.job = interrupted.job,
-                                   .first = index,
+    void settle(worker_link& link, const worker_link::running& interrupted) {
+        const std::shared_ptr<remote_job> job = interrupted.of->job;
+        // It was told to end for the sake of an element that came to its end first: this one is innocent.
+        if (link.sentenced && link.sentenced->element != interrupted.number) return;
+        block element = link.take_interrupted(*interrupted.of);
+        if (job->abandoned) return;
+        const post_mortem death(link, interrupted, element);
+        if (job == crew_.initializer()) {
+            last_death_ = death.error();
+        } else if (element.attempts.size() < job->retries) {
+            element.attempts.push_back(death.how());
+            push_ready(job, std::move(element), true);
+        } else {
+            deliveries_.push_back({.job = job,
+                                   .first = interrupted.index,
                                    .count = 1,
                                    .what = delivery::kind::error,
                                    .bytes = {},
-                                   .error = error});
+                                   .error = death.error()});
+        }
     }
 
     /// Elements that a worker had not begun go back to where they came from, in front.
     void requeue(worker_link& link) {
         std::deque<run> unfinished = link.take_unfinished();
         for (auto one = unfinished.rbegin(); one != unfinished.rend(); ++one) {
-            if (!one->job || one->job == options_.initializer || one->left() == 0) continue;
+            if (!one->job || one->job == crew_.initializer() || one->left() == 0) continue;
             if (one->job->abandoned || one->job->failure()) continue;
             if (one->results > 0) one->elements.take_front(one->results);
             push_ready(one->job, std::move(one->elements), true);
         }
-        if (auto again = std::exchange(pending_retry_, {}); again.job && !again.job->abandoned)
-            push_ready(again.job, std::move(again.elements), true);
     }
 
     /// The pool can't go on: every pending and later call gets this error.
     void fail(const std::exception_ptr& error) {
         if (failure_) return;
         failure_ = error;
+        crew_.launch_no_more();
         queue_.clear();
         const std::vector<std::shared_ptr<remote_job>> jobs = jobs_;
         for (const auto& job : jobs) {
@@ -635,14 +580,10 @@ private:
         closed_ = true;
         stop_stand_in(held);
         if (!is_stand_in()) join_stand_in(held);
-        bool busy = false;
-        for (worker_link& link : links_) {
-            busy = busy || link.out_elements() > 0 || link.exit;
-            link.disconnect();  // an idle worker leaves at the end of its input
-        }
-        const std::unique_ptr<posix::zygote> zygote = std::move(zygote_);
+        const bool idle = crew_.disconnect();
+        const std::unique_ptr<posix::zygote> zygote = crew_.take_zygote();
         held.unlock();
-        if (zygote && gracefully && !busy) {
+        if (zygote && gracefully && idle) {
             zygote->finish();
             zygote->wait();
         }
@@ -656,21 +597,11 @@ private:
         std::shared_ptr<remote_job> job;
         std::vector<std::function<void()>> callbacks;
     };
-    struct second_try {
-        std::shared_ptr<remote_job> job;
-        block elements;
-    };
 
-    process_pool_options options_;
-    // The one of the thread that makes the pool, whoever replaces a zygote.
-    const posix::signal_mask signal_mask_ = posix::signal_mask::of_this_thread();
-    posix::fd memory_file_;
-    posix::mapping memory_;
-    posix::poller poller_;
-    std::unique_ptr<posix::zygote> zygote_;
-    std::uint64_t zygote_number_ = 0;  // tells it from those before
-    std::vector<worker_link> links_;
-    std::uint64_t last_serial_ = 0;
+    const std::uint64_t max_elements_per_worker_;
+    const std::chrono::nanoseconds terminate_grace_;
+    const std::function<void(std::exception_ptr)> error_handler_;
+    crew<> crew_;
     std::uint64_t last_id_ = 0;
 
     std::vector<std::shared_ptr<remote_job>> jobs_;  // not complete
@@ -689,14 +620,10 @@ private:
     std::vector<worker_link*> readable_;
     std::vector<worker_link*> writable_;
     std::vector<delivery> deliveries_;
-    second_try pending_retry_;
 
     std::exception_ptr failure_;
     std::exception_ptr last_death_;
-    std::size_t lost_ = 0;   // workers whose zygote is gone and who are still to be buried
-    unsigned restarts_ = 0;  // in a row, of workers that died before they got anywhere
     int fork_error_ = 0;
-    std::optional<steady_time> retry_at_;
     bool closed_ = false;
     bool shutting_down_ = false;
     bool has_ended_ = false;

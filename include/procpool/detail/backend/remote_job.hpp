@@ -4,11 +4,15 @@
 #define PROCPOOL_DETAIL_BACKEND_REMOTE_JOB_HPP
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/backend/task_timing.hpp"
 #include "procpool/detail/job/job.hpp"
@@ -24,9 +28,10 @@ struct block {
     std::uint64_t count = 0;
     std::uint64_t stride = 0;
     wire::buffer bytes;
-    std::size_t begin = 0;       // where in `bytes` the elements start
-    std::uint32_t attempts = 0;  // workers that died of it
-    wire::pins pins;             // what the elements refer to
+    std::size_t begin = 0;  // where in `bytes` the elements start
+    std::vector<std::string> attempts =
+        {};           // how those ended that were made with it (then it is one element)
+    wire::pins pins;  // what the elements refer to
 
     std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
 
@@ -41,6 +46,22 @@ struct block {
         count -= n;
         begin += taken.size();
         return front;
+    }
+
+    /// A copy of the n-th element alone.
+    block element(std::uint64_t n) const {
+        wire::element_reader reader(payload(), stride);
+        std::uint64_t passed = 0;
+        reader.next_run(n, passed);
+        const auto bytes_of_it = reader.next_run(1, passed);
+        block one{.first = first + n,
+                  .count = 1,
+                  .stride = stride,
+                  .bytes = {},
+                  .attempts = attempts,
+                  .pins = pins};
+        one.bytes.append(bytes_of_it.data(), bytes_of_it.size());
+        return one;
     }
 
     /// Adds the elements that follow these.
@@ -61,12 +82,20 @@ struct block {
 struct task_definition {
     wire::buffer bytes;
     wire::pins pins;  // what the callable refers to
+    /// An encoded element as text, for messages.
+    std::string (*describe)(std::span<const std::byte> element) = nullptr;
 };
+
+/// The time limit of jobs that have none.
+inline constexpr std::chrono::nanoseconds no_limit = std::chrono::nanoseconds::max();
 
 class remote_job : public job::basic_job {
 public:
     remote_job(task_definition definition, bool once)
-        : pins(std::move(definition.pins)), definition_(std::move(definition.bytes)), once_(once) {}
+        : pins(std::move(definition.pins)),
+          definition_(std::move(definition.bytes)),
+          describe_(definition.describe),
+          once_(once) {}
 
     /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
     /// basic_job::fail).
@@ -75,14 +104,22 @@ public:
 
     const wire::buffer& definition() const noexcept { return definition_; }
     bool once() const noexcept { return once_; }
+    /// The arguments of one encoded element, as far as they can be printed.
+    std::string describe(std::span<const std::byte> element) const {
+        return describe_ ? describe_(element) : std::string();
+    }
 
     // The rest is the process pool's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
     std::uint64_t chunk = 1;                      // elements that go to a worker together, at the least
     std::uint64_t expected = 0;                   // elements that are still to be submitted, as far as known
     std::uint32_t retries = 0;
-    bool abandoned = false;  // nobody wants the results any more
-    bool listed = false;     // among those that have blocks ready
+    bool retry_exceptions = false;
+    bool fail_fast = false;
+    std::chrono::nanoseconds timeout = no_limit;
+    bool abandoned = false;                         // nobody wants the results any more
+    std::optional<std::int64_t> end_running_since;  // nor shall workers go on with it (steady ns)
+    bool listed = false;                            // among those that have blocks ready
     std::deque<block> ready;
     std::uint64_t ready_elements = 0;
     std::size_t ready_bytes = 0;
@@ -92,6 +129,7 @@ public:
 
 private:
     wire::buffer definition_;
+    std::string (*describe_)(std::span<const std::byte>);
     bool once_;
 };
 

@@ -14,6 +14,7 @@
 #include "procpool/detail/job/results.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/describe.hpp"
 #include "procpool/detail/worker/task.hpp"
 
 namespace procpool::detail::backend {
@@ -115,6 +116,7 @@ struct remote_task {
     /// What a worker needs to know about it: the location of its code, and the callable.
     static task_definition define(const F& function) {
         task_definition definition;
+        definition.describe = &wire::describe<Wire...>;
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
         try {
             wire::callable_codec<F>::encode({definition.bytes, definition.pins}, function);

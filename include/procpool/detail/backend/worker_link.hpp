@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -15,8 +16,11 @@
 #include <vector>
 
 #include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/backend/result_stream.hpp"
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
@@ -34,6 +38,12 @@ struct run {
     std::size_t size() const noexcept { return head.size() + elements.payload().size(); }
 };
 
+/// An element that is to be run once more.
+struct second_try {
+    std::shared_ptr<remote_job> job;
+    block element;
+};
+
 /// Results of consecutive elements of a job, on their way into it.
 struct delivery {
     std::shared_ptr<remote_job> job;
@@ -44,7 +54,16 @@ struct delivery {
     std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
     std::exception_ptr error;
     long pid = 0;
+    std::string note = {};  // on the error
 };
+
+/// What is told of the attempts before the last one.
+inline std::string attempts_before(const block& element) {
+    std::string text;
+    for (std::size_t i = 0; i < element.attempts.size(); ++i)
+        text.append("; attempt ").append(std::to_string(i + 1)).append(": ").append(element.attempts[i]);
+    return text;
+}
 
 class worker_link {
 public:
@@ -60,6 +79,22 @@ public:
     bool silent = false;                     // its result pipe has ended
     std::optional<std::string> corrupt;      // what was wrong with what it sent
 
+    /// It was told to end, for the sake of one element.
+    struct sentence {
+        enum class reason { timeout, cancelled } why{};
+        std::uint64_t element = 0;  // its number, as in `running`
+        steady_time kill_at;        // it has so long to end by itself
+    };
+    std::optional<sentence> sentenced;
+    /// What the zygote tells of a death.
+    struct {
+        std::uint64_t peak_memory = 0;
+        bool out_of_memory = false;
+        std::string error_output;
+    } remains;
+    steady_time look_at = steady_time::max();  // when to look at what it does
+    std::uint64_t begun_at_last_look = 0;
+
     /// Begins anew with a worker that is about to start.
     /// @return the end of its result pipe that is the worker's.
     posix::fd connect(std::byte* memory) {
@@ -68,29 +103,33 @@ public:
         posix::set_nonblocking(tasks.write);
         posix::set_nonblocking(results.read);
         tasks_ = std::move(tasks.write);
-        results_ = std::move(results.read);
         // Held open: a write to a dead worker's pipe then fills it instead of raising SIGPIPE, whose
         // handling belongs to the user's program.
         tasks_reader_ = std::move(tasks.read);
         box_ = new (memory) worker::black_box;
-        outbox_ = memory + worker::outbox_offset;
-        reader_ = {};
-        received_ = results_seen_ = ended_seen_ = 0;
+        stream_ = result_stream(std::move(results.read), *box_, memory + worker::outbox_offset);
+        received_results_ = results_seen_ = ended_seen_ = 0;
         busy_seen_ = 0;
+        pinned_results_ = false;
+        second_tries_.clear();
         out_elements_ = 0;
         out_bytes_ = 0;
         known_jobs_.clear();
         to_forget_.clear();
         taken = 0;
         exit.reset();
-        silent = ended_ = false;
+        silent = false;
         corrupt.reset();
+        sentenced.reset();
+        remains = {};
+        look_at = steady_time::max();
+        begun_at_last_look = 0;
         pid = 0;
         return std::move(results.write);
     }
     const posix::fd& tasks_reader() const noexcept { return tasks_reader_; }
     const posix::fd& tasks() const noexcept { return tasks_; }
-    const posix::fd& results() const noexcept { return results_; }
+    const posix::fd& results() const noexcept { return stream_.pipe(); }
     const worker::black_box& box() const noexcept { return *box_; }
     /// For messages; a result can be quicker than the zygote's news.
     long told_pid() const noexcept {
@@ -99,7 +138,7 @@ public:
 
     void disconnect() noexcept {
         tasks_.reset();
-        results_.reset();
+        stream_.close_pipe();
         tasks_reader_.reset();
     }
     /// The worker finds the end of its input, and leaves.
@@ -192,59 +231,27 @@ public:
 
     // ---- receiving: by the thread that drives, without the lock
 
-    /// Reads what is there, up to about `limit` bytes.
-    void receive(std::size_t limit) {
-        constexpr std::size_t piece = 64 * 1024;
-        for (std::size_t total = 0; total < limit;) {
-            std::byte* const at = reader_.room(piece);
-            const auto got = posix::read_some(results_, at, piece);
-            reader_.filled(got.bytes);
-            received_ += got.bytes;
-            total += got.bytes;
-            ended_ = ended_ || got.closed;
-            if (got.bytes < piece) return;
-        }
-    }
-
-    /// After the worker's death: everything that it left, in the pipe and then in its outbox.
-    void receive_remains() {
-        if (!ended_) receive(~std::size_t{0});
-        const std::uint64_t base = box_->base.load(std::memory_order_acquire);
-        const std::uint64_t committed = box_->committed.load(std::memory_order_acquire);
-        if (base > received_ || committed <= received_ || committed - base > worker::outbox_capacity) return;
-        const std::size_t size = static_cast<std::size_t>(committed - received_);
-        std::byte* const at = reader_.room(size);
-        std::memcpy(at, outbox_ + (received_ - base), size);
-        // The frame that was being filled has no length yet: it ends where the outbox ends.
-        const std::uint64_t open = box_->open_frame.load(std::memory_order_acquire);
-        if (open >= received_ && open < committed && committed - open >= sizeof(wire::result_header)) {
-            wire::result_header header;
-            std::byte* const header_at = at + (open - received_);
-            std::memcpy(&header, header_at, sizeof header);
-            header.length = committed - open - sizeof header;
-            std::memcpy(header_at, &header, sizeof header);
-        }
-        reader_.filled(size);
-        received_ = committed;
-    }
+    void receive(std::size_t limit) { stream_.receive(limit); }
+    void receive_remains() { stream_.receive_remains(); }
 
     // ---- what came: with the lock held
 
     /// True once there is nothing more to receive: the worker is dead, or lost.
-    bool ended() const noexcept { return ended_; }
+    bool ended() const noexcept { return stream_.ended(); }
 
     /// Turns complete frames into deliveries. @throws wire::protocol_error for nonsense.
-    void collect(std::vector<delivery>& into) {
-        while (const auto frame = reader_.next()) {
-            if (frame->header.sequence != results_seen_)
-                throw wire::protocol_error("procpool: a worker's results are out of step");
-            if (frame->header.pinned != 0) pinned_results_ = true;
-            if (frame->header.what == wire::result_header::kind::error)
-                collect_error(*frame, into);
-            else
-                collect_values(*frame, into);
-        }
+    void collect(std::vector<delivery>& into) { collect(stream_.frames(), received_results_, into); }
+
+    /// Takes results early that the worker holds back while a slow element runs; false if there are none.
+    bool collect_early(std::vector<delivery>& into) {
+        if (!stream_.peek()) return false;
+        std::uint64_t position = received_results_;
+        collect(stream_.peeked_frames(), position, into);
+        return true;
     }
+
+    /// Elements that are to be run once more, since they threw and their job asks for that.
+    std::vector<second_try> take_second_tries() noexcept { return std::exchange(second_tries_, {}); }
 
     /// True once if a result that was collected refers to something that the worker holds.
     bool take_pinned() noexcept { return std::exchange(pinned_results_, false); }
@@ -260,19 +267,66 @@ public:
         return since;
     }
 
+    // ---- what it is doing
+
+    /// An element that was begun and has no result yet.
+    struct running {
+        run* of = nullptr;
+        std::uint64_t number = 0;  // among all elements that this worker has got
+        std::uint64_t index = 0;   // in its job
+        std::int64_t since = 0;    // in steady nanoseconds
+    };
+
+    /// What runs now; nothing between two elements.
+    std::optional<running> now_running() {
+        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
+        const std::int64_t since = box_->begun_at.load(std::memory_order_relaxed);
+        if (begun <= results_seen_ || box_->ended.load(std::memory_order_acquire) >= begun)
+            return std::nullopt;
+        std::uint64_t before = begun - 1 - results_seen_;
+        for (run& one : out_) {
+            if (before < one.left())
+                return running{&one, begun - 1, one.elements.first + one.results + before, since};
+            before -= one.left();
+        }
+        return std::nullopt;
+    }
+
+    /// The shortest time limit of the elements that it has got.
+    std::chrono::nanoseconds shortest_limit() const noexcept {
+        std::chrono::nanoseconds shortest = no_limit;
+        for (const run& one : out_)
+            if (one.left() > 0) shortest = std::min(shortest, one.job->timeout);
+        return shortest;
+    }
+
+    /// Elements of `job` that it has got and not begun need not run.
+    bool cancel(const remote_job& job) noexcept {
+        const bool has_some = std::any_of(out_.begin(), out_.end(), [&](const run& one) {
+            return one.job.get() == &job && one.left() > 0;
+        });
+        if (has_some) box_->cancel(job.id);
+        return has_some;
+    }
+
     // ---- after its death
 
-    /// The run whose next element was being executed; null if none was.
-    run* interrupted() noexcept {
-        if (box_->begun.load(std::memory_order_acquire) <= results_seen_) return nullptr;
+    /// The element that was being executed.
+    std::optional<running> interrupted() {
+        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
+        if (begun <= results_seen_) return std::nullopt;
         for (run& one : out_)
-            if (one.left() > 0) return &one;
-        return nullptr;
+            if (one.left() > 0)
+                return running{&one, results_seen_, one.elements.first + one.results,
+                               box_->begun_at.load(std::memory_order_relaxed)};
+        return std::nullopt;
     }
-    /// That element has come to its end.
-    void drop_interrupted(run& one) noexcept {
-        ++one.results;
+    /// Takes that element out of its run: it has come to its end.
+    block take_interrupted(run& from) {
+        block element = from.elements.element(from.results);
+        ++from.results;
         --out_elements_;
+        return element;
     }
     std::deque<run> take_unfinished() {
         unsent_ = 0;
@@ -309,24 +363,50 @@ private:
         if (from.left() == 0) drop_oldest();
     }
 
+    /// `position` is the number of results before the next frame. What was collected early is skipped.
+    void collect(wire::frame_reader& frames, std::uint64_t& position, std::vector<delivery>& into) {
+        while (const auto frame = frames.next()) {
+            if (frame->header.sequence != position)
+                throw wire::protocol_error("procpool: a worker's results are out of step");
+            if (frame->header.what == wire::result_header::kind::values)
+                collect_values(*frame, position, into);
+            else if (position++ >= results_seen_)
+                collect_error(*frame, into);
+        }
+    }
+
     void collect_error(const wire::frame_reader::frame& frame, std::vector<delivery>& into) {
         run& from = oldest();
-        const std::uint64_t index = from.elements.first + from.results;
-        into.push_back({.job = from.job,
-                        .first = index,
-                        .count = 1,
-                        .what = delivery::kind::error_record,
-                        .bytes = wire::cursor(frame.payload).sized(),
-                        .error = {},
-                        .pid = told_pid()});
+        remote_job& job = *from.job;
+        const auto record = wire::cursor(frame.payload).sized();
+        if (job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned) {
+            second_tries_.push_back({from.job, from.elements.element(from.results)});
+            second_tries_.back().element.attempts.push_back("threw " + wire::text_of_exception(record));
+        } else {
+            into.push_back({.job = from.job,
+                            .first = from.elements.first + from.results,
+                            .count = 1,
+                            .what = delivery::kind::error_record,
+                            .bytes = record,
+                            .error = {},
+                            .pid = told_pid(),
+                            .note = attempts_before(from.elements)});
+        }
         got(from, 1);
     }
 
-    void collect_values(const wire::frame_reader::frame& frame, std::vector<delivery>& into) {
+    void collect_values(const wire::frame_reader::frame& frame, std::uint64_t& position,
+                        std::vector<delivery>& into) {
         const std::uint64_t stride = frame.header.stride;
         if (stride != wire::variable_stride && frame.payload.size() % stride != 0)
             throw wire::protocol_error("procpool: a worker's frame ends inside a result");
         wire::element_reader rest(frame.payload, stride);
+        if (position < results_seen_) {
+            std::uint64_t known = 0;
+            rest.next_run(results_seen_ - position, known);
+            position += known;
+        }
+        if (!rest.done() && frame.header.pinned != 0) pinned_results_ = true;
         while (!rest.done()) {
             run& from = oldest();
             std::uint64_t count = 0;
@@ -338,22 +418,21 @@ private:
                             .stride = stride,
                             .bytes = values,
                             .error = {}});
+            position += count;
             got(from, count);
         }
     }
 
     posix::fd tasks_;
     posix::fd tasks_reader_;
-    posix::fd results_;
+    result_stream stream_;
     worker::black_box* box_ = nullptr;
-    const std::byte* outbox_ = nullptr;
-    wire::frame_reader reader_;
-    std::uint64_t received_ = 0;      // bytes of its stream of results
-    bool ended_ = false;              // no more of them will come
-    std::uint64_t results_seen_ = 0;  // elements whose results were collected
+    std::uint64_t received_results_ = 0;  // results that came through the pipe
+    std::uint64_t results_seen_ = 0;      // the same, and those that were collected early
     std::uint64_t ended_seen_ = 0;
     std::int64_t busy_seen_ = 0;
     bool pinned_results_ = false;
+    std::vector<second_try> second_tries_;
     std::deque<run> out_;  // sent or to be sent, and not all results have come
     std::size_t unsent_ = 0;
     std::uint64_t out_elements_ = 0;

@@ -80,6 +80,14 @@ inline void set_signal(int signal, void (*action)(int)) {
     checked(::sigaction(signal, &to, nullptr), "sigaction");
 }
 
+/// Lets a signal through to this process, which has one thread.
+inline void unblock_signal(int signal) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    checked(::sigprocmask(SIG_UNBLOCK, &one, nullptr), "sigprocmask");
+}
+
 /// Which signals a thread has blocked.
 class signal_mask {
 public:
@@ -128,7 +136,7 @@ public:
     }
 
 private:
-    static constexpr std::array signals{SIGCHLD, SIGINT, SIGTERM, SIGHUP};
+    static constexpr std::array signals{SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     std::array<struct sigaction, signals.size()> actions_{};
     sigset_t mask_{};
 };
@@ -149,6 +157,11 @@ inline void detach_standard_input() noexcept {
     }
     ::dup2(null, STDIN_FILENO);
     if (null != STDIN_FILENO) ::close(null);
+}
+
+/// What this process prints to standard error goes to `file` from now on.
+inline void redirect_standard_error(fd file) {
+    checked(retry_on_eintr([&] { return ::dup2(file.get(), STDERR_FILENO); }), "dup2 (standard error)");
 }
 
 }  // namespace procpool::detail::posix

@@ -257,15 +257,23 @@ inline void encode_current_exception(sink out) {
     encode(out, std::string_view());
 }
 
-/// The exception that a worker encoded; SerializationError if it is garbage.
-inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index) try {
+/// Type and text of an exception that a worker encoded.
+inline std::string text_of_exception(std::span<const std::byte> record) {
+    cursor from(record);
+    std::string text = codec<std::string>::decode(from);
+    return text.append(": ").append(codec<std::string>::decode(from));
+}
+
+/// The exception that a worker encoded; SerializationError if it is garbage. `note` is told with its origin.
+inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index,
+                                           const std::string& note = {}) try {
     const auto name = codec<std::string>::decode(from);
     const auto text = codec<std::string>::decode(from);
     const auto mangled_name = codec<std::string>::decode(from);
     const RemoteError origin(name,
                              name + ": " + text + " (in worker " + std::to_string(pid) +
                                  (index ? ", element " + std::to_string(*index) : ", in the initializer") +
-                                 ")",
+                                 note + ")",
                              pid, index);
     try {
         throw origin;

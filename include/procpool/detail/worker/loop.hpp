@@ -8,16 +8,20 @@
 #include <cstdio>
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/zygote.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/worker/growth_watch.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 #include "procpool/detail/worker/task.hpp"
+#include "procpool/options.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool::detail::worker {
@@ -27,12 +31,15 @@ namespace procpool::detail::worker {
 template <class = void>
 class loop {
 public:
-    explicit loop(posix::worker_birth& birth)
+    loop(posix::worker_birth& birth, const WorkerLimits& limits)
         : memory_(birth.memory, birth.slot * slot_memory, slot_memory),
           box_(*std::launder(reinterpret_cast<black_box*>(memory_.data()))),
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
-          tasks_(std::move(birth.tasks)) {
+          tasks_(std::move(birth.tasks)),
+          most_growth_(limits.memory_growth) {
         birth.memory.reset();
+        posix::crash_recorder::install(box_.crash);
+        if (most_growth_) growth_.emplace(*most_growth_);
     }
 
     int run() {
@@ -123,12 +130,15 @@ private:
             outbox_.flush();
             posix::exit_process(EXIT_FAILURE);
         }
+        // What the initializer has loaded is no growth.
+        if (header.job == wire::initializer_number && most_growth_) growth_.emplace(*most_growth_);
         if (job.once) forget(header.job);
     }
 
     /// False if it threw.
     // What pthread_exit throws is no object, which the sanitizer takes for a null reference.
-    __attribute__((no_sanitize("null"))) bool run_element(known_job& job, std::span<const std::byte> arguments) {
+    __attribute__((no_sanitize("null"))) bool run_element(known_job& job,
+                                                          std::span<const std::byte> arguments) {
         bool good = true;
         // The end of one element is the beginning of the next: one look at the clock for both.
         if (std::exchange(idle_since_last_element_, false)) now_ = steady_ns();
@@ -136,6 +146,7 @@ private:
         box_.begun_at.store(begun_at, std::memory_order_relaxed);
         box_.begun.store(++begun_, std::memory_order_release);
         try {
+            if (box_.cancelled(job.id)) throw TaskCancelled("procpool: not begun");
             if (!job.callable) make_callable(job);
             wire::cursor from(arguments);
             job.how->run(job.callable.get(), from, outbox_);
@@ -167,6 +178,7 @@ private:
         constexpr std::int64_t longest_wait_ns = 250'000;
         if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - element_ns;
         if (element_ns < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
+        if (growth_) growth_->look(box_, now_);
         outbox_.flush();
         results_wait_ = false;
     }
@@ -175,6 +187,8 @@ private:
     black_box& box_;
     outbox outbox_;
     posix::fd tasks_;
+    const std::optional<std::size_t> most_growth_;
+    std::optional<growth_watch> growth_;
     wire::buffer input_;
     std::size_t parsed_ = 0;
     std::size_t missing_ = 0;
@@ -189,12 +203,15 @@ private:
 
 /// What a new worker process runs.
 template <class = void>
-int main(posix::worker_birth& birth) {
+int main(posix::worker_birth& birth, const WorkerLimits& limits) {
+    if (limits.nice > 0) posix::add_niceness(limits.nice);
+    if (limits.pin_to_cpu) posix::pin_to_cpu(birth.slot);
+    if (limits.memory) posix::limit_allocations(*limits.memory);
     // Odd multiples of a constant differ for all serials; the process id makes pools differ too.
     this_process.index = birth.slot;
     this_process.seed =
         (birth.serial + 1) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(posix::current_pid()) << 32;
-    const int code = loop<>(birth).run();
+    const int code = loop<>(birth, limits).run();
     posix::exit_process(code);
 }
 

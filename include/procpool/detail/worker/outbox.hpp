@@ -65,6 +65,8 @@ public:
         send(memory_, used_);
         used_ = 0;
         box_.base.store(committed_, std::memory_order_release);
+        // The pool may be reading what lies here: it must see the new base before other bytes.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
     }
 
     /// Lets go of what the first `received` results refer to.

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// The workers of a pool as processes: their zygote, their birth, the news of their death.
+#ifndef PROCPOOL_DETAIL_BACKEND_CREW_HPP
+#define PROCPOOL_DETAIL_BACKEND_CREW_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/restart_policy.hpp"
+#include "procpool/detail/backend/supervision.hpp"
+#include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/event.hpp"
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/poller.hpp"
+#include "procpool/detail/posix/zygote.hpp"
+#include "procpool/detail/worker/loop.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::backend {
+
+struct crew_options {
+    std::uint32_t workers = 1;
+    std::size_t restart_limit = 0;
+    WorkerLimits limits;
+    std::size_t stderr_tail = 0;
+    /// Run by each new worker before anything else; none if null.
+    std::shared_ptr<remote_job> initializer;
+    block initializer_arguments;
+};
+
+/// Knows nothing of what the workers work on, apart from the initializer. A template only so that it is
+/// compiled where a pool is made, and nowhere else.
+template <class = void>
+class crew {
+public:
+    /// What poller() watches: `interruption`, the zygote, and for each worker its result pipe, and its task
+    /// pipe while that is full.
+    static constexpr std::uint64_t key_interruption = ~std::uint64_t{0};
+    static constexpr std::uint64_t key_zygote = key_interruption - 1;
+    static bool is_results_key(std::uint64_t key) noexcept { return key % 2 == 0; }
+
+    crew(crew_options options, const posix::event& interruption)
+        : options_(std::move(options)),
+          memory_file_(posix::make_memfd("procpool", options_.workers * worker::slot_memory)),
+          memory_(memory_file_, 0, options_.workers * worker::slot_memory),
+          links_(options_.workers),
+          restarts_(options_.workers, options_.restart_limit) {
+        poller_.add(interruption.file(), posix::poller::interest::read, key_interruption);
+        start_zygote();
+    }
+
+    posix::poller& poller() noexcept { return poller_; }
+    std::vector<worker_link>& links() noexcept { return links_; }
+    const std::vector<worker_link>& links() const noexcept { return links_; }
+    worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
+    const std::shared_ptr<remote_job>& initializer() const noexcept { return options_.initializer; }
+    restart_policy& restarts() noexcept { return restarts_; }
+    /// Readable when there is news.
+    const posix::fd& news() const noexcept { return zygote_->control(); }
+
+    void launch_all() {
+        for (worker_link& link : links_) launch(link);
+    }
+
+    /// Puts new workers in the places of missing ones, now or when it is time for that.
+    void launch_missing() {
+        const auto now = std::chrono::steady_clock::now();
+        if (!launch_at_) launch_at_ = now + restarts_.delay();
+        if (now < *launch_at_) return;
+        launch_at_.reset();
+        for (worker_link& link : links_)
+            if (link.now == worker_link::state::down) launch(link);
+    }
+    /// When launch_missing() is to be called; nothing if nobody is missing.
+    const std::optional<steady_time>& launch_at() const noexcept { return launch_at_; }
+    void launch_no_more() noexcept { launch_at_.reset(); }
+
+    /// Sends what the worker's pipe takes, and the rest when that has room.
+    void send(worker_link& link) {
+        if (!link.tasks()) return;
+        const bool all = link.send();
+        if (all == !link.watching_tasks) return;
+        if (all)
+            poller_.remove(link.tasks());
+        else
+            poller_.add(link.tasks(), posix::poller::interest::write, key_results(link) + 1);
+        link.watching_tasks = !all;
+    }
+
+    /// Nothing more comes from it: it is dead, or must die. True if it is known how it ended.
+    bool silence(worker_link& link) {
+        poller_.remove(link.results());
+        if (link.zygote != zygote_number_)
+            link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
+        else if (link.now == worker_link::state::up)
+            posix::send_signal(link.pid, SIGKILL);
+        return link.exit.has_value();
+    }
+
+    struct news_read {
+        std::vector<worker_link*> ended;                       // dead; their remains are still to be taken
+        std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
+        bool new_zygote = false;                               // news() is another one
+    };
+    news_read read_news() {
+        news_read result;
+        while (const auto report = zygote_->next_report()) {
+            worker_link& link = links_[report->slot];
+            if (report->serial != link.serial) continue;
+            switch (report->what) {
+                case posix::worker_report::kind::started:
+                    link.pid = static_cast<long>(report->pid);
+                    if (link.now == worker_link::state::starting) link.now = worker_link::state::up;
+                    break;
+                case posix::worker_report::kind::fork_failed:
+                    result.not_forked.emplace_back(&link, report->code);
+                    break;
+                case posix::worker_report::kind::exited:
+                    link.exit = report->signalled ? posix::exit_status{{}, report->code}
+                                                  : posix::exit_status{report->code, 0};
+                    link.remains = {report->peak_memory,
+                                    report->out_of_memory,
+                                    {report->output.data(), report->output_size}};
+                    result.ended.push_back(&link);
+                    break;
+            }
+        }
+        if (zygote_->gone()) {
+            replace_zygote(result.ended);
+            result.new_zygote = true;
+        }
+        return result;
+    }
+
+    /// Lets go of a worker that is dead or was never born.
+    void dismiss(worker_link& link) {
+        if (link.zygote != zygote_number_)
+            --lost_;
+        else if (link.exit)
+            zygote_->reap(slot_of(link), link.serial);
+        poller_.remove(link.results());
+        if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
+        link.disconnect();
+        link.now = worker_link::state::down;
+    }
+    /// To be called when what is missing may come back only after a while.
+    void launch_later() { launch_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(100); }
+
+    /// Whether workers died with their zygote and are still to be dismissed.
+    bool has_lost() const noexcept { return lost_ > 0; }
+
+    /// Lets idle workers leave at the end of their input; true if all workers are idle.
+    bool disconnect() noexcept {
+        bool idle = true;
+        for (worker_link& link : links_) {
+            idle = idle && link.out_elements() == 0 && !link.exit;
+            link.disconnect();
+        }
+        return idle;
+    }
+    /// Takes the zygote out, to end it and what is left of the workers.
+    std::unique_ptr<posix::zygote> take_zygote() noexcept { return std::move(zygote_); }
+
+private:
+    std::uint32_t slot_of(const worker_link& link) const noexcept {
+        return static_cast<std::uint32_t>(&link - links_.data());
+    }
+    std::uint64_t key_results(const worker_link& link) const noexcept {
+        return 2 * std::uint64_t{slot_of(link)};
+    }
+
+    void start_zygote() {
+        zygote_ = std::make_unique<posix::zygote>(
+            memory_file_,
+            [limits = options_.limits](posix::worker_birth& birth) { return worker::main(birth, limits); },
+            signal_mask_, options_.stderr_tail);
+        poller_.add(zygote_->control(), posix::poller::interest::read, key_zygote);
+        ++zygote_number_;
+    }
+
+    /// The workers died with their zygote; each is buried when its pipe has ended.
+    void replace_zygote(std::vector<worker_link*>& ended) {
+        poller_.remove(zygote_->control());
+        const std::unique_ptr<posix::zygote> gone = std::move(zygote_);
+        start_zygote();
+        lost_ = 0;
+        for (worker_link& link : links_) {
+            if (link.now == worker_link::state::down) continue;
+            ++lost_;
+            if (link.exit || !link.silent) continue;
+            link.exit.emplace();
+            ended.push_back(&link);
+        }
+    }
+
+    void launch(worker_link& link) {
+        link.serial = ++last_serial_;
+        link.zygote = zygote_number_;
+        const posix::fd results = link.connect(memory_.data() + slot_of(link) * worker::slot_memory);
+        poller_.add(link.results(), posix::poller::interest::read, key_results(link));
+        link.now = worker_link::state::starting;
+        zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);
+        if (!options_.initializer) return;
+        block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
+        const auto bytes = options_.initializer_arguments.payload();
+        arguments.bytes.append(bytes.data(), bytes.size());
+        link.give(options_.initializer, std::move(arguments));
+        link.taken = 0;
+        look_when_due(link, *options_.initializer);
+        send(link);
+    }
+
+    const crew_options options_;
+    // The one of the thread that makes the pool, whoever replaces a zygote.
+    const posix::signal_mask signal_mask_ = posix::signal_mask::of_this_thread();
+    posix::fd memory_file_;
+    posix::mapping memory_;
+    posix::poller poller_;
+    std::unique_ptr<posix::zygote> zygote_;
+    std::uint64_t zygote_number_ = 0;  // tells it from those before
+    std::vector<worker_link> links_;
+    std::uint64_t last_serial_ = 0;
+    std::size_t lost_ = 0;
+    restart_policy restarts_;
+    std::optional<steady_time> launch_at_;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

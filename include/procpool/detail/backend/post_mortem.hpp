@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Why a worker died, as an error for the element that it was running.
+#ifndef PROCPOOL_DETAIL_BACKEND_POST_MORTEM_HPP
+#define PROCPOOL_DETAIL_BACKEND_POST_MORTEM_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/crash.hpp"
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::backend {
+
+/// A duration with a unit that fits.
+inline std::string describe(std::chrono::nanoseconds time) {
+    const auto ns = time.count();
+    if (ns < 10'000) return std::to_string(ns) + " ns";
+    if (ns < 10'000'000) return std::to_string(ns / 1000) + " us";
+    if (ns < 10'000'000'000) return std::to_string(ns / 1'000'000) + " ms";
+    return std::to_string(ns / 1'000'000'000) + " s";
+}
+
+/// What is known of the end of a worker that was running `element`.
+class post_mortem {
+public:
+    post_mortem(const worker_link& link, const worker_link::running& interrupted, const block& element)
+        : link_(link),
+          job_(*interrupted.of->job),
+          element_(element),
+          calls_(posix::describe_calls(link.box().crash)) {
+        cause_.pid = link.told_pid();
+        cause_.exit_code = link.exit->code;
+        cause_.signal = link.exit->signal;
+        if (!in_initializer()) cause_.index = interrupted.index;
+        cause_.run_time =
+            std::chrono::nanoseconds(std::max<std::int64_t>(0, steady_ns() - interrupted.since));
+        cause_.peak_memory = link.remains.peak_memory;
+        cause_.out_of_memory = link.remains.out_of_memory;
+        cause_.error_output = link.remains.error_output;
+        for (const std::string& call : calls_) cause_.stack_trace.append(call).append("\n");
+    }
+
+    /// How the worker ended, in a few words.
+    std::string how() const {
+        if (timed_out()) return "exceeded the limit of " + describe(job_.timeout);
+        std::string text = posix::describe(*link_.exit);
+        if (!calls_.empty()) text.append(" in ").append(place());
+        if (link_.corrupt)
+            text.append(" (killed, because its results were garbage: ").append(*link_.corrupt).append(")");
+        if (cause_.out_of_memory) text += " by the kernel, which was out of memory";
+        return text;
+    }
+
+    /// The element's error, if it is not tried again.
+    std::exception_ptr error() const {
+        const std::string worker = "worker " + std::to_string(cause_.pid);
+        std::string text = "procpool: ";
+        if (timed_out())
+            text.append(what())
+                .append(" exceeded its limit of ")
+                .append(describe(job_.timeout))
+                .append(", and " + worker + " was ended: ")
+                .append(posix::describe(*link_.exit));
+        else
+            text.append(worker)
+                .append(" died ")
+                .append(in_initializer() ? "in its initializer" : "while it ran " + what())
+                .append(": ")
+                .append(how())
+                .append(", after ")
+                .append(describe(cause_.run_time));
+        if (cause_.peak_memory > 0)
+            text.append(", peak memory ").append(std::to_string(cause_.peak_memory >> 20)).append(" MiB");
+        if (const std::size_t earlier = element_.attempts.size(); earlier > 0)
+            text.append("; given up after ")
+                .append(std::to_string(earlier + 1))
+                .append(" attempts")
+                .append(attempts_before(element_));
+        if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
+        return std::make_exception_ptr(WorkerDied(text, cause_));
+    }
+
+private:
+    bool in_initializer() const noexcept { return job_.id == wire::initializer_number; }
+    bool timed_out() const noexcept {
+        return link_.sentenced && link_.sentenced->why == worker_link::sentence::reason::timeout;
+    }
+    /// For example: element 3, f("file.jpg")
+    std::string what() const {
+        if (in_initializer()) return "the initializer";
+        wire::element_reader reader(element_.payload(), element_.stride);
+        return "element " + std::to_string(*cause_.index) + ", f(" + job_.describe(reader.next()) + ")";
+    }
+
+    /// The call that a person looks for: the first of the program's own.
+    std::string place() const {
+        const auto named = std::find_if(calls_.begin(), calls_.end(), [](const std::string& call) {
+            return call.find('(') != std::string::npos;  // C functions are those that abort
+        });
+        return named != calls_.end() ? *named : calls_.front();
+    }
+
+    const worker_link& link_;
+    const remote_job& job_;
+    const block& element_;
+    std::vector<std::string> calls_;
+    WorkerDied::Cause cause_;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// The bytes that a worker sends, as they reach the pool: through its pipe, or straight from its outbox.
+#ifndef PROCPOOL_DETAIL_BACKEND_RESULT_STREAM_HPP
+#define PROCPOOL_DETAIL_BACKEND_RESULT_STREAM_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "procpool/detail/posix/pipe.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/worker/black_box.hpp"
+
+namespace procpool::detail::backend {
+
+class result_stream {
+public:
+    result_stream() = default;
+    result_stream(posix::fd pipe, const worker::black_box& box, const std::byte* outbox)
+        : pipe_(std::move(pipe)), box_(&box), outbox_(outbox) {}
+
+    const posix::fd& pipe() const noexcept { return pipe_; }
+    void close_pipe() noexcept { pipe_.reset(); }
+
+    /// Reads what is there, up to about `limit` bytes.
+    void receive(std::size_t limit) {
+        constexpr std::size_t piece = 64 * 1024;
+        for (std::size_t total = 0; total < limit;) {
+            std::byte* const at = frames_.room(piece);
+            const auto got = posix::read_some(pipe_, at, piece);
+            frames_.filled(got.bytes);
+            received_ += got.bytes;
+            total += got.bytes;
+            ended_ = ended_ || got.closed;
+            if (got.bytes < piece) return;
+        }
+    }
+
+    /// True once there is nothing more to receive: the worker is dead, or lost.
+    bool ended() const noexcept { return ended_; }
+
+    /// After the worker's death: everything that it left, in the pipe and then in its outbox.
+    void receive_remains() {
+        if (!ended_) receive(~std::size_t{0});
+        const outbox_state now = look();
+        if (now.base <= received_ && received_ < now.committed) copy(now, received_, frames_);
+        received_ = std::max(received_, now.committed);
+    }
+
+    /// Copies what a living worker has put into its outbox and does not send, since it is busy with a slow
+    /// element; it will come through the pipe all the same. False if there is nothing new, or not for long.
+    bool peek() {
+        const outbox_state before = look();
+        // If the pipe holds something that is not received yet, its turn comes first.
+        if (before.base != received_ || frames_.unfinished() != 0 || before.committed <= peeked_)
+            return false;
+        peeked_frames_ = {};
+        copy(before, before.base, peeked_frames_);
+        std::atomic_thread_fence(std::memory_order_acquire);
+        // Nothing was committed meanwhile, so no frame was closed or opened in what was copied.
+        if (!(look() == before)) return false;
+        peeked_ = before.committed;
+        return true;
+    }
+
+    wire::frame_reader& frames() noexcept { return frames_; }
+    /// What the last peek() has copied: all that is in the outbox, from where frames() ends.
+    wire::frame_reader& peeked_frames() noexcept { return peeked_frames_; }
+
+private:
+    struct outbox_state {
+        std::uint64_t base;
+        std::uint64_t committed;
+        std::uint64_t open_frame;
+        friend bool operator==(const outbox_state&, const outbox_state&) = default;
+    };
+
+    outbox_state look() const noexcept {
+        // A worker opens a frame before it commits results, and closes it after that: in this order, what is
+        // seen of them belongs together if `committed` stays the same.
+        const std::uint64_t committed = box_->committed.load(std::memory_order_acquire);
+        const std::uint64_t open = box_->open_frame.load(std::memory_order_acquire);
+        const std::uint64_t base = box_->base.load(std::memory_order_acquire);
+        // The worker may be corrupt.
+        if (committed < base || committed - base > worker::outbox_capacity) return {base, base, open};
+        return {base, committed, open};
+    }
+
+    /// Copies the stream from `from` on to where it is committed.
+    void copy(const outbox_state& now, std::uint64_t from, wire::frame_reader& to) const {
+        const auto size = static_cast<std::size_t>(now.committed - from);
+        std::byte* const at = to.room(size);
+        std::memcpy(at, outbox_ + (from - now.base), size);
+        // The frame that was being filled has no length yet: it ends where the outbox ends.
+        if (now.open_frame >= from && now.open_frame < now.committed &&
+            now.committed - now.open_frame >= sizeof(wire::result_header)) {
+            wire::result_header header;
+            std::byte* const header_at = at + (now.open_frame - from);
+            std::memcpy(&header, header_at, sizeof header);
+            header.length = now.committed - now.open_frame - sizeof header;
+            std::memcpy(header_at, &header, sizeof header);
+        }
+        to.filled(size);
+    }
+
+    posix::fd pipe_;
+    const worker::black_box* box_ = nullptr;
+    const std::byte* outbox_ = nullptr;
+    wire::frame_reader frames_;
+    wire::frame_reader peeked_frames_;
+    std::uint64_t received_ = 0;  // bytes of the stream
+    std::uint64_t peeked_ = 0;    // the stream's position where the last peek ended
+    bool ended_ = false;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

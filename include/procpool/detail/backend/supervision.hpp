@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// When to look at what a worker is doing, and when to end it.
+//
+// Nobody polls: after each look it is known when the next one can matter.
+#ifndef PROCPOOL_DETAIL_BACKEND_SUPERVISION_HPP
+#define PROCPOOL_DETAIL_BACKEND_SUPERVISION_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/process.hpp"
+
+namespace procpool::detail::backend {
+
+/// Results that a worker holds back for company come by themselves within this time, unless a slow element
+/// runs.
+inline constexpr std::chrono::milliseconds results_patience{1};
+/// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
+inline constexpr std::chrono::milliseconds cancel_patience{2};
+
+inline void look_in(worker_link& link, std::chrono::nanoseconds time) {
+    if (time == no_limit) return;
+    link.look_at = std::min(link.look_at, std::chrono::steady_clock::now() + time);
+}
+
+/// After results came: those of the other elements may be held back.
+inline void look_for_results(worker_link& link) {
+    if (link.out_elements() > 1) look_in(link, results_patience);
+}
+
+/// The worker has got elements of `job`.
+inline void look_when_due(worker_link& link, const remote_job& job) {
+    look_for_results(link);
+    look_in(link, job.timeout);
+}
+
+/// Ends a worker in which an element runs longer than it may, or for nobody: by SIGTERM, and if it still
+/// lives after `grace`, by SIGKILL. Sets when to look again.
+inline void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds grace) {
+    using sentence = worker_link::sentence;
+    if (link.sentenced) {
+        if (now >= link.sentenced->kill_at)
+            posix::send_signal(link.pid, SIGKILL);
+        else
+            link.look_at = std::min(link.look_at, link.sentenced->kill_at);
+        return;
+    }
+    look_in(link, link.shortest_limit());
+    const auto element = link.now_running();
+    if (!element) return;
+    const remote_job& job = *element->of->job;
+    const bool cancelled = job.end_running_since.has_value();
+    const std::chrono::nanoseconds limit = cancelled ? cancel_patience : job.timeout;
+    if (limit == no_limit) return;
+    const std::int64_t since = cancelled ? std::max(element->since, *job.end_running_since) : element->since;
+    const steady_time end = std::min(steady_time(std::chrono::nanoseconds(since)), now) + limit;
+    if (now < end) {
+        link.look_at = std::min(link.look_at, end);
+        return;
+    }
+    const auto why = cancelled ? sentence::reason::cancelled : sentence::reason::timeout;
+    link.sentenced = sentence{why, element->number, now + grace};
+    link.look_at = link.sentenced->kill_at;
+    posix::send_signal(link.pid, SIGTERM);
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Where a process was when it crashed: written by the dying process into memory that another one reads.
+#ifndef PROCPOOL_DETAIL_POSIX_CRASH_HPP
+#define PROCPOOL_DETAIL_POSIX_CRASH_HPP
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/posix/symbols.hpp"
+
+namespace procpool::detail::posix {
+
+/// Lies in memory that is shared with the reader.
+struct crash_record {
+    static constexpr std::size_t most_frames = 32;
+    std::atomic<std::uint32_t> frames{0};
+    std::array<std::atomic<std::uintptr_t>, most_frames> calls{};  // code addresses, innermost first
+};
+
+/// Makes faults and aborts leave a trace in a crash_record. The process still dies of the same signal.
+class crash_recorder {
+public:
+    /// For the rest of this process's life. A signal that the program handles itself is left alone.
+    static void install(crash_record& record) {
+        the_record() = &record;
+        the_process() = ::getpid();
+        // A stack of its own, since an overflow of the other one is a fault like others.
+        constexpr std::size_t stack_size = 64 * 1024;
+        void* const stack =
+            ::mmap(nullptr, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (stack != MAP_FAILED) {
+            stack_t alternative{};
+            alternative.ss_sp = stack;
+            alternative.ss_size = stack_size;
+            ::sigaltstack(&alternative, nullptr);
+        }
+        for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+            struct sigaction action{};
+            if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_DFL ||
+                (action.sa_flags & SA_SIGINFO))
+                continue;
+            action = {};
+            action.sa_handler = &record_and_die;
+            action.sa_flags = SA_ONSTACK | SA_RESETHAND;
+            ::sigaction(signal, &action, nullptr);
+        }
+    }
+
+private:
+    static crash_record*& the_record() noexcept {
+        static crash_record* record = nullptr;
+        return record;
+    }
+    static pid_t& the_process() noexcept {
+        static pid_t process = 0;
+        return process;
+    }
+
+    static void record_and_die(int signal) {
+        // In a child that the task forked, the record is the worker's (and isn't mapped).
+        if (::getpid() == the_process()) {
+            // If the unwinder should wait for a lock that this thread holds, the alarm ends it.
+            ::signal(SIGALRM, SIG_DFL);
+            ::alarm(2);
+            _Unwind_Backtrace(
+                [](_Unwind_Context* context, void* data) {
+                    auto& record = *static_cast<crash_record*>(data);
+                    const std::uint32_t at = record.frames.load(std::memory_order_relaxed);
+                    if (at == crash_record::most_frames) return _URC_END_OF_STACK;
+                    record.calls[at].store(_Unwind_GetIP(context), std::memory_order_relaxed);
+                    record.frames.store(at + 1, std::memory_order_release);
+                    return _URC_NO_REASON;
+                },
+                the_record());
+        }
+        ::raise(signal);  // the handler is reset: it dies of the signal as soon as this returns
+    }
+};
+
+/// The calls of a record, innermost first, down to where the library called the task.
+inline std::vector<std::string> describe_calls(const crash_record& record) {
+    std::vector<std::string> calls;
+    const std::size_t frames =
+        std::min<std::size_t>(record.frames.load(std::memory_order_acquire), crash_record::most_frames);
+    constexpr std::size_t of_the_recorder = 2;  // its handler, and what the kernel called that through
+    for (std::size_t i = of_the_recorder; i < frames; ++i) {
+        // A return address may be the first of the next function: the call is before it.
+        const bool faulted = i == of_the_recorder;
+        const std::uintptr_t address = record.calls[i].load(std::memory_order_relaxed) - (faulted ? 0 : 1);
+        std::string call = describe_code(address);
+        if (call.empty() || call.find("procpool::detail::") != std::string::npos) break;
+        calls.push_back(std::move(call));
+    }
+    return calls;
+}
+
+}  // namespace procpool::detail::posix
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Encoded arguments as a short text, for messages.
+#ifndef PROCPOOL_DETAIL_WIRE_DESCRIBE_HPP
+#define PROCPOOL_DETAIL_WIRE_DESCRIBE_HPP
+
+#include <cstddef>
+#include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/type_name.hpp"
+#include "procpool/detail/wire/codec.hpp"
+
+namespace procpool::detail::wire {
+
+inline constexpr std::size_t longest_description = 100;
+
+inline void append_quoted(std::string& text, std::string_view value) {
+    text += '"';
+    for (const char c : value) {
+        if (text.size() >= longest_description) break;
+        text += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
+    }
+    text += '"';
+}
+
+/// Appends the next value as text; false if a T can't be printed (then `from` is where it was).
+template <class T>
+struct description {
+    static bool append(std::string& text, cursor&) {
+        text.append("a ").append(type_name(typeid(T)));
+        return false;
+    }
+};
+template <class T>
+    requires std::is_arithmetic_v<T>
+struct description<T> {
+    static bool append(std::string& text, cursor& from) {
+        const T value = codec<T>::decode(from);
+        if constexpr (std::is_same_v<T, bool>)
+            text += value ? "true" : "false";
+        else if constexpr (std::is_same_v<T, char>)
+            append_quoted(text, std::string_view(&value, 1));
+        else
+            text += std::to_string(value);
+        return true;
+    }
+};
+template <class T>
+    requires std::is_enum_v<T>
+struct description<T> : description<std::underlying_type_t<T>> {};
+template <>
+struct description<std::string> {
+    static bool append(std::string& text, cursor& from) {
+        const auto bytes = from.sized();
+        append_quoted(text, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+        return true;
+    }
+};
+template <class... Elements>
+struct description<std::tuple<Elements...>> {
+    static bool append(std::string& text, cursor& from) {
+        text += '(';
+        std::size_t n = 0;
+        const bool all = ((text += n++ > 0 ? ", " : "", description<Elements>::append(text, from)) && ...);
+        text += all ? ")" : ", ...)";
+        return all;
+    }
+};
+template <class First, class Second>
+struct description<std::pair<First, Second>> : description<std::tuple<First, Second>> {};
+
+/// The arguments of a call, encoded one after the other.
+template <class... Args>
+std::string describe(std::span<const std::byte> arguments) try {
+    cursor from(arguments);
+    std::string text;
+    std::size_t n = 0;
+    const bool all = ((text += n++ > 0 ? ", " : "", description<Args>::append(text, from)) && ...);
+    if (!all && n < sizeof...(Args)) text += ", ...";
+    if (text.size() > longest_description) text.replace(longest_description, text.npos, "...");
+    return text;
+} catch (const std::exception&) {
+    return {};
+}
+
+}  // namespace procpool::detail::wire
+
+#endif

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+// What WorkerDied tells: element, argument, time, memory, the calls on the stack, what was printed last.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/posix/oom.hpp"
+#include "procpool/pool.hpp"
+#include "support/processes.hpp"
+
+namespace {
+
+namespace mp = procpool;
+using namespace std::chrono_literals;
+
+struct Unprintable {
+    std::vector<int> values;
+    template <class Archive>
+    void serialize(Archive& archive) {
+        archive(values);
+    }
+};
+enum class Color { red = 3 };
+
+/// The death of the worker that ran `f(args...)`.
+template <class F, class... Args>
+mp::WorkerDied death_of(mp::Pool& pool, F f, const Args&... args) {
+    try {
+        pool.apply(f, args...);
+    } catch (const mp::WorkerDied& death) {
+        return death;
+    }
+    throw std::logic_error("it did not die");
+}
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+[[noreturn]] void die() {
+    ::kill(::getpid(), SIGKILL);
+    std::abort();
+}
+
+TEST(Diagnosis, names_printable_arguments) {
+    mp::Pool pool(1);
+    const auto text = [&](auto f, const auto&... args) {
+        return std::string(death_of(pool, f, args...).what());
+    };
+    EXPECT_PRED2(contains, text([](int) { die(); }, -7), "element 0, f(-7): signal 9 (SIGKILL)");
+    EXPECT_PRED2(contains, text([](const std::string&) { die(); }, "a.jpg"), "f(\"a.jpg\")");
+    EXPECT_PRED2(contains, text([](bool, double, char) { die(); }, true, 0.5, 'c'),
+                 "f(true, 0.500000, \"c\")");
+    EXPECT_PRED2(contains, text([](Color) { die(); }, Color::red), "f(3)");
+    EXPECT_PRED2(contains, text([] { die(); }), "element 0, f(): ");
+    EXPECT_PRED2(contains, text([](std::pair<int, std::string>) { die(); }, std::pair(1, std::string("x"))),
+                 "f((1, \"x\"))");
+    EXPECT_PRED2(contains, text([](int, const Unprintable&, int) { die(); }, 1, Unprintable{}, 2), "f(1, a ");
+    EXPECT_PRED2(contains, text([](const std::string&) { die(); }, std::string("line\nend\x01")),
+                 "f(\"line?end?\")");
+}
+
+TEST(Diagnosis, cuts_long_arguments) {
+    mp::Pool pool(1);
+    const std::string text =
+        death_of(pool, [](const std::string&) { die(); }, std::string(100'000, 'x')).what();
+    EXPECT_LT(text.size(), 400u);
+    EXPECT_PRED2(contains, text, "xxx");
+}
+
+TEST(Diagnosis, names_the_argument_of_each_element) {
+    mp::Pool pool(2);
+    const std::vector<std::string> files{"good", "bad", "fine"};
+    const auto outcomes = pool.try_map(
+        [](const std::string& file) {
+            if (file == "bad") die();
+        },
+        files);
+    try {
+        outcomes[1].value();
+        FAIL();
+    } catch (const mp::WorkerDied& death) {
+        EXPECT_PRED2(contains, std::string(death.what()), "element 1, f(\"bad\")");
+    }
+}
+
+TEST(Diagnosis, tells_how_long_the_element_ran) {
+    mp::Pool pool(1);
+    const auto death = death_of(pool, [] {
+        ::usleep(20'000);
+        die();
+    });
+    EXPECT_GE(death.run_time(), 20ms);
+    EXPECT_LT(death.run_time(), test::patience);
+}
+
+TEST(Diagnosis, tells_the_peak_memory) {
+    mp::Pool pool(1);
+    const auto death = death_of(pool, [] {
+        std::vector<char> large(64 << 20, 'x');
+        volatile char used = large[large.size() / 2];
+        if (used == 'x') die();
+    });
+    EXPECT_GE(death.peak_memory(), 64u << 20);
+    EXPECT_FALSE(death.out_of_memory());
+}
+
+// The sanitizers handle these signals themselves.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+}  // namespace
+
+// Not in an anonymous namespace, so that the linker knows their names.
+__attribute__((noinline)) void procpool_test_crash(int* at) { *at = 1; }
+__attribute__((noinline)) int procpool_test_caller(long where) {
+    procpool_test_crash(reinterpret_cast<int*>(where));
+    return 1;
+}
+
+namespace {
+
+TEST(StackTrace, has_the_functions_of_a_fault) {
+    mp::Pool pool(1);
+    const auto death = death_of(pool, procpool_test_caller, 8L);
+    EXPECT_EQ(death.signal(), SIGSEGV);
+    EXPECT_TRUE(death.stack_trace().starts_with("procpool_test_crash(int*)\nprocpool_test_caller(long)"))
+        << death.stack_trace();
+    EXPECT_PRED2(contains, std::string(death.what()), "signal 11 (SIGSEGV) in procpool_test_crash(int*)");
+    EXPECT_FALSE(contains(death.stack_trace(), "procpool::detail")) << death.stack_trace();
+}
+
+TEST(StackTrace, of_an_abort_names_who_called_it) {
+    mp::Pool pool(1);
+    const auto death = death_of(pool, [] { std::abort(); });
+    EXPECT_EQ(death.signal(), SIGABRT);
+    EXPECT_PRED2(contains, death.stack_trace(), "StackTrace_of_an_abort_names_who_called_it");
+    EXPECT_PRED2(contains, std::string(death.what()), " in (anonymous namespace)::StackTrace");
+}
+
+TEST(StackTrace, is_there_for_a_stack_overflow) {
+    mp::Pool pool(1);
+    const auto death = death_of(
+        pool,
+        [](int n) {
+            const std::function<int(int)> dive = [&](int depth) -> int {
+                volatile char frame[4096] = {};
+                return depth < 0 ? 0 : dive(depth + 1) + frame[depth % 4096];
+            };
+            return dive(n);
+        },
+        1);
+    EXPECT_EQ(death.signal(), SIGSEGV);
+    EXPECT_FALSE(death.stack_trace().empty());
+}
+
+TEST(StackTrace, is_left_to_the_programs_own_handler) {
+    test::child_program program([] {
+        ::signal(SIGSEGV, [](int) { ::_exit(77); });
+        mp::Pool pool(1);
+        const auto death = death_of(pool, procpool_test_caller, 8L);
+        return death.exit_code() == 77 && death.stack_trace().empty() ? 0 : 1;
+    });
+    EXPECT_EQ(program.wait().exit_code, 0);
+}
+
+TEST(StackTrace, is_not_written_by_processes_that_a_task_forks) {
+    mp::Pool pool(1);
+    const int signal = pool.apply([] {
+        const pid_t child = ::fork();
+        if (child == 0) procpool_test_caller(8);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WIFSIGNALED(status) ? WTERMSIG(status) : -1;
+    });
+    EXPECT_EQ(signal, SIGSEGV);
+    EXPECT_TRUE(death_of(pool, [] { die(); }).stack_trace().empty());
+}
+
+#endif
+
+TEST(StackTrace, is_empty_for_other_deaths) {
+    mp::Pool pool(1);
+    EXPECT_TRUE(death_of(pool, [] { die(); }).stack_trace().empty());
+    EXPECT_TRUE(death_of(pool, [] { ::_exit(1); }).stack_trace().empty());
+}
+
+TEST(ErrorOutput, of_a_dead_worker_is_told_and_still_printed) {
+    test::child_program program([] {
+        mp::Pool pool({.processes = 1, .stderr_tail = 12});
+        const auto death = death_of(pool, [] {
+            std::fprintf(stderr, "a long story\nthe end\n");
+            die();
+        });
+        if (death.error_output() != "ory\nthe end\n") return 1;
+        // Its replacement starts with nothing.
+        return death_of(pool, [] { die(); }).error_output().empty() ? 0 : 2;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0);
+    EXPECT_EQ(end.errors, "a long story\nthe end\n");
+}
+
+TEST(ErrorOutput, of_processes_that_outlive_their_worker_is_printed_too) {
+    test::child_program program([] {
+        test::signal_pipe go;
+        mp::Pool pool({.processes = 1, .stderr_tail = 100});
+        const int reader = go.reader();
+        death_of(
+            pool,
+            [reader](int) {
+                if (::fork() == 0) {
+                    char byte;
+                    if (::read(reader, &byte, 1) == 1 && ::write(STDERR_FILENO, "later\n", 6) == 6)
+                        ::_exit(0);
+                    ::_exit(1);
+                }
+                die();
+            },
+            1);
+        go.send();
+        pool.close();
+        return test::eventually([&] { return test::workers().size() == 1; }) ? 0 : 1;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0);
+}
+
+TEST(ErrorOutput, is_the_programs_own_by_default) {
+    mp::Pool pool(1);
+    const auto inode = [] { return std::filesystem::read_symlink("/proc/self/fd/2").string(); };
+    EXPECT_EQ(pool.apply(inode), inode());
+}
+
+TEST(ErrorOutput, longer_than_can_be_told_is_refused) {
+    EXPECT_THROW(mp::Pool({.processes = 1, .stderr_tail = 1 << 20}), std::invalid_argument);
+}
+
+// ---- the out-of-memory killer
+
+class OomKills : public testing::Test {
+protected:
+    OomKills() {
+        std::filesystem::remove_all(root_);
+        std::filesystem::create_directories(root_);
+    }
+    ~OomKills() override { std::filesystem::remove_all(root_); }
+    void write(const std::string& path, const std::string& text) const {
+        std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
+        std::ofstream(root_ + path) << text;
+    }
+    const std::string root_ =
+        (std::filesystem::temp_directory_path() / ("procpool_oom_" + std::to_string(::getpid()))).string();
+};
+
+TEST_F(OomKills, are_those_of_the_control_group_of_either_version_or_of_the_machine) {
+    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 0u);
+    write("/proc/vmstat", "nr_free_pages 1\noom_kill 5\n");
+    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 5u);
+    write("/proc/self/cgroup", "4:memory:/job\n0::/task\n");
+    write("/sys/fs/cgroup/memory/job/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 2u);
+    write("/sys/fs/cgroup/task/memory.events", "low 0\noom 9\noom_kill 3\n");
+    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 3u);
+}
+
+}  // namespace
