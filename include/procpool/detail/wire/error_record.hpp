@@ -205,10 +205,11 @@ inline const exception_kind* current_exception_kind() {
     // What std::throw_with_nested(E) or a pool of the task's own has thrown is a template<E> that derives
     // from E and std::nested_exception; it travels as an E.
     const auto* const derived = dynamic_cast<const abi::__vmi_class_type_info*>(type);
-    if (!derived || derived->__base_count != 2 ||
-        *derived->__base_info[1].__base_type != typeid(std::nested_exception))
-        return nullptr;
-    const std::type_info& base = *derived->__base_info[0].__base_type;
+    if (!derived || derived->__base_count != 2) return nullptr;
+    // Declared with one element, it has as many as there are bases.
+    const abi::__base_class_type_info* const bases = derived->__base_info;
+    if (*bases[1].__base_type != typeid(std::nested_exception)) return nullptr;
+    const std::type_info& base = *bases[0].__base_type;
     return type_name(*type).ends_with(std::string("<").append(type_name(base)).append(">"))
                ? registry.find(base.name())
                : nullptr;
