@@ -3,11 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cereal/types/deque.hpp>
-#include <cereal/types/list.hpp>
-#include <cereal/types/map.hpp>
-#include <cereal/types/optional.hpp>
-#include <cereal/types/variant.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
@@ -24,13 +19,16 @@
 
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "support/sendable_types.hpp"
 
 namespace {
 std::atomic<std::size_t> largest_allocation{0};
+std::atomic<std::size_t> allocated{0};  // in all
 }  // namespace
 
 // Not inlined: the compiler would see malloc() on one side of an allocation and delete on the other.
 [[gnu::noinline]] void* operator new(std::size_t size) {
+    allocated += size;
     std::size_t seen = largest_allocation.load(std::memory_order_relaxed);
     while (size > seen && !largest_allocation.compare_exchange_weak(seen, size)) {
     }
@@ -44,47 +42,8 @@ namespace {
 
 namespace wire = procpool::detail::wire;
 
-struct plain {
-    std::int64_t a = 0;
-    double b = 0;
-};
-
-struct record {
-    std::string name;
-    std::u32string wide;
-    std::vector<double> numbers;
-    std::vector<bool> bits;
-    std::map<std::string, std::vector<plain>> rows;
-    std::deque<std::string> queue;
-    std::optional<std::string> maybe;
-    std::variant<int, std::string, std::vector<int>> either;
-    std::unique_ptr<std::string> owner;
-    std::shared_ptr<std::string> shared;
-    template <class Archive>
-    void serialize(Archive& archive) {
-        archive(name, wide, numbers, bits, rows, queue, maybe, either, owner, shared);
-    }
-};
-
-struct constructed {
-    explicit constructed(std::string value) : text(std::move(value)) {}
-    std::string text;
-    template <class Archive>
-    void serialize(Archive& archive) {
-        archive(text);
-    }
-    template <class Archive>
-    static void load_and_construct(Archive& archive, cereal::construct<constructed>& construct) {
-        std::string text;
-        archive(text);
-        construct(std::move(text));
-    }
-};
-
-struct nothing_to_say {
-    template <class Archive>
-    void serialize(Archive&) {}
-};
+using test::chain, test::constructed, test::full_record, test::nothing_to_say, test::owners, test::plain,
+    test::record, test::tree;
 
 /// Tries to decode a T from a block of just these bytes; true if that succeeds.
 template <class T>
@@ -105,19 +64,6 @@ std::vector<std::byte> encoded(const T& value) {
     wire::pins pins;
     wire::encode({bytes, pins}, value);
     return {bytes.data(), bytes.data() + bytes.size()};
-}
-
-record full_record() {
-    return {.name = "name",
-            .wide = U"wide",
-            .numbers = {1, 2, 3},
-            .bits = {true, false},
-            .rows = {{"a", {{1, 2}}}, {"b", {}}},
-            .queue = {"x", "y"},
-            .maybe = "maybe",
-            .either = std::vector<int>{1, 2},
-            .owner = std::make_unique<std::string>("owned"),
-            .shared = std::make_shared<std::string>("shared")};
 }
 
 class HostileBytes : public testing::Test {
@@ -158,6 +104,8 @@ TEST_F(HostileBytes, random_messages_are_values_or_errors_and_never_a_crash) {
     feed<std::vector<std::shared_ptr<std::string>>>();
     feed<record>();
     feed<std::vector<record>>();
+    feed<owners>();
+    feed<tree>();
     feed<int (*)(int)>();
 }
 
@@ -195,9 +143,9 @@ class LyingSize : public testing::Test {};
 using types_that_begin_with_a_size =
     testing::Types<std::string, std::u32string, std::vector<double>, std::vector<bool>, std::vector<plain>,
                    std::vector<std::string>, std::vector<std::vector<int>>, std::vector<constructed>,
-                   std::vector<std::optional<int>>, std::list<std::string>, std::map<int, int>,
-                   std::deque<double>, std::vector<std::pair<int, std::string>>, std::tuple<std::string, int>,
-                   record>;
+                   std::vector<nothing_to_say>, std::list<nothing_to_say>, std::vector<std::optional<int>>,
+                   std::list<std::string>, std::map<int, int>, std::deque<double>,
+                   std::vector<std::pair<int, std::string>>, std::tuple<std::string, int>, record>;
 TYPED_TEST_SUITE(LyingSize, types_that_begin_with_a_size);
 
 TYPED_TEST(LyingSize, fails_without_claiming_memory_for_it) {
@@ -211,11 +159,30 @@ TYPED_TEST(LyingSize, fails_without_claiming_memory_for_it) {
     }
 }
 
-TEST_F(HostileBytes, countless_elements_that_take_no_bytes_are_an_error) {
-    std::vector<std::byte> bytes(8);
-    const std::uint64_t claim = std::uint64_t{1} << 62;
+TEST_F(HostileBytes, two_billion_elements_in_ten_bytes_are_refused_before_a_megabyte_is_claimed) {
+    std::vector<std::byte> bytes(10);
+    const std::uint64_t claim = std::uint64_t{1} << 31;
     std::memcpy(bytes.data(), &claim, sizeof claim);
+    allocated = 0;
+    EXPECT_FALSE(decodes<std::vector<int>>(bytes));
+    EXPECT_FALSE(decodes<std::vector<std::string>>(bytes));
+    EXPECT_FALSE((decodes<std::map<std::string, std::list<int>>>(bytes)));
+    EXPECT_FALSE(decodes<record>(bytes));
+    // Those that take no bytes never use up the two that are left.
     EXPECT_FALSE(decodes<std::vector<nothing_to_say>>(bytes));
+    EXPECT_FALSE(decodes<std::list<nothing_to_say>>(bytes));
+    EXPECT_LT(allocated, std::size_t{1} << 20);
+}
+
+TEST_F(HostileBytes, elements_that_take_no_bytes_are_not_multiplied_by_nesting) {
+    wire::buffer bytes;
+    constexpr std::uint64_t lists = 1000;
+    bytes.append_value(lists);
+    for (std::uint64_t left = lists; left > 0; --left) bytes.append_value((left - 1) * sizeof left);
+    allocated = 0;
+    decodes<std::list<std::list<nothing_to_say>>>({bytes.data(), bytes.data() + bytes.size()});
+    decodes<std::vector<std::vector<nothing_to_say>>>({bytes.data(), bytes.data() + bytes.size()});
+    EXPECT_LT(allocated, std::size_t{1} << 20);
 }
 
 TEST_F(HostileBytes, an_object_that_must_be_there_but_is_not_is_an_error) {

@@ -41,6 +41,7 @@ public:
 
     void read(void* to, std::size_t size) { from_.copy_to(to, size); }
     std::size_t left() const noexcept { return from_.left(); }
+    std::size_t claimed(std::uint64_t count) { return from_.claimed(count); }
 
 private:
     cursor& from_;
@@ -120,11 +121,7 @@ template <std::same_as<procpool::detail::wire::input_archive> Archive, class T>
 void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, SizeTag<T>& tag) {
     std::uint64_t size = 0;
     archive.read(&size, sizeof size);
-    // Each element takes a byte or more, so a greater number can only be an error, or an attack.
-    if (size > archive.left())
-        throw procpool::SerializationError("procpool: a message claims " + std::to_string(size) +
-                                           " elements in " + std::to_string(archive.left()) + " bytes");
-    tag.size = static_cast<size_type>(size);
+    tag.size = static_cast<size_type>(archive.claimed(size));
 }
 
 }  // namespace cereal

@@ -88,7 +88,7 @@ private:
 /// Reads bytes from front to back; throws SerializationError where they end too early.
 class cursor {
 public:
-    explicit cursor(std::span<const std::byte> bytes) noexcept : rest_(bytes) {}
+    explicit cursor(std::span<const std::byte> bytes) noexcept : rest_(bytes), claimable_(bytes.size()) {}
 
     std::size_t left() const noexcept { return rest_.size(); }
 
@@ -117,8 +117,20 @@ public:
     /// A size followed by that many bytes.
     std::span<const std::byte> sized() { return take(value<std::uint64_t>()); }
 
+    /// Refuses a message that claims `count` elements more than it can hold: each takes a byte or more that
+    /// is no other's, those of its own elements included, so that all claims together are no more than its
+    /// bytes.
+    std::size_t claimed(std::uint64_t count) {
+        if (const std::size_t most = std::min(claimable_, left()); count > most)
+            throw SerializationError("procpool: a message claims " + std::to_string(count) + " elements in " +
+                                     std::to_string(most) + " bytes");
+        claimable_ -= static_cast<std::size_t>(count);
+        return static_cast<std::size_t>(count);
+    }
+
 private:
     std::span<const std::byte> rest_;
+    std::size_t claimable_;  // elements
 };
 
 }  // namespace procpool::detail::wire

@@ -128,7 +128,12 @@ struct codec<std::vector<T, Allocator>> {
             out.to.append(value.data(), value.size() * sizeof(T));
         } else {
             out.to.append_value(std::uint64_t{value.size()});
-            for (const auto& element : value) codec<T>::encode(out, element);
+            for (const auto& element : value) {
+                const std::size_t before = out.to.size();
+                codec<T>::encode(out, element);
+                // A number of elements is believed for their bytes, so each takes at least one.
+                if (out.to.size() == before) out.to.append_value(std::byte{});
+            }
         }
     }
 
@@ -146,22 +151,17 @@ struct codec<std::vector<T, Allocator>> {
                 return value;
             }
         } else {
-            const auto count = from.value<std::uint64_t>();
+            const std::size_t count = from.claimed(from.value<std::uint64_t>());
             vector value;
-            // Memory is claimed as elements turn up: the count itself may be an attack.
-            value.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(count, from.left())));
-            for (std::uint64_t i = 0; i < count; ++i) {
-                if (from.left() == 0 && i > from_empty_limit)
-                    throw SerializationError("procpool: a message claims more elements than it holds");
+            value.reserve(count);
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::size_t before = from.left();
                 value.push_back(codec<T>::decode(from));
+                if (from.left() == before) from.take(1);
             }
             return value;
         }
     }
-
-private:
-    // Elements that take no bytes at all (empty classes with a serialize function) are legal, in reason.
-    static constexpr std::uint64_t from_empty_limit = 1 << 20;
 };
 
 template <class... Elements>
