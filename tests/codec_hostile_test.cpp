@@ -185,6 +185,20 @@ TEST_F(HostileBytes, elements_that_take_no_bytes_are_not_multiplied_by_nesting) 
     EXPECT_LT(allocated, std::size_t{1} << 20);
 }
 
+TEST_F(HostileBytes, objects_nested_without_end_are_an_error) {
+    EXPECT_FALSE(decodes<chain>(std::vector(std::size_t{1} << 20, std::byte{1})));
+    wire::buffer bytes;
+    for (int i = 0; i < 100'000; ++i) {
+        bytes.append_value('x');
+        bytes.append_value(std::uint64_t{1});
+    }
+    EXPECT_FALSE(decodes<tree>({bytes.data(), bytes.data() + bytes.size()}));
+    // A few hundred fit even where a sanitizer makes frames large.
+    std::vector<std::byte> some(200, std::byte{1});
+    some.push_back(std::byte{0});
+    EXPECT_TRUE(decodes<chain>(some));
+}
+
 TEST_F(HostileBytes, an_object_that_must_be_there_but_is_not_is_an_error) {
     EXPECT_FALSE(decodes<constructed>({std::byte{0}}));
     EXPECT_FALSE(decodes<std::vector<constructed>>({std::byte{1}, {}, {}, {}, {}, {}, {}, {}, std::byte{0}}));

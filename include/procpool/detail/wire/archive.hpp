@@ -9,6 +9,7 @@
 #include <cereal/cereal.hpp>
 #include <cereal/types/common.hpp>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -43,8 +44,20 @@ public:
     std::size_t left() const noexcept { return from_.left(); }
     std::size_t claimed(std::uint64_t count) { return from_.claimed(count); }
 
+    /// Called for each object on the way in. Some hold objects of their own type, and these again.
+    void descend() const {
+        constexpr std::ptrdiff_t most_stack = 1 << 20;  // threads have 2 MiB and more, mostly 8
+        if (static_cast<std::ptrdiff_t>(top_ - stack_here()) > most_stack)
+            throw SerializationError("procpool: a message's objects are nested too deeply");
+    }
+
 private:
+    [[gnu::always_inline]] static std::uintptr_t stack_here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+
     cursor& from_;
+    const std::uintptr_t top_ = stack_here();
 };
 
 /// Stands in for our archive to ask what cereal can do by itself, before plain data is let through.
@@ -68,6 +81,11 @@ concept plain_data = std::is_class_v<T> && std::is_trivially_copyable_v<T> &&
 // asks cereal.
 namespace cereal {
 
+template <class T>
+    requires std::is_class_v<T>
+void prologue(procpool::detail::wire::input_archive& archive, const T&) {
+    archive.descend();
+}
 template <procpool::detail::wire::output Archive, class T>
     requires std::is_arithmetic_v<T>
 void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const T& value) {
