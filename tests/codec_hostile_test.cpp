@@ -199,6 +199,14 @@ TEST_F(HostileBytes, objects_nested_without_end_are_an_error) {
     EXPECT_TRUE(decodes<chain>(some));
 }
 
+TEST_F(HostileBytes, a_pointer_to_a_shared_object_of_another_type_is_an_error) {
+    const auto text = std::make_shared<std::string>("text");
+    std::vector<std::byte> bytes = encoded(owners{.one = text, .other = text, .numbers = nullptr});
+    EXPECT_TRUE(decodes<owners>(bytes));
+    bytes[bytes.size() - sizeof(std::uint32_t)] = std::byte{1};  // the text's id
+    EXPECT_FALSE(decodes<owners>(bytes));
+}
+
 TEST_F(HostileBytes, an_object_that_must_be_there_but_is_not_is_an_error) {
     EXPECT_FALSE(decodes<constructed>({std::byte{0}}));
     EXPECT_FALSE(decodes<std::vector<constructed>>({std::byte{1}, {}, {}, {}, {}, {}, {}, {}, std::byte{0}}));

@@ -8,14 +8,19 @@
 
 #include <cereal/cereal.hpp>
 #include <cereal/types/common.hpp>
+#include <cereal/types/memory.hpp>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
+#include <utility>
 #include <vector>
 
+#include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/error.hpp"
 
@@ -51,6 +56,20 @@ public:
             throw SerializationError("procpool: a message's objects are nested too deeply");
     }
 
+    // cereal gives the object that came with an id for every later pointer with that id, and casts it to the
+    // pointer's type, whatever it was.
+    void expect_pointer_to(const std::type_info& type) noexcept { expected_ = &type; }
+    void registerSharedPointer(std::uint32_t id, std::shared_ptr<void> object) {
+        shared_types_[id & ~cereal::detail::msb_32bit] = expected_;
+        InputArchive::registerSharedPointer(id, std::move(object));
+    }
+    std::shared_ptr<void> getSharedPointer(std::uint32_t id) {
+        if (const auto at = shared_types_.find(id); at != shared_types_.end() && *at->second != *expected_)
+            throw SerializationError("procpool: a message takes a " + type_name(*at->second) + " for a " +
+                                     type_name(*expected_));
+        return InputArchive::getSharedPointer(id);
+    }
+
 private:
     [[gnu::always_inline]] static std::uintptr_t stack_here() noexcept {
         return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
@@ -58,6 +77,8 @@ private:
 
     cursor& from_;
     const std::uintptr_t top_ = stack_here();
+    const std::type_info* expected_ = &typeid(void);
+    std::map<std::uint32_t, const std::type_info*> shared_types_;
 };
 
 /// Stands in for our archive to ask what cereal can do by itself, before plain data is let through.
@@ -86,6 +107,12 @@ template <class T>
 void prologue(procpool::detail::wire::input_archive& archive, const T&) {
     archive.descend();
 }
+template <class T>
+void prologue(procpool::detail::wire::input_archive& archive,
+              const memory_detail::PtrWrapper<std::shared_ptr<T>&>&) {
+    archive.expect_pointer_to(typeid(T));
+}
+
 template <procpool::detail::wire::output Archive, class T>
     requires std::is_arithmetic_v<T>
 void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const T& value) {
