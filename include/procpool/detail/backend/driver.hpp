@@ -71,12 +71,16 @@ protected:
 
     void start_stand_in() {
         watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, 0);
+        stands_in_ = true;
         watch_news();
         const posix::signals_blocked no_signals;
         stand_in_ = std::thread([this] { stand_in(); });
         posix::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
-    void watch_news() { watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1); }
+    /// There is another source of news; until somebody stands in, nobody looks at it.
+    void watch_news() {
+        if (stands_in_) watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1);
+    }
 
     /// Tells the stand-in to end, and waits until nobody drives.
     void stop_stand_in(lock& held) {
@@ -177,6 +181,7 @@ private:
     std::mutex mutex_;
     bool driving_ = false;
     bool stopping_ = false;
+    bool stands_in_ = false;     // the stand-in was started
     bool standing_by_ = false;   // the stand-in will look after the courtesy
     bool news_waiting_ = false;  // it saw news while somebody else drove
     std::vector<waiter*> waiters_;
