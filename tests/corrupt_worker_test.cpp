@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -124,6 +125,13 @@ TEST_F(CorruptWorker, never_breaks_the_pool_whatever_it_sends) {
         for (const auto& one : link.take_unfinished()) left += one.left();
         EXPECT_LE(left, 5u);
     }
+}
+
+TEST_F(CorruptWorker, may_tell_any_times) {
+    box().busy_ns = std::numeric_limits<std::int64_t>::max();
+    EXPECT_GT(link.take_timing().first, 0.0);
+    box().busy_ns = std::numeric_limits<std::int64_t>::min();
+    EXPECT_LT(link.take_timing().first, 0.0);
 }
 
 TEST_F(CorruptWorker, with_an_outbox_that_cannot_be_leaves_nothing) {

@@ -260,7 +260,8 @@ public:
     std::pair<double, double> take_timing() noexcept {
         const std::uint64_t ended = box_->ended.load(std::memory_order_acquire);
         const std::int64_t busy = box_->busy_ns.load(std::memory_order_relaxed);
-        const std::pair<double, double> since{static_cast<double>(busy - busy_seen_),
+        // As doubles: a corrupt worker's times may be any, and their difference none.
+        const std::pair<double, double> since{static_cast<double>(busy) - static_cast<double>(busy_seen_),
                                               static_cast<double>(ended - ended_seen_)};
         busy_seen_ = busy;
         ended_seen_ = ended;
