@@ -13,16 +13,6 @@
 #include "support/wait.hpp"
 
 namespace test {
-
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds most) {
-    const auto deadline = std::chrono::steady_clock::now() + most;
-    for (;;) {
-        if (condition()) return true;
-        if (std::chrono::steady_clock::now() >= deadline) return false;
-        ::usleep(200);
-    }
-}
-
 namespace {
 
 class leftover_check : public testing::EmptyTestEventListener {
