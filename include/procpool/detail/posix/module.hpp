@@ -14,6 +14,8 @@
 #include <span>
 #include <string>
 
+#include "procpool/detail/posix/fd.hpp"
+
 namespace procpool::detail::posix {
 
 /// Names one build of a module: its GNU build id, or where it is loaded if it has none (which only
@@ -94,6 +96,8 @@ bool find_module(Visit visit) {
     const auto callback = [](dl_phdr_info* info, std::size_t, void* data) {
         return (*static_cast<Visit*>(data))(loaded_module(*info)) ? 1 : 0;
     };
+    // A child that another thread forks meanwhile would find the loader's lock taken for ever.
+    const auto no_fork = fd_registry::instance().hold_forks();
     return ::dl_iterate_phdr(callback, &visit) != 0;
 }
 

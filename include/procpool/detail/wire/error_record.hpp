@@ -9,7 +9,6 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -18,6 +17,7 @@
 #include <system_error>
 #include <typeinfo>
 
+#include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/error.hpp"
@@ -46,7 +46,8 @@ struct exception_kind {
     void (*rethrow)(cursor& from);  // called while its origin is being handled
 };
 
-/// The kinds that this process knows. Thread-safe; kinds are only ever added.
+/// The kinds that this process knows. Thread-safe; kinds are only ever added. Guarded by hold_forks(), so that
+/// no child inherits it locked.
 class exception_registry {
 public:
     static exception_registry& instance() {
@@ -56,7 +57,7 @@ public:
 
     /// False if a type of this name is known already.
     bool add(const exception_kind& kind) {
-        const std::lock_guard lock(mutex_);
+        const auto lock = posix::fd_registry::instance().hold_forks();
         for (const exception_kind& known : kinds_)
             if (std::string_view(known.type->name()) == kind.type->name()) return false;
         kinds_.push_back(kind);
@@ -64,7 +65,7 @@ public:
     }
 
     const exception_kind* find(std::string_view mangled_name) const {
-        const std::lock_guard lock(mutex_);
+        const auto lock = posix::fd_registry::instance().hold_forks();
         for (const exception_kind& known : kinds_)
             if (known.type->name() == mangled_name) return &known;
         return nullptr;
@@ -73,7 +74,6 @@ public:
 private:
     exception_registry();
 
-    mutable std::mutex mutex_;
     std::deque<exception_kind> kinds_;  // stable addresses
 };
 
