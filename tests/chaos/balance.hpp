@@ -12,7 +12,7 @@ namespace chaos {
 
 /// Bytes that the process has allocated, if that can be known.
 std::optional<std::size_t> allocated_bytes();
-/// Resident memory of a process, in bytes; 0 if it is gone.
+/// Resident memory of a process without what it shares, in bytes; 0 if it is gone.
 std::size_t resident_bytes(long pid);
 /// Memory that is free goes back to the system, as far as it can.
 void trim_memory();
@@ -22,12 +22,18 @@ public:
     balance();
     /// @throws wrong if something was left behind
     void check();
+    /// What was measured at the first and at the last check.
+    void print() const;
 
 private:
+    struct memory {
+        std::size_t allocated, resident;
+    };
+
     std::set<std::string> descriptors_, shared_memory_;
     int threads_;
-    // Since the first check: until then libraries allocate what they keep.
-    std::optional<std::size_t> allocated_, resident_;
+    // Not before the first check: until then libraries allocate what they keep.
+    std::optional<memory> first_, last_;
 };
 
 }  // namespace chaos

@@ -57,7 +57,7 @@ void run_job(std::uint64_t seed, std::uint64_t number, pool_slots* slots, tally&
     if (begins) begins(kind.name);
     const auto slot = slots ? random.below(slots->size()) : 0;
     const bool own = !slots || kind.needs == job_kind::pool::own || random.chance(15);
-    pool_plan plan = draw_pool(random, static_cast<std::uint32_t>(2 * number + 1));
+    pool_plan plan = draw_pool(random, 2 * number + 1);
     if (!slots) plan.processes = std::min(plan.processes, 2);
     if (kind.run == run_doomed)
         plan.start = random.chance(70) ? pool_plan::initializer::throws : pool_plan::initializer::dies;

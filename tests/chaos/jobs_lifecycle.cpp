@@ -67,7 +67,7 @@ void run_replacement(job_context& job) {
     const auto how = job.random.pick(
         {ending::close, ending::close_and_join, ending::terminate, ending::terminate_and_join, ending::none});
     const auto slot = static_cast<std::size_t>(job.random.below(job.slots->size()));
-    const auto plan = draw_pool(job.random, static_cast<std::uint32_t>(2 * job.number + 1));
+    const auto plan = draw_pool(job.random, 2 * job.number + 1);
     ++job.counts.pools;
     if (const auto old = job.slots->replace(slot, std::make_shared<tested_pool>(plan))) end(*old, how);
 }

@@ -71,7 +71,7 @@ numbers::result write_cell(const array& cells, const script& element) {
 }
 
 /// What a value's serialize function does.
-enum class defect : std::uint32_t {
+enum class defect : std::uint64_t {
     none,
     argument_is_not_saved,
     argument_is_not_loaded,

@@ -47,6 +47,9 @@ void killer::act() {
 void killer::strike() {
     std::vector<process> victims = processes_of(program_);
     std::erase_if(victims, [](const process& one) { return one.depth <= 0; });
+    // Who runs is more likely in the midst of something.
+    if (random_.chance(50) && std::ranges::any_of(victims, &process::is_running))
+        std::erase_if(victims, [](const process& one) { return !one.is_running(); });
     if (victims.empty()) return;
     const process victim = victims[random_.below(victims.size())];
     if (victim.is_zygote()) {
@@ -70,9 +73,8 @@ void killer::hit(const process& victim, int signal, std::int64_t stop_ns) {
     if (pidfd < 0) return;
     // Only now is it certain who has this number.
     const auto now = processes_of(program_);
-    const bool is_it = std::any_of(now.begin(), now.end(), [&](const process& one) {
-        return one.pid == victim.pid && one.depth == victim.depth;
-    });
+    const bool is_it = std::ranges::any_of(
+        now, [&](const process& one) { return one.pid == victim.pid && one.depth == victim.depth; });
     if (!is_it) {
         ::close(pidfd);
         return;

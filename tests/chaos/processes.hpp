@@ -16,6 +16,7 @@ struct process {
     /// gone.
     int depth = -1;
 
+    bool is_running() const noexcept { return state == 'R'; }
     bool is_zygote() const noexcept { return depth > 0 && depth % 2 == 1; }
     bool is_worker() const noexcept { return depth > 0 && depth % 2 == 0; }
 };

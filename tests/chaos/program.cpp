@@ -42,7 +42,10 @@ public:
         }
         return EXIT_SUCCESS;
     }
-    const tally& counts() const noexcept { return counts_; }
+    void print() const {
+        counts_.print();
+        balance_.print();
+    }
 
 private:
     void run_round(std::int64_t end) {
@@ -111,7 +114,7 @@ int run_program(const settings& all) {
     std::thread([] {}).join();  // the thread sanitizer starts one of its own with the first
     program test(all);
     const int code = test.run();
-    test.counts().print();
+    test.print();
     std::fflush(stdout);
     return code;
 }

@@ -24,18 +24,18 @@ struct odd_error : std::exception {
     std::string text;
 };
 
-void take_time(std::uint32_t microseconds) {
+void take_time(std::uint64_t microseconds) {
     if (microseconds == 0) return;
     if (microseconds % 2 == 0) {  // some wait, others work
-        ::usleep(microseconds);
+        ::usleep(static_cast<useconds_t>(microseconds));
         return;
     }
-    const auto until = now_ns() + std::int64_t{1000} * microseconds;
+    const auto until = now_ns() + static_cast<std::int64_t>(1000 * microseconds);
     while (now_ns() < until) {
     }
 }
 
-constexpr const char* text_format = "script %llu/%u throws";
+constexpr const char* text_format = "script %llu/%llu throws";
 
 }  // namespace
 
@@ -65,14 +65,14 @@ std::uint64_t answer_of(const script& element) noexcept {
 std::string text_of(const script& element) {
     char text[80];
     std::snprintf(text, sizeof text, text_format, static_cast<unsigned long long>(element.job),
-                  element.index);
+                  static_cast<unsigned long long>(element.index));
     return text;
 }
 
-std::optional<std::uint32_t> index_in(const std::string& text) {
+std::optional<std::uint64_t> index_in(const std::string& text) {
     const auto at = text.find("script ");
     unsigned long long job = 0;
-    std::uint32_t index = 0;
+    unsigned long long index = 0;
     if (at == std::string::npos || std::sscanf(text.c_str() + at, text_format, &job, &index) != 2)
         return std::nullopt;
     return index;
@@ -101,23 +101,22 @@ temper draw_temper(dice& random) {
     temper how;
     if (random.chance(30)) how.throwing = random.pick({1u, 10u, 50u});
     if (random.chance(25)) how.deadly = random.pick({1u, 3u});
-    how.most_microseconds = random.pick({0u, 0u, 50u, 1000u, 5000u});
+    how.most_microseconds = random.pick<std::uint64_t>({0, 0, 50, 1000, 5000});
     how.most_bytes = random.pick<std::size_t>({100, 5000, 200'000, 4 << 20});
     return how;
 }
 
-std::vector<script> draw_scripts(dice& random, std::uint64_t job, std::uint32_t pool_tag, std::size_t count,
+std::vector<script> draw_scripts(dice& random, std::uint64_t job, std::uint64_t pool_tag, std::size_t count,
                                  const temper& how) {
     // However many there are: a job takes about a tenth of a second, and a few megabytes each way.
-    const auto time =
-        static_cast<std::uint32_t>(std::min<std::size_t>(how.most_microseconds, 200'000 / (count + 1)));
+    const std::uint64_t time = std::min<std::uint64_t>(how.most_microseconds, 200'000 / (count + 1));
     const std::size_t bytes = std::min<std::size_t>(how.most_bytes, (12u << 20) / (count + 1));
     std::size_t deaths = 20;
     std::vector<script> scripts(count);
     for (std::size_t i = 0; i < count; ++i) {
         script& one = scripts[i];
         one.job = job;
-        one.index = static_cast<std::uint32_t>(i);
+        one.index = i;
         one.pool_tag = pool_tag;
         if (random.chance(how.throwing)) {
             one.what =
@@ -126,9 +125,9 @@ std::vector<script> draw_scripts(dice& random, std::uint64_t job, std::uint32_t 
             one.what = random.pick({act::kill_self, act::abort, act::exit_3, act::exit_0});
             --deaths;
         }
-        if (time > 0) one.microseconds = static_cast<std::uint32_t>(random.size(time));
-        one.argument_bytes = static_cast<std::uint32_t>(random.size(bytes));
-        one.result_bytes = static_cast<std::uint32_t>(random.size(bytes));
+        if (time > 0) one.microseconds = random.size(time);
+        one.argument_bytes = random.size(bytes);
+        one.result_bytes = random.size(bytes);
     }
     return scripts;
 }

@@ -17,21 +17,21 @@ namespace mp = procpool;
 
 namespace {
 
-void set_tag(std::uint32_t tag) { initialized_with = tag; }
-void set_tag_slowly(std::uint32_t tag) {
+void set_tag(std::uint64_t tag) { initialized_with = tag; }
+void set_tag_slowly(std::uint64_t tag) {
     ::usleep(2000);
     initialized_with = tag;
 }
-void set_tag_or_die(std::uint32_t tag) {
+void set_tag_or_die(std::uint64_t tag) {
     if (mp::worker_seed() % 8 == 0) ::raise(SIGKILL);
     initialized_with = tag;
 }
-void refuse_to_start(std::uint32_t tag) { throw std::runtime_error(tested_pool::initializer_text(tag)); }
-void die_at_start(std::uint32_t) { ::_exit(7); }
+void refuse_to_start(std::uint64_t tag) { throw std::runtime_error(tested_pool::initializer_text(tag)); }
+void die_at_start(std::uint64_t) { ::_exit(7); }
 
 }  // namespace
 
-pool_plan draw_pool(dice& random, std::uint32_t tag) {
+pool_plan draw_pool(dice& random, std::uint64_t tag) {
     using initializer = pool_plan::initializer;
     pool_plan plan{.processes = random.between(1, 4), .maxtasksperchild = {}, .tag = initialized_with};
     if (random.chance(30)) plan.maxtasksperchild = static_cast<std::ptrdiff_t>(1 + random.size(300));
@@ -84,7 +84,7 @@ void tested_pool::destroy() {
     pool_.reset();
 }
 
-std::string tested_pool::initializer_text(std::uint32_t tag) {
+std::string tested_pool::initializer_text(std::uint64_t tag) {
     return "the initializer with tag " + std::to_string(tag) + " throws";
 }
 

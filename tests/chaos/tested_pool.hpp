@@ -23,12 +23,12 @@ struct pool_plan {
     int processes = 1;
     std::optional<std::ptrdiff_t> maxtasksperchild;
     initializer start = initializer::none;
-    std::uint32_t tag = 0;
+    std::uint64_t tag = 0;
 
     /// No element can run in it.
     bool doomed() const noexcept { return start == initializer::throws || start == initializer::dies; }
 };
-pool_plan draw_pool(dice& random, std::uint32_t tag);
+pool_plan draw_pool(dice& random, std::uint64_t tag);
 
 class tested_pool {
 public:
@@ -61,7 +61,7 @@ public:
     };
     const std::shared_ptr<error_counts> callback_errors = std::make_shared<error_counts>();
 
-    static std::string initializer_text(std::uint32_t tag);
+    static std::string initializer_text(std::uint64_t tag);
 
 private:
     void start();
