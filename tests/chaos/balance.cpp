@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "sanitizers.hpp"
 #include "support/leftovers.hpp"
 #include "support/wait.hpp"
 #include "tally.hpp"
@@ -21,23 +22,11 @@ namespace chaos {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-#else
-constexpr bool sanitized = false;
-#endif
-
 constexpr std::chrono::seconds grace{10};
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
 constexpr std::size_t most_allocated_more = mebibyte / 2;
-// Between what is allocated there is free memory, in each of the allocator's arenas.
-constexpr std::size_t most_resident_more = 64 * mebibyte;
+constexpr std::size_t most_resident_more =
+    16 * mebibyte;  // free memory between what is allocated, in each arena
 
 template <class Items>
 std::string list(const Items& items) {

@@ -54,6 +54,7 @@ book::book(const tested_pool& pool, std::uint64_t job, std::vector<script> scrip
       job_(job),
       scripts_(std::move(scripts)),
       retries_(retries),
+      strikes_before_(the_board->deadly_strikes()),
       states_(scripts_.size(), state::count) {
     the_board->executions.begin_job(job);
 }
@@ -104,10 +105,12 @@ void book::error(const std::exception_ptr& error, std::uint64_t place) {
 
 void book::call_failed(const std::exception_ptr& error) {
     const auto [what, index] = judge(error);
-    if (index)
+    if (index) {
         set(*index, what);
-    else
+        others_run_ = !cancels;
+    } else {
         rest(what);
+    }
 }
 
 std::optional<state> book::error_in_stream(const std::exception_ptr& error,
@@ -142,6 +145,10 @@ void book::check_executions(std::size_t index, state what) const {
     const int most = what == state::refused ? 0 : retries_ + 1;
     // A strike may come between the beginning of an element and its first step.
     const int missing = what == state::own_death ? retries_ : 0;
+    // What one element throws keeps no other from running; a strike may.
+    if (count == 0 && what == state::unseen && others_run_ && !pool_.terminated() &&
+        the_board->deadly_strikes() == strikes_before_)
+        throw wrong(place_of(index) + " was never run, though the call was not given up");
     if (count < least - missing || count > most)
         throw wrong(place_of(index) + " is '" + name_of(what) + "' but was run " + std::to_string(count) +
                     " times");

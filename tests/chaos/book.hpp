@@ -86,8 +86,10 @@ private:
     const std::uint64_t job_;
     const std::vector<script> scripts_;
     const int retries_;
+    const std::uint64_t strikes_before_;
     std::vector<state> states_;
     std::optional<std::uint64_t> alone_;
+    bool others_run_ = false;
 };
 
 /// "std::out_of_range: text", for messages.

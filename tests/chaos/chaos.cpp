@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "board.hpp"
@@ -39,6 +38,11 @@ constexpr const char* usage =
     "  --patience N   seconds after which a job hangs (60)\n"
     "  --hold         after a failure waits for a debugger\n";
 
+[[noreturn]] void refuse() {
+    std::fputs(usage, stderr);
+    std::exit(2);
+}
+
 settings read_options(int argc, char** argv) {
     settings all;
     all.seed =
@@ -49,10 +53,7 @@ settings read_options(int argc, char** argv) {
             all.hold = true;
             continue;
         }
-        if (++i == argc) {
-            std::fputs(usage, stderr);
-            std::exit(2);
-        }
+        if (++i == argc) refuse();
         const std::string value = argv[i];
         if (option == "--seconds")
             all.seconds = std::stod(value);
@@ -68,10 +69,8 @@ settings read_options(int argc, char** argv) {
             all.pace_us = std::stol(value);
         else if (option == "--patience")
             all.patience = std::stod(value);
-        else {
-            std::fputs(usage, stderr);
-            std::exit(2);
-        }
+        else
+            refuse();
     }
     return all;
 }

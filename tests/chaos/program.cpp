@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "program.hpp"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -109,6 +110,8 @@ private:
 }  // namespace
 
 int run_program(const settings& all) {
+    // Or else each of the allocator's arenas may keep tens of megabytes, depending on what was freed last.
+    ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
     // In the children only: here a sanitizer is to tell what has happened.
     ::pthread_atfork(nullptr, nullptr, [] { ::signal(SIGSEGV, SIG_DFL); });
     std::thread([] {}).join();  // the thread sanitizer starts one of its own with the first

@@ -23,7 +23,7 @@ namespace {
 
 namespace mp = procpool;
 
-// What the allocator may keep more at one time than at another. A leak of one byte a task would be more.
+// What the allocator may keep more at one time than at another; of ten million tasks, a tenth of a byte each.
 constexpr std::size_t tolerance = std::size_t{1} << 20;
 
 struct settings {
@@ -86,7 +86,7 @@ private:
     std::uint64_t sent_ = 0;
 };
 
-/// Resident bytes of the program and of all that it has started; of the youngest, none.
+/// Resident bytes of the program and of all that it has started.
 struct memory {
     std::map<long, std::size_t> of;
     std::size_t descriptors = test::open_descriptors().size();
@@ -140,9 +140,16 @@ void soak(const settings& all, std::optional<std::ptrdiff_t> maxtasksperchild) {
 
 settings read_options(int argc, char** argv) {
     settings all;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (argv[i] == std::string("--tasks")) all.tasks = std::stoull(argv[i + 1]);
-        if (argv[i] == std::string("--workers")) all.workers = std::stoi(argv[i + 1]);
+    for (int i = 1; i < argc; i += 2) {
+        const std::string option = argv[i];
+        if (option == "--tasks" && i + 1 < argc) {
+            all.tasks = std::stoull(argv[i + 1]);
+        } else if (option == "--workers" && i + 1 < argc) {
+            all.workers = std::stoi(argv[i + 1]);
+        } else {
+            std::fputs("Usage: soak [--tasks N (10000000)] [--workers N (2)]\n", stderr);
+            std::exit(2);
+        }
     }
     return all;
 }
