@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// Little of everything: pipes of one page, memory that is refused, a full /dev/shm.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <exception>
+#include <new>
+#include <ranges>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "procpool/pool.hpp"
+#include "procpool/shared_array.hpp"
+#include "support/processes.hpp"
+
+namespace {
+
+namespace mp = procpool;
+
+/// All pipes of a process that this one can reach hold one page from now on.
+void shrink_pipes() {
+    for (const auto& [number, target] : test::descriptors_of(::getpid()))
+        if (target.starts_with("pipe:")) ::fcntl(number, F_SETPIPE_SZ, 4096);
+}
+
+TEST(Pressure, of_pipes_of_one_page_slows_down_and_changes_nothing_else) {
+    mp::Pool pool(2);
+    shrink_pipes();
+    const auto twice = [](const std::string& text) { return text + text; };
+    std::vector<std::string> inputs;
+    for (std::size_t i = 0; i < 200; ++i) inputs.emplace_back(i * i * 5, static_cast<char>('a' + i % 26));
+    for (const std::ptrdiff_t chunk : {1, 7, 100}) {
+        const auto results = pool.map(twice, inputs, {.chunksize = chunk});
+        for (std::size_t i = 0; i < inputs.size(); ++i) ASSERT_EQ(results[i], inputs[i] + inputs[i]);
+    }
+    const auto numbers = pool.map([](int i) { return i; }, std::views::iota(0, 50'000), {.chunksize = 1});
+    for (int i = 0; i < 50'000; ++i) ASSERT_EQ(numbers[static_cast<std::size_t>(i)], i);
+}
+
+TEST(Pressure, of_pipes_of_one_page_keeps_results_of_a_worker_that_dies) {
+    mp::Pool pool(1);
+    shrink_pipes();
+    const auto outcomes = pool.try_map(
+        [](int i) {
+            if (i == 90) ::kill(::getpid(), SIGKILL);
+            return std::string(static_cast<std::size_t>(i) * 100, 'x');
+        },
+        std::views::iota(0, 100), {.chunksize = 100});
+    for (std::size_t i = 0; i < 100; ++i) {
+        if (i == 90) {
+            EXPECT_THROW(outcomes[i].value(), mp::WorkerDied);
+        } else {
+            EXPECT_EQ(outcomes[i].value().size(), i * 100);
+        }
+    }
+}
+
+TEST(Pressure, of_refused_memory_is_an_error_of_the_constructor) {
+    if (test::sanitized) GTEST_SKIP() << "sanitizers reserve terabytes";
+    test::child_program program([] {
+        rlimit limit{};
+        ::getrlimit(RLIMIT_AS, &limit);
+        limit.rlim_cur = 256u << 20;
+        ::setrlimit(RLIMIT_AS, &limit);
+        try {
+            mp::Pool pool(10'000);  // 128 KiB of address space each
+            return 1;
+        } catch (const std::system_error& error) {
+            if (error.code() != std::errc::not_enough_memory) return 2;
+        } catch (const std::bad_alloc&) {
+        }
+        mp::Pool pool(2);
+        return pool.apply([](int i) { return i; }, 7) == 7 && test::workers().size() == 2 ? 0 : 3;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(Pressure, of_a_full_dev_shm_does_not_matter) {
+    test::child_program program([] {
+        // A /dev/shm of this process's own, that holds nothing.
+        if (::unshare(CLONE_NEWNS) != 0) return 42;
+        if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 42;
+        if (::mount("none", "/dev/shm", "tmpfs", MS_RDONLY, "size=4k") != 0) return 42;
+        mp::Pool pool(2);
+        mp::SharedArray<int, 1> array({100'000});
+        pool.map(mp::partial([](const mp::SharedArray<int, 1>& to, int i) { to(i) = i; }, array),
+                 std::views::iota(0, 100'000));
+        return array(99'999) == 99'999 ? 0 : 1;
+    });
+    const auto end = program.wait();
+    if (end.exit_code == 42) GTEST_SKIP() << "needs the right to mount";
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+}  // namespace
