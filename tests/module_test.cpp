@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -235,6 +236,25 @@ TEST(CodeAddress, a_function_is_found_where_its_library_is_loaded_at_another_add
         return posix::resolve_code(location) == here ? 0 : 4;
     });
     EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(CodeAddress, is_found_in_children_that_are_forked_while_another_thread_looks_for_one) {
+    std::atomic<bool> stop{false};
+    std::thread other([&] {
+        while (!stop) posix::locate_code(address_of(&cube));
+    });
+    for (int i = 0; i < 300; ++i) {
+        test::child_program child([] {
+            ::alarm(20);  // instead of hanging
+            return posix::locate_code(address_of(&cube)) ? 0 : 1;
+        });
+        const auto end = child.wait();
+        EXPECT_EQ(end.signal, 0);
+        EXPECT_EQ(end.exit_code, 0) << end.errors;
+        if (testing::Test::HasFailure()) break;
+    }
+    stop = true;
+    other.join();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Nothing is left behind: who dies with whom, and who holds which descriptors.
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -246,6 +247,26 @@ TEST(Zygote, death_while_idle_is_repaired_before_the_next_call) {
         }));
         EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
     }
+}
+
+std::atomic<int>* zygotes_to_die_at_birth = nullptr;
+
+TEST(Zygote, death_at_its_birth_is_repaired_while_the_pool_is_made) {
+    const test::shared<std::atomic<int>> to_die;
+    zygotes_to_die_at_birth = &*to_die;
+    ASSERT_EQ(::pthread_atfork(nullptr, nullptr,
+                               [] {
+                                   if (zygotes_to_die_at_birth && zygotes_to_die_at_birth->fetch_sub(1) > 0)
+                                       ::raise(SIGKILL);
+                               }),
+              0);
+    for (const int deaths : {1, 3}) {
+        *to_die = deaths;
+        mp::Pool pool(2);
+        EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+        EXPECT_LT(*to_die, 0);
+    }
+    zygotes_to_die_at_birth = nullptr;
 }
 
 TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {
