@@ -83,8 +83,10 @@ void run_job(std::uint64_t seed, std::uint64_t number, pool_slots* slots, tally&
 
 book draw_book(job_context& job, int retries, std::size_t most) {
     const temper how = draw_temper(job.random);
-    const std::size_t count =
-        job.random.size(how.most_bytes > 100'000 ? std::min<std::size_t>(most, 200) : most);
+    if (how.most_bytes > 100'000) most = std::min<std::size_t>(most, 200);
+    // Each new worker takes some milliseconds, much more under a sanitizer.
+    const auto lifetime = static_cast<std::size_t>(job.pool.plan.maxtasksperchild.value_or(1000));
+    const std::size_t count = job.random.size(std::min(most, 100 * lifetime));
     return {job.pool, job.number, draw_scripts(job.random, job.number, job.pool.plan.tag, count, how),
             retries};
 }

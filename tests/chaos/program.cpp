@@ -108,6 +108,16 @@ private:
 };
 
 }  // namespace
+}  // namespace chaos
+
+#ifdef __SANITIZE_THREAD__
+/// libstdc++.so counts the owners of exceptions, which the sanitizer doesn't see.
+extern "C" const char* __tsan_default_suppressions() {
+    return "race:std::__exception_ptr::exception_ptr::_M_release\n";
+}
+#endif
+
+namespace chaos {
 
 int run_program(const settings& all) {
     // Or else each of the allocator's arenas may keep tens of megabytes, depending on what was freed last.
