@@ -162,6 +162,84 @@ TEST_F(WorkerLink, tells_the_time_of_elements_once) {
     EXPECT_EQ(link.take_timing(), (std::pair{0.0, 0.0}));
 }
 
+// ---- early: from the outbox of a worker that lives
+
+TEST_F(WorkerLink, results_that_are_held_back_are_taken_once) {
+    give(0, 4);
+    put_into_outbox(values(0, 1, "a") + values(1, 1, "b"));
+    EXPECT_EQ(collected_early(), "1:0+1=a;1:1+1=b;");
+    EXPECT_EQ(link.out_elements(), 2u);
+    EXPECT_EQ(collected_early(), "") << "nothing new";
+    send_up(values(0, 1, "a") + values(1, 1, "bc"));
+    EXPECT_EQ(collected(), "1:2+1=c;") << "the rest of a frame whose beginning is known";
+    EXPECT_EQ(link.results_seen(), 3u);
+}
+
+TEST_F(WorkerLink, a_frame_that_is_still_being_filled_is_taken_as_far_as_it_goes) {
+    give(0, 5);
+    std::string open = values(0, 1, "");
+    put_into_outbox(open + "abc", 0);
+    EXPECT_EQ(collected_early(), "1:0+3=abc;");
+    put_into_outbox(open + "abcd", 0);
+    EXPECT_EQ(collected_early(), "1:3+1=d;");
+    send_up(values(0, 1, "abcd") + error(4, "what"));
+    EXPECT_EQ(collected(), "error 1:4+1=what;");
+}
+
+TEST_F(WorkerLink, an_error_that_was_taken_early_comes_once) {
+    give(0, 2);
+    put_into_outbox(error(0, "what"));
+    EXPECT_EQ(collected_early(), "error 1:0+1=what;");
+    send_up(error(0, "what") + values(1, 1, "x"));
+    EXPECT_EQ(collected(), "1:1+1=x;");
+}
+
+TEST_F(WorkerLink, nothing_is_taken_early_while_the_pipe_comes_first) {
+    give(0, 2);
+    send_up(values(0, 1, "a"));
+    put_into_outbox(values(1, 1, "b"));
+    box().base = values(0, 1, "a").size();
+    box().committed = box().base + values(1, 1, "b").size();
+    EXPECT_EQ(collected_early(), "") << "it is not received yet";
+    EXPECT_EQ(collected(), "1:0+1=a;");
+    EXPECT_EQ(collected_early(), "1:1+1=b;");
+}
+
+TEST_F(WorkerLink, what_was_taken_early_is_not_taken_again_after_a_death) {
+    give(0, 3);
+    put_into_outbox(values(0, 1, "ab"));
+    EXPECT_EQ(collected_early(), "1:0+2=ab;");
+    put_into_outbox(values(0, 1, "ab") + values(2, 1, "c"));
+    worker_end.reset();
+    link.receive_remains();
+    std::vector<backend::delivery> rest;
+    link.collect(rest);
+    EXPECT_EQ(summary(rest), "1:2+1=c;");
+}
+
+TEST_F(WorkerLink, knows_what_runs_and_since_when) {
+    give(0, 2, 1);
+    give(7, 2, 2);
+    EXPECT_FALSE(link.now_running());
+    box().begun = 1;
+    box().begun_at = 1000;
+    auto running = link.now_running();
+    ASSERT_TRUE(running);
+    EXPECT_EQ(running->index, 0u);
+    EXPECT_EQ(running->since, 1000);
+    box().ended = 1;
+    EXPECT_FALSE(link.now_running()) << "between two elements";
+    box().begun = 4;
+    box().ended = 3;
+    running = link.now_running();
+    ASSERT_TRUE(running);
+    EXPECT_EQ(running->index, 8u) << "results that wait in the outbox are counted";
+    EXPECT_EQ(running->number, 3u);
+    EXPECT_EQ(running->of->job->id, 2u);
+    box().begun = 1000;
+    EXPECT_FALSE(link.now_running()) << "a corrupt worker has begun more than it was given";
+}
+
 // ---- after a death
 
 TEST_F(WorkerLink, only_an_element_that_was_begun_and_has_no_result_was_interrupted) {

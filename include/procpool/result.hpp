@@ -71,8 +71,9 @@ public:
         return source_->error() == nullptr;
     }
 
-    /// Gives the call up: the result is TaskCancelled at once, elements that have not begun won't run, and
-    /// workers that still run some after 2 ms are ended and replaced. False if the result was there already.
+    /// Gives the call up: the result is TaskCancelled at once (or the error of an element that failed
+    /// before), elements that have not begun won't run, and workers that still run some after 2 ms are ended
+    /// and replaced. False if the result was there already.
     bool cancel() {
         const auto lock = pool_->acquire();
         const bool cancelled = pool_->abandon(job_, detail::backend::pool_backend::running::is_ended,

@@ -142,7 +142,9 @@ void book::check_executions(std::size_t index, state what) const {
     if (count < 0) return;
     const bool ran = what == state::value || what == state::own_exception || what == state::own_death;
     const int least = what == state::own_death ? retries_ + 1 : ran ? 1 : 0;
-    const int most = what == state::refused ? 0 : retries_ + 1;
+    // One that ran in a worker when that was ended for another's sake runs once more.
+    const int again = pool_.ends_workers ? 3 : 0;
+    const int most = what == state::refused ? 0 : retries_ + 1 + again;
     // A strike may come between the beginning of an element and its first step.
     const int missing = what == state::own_death ? retries_ : 0;
     // What one element throws keeps no other from running; a strike may.
@@ -160,6 +162,9 @@ book::verdict book::judge(const std::exception_ptr& error) const {
     if (!error) throw wrong("an element with neither a value nor an error");
     try {
         std::rethrow_exception(error);
+    } catch (const mp::TaskTimeout& timeout) {
+        // Any element may take so long: workers are stopped, and the machine is busy.
+        if (has_time_limit && timeout.index()) return {state::timed_out, meant_by(*timeout.index())};
     } catch (const mp::WorkerDied& death) {
         return judge_death(death);
     } catch (const mp::PoolTerminated&) {
@@ -200,7 +205,7 @@ book::verdict book::judge_death(const mp::WorkerDied& death) const {
     }
     const std::uint64_t index = meant_by(*death.index());
     const script& element = script_of(index);
-    const std::string attempts = "in each of " + std::to_string(retries_ + 1) + " attempts";
+    const std::string attempts = "after " + std::to_string(retries_ + 1) + " attempts";
     if (contains(death.what(), attempts) != (retries_ > 0))
         throw wrong("not as many attempts as retries: " + describe_death(death));
     if (death.pid() <= 0) throw wrong("a death without a process: " + describe_death(death));
@@ -239,6 +244,7 @@ book::verdict book::judge_remote(const mp::RemoteError& error) const {
 book::verdict book::judge_serialization(const mp::SerializationError& error) const {
     const std::string text = error.what();
     if (sends_arrays && contains(text, "can't be opened")) {
+        if (pool_.ends_workers) return {state::lost_array, {}};
         long sender = 0;
         const auto at = text.find("sent by process ");
         if (at != text.npos && std::sscanf(text.c_str() + at, "sent by process %ld", &sender) == 1)

@@ -32,10 +32,14 @@ public:
 
     // What this job brings about itself, beyond its scripts.
     bool cancels = false;
+    bool has_time_limit = false;
     bool input_throws = false;
     bool sends_arrays = false;
     /// Elements whose argument or result can't be encoded or rebuilt.
     std::vector<bool> not_encodable;
+
+    /// Workers may be ended for this job's sake.
+    void may_end_workers() const noexcept { pool_.ends_workers = true; }
 
     /// The element has a value. @throws wrong if it should not, has ended before, or the value is not right
     void value(std::uint64_t index, bool is_right);

@@ -126,13 +126,16 @@ void call_async(job_context& job, book& of, Start start) {
         const bool is_watched = job.random.chance(60);
         if (is_watched) watch.attach(handle);
         if (job.random.chance(10)) return of.rest(state::unseen);  // the work goes on without a handle
+        bool cancelled = false;
         if (job.random.chance(15)) {
             handle.wait(std::chrono::microseconds(job.random.size(3000)));
-            of.cancels = handle.cancel();
+            of.may_end_workers();
+            cancelled = handle.cancel();
+            of.cancels = of.cancels || cancelled;
         }
         const bool has_value = wait_for(job.random, handle);
         if (is_watched) watch.check(has_value, of.size() == 0, job.counts);
-        if (of.cancels && has_value) throw wrong("a cancelled call has a value");
+        if (cancelled && has_value) throw wrong("a cancelled call has a value");
         put_down_values<Payload>(of, handle.get());
     });
 }
@@ -140,7 +143,7 @@ void call_async(job_context& job, book& of, Start start) {
 template <class Payload>
 void call_map(job_context& job) {
     const auto options = draw_options(job.random);
-    book of = draw_book(job, options.retries);
+    book of = draw_book(job, options);
     with_input<Payload>(job.random, of, [&](auto& input) {
         switch (job.random.below(3)) {
             case 0:
@@ -163,8 +166,11 @@ void call_map(job_context& job) {
 /// Many tasks at once, each with a handle.
 template <class Payload>
 void call_apply(job_context& job) {
-    const procpool::TaskOptions options{.retries = job.random.chance(30) ? job.random.between(1, 3) : 0};
-    book of = draw_book(job, options.retries, 150);
+    procpool::MapOptions drawn = draw_options(job.random);
+    drawn.fail_fast = false;  // each call is one element
+    const procpool::TaskOptions options{
+        .timeout = drawn.timeout, .retries = drawn.retries, .retry_exceptions = drawn.retry_exceptions};
+    book of = draw_book(job, drawn, 150);
     using handle = procpool::AsyncResult<typename Payload::result>;
     std::vector<std::optional<handle>> handles(of.size());
     std::vector<std::optional<callback_watch>> watches(of.size());
@@ -179,7 +185,12 @@ void call_apply(job_context& job) {
         const std::size_t i = backwards ? of.size() - 1 - step : step;
         if (!handles[i]) continue;  // refused
         of.settle_alone(i, [&] {
-            of.cancels = job.random.chance(5) && handles[i]->cancel();
+            if (job.random.chance(5)) {
+                of.may_end_workers();
+                of.cancels = handles[i]->cancel();
+            } else {
+                of.cancels = false;
+            }
             const bool has_value = wait_for(job.random, *handles[i]);
             if (watches[i]) watches[i]->check(has_value, false, job.counts);
             if (of.cancels && has_value) throw wrong("a cancelled task has a value");
@@ -191,10 +202,12 @@ void call_apply(job_context& job) {
 
 template <class Payload>
 void call_imap(job_context& job) {
-    const auto options = draw_options(job.random);
-    book of = draw_book(job, options.retries);
+    auto options = draw_options(job.random);
+    options.fail_fast = false;  // an element that is dropped has no place in a stream
+    book of = draw_book(job, options);
     const bool ordered = job.random.chance(60);
     const bool abandons = job.random.chance(15);
+    if (abandons) of.may_end_workers();
     const std::size_t most = abandons ? job.random.size(of.size()) : of.size();
     with_input<Payload>(job.random, of, [&](auto& input) {
         judged(of, [&] {

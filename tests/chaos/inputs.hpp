@@ -78,6 +78,7 @@ void with_input(dice& random, book& of, Use use) {
             if (!scripts.empty() && random.chance(20)) {
                 throws_at = random.below(scripts.size());
                 of.input_throws = true;
+                of.may_end_workers();
             }
             one_pass_input<Payload> input(scripts, throws_at);
             use(input);

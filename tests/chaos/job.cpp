@@ -81,20 +81,30 @@ void run_job(std::uint64_t seed, std::uint64_t number, pool_slots* slots, tally&
     ++counts.jobs;
 }
 
-book draw_book(job_context& job, int retries, std::size_t most) {
+book draw_book(job_context& job, const mp::MapOptions& options, std::size_t most) {
     const temper how = draw_temper(job.random);
     if (how.most_bytes > 100'000) most = std::min<std::size_t>(most, 200);
     // Each new worker takes some milliseconds, much more under a sanitizer.
     const auto lifetime = static_cast<std::size_t>(job.pool.plan.maxtasksperchild.value_or(1000));
     const std::size_t count = job.random.size(std::min(most, 100 * lifetime));
-    return {job.pool, job.number, draw_scripts(job.random, job.number, job.pool.plan.tag, count, how),
-            retries};
+    auto scripts = draw_scripts(job.random, job.number, job.pool.plan.tag, count, how);
+    if (options.timeout)
+        for (int hanging = job.random.between(0, 3); hanging > 0 && count > 0; --hanging)
+            scripts[job.random.below(count)].what = act::hang;
+    book of(job.pool, job.number, std::move(scripts), options.retries);
+    of.has_time_limit = options.timeout.has_value();
+    of.cancels = options.fail_fast;
+    if (of.has_time_limit || of.cancels) of.may_end_workers();
+    return of;
 }
 
 mp::MapOptions draw_options(dice& random) {
     mp::MapOptions options;
     if (random.chance(50)) options.chunksize = static_cast<std::ptrdiff_t>(1 + random.size(200));
     if (random.chance(30)) options.retries = random.between(1, 3);
+    if (random.chance(20)) options.timeout = std::chrono::milliseconds(random.between(5, 80));
+    options.fail_fast = random.chance(10);
+    options.retry_exceptions = random.chance(30);
     if (random.chance(30)) options.buffersize = static_cast<std::ptrdiff_t>(1 + random.size(100));
     return options;
 }

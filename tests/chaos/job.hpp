@@ -40,7 +40,7 @@ void run_job(std::uint64_t seed, std::uint64_t number, pool_slots* slots, tally&
              void (*begins)(const char* kind));
 
 /// Elements for a job, with a temper drawn for all of them; `most` at the most.
-book draw_book(job_context& job, int retries, std::size_t most = 3000);
+book draw_book(job_context& job, const procpool::MapOptions& options, std::size_t most = 3000);
 /// Any settings that the calls of map's kind take.
 procpool::MapOptions draw_options(dice& random);
 

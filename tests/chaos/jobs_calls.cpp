@@ -48,7 +48,7 @@ struct bound_sums : sums {
 
 void run_starmap(job_context& job) {
     const auto options = draw_options(job.random);
-    book of = draw_book(job, options.retries);
+    book of = draw_book(job, options);
     with_input<sums>(job.random, of, [&](auto& input) {
         judged(of, [&] {
             switch (job.random.below(5)) {

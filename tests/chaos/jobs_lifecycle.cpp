@@ -89,7 +89,7 @@ void run_end_in_the_midst(job_context& job) {
 }
 
 void run_orphaned_handles(job_context& job) {
-    book of = draw_book(job, 0, 60);
+    book of = draw_book(job, {}, 60);
     using handle = procpool::AsyncResult<numbers::result>;
     std::vector<handle> handles;
     std::vector<std::optional<callback_watch>> watches(of.size());

@@ -122,7 +122,7 @@ struct awkward {
 
 void run_arrays(job_context& job) {
     const auto options = draw_options(job.random);
-    book of = draw_book(job, options.retries, 60);  // each array takes a descriptor
+    book of = draw_book(job, options, 60);  // each array takes a descriptor
     of.sends_arrays = true;
     switch (job.random.below(3)) {
         case 0:
@@ -145,8 +145,9 @@ void run_arrays(job_context& job) {
         default:
             for (std::size_t i = 0; i < of.size(); ++i)
                 of.settle_alone(i, [&] {
-                    auto handle = job.pool->apply_async({.retries = options.retries}, &arrays::task,
-                                                        arrays::argument_of(of.scripts()[i]));
+                    auto handle =
+                        job.pool->apply_async({.timeout = options.timeout, .retries = options.retries},
+                                              &arrays::task, arrays::argument_of(of.scripts()[i]));
                     of.value(i, arrays::is_right(of.scripts()[i], handle.get()));
                 });
     }
@@ -155,7 +156,7 @@ void run_arrays(job_context& job) {
 
 void run_awkward(job_context& job) {
     const auto options = draw_options(job.random);
-    book of = draw_book(job, options.retries, 300);
+    book of = draw_book(job, options, 300);
     for (const script& element : of.scripts())
         of.not_encodable.push_back(awkward::defect_of(element) != defect::none);
     with_input<awkward>(job.random, of, [&](auto& input) {

@@ -55,6 +55,8 @@ void play(const script& element) {
         case act::abort: std::abort();
         case act::exit_3: ::_exit(3);
         case act::exit_0: ::_exit(0);
+        case act::hang:
+            for (;;) ::pause();
     }
 }
 

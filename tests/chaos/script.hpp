@@ -22,6 +22,7 @@ enum class act : std::uint64_t {
     abort,
     exit_3,
     exit_0,
+    hang,  // for ever: only where there is a time limit
 };
 
 /// Plain data: it travels as it is. No two small numbers share a word: together they may look like an
@@ -36,7 +37,7 @@ struct script {
     std::uint64_t result_bytes = 0;
 
     bool throws() const noexcept { return what >= act::throw_known && what <= act::throw_number; }
-    bool dies() const noexcept { return what >= act::kill_self; }
+    bool dies() const noexcept { return what >= act::kill_self && what <= act::exit_0; }
 };
 
 /// Runs it, in a worker: counts the execution, and returns only if the script says so.

@@ -7,8 +7,8 @@ namespace chaos {
 
 const char* name_of(state one) noexcept {
     constexpr std::array<const char*, states> names{
-        "value",     "own exception", "own death", "killed",      "lost array", "not encoded",
-        "cancelled", "terminated",    "refused",   "pool failed", "unseen",
+        "value",     "own exception", "own death",  "killed",  "lost array",  "not encoded",
+        "timed out", "cancelled",     "terminated", "refused", "pool failed", "unseen",
     };
     return names[static_cast<std::size_t>(one)];
 }

@@ -18,6 +18,7 @@ enum class state : std::uint32_t {
     killed,       // struck while it ran, or its zygote was
     lost_array,   // a SharedArray whose worker was struck before it arrived
     not_encoded,  // its serialisation throws
+    timed_out,
     cancelled,
     terminated,
     refused,      // the pool was closed or terminated before the call

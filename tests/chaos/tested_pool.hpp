@@ -54,6 +54,8 @@ public:
     bool terminated() const noexcept { return terminated_; }
     /// It gave up.
     mutable std::atomic<bool> failed{false};
+    /// Jobs with time limits, or that are given up, may end workers, for other jobs too.
+    mutable std::atomic<bool> ends_workers{false};
 
     /// For callbacks that throw: each error has to come to the pool's error handler.
     struct error_counts {

@@ -107,6 +107,7 @@ public:
                 case 2: send_frame(what / 4, steps); break;
                 default:
                     scribble(steps);
+                    if (what & 16 && !link_.corrupt) collect(true);
                     if (what & 4) end(what & 8), start_worker();
             }
         }
@@ -199,12 +200,11 @@ private:
             link_.receive_remains();
             collect();
         }
-        if (backend::run* const interrupted = link_.interrupted()) {
+        if (const auto interrupted = link_.interrupted()) {
             expectation& first = next_expected();
-            require(interrupted->job.get() == first.job &&
-                        interrupted->elements.first + interrupted->results == first.next,
+            require(interrupted->of->job.get() == first.job && interrupted->index == first.next,
                     "the element that was running is the oldest without a result");
-            link_.drop_interrupted(*interrupted);
+            link_.take_interrupted(*interrupted->of);
             skip(first, 1);
         }
         std::uint64_t left = 0;
@@ -215,10 +215,13 @@ private:
         expected_.clear();
     }
 
-    void collect() {
+    void collect(bool early = false) {
         std::vector<backend::delivery> found;
         try {
-            link_.collect(found);
+            if (early)
+                link_.collect_early(found);
+            else
+                link_.collect(found);
         } catch (const procpool::SerializationError& error) {
             link_.corrupt = error.what();
         }

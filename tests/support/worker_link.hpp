@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -100,6 +101,17 @@ protected:
         std::vector<backend::delivery> found;
         link.receive(1 << 20);
         link.collect(found);
+        return summary(found);
+    }
+    /// What the worker has put into its outbox and not sent, from the start of its stream on.
+    void put_into_outbox(const std::string& bytes, std::uint64_t open_frame = worker::black_box::no_frame) {
+        std::memcpy(memory.data() + worker::outbox_offset, bytes.data(), bytes.size());
+        box().open_frame = open_frame;
+        box().committed = bytes.size();
+    }
+    std::string collected_early() {
+        std::vector<backend::delivery> found;
+        link.collect_early(found);
         return summary(found);
     }
     /// What the worker would read now.

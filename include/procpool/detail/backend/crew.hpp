@@ -22,6 +22,7 @@
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/poller.hpp"
 #include "procpool/detail/posix/zygote.hpp"
+#include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/loop.hpp"
 #include "procpool/options.hpp"
 
@@ -55,6 +56,8 @@ public:
           links_(options_.workers),
           restarts_(options_.workers, options_.restart_limit) {
         poller_.add(interruption.file(), posix::poller::interest::read, key_interruption);
+        // Made now: a child that another thread forks while it is being made could never use it.
+        wire::exception_registry::instance();
         start_zygote();
     }
 

@@ -11,7 +11,7 @@
 namespace procpool::detail::posix {
 
 /// Names the mapping that holds `address`, for example "[stack]", "[heap]", the path of a program or
-/// "memory"; empty if nothing is mapped there (or /proc can't be read).
+/// "memory"; empty if nothing that can be read is mapped there (or /proc can't be read).
 inline std::string what_is_mapped_at(std::uintptr_t address) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> maps(std::fopen("/proc/self/maps", "re"),
                                                                &std::fclose);
@@ -20,9 +20,12 @@ inline std::string what_is_mapped_at(std::uintptr_t address) {
     while (std::fgets(line, sizeof line, maps.get())) {
         unsigned long begin = 0;
         unsigned long end = 0;
+        char readable = '-';
         int name_at = 0;
-        if (std::sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &begin, &end, &name_at) < 2) continue;
+        if (std::sscanf(line, "%lx-%lx %c%*s %*s %*s %*s %n", &begin, &end, &readable, &name_at) < 3)
+            continue;
         if (address < begin || address >= end) continue;
+        if (readable != 'r') return {};  // reserved, for a thread's heap for instance, and not in use
         std::string name(line + name_at);
         while (!name.empty() && (name.back() == '\n' || name.back() == ' ')) name.pop_back();
         return name.empty() ? "memory" : name;

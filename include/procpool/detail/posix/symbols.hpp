@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/type_name.hpp"
 
 namespace procpool::detail::posix {
@@ -50,6 +51,8 @@ inline std::string symbol_in_file(const std::string& path, std::uintptr_t offset
 
 /// "function()", or "module+0x12ab", which addr2line understands.
 inline std::string describe_code(std::uintptr_t address) {
+    // dladdr takes the loader's lock, which a child that is forked meanwhile would inherit locked.
+    const auto no_fork = fd_registry::instance().hold_forks();
     Dl_info info{};
     void* extra = nullptr;
     if (::dladdr1(reinterpret_cast<void*>(address), &info, &extra, RTLD_DL_LINKMAP) == 0) return {};
