@@ -270,6 +270,39 @@ TEST_F(Timeout, quick_result_does_not_wait_for_a_slow_element_behind_it) {
     }
 }
 
+TEST_F(Timeout, element_behind_a_slow_one_runs_elsewhere) {
+    mp::Pool pool(2);
+    const auto quick = [](int i) { return i; };
+    for (int i = 0; i < 50; ++i) pool.apply(quick, i);
+    auto slow = pool.apply_async(
+        [](int i) {
+            state->gate.pass();
+            return i;
+        },
+        1);
+    std::vector<mp::AsyncResult<int>> many;
+    for (int i = 0; i < 2000; ++i) many.push_back(pool.apply_async(quick, i));
+    for (int i = 0; i < 2000; ++i) ASSERT_EQ(many[static_cast<std::size_t>(i)].get(20s), i);
+    EXPECT_FALSE(slow.ready());
+    state->gate.open();
+    EXPECT_EQ(slow.get(), 1);
+}
+
+TEST_F(Timeout, elements_behind_slow_ones_run_once_each) {
+    mp::Pool pool(2);
+    const auto sometimes_slow = [](int i) {
+        state->runs.fetch_add(1);
+        if (i % 100 == 99) ::usleep(3000);
+        return 3 * i;
+    };
+    for (const std::ptrdiff_t chunk : {1, 5}) {
+        state_.reset();
+        const auto results = pool.map(sometimes_slow, std::views::iota(0, 10'000), {.chunksize = chunk});
+        for (int i = 0; i < 10'000; ++i) ASSERT_EQ(results[static_cast<std::size_t>(i)], 3 * i);
+        EXPECT_EQ(state->runs.load(), 10'000);
+    }
+}
+
 TEST_F(Timeout, result_that_was_taken_early_counts_once_when_its_worker_dies) {
     mp::Pool pool(1);
     const auto quick_or_wait = [](int i) {

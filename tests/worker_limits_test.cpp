@@ -100,7 +100,7 @@ TEST(WorkerLimits, pin_each_worker_to_a_cpu_in_turn) {
         return std::pair(mp::worker_index(), allowed_cpus());
     };
     for (const auto& [index, cpus] : pool.map(where, std::views::iota(0, 10 * workers), {.chunksize = 1}))
-        seen[static_cast<std::size_t>(index)] = cpus;
+        seen[index.value()] = cpus;
     for (std::size_t i = 0; i < seen.size(); ++i)
         if (!seen[i].empty()) {
             EXPECT_EQ(seen[i], std::vector{all[i % all.size()]}) << "worker " << i;

@@ -221,7 +221,7 @@ TEST_F(WorkerLink, knows_what_runs_and_since_when) {
     give(0, 2, 1);
     give(7, 2, 2);
     EXPECT_FALSE(link.now_running());
-    box().begun = 1;
+    box().begun_and_recalls = 1;
     box().begun_at = 1000;
     auto running = link.now_running();
     ASSERT_TRUE(running);
@@ -229,15 +229,70 @@ TEST_F(WorkerLink, knows_what_runs_and_since_when) {
     EXPECT_EQ(running->since, 1000);
     box().ended = 1;
     EXPECT_FALSE(link.now_running()) << "between two elements";
-    box().begun = 4;
+    box().begun_and_recalls = 4;
     box().ended = 3;
     running = link.now_running();
     ASSERT_TRUE(running);
     EXPECT_EQ(running->index, 8u) << "results that wait in the outbox are counted";
     EXPECT_EQ(running->number, 3u);
     EXPECT_EQ(running->of->job->id, 2u);
-    box().begun = 1000;
+    box().begun_and_recalls = 1000;
     EXPECT_FALSE(link.now_running()) << "a corrupt worker has begun more than it was given";
+}
+
+// ---- taking back
+
+TEST_F(WorkerLink, what_is_not_begun_comes_back_and_its_results_are_not_expected) {
+    link.taken = 0;
+    give(10, 3, 1);
+    give(5, 2, 2);
+    EXPECT_TRUE(box().begin(0));
+    EXPECT_TRUE(box().begin(0));
+    const auto back = link.recall();
+    ASSERT_EQ(back.size(), 2u);
+    EXPECT_TRUE(back[0].job->id == 1 && back[0].elements.first == 12 && back[0].elements.count == 1);
+    EXPECT_TRUE(back[1].job->id == 2 && back[1].elements.first == 5 && back[1].elements.count == 2);
+    EXPECT_EQ(link.out_elements(), 2u);
+    EXPECT_EQ(link.taken, 2u);
+    EXPECT_FALSE(box().begin(0)) << "the worker may begin nothing that it got before";
+    EXPECT_EQ(box().begun(), 2u);
+    EXPECT_TRUE(link.send());
+    const auto frames = frames_down();
+    EXPECT_TRUE(frames.back().header.what == task_header::kind::recalled && frames.back().header.count == 1);
+    EXPECT_TRUE(box().begin(1)) << "but what comes after the notice";
+    give(20, 1, 3);
+    send_up(values(0, 1, "abc"));
+    EXPECT_EQ(collected(), "1:10+2=ab;3:20+1=c;");
+}
+
+TEST_F(WorkerLink, taking_back_twice_needs_two_notices) {
+    give(0, 2);
+    EXPECT_EQ(link.recall().size(), 1u);
+    give(2, 2);
+    EXPECT_EQ(link.recall().size(), 1u);
+    EXPECT_FALSE(box().begin(1));
+    EXPECT_TRUE(box().begin(2));
+    EXPECT_TRUE(link.recall().empty());
+}
+
+TEST_F(WorkerLink, elements_keep_their_bytes_when_a_part_is_taken_back_and_the_worker_dies) {
+    const auto one_job = job(1);
+    link.give(one_job, block(0, 4, "aabbccdd"));
+    EXPECT_TRUE(link.send());
+    box().begin(0);
+    const auto back = link.recall();
+    EXPECT_EQ(test::text(back.at(0).elements.payload()), "bbccdd");
+    EXPECT_EQ(link.out_bytes(), 2u);
+    const auto unfinished = link.take_unfinished();
+    EXPECT_EQ(test::text(unfinished.at(0).elements.payload()), "aa");
+    EXPECT_EQ(unfinished.at(0).left(), 1u);
+}
+
+TEST_F(WorkerLink, results_of_what_was_taken_back_are_refused) {
+    give(0, 2);
+    link.recall();
+    send_up(values(0, 1, "a"));
+    EXPECT_THROW(collected(), wire::protocol_error);
 }
 
 // ---- after a death
@@ -248,9 +303,9 @@ TEST_F(WorkerLink, only_an_element_that_was_begun_and_has_no_result_was_interrup
     EXPECT_FALSE(link.interrupted()) << "nothing was begun";
     send_up(values(0, 1, "ab"));
     collected();
-    box().begun = 2;
+    box().begun_and_recalls = 2;
     EXPECT_FALSE(link.interrupted()) << "it died between two elements";
-    box().begun = 3;
+    box().begun_and_recalls = 3;
     const auto interrupted = link.interrupted();
     ASSERT_TRUE(interrupted);
     EXPECT_EQ(interrupted->index, 2u);

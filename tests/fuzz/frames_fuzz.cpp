@@ -188,7 +188,7 @@ private:
         std::copy(left.begin(), left.end(), memory_->begin() + worker::outbox_offset);
         box.committed = steps.near(box.base + left.size());
         box.open_frame = steps.near(box.base);
-        box.begun = steps.near(link_.results_seen());
+        box.begun_and_recalls = steps.near(link_.results_seen());
         box.ended = steps.near(0);
         box.busy_ns = static_cast<std::int64_t>(steps.near(0));
     }

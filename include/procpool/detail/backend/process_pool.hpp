@@ -108,8 +108,11 @@ public:
         job->ready_elements = 0;
         job->ready_bytes = 0;
         job->fail_all(std::make_exception_ptr(TaskCancelled(why)));
-        for (worker_link& link : crew_.links())
-            if (link.cancel(*job) && job->end_running_since) look_in(link, cancel_patience);
+        for (worker_link& link : crew_.links()) {
+            if (!link.has(*job)) continue;
+            take_back(link);
+            look_in(link, cancel_patience);
+        }
         finish_if_complete(job);
         interrupt_driver();  // there may be callbacks to run
         return true;
@@ -251,14 +254,15 @@ private:
         if (elements > 0 && !deliveries_.empty() && deliveries_.back().job->timing)
             deliveries_.back().job->timing->add(busy, elements);
         look_at_results(link);
+        link.stalled = false;
         look_for_results(link);
         if ((link.corrupt || link.silent) && crew_.silence(link)) dying_.push_back(&link);
     }
 
     /// After results were collected.
     void look_at_results(worker_link& link) {
-        for (second_try& again : link.take_second_tries())
-            push_ready(again.job, std::move(again.element), true);
+        for (returned& again : link.take_second_tries())
+            push_ready(again.job, std::move(again.elements), true);
         if (link.take_pinned()) releases_.push_back(&link);
         if (is_done_with(link) && link.out_elements() == 0) finished_.push_back(&link);
     }
@@ -294,11 +298,30 @@ private:
             return;  // and buried when its pipe has ended
         }
         look_at_results(link);
-        const std::uint64_t begun = link.box().begun.load(std::memory_order_relaxed);
+        const std::uint64_t begun = link.box().begun();
         changes = changes || begun != std::exchange(link.begun_at_last_look, begun);
         // Behind an element that runs for long there is nothing to see: its result comes at once.
         if (changes) look_for_results(link);
+        if (link.has_abandoned() || stalls(link, now)) take_back(link);
         enforce_limits(link, now, terminate_grace_);
+    }
+
+    /// Elements that a worker has got and not begun go where they are run sooner, apart from those of the
+    /// chunk that it has begun.
+    void take_back(worker_link& link) {
+        const bool begun = link.box().begun() > 0;
+        if (!begun && crew_.initializer()) return;  // which is not to be taken back
+        std::vector<returned> back = link.recall();
+        link.stalled = link.out_elements() > 0;  // until the result of what runs has come
+        if (begun && !back.empty() && !back.front().job->abandoned) {
+            auto& [job, rest] = back.front();
+            const std::uint64_t of_chunk = rest.first % job->chunk;
+            if (of_chunk != 0) link.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)));
+        }
+        for (auto one = back.rbegin(); one != back.rend(); ++one)
+            if (one->elements.count > 0 && !one->job->abandoned && !one->job->failure())
+                push_ready(one->job, std::move(one->elements), true);
+        crew_.send(link);
     }
 
     /// Without the lock: user code rebuilds values here.
@@ -432,7 +455,8 @@ private:
 
     bool can_work(const worker_link& link) const noexcept {
         return (link.now == worker_link::state::up || link.now == worker_link::state::starting) &&
-               !link.exit && !link.silent && !link.corrupt && !link.sentenced && !is_done_with(link);
+               !link.exit && !link.silent && !link.corrupt && !link.sentenced && !link.stalled &&
+               !is_done_with(link);
     }
 
     /// How many elements of `job` to give to `link` now.

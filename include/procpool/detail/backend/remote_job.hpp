@@ -49,19 +49,22 @@ struct block {
     }
 
     /// A copy of the n-th element alone.
-    block element(std::uint64_t n) const {
+    block element(std::uint64_t n) const { return copy(n, 1); }
+
+    /// A copy of `n` elements after the first `from`.
+    block copy(std::uint64_t from, std::uint64_t n) const {
         wire::element_reader reader(payload(), stride);
         std::uint64_t passed = 0;
-        reader.next_run(n, passed);
-        const auto bytes_of_it = reader.next_run(1, passed);
-        block one{.first = first + n,
-                  .count = 1,
-                  .stride = stride,
-                  .bytes = {},
-                  .attempts = attempts,
-                  .pins = pins};
-        one.bytes.append(bytes_of_it.data(), bytes_of_it.size());
-        return one;
+        reader.next_run(from, passed);
+        const auto wanted = reader.next_run(n, passed);
+        block some{.first = first + from,
+                   .count = n,
+                   .stride = stride,
+                   .bytes = {},
+                   .attempts = attempts,
+                   .pins = pins};
+        some.bytes.append(wanted.data(), wanted.size());
+        return some;
     }
 
     /// Adds the elements that follow these.

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "procpool/detail/backend/task_timing.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/process.hpp"
@@ -30,6 +31,23 @@ inline void look_in(worker_link& link, std::chrono::nanoseconds time) {
 /// After results came: those of the other elements may be held back.
 inline void look_for_results(worker_link& link) {
     if (link.out_elements() > 1) look_in(link, results_patience);
+}
+
+/// Whether an element takes far longer than those of its kind, while others wait behind it in the same
+/// worker; if that can still become so, sets when to look again.
+inline bool stalls(worker_link& link, steady_time now) {
+    constexpr double much = 4;
+    if (link.stalled || link.sentenced || link.out_elements() < 2) return false;
+    const auto element = link.now_running();
+    if (!element) return false;
+    const task_timing* const timing = element->of->job->timing;
+    const std::int64_t usual =
+        timing && timing->known() ? static_cast<std::int64_t>(much * timing->mean_ns()) : 0;
+    const std::chrono::nanoseconds long_time =
+        std::max<std::chrono::nanoseconds>(results_patience, std::chrono::nanoseconds(usual));
+    const steady_time end = steady_time(std::chrono::nanoseconds(element->since)) + long_time;
+    if (now < end) link.look_at = std::min(link.look_at, end);
+    return now >= end;
 }
 
 /// The worker has got elements of `job`.

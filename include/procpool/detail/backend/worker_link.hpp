@@ -33,15 +33,16 @@ struct run {
     std::uint64_t results = 0;  // elements whose result has come
     wire::buffer head;          // frames that go before the elements
     std::size_t sent = 0;       // bytes of head and elements that went out
+    std::size_t counted = 0;    // bytes among those that are out; less than the payload if some were recalled
 
     std::uint64_t left() const noexcept { return elements.count - results; }
     std::size_t size() const noexcept { return head.size() + elements.payload().size(); }
 };
 
-/// An element that is to be run once more.
-struct second_try {
+/// Elements that go back to where they came from.
+struct returned {
     std::shared_ptr<remote_job> job;
-    block element;
+    block elements;
 };
 
 /// Results of consecutive elements of a job, on their way into it.
@@ -86,6 +87,7 @@ public:
         steady_time kill_at;        // it has so long to end by itself
     };
     std::optional<sentence> sentenced;
+    bool stalled = false;  // its element takes long: it gets no others until it has gone on
     /// What the zygote tells of a death.
     struct {
         std::uint64_t peak_memory = 0;
@@ -120,6 +122,8 @@ public:
         exit.reset();
         silent = false;
         corrupt.reset();
+        stalled = false;
+        recalls_ = 0;
         sentenced.reset();
         remains = {};
         look_at = steady_time::max();
@@ -173,7 +177,8 @@ public:
                                                  .length = elements.payload().size()});
         taken += elements.count;
         out_elements_ += elements.count;
-        out_bytes_ += elements.payload().size();
+        next.counted = elements.payload().size();
+        out_bytes_ += next.counted;
         next.job = std::move(job);
         next.elements = std::move(elements);
         out_.push_back(std::move(next));
@@ -251,7 +256,7 @@ public:
     }
 
     /// Elements that are to be run once more, since they threw and their job asks for that.
-    std::vector<second_try> take_second_tries() noexcept { return std::exchange(second_tries_, {}); }
+    std::vector<returned> take_second_tries() noexcept { return std::exchange(second_tries_, {}); }
 
     /// True once if a result that was collected refers to something that the worker holds.
     bool take_pinned() noexcept { return std::exchange(pinned_results_, false); }
@@ -280,7 +285,7 @@ public:
 
     /// What runs now; nothing between two elements.
     std::optional<running> now_running() {
-        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
+        const std::uint64_t begun = box_->begun();
         const std::int64_t since = box_->begun_at.load(std::memory_order_relaxed);
         if (begun <= results_seen_ || box_->ended.load(std::memory_order_acquire) >= begun)
             return std::nullopt;
@@ -301,21 +306,48 @@ public:
         return shortest;
     }
 
-    /// Elements of `job` that it has got and not begun need not run.
-    bool cancel(const remote_job& job) noexcept {
-        const bool has_some = std::any_of(out_.begin(), out_.end(), [&](const run& one) {
-            return one.job.get() == &job && one.left() > 0;
-        });
-        if (has_some) box_->cancel(job.id);
-        return has_some;
+    /// Whether it has got elements of `job` that have no result.
+    bool has(const remote_job& job) const noexcept {
+        return std::any_of(out_.begin(), out_.end(),
+                           [&](const run& one) { return one.job.get() == &job && one.left() > 0; });
+    }
+    /// Whether some of its elements are of jobs that were given up.
+    bool has_abandoned() const noexcept {
+        return std::any_of(out_.begin(), out_.end(),
+                           [](const run& one) { return one.left() > 0 && one.job->abandoned; });
+    }
+
+    /// Takes back all elements that are not begun: the worker will skip them.
+    std::vector<returned> recall() {
+        std::uint64_t begun = box_->recall();
+        begun -= std::min(begun, results_seen_);
+        std::vector<returned> back;
+        for (run& one : out_) {
+            const std::uint64_t kept = std::min(begun, one.left());
+            begun -= kept;
+            const std::uint64_t count = one.left() - kept;
+            if (count == 0) continue;
+            // Their bytes may be on their way: they stay.
+            back.push_back({one.job, one.elements.copy(one.results + kept, count)});
+            one.elements.count -= count;
+            const std::size_t bytes = back.back().elements.payload().size();
+            one.counted -= bytes;
+            out_bytes_ -= bytes;
+            out_elements_ -= count;
+            taken -= count;
+        }
+        run notice;
+        notice.head.append_value(
+            wire::task_header{.what = wire::task_header::kind::recalled, .count = ++recalls_});
+        out_.push_back(std::move(notice));
+        return back;
     }
 
     // ---- after its death
 
     /// The element that was being executed.
     std::optional<running> interrupted() {
-        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
-        if (begun <= results_seen_) return std::nullopt;
+        if (box_->begun() <= results_seen_) return std::nullopt;
         for (run& one : out_)
             if (one.left() > 0)
                 return running{&one, results_seen_, one.elements.first + one.results,
@@ -333,6 +365,9 @@ public:
         unsent_ = 0;
         out_elements_ = 0;
         out_bytes_ = 0;
+        for (run& one : out_)
+            if (one.counted < one.elements.payload().size())
+                one.elements = one.elements.copy(0, one.elements.count);
         return std::exchange(out_, {});
     }
     std::uint64_t results_seen() const noexcept { return results_seen_; }
@@ -352,7 +387,7 @@ private:
         return out_.front();
     }
     void drop_oldest() {
-        out_bytes_ -= out_.front().elements.payload().size();
+        out_bytes_ -= out_.front().counted;
         out_.pop_front();
         --unsent_;
     }
@@ -382,7 +417,7 @@ private:
         const auto record = wire::cursor(frame.payload).sized();
         if (job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned) {
             second_tries_.push_back({from.job, from.elements.element(from.results)});
-            second_tries_.back().element.attempts.push_back("threw " + wire::text_of_exception(record));
+            second_tries_.back().elements.attempts.push_back("threw " + wire::text_of_exception(record));
         } else {
             into.push_back({.job = from.job,
                             .first = from.elements.first + from.results,
@@ -433,10 +468,11 @@ private:
     std::uint64_t ended_seen_ = 0;
     std::int64_t busy_seen_ = 0;
     bool pinned_results_ = false;
-    std::vector<second_try> second_tries_;
+    std::vector<returned> second_tries_;
     std::deque<run> out_;  // sent or to be sent, and not all results have come
     std::size_t unsent_ = 0;
     std::uint64_t out_elements_ = 0;
+    std::uint64_t recalls_ = 0;
     std::size_t out_bytes_ = 0;
     std::vector<std::uint64_t> known_jobs_;
     std::vector<std::uint64_t> to_forget_;

@@ -56,13 +56,17 @@ inline std::string describe_code(std::uintptr_t address) {
     Dl_info info{};
     void* extra = nullptr;
     if (::dladdr1(reinterpret_cast<void*>(address), &info, &extra, RTLD_DL_LINKMAP) == 0) return {};
-    if (info.dli_sname) return demangled(info.dli_sname);
+    const auto readable = [](const char* symbol) {
+        const std::string name = demangled(symbol);
+        return name.substr(0, name.find(" [clone"));  // parts that the compiler has made of it
+    };
+    if (info.dli_sname) return readable(info.dli_sname);
     const auto* const module = static_cast<const link_map*>(extra);
     const std::uintptr_t offset = address - module->l_addr;
     // The program itself has no name here.
     const std::string path = *module->l_name ? module->l_name : "/proc/self/exe";
     const std::string name = symbol_in_file(path, offset);
-    if (!name.empty()) return demangled(name.c_str());
+    if (!name.empty()) return readable(name.c_str());
     std::array<char, 32> hex;
     std::snprintf(hex.data(), hex.size(), "+0x%zx", static_cast<std::size_t>(offset));
     return std::string(info.dli_fname ? info.dli_fname : "?").append(hex.data());

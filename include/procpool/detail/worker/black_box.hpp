@@ -3,7 +3,6 @@
 #ifndef PROCPOOL_DETAIL_WORKER_BLACK_BOX_HPP
 #define PROCPOOL_DETAIL_WORKER_BLACK_BOX_HPP
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +18,10 @@ struct black_box {
     std::atomic<std::int64_t> pid{0};
     /// 1 once the worker waits for its first element.
     std::atomic<std::uint64_t> ready{0};
-    /// Elements begun. One more than the results means: the next one was running.
-    std::atomic<std::uint64_t> begun{0};
+    /// Elements begun; one more than the results means: the next one was running. In the upper bits, how
+    /// often the pool has taken back what was not begun. Both in one word, so that no element is begun and
+    /// taken back at once.
+    std::atomic<std::uint64_t> begun_and_recalls{0};
     /// When the last one was begun, in steady nanoseconds.
     std::atomic<std::int64_t> begun_at{0};
     /// Elements ended, and the time that they took in all.
@@ -39,18 +40,27 @@ struct black_box {
     /// The last of the calls on its stack, if it crashed.
     posix::crash_record crash;
 
-    /// Written by the pool: jobs whose elements need not be begun any more, each in the place of its number
-    /// modulo the size. What a newer number displaces runs, and its result is dropped.
-    std::array<std::atomic<std::uint64_t>, 64> cancelled_jobs{};
-
-    void cancel(std::uint64_t job) noexcept {
-        cancelled_jobs[job % cancelled_jobs.size()].store(job, std::memory_order_relaxed);
-    }
-    bool cancelled(std::uint64_t job) const noexcept {
-        return job != 0 && cancelled_jobs[job % cancelled_jobs.size()].load(std::memory_order_relaxed) == job;
-    }
-
     static constexpr std::uint64_t no_frame = ~std::uint64_t{0};
+
+    std::uint64_t begun() const noexcept {
+        return begun_and_recalls.load(std::memory_order_acquire) & begun_mask;
+    }
+    /// The worker begins its next element; false if that was taken back. `recalls` are those that it knows
+    /// of.
+    bool begin(std::uint64_t recalls) noexcept {
+        std::uint64_t now = begun_and_recalls.load(std::memory_order_relaxed);
+        while (now / first_recall == recalls % most_recalls)
+            if (begun_and_recalls.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) return true;
+        return false;
+    }
+    /// The pool takes back all elements that are not begun. @return the number of those that are
+    std::uint64_t recall() noexcept {
+        return begun_and_recalls.fetch_add(first_recall, std::memory_order_acq_rel) & begun_mask;
+    }
+
+    static constexpr std::uint64_t most_recalls = 1 << 16;
+    static constexpr std::uint64_t first_recall = ~std::uint64_t{0} / most_recalls + 1;
+    static constexpr std::uint64_t begun_mask = first_recall - 1;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 

@@ -94,6 +94,7 @@ private:
             case wire::task_header::kind::run: run_elements(header, payload); break;
             case wire::task_header::kind::forget: forget(header.job); break;
             case wire::task_header::kind::release: outbox_.release_pins(header.count); break;
+            case wire::task_header::kind::recalled: recalls_ = header.count; break;
         }
         parsed_ += sizeof header + payload.size();
         return true;
@@ -122,20 +123,21 @@ private:
 
     void run_elements(const wire::task_header& header, std::span<const std::byte> payload) {
         known_job& job = job_of(header.job);
+        const bool is_initializer = header.job == wire::initializer_number;
+        if (is_initializer) growth_.reset();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
         bool good = true;
         for (std::uint64_t i = 0; i < header.count; ++i) good = run_element(job, elements.next());
-        if (!good && header.job == wire::initializer_number) {
+        if (!good && is_initializer) {
             // No task may run in a worker that isn't set up; some may wait in its pipe.
             outbox_.flush();
             posix::exit_process(EXIT_FAILURE);
         }
-        // What the initializer has loaded is no growth.
-        if (header.job == wire::initializer_number && most_growth_) growth_.emplace(*most_growth_);
+        if (is_initializer && most_growth_) growth_.emplace(*most_growth_);
         if (job.once) forget(header.job);
     }
 
-    /// False if it threw.
+    /// False if it threw. Nothing happens if the pool has taken it back.
     // What pthread_exit throws is no object, which the sanitizer takes for a null reference.
     __attribute__((no_sanitize("null"))) bool run_element(known_job& job,
                                                           std::span<const std::byte> arguments) {
@@ -144,9 +146,9 @@ private:
         if (std::exchange(idle_since_last_element_, false)) now_ = steady_ns();
         const std::int64_t begun_at = now_;
         box_.begun_at.store(begun_at, std::memory_order_relaxed);
-        box_.begun.store(++begun_, std::memory_order_release);
+        if (!box_.begin(recalls_)) return true;
+        ++begun_;
         try {
-            if (box_.cancelled(job.id)) throw TaskCancelled("procpool: not begun");
             if (!job.callable) make_callable(job);
             wire::cursor from(arguments);
             job.how->run(job.callable.get(), from, outbox_);
@@ -194,6 +196,7 @@ private:
     std::size_t missing_ = 0;
     std::vector<known_job> jobs_;
     std::uint64_t begun_ = 0;
+    std::uint64_t recalls_ = 0;
     std::int64_t busy_ = 0;
     std::int64_t now_ = 0;
     std::int64_t waiting_since_ = 0;
