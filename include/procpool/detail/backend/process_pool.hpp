@@ -302,7 +302,7 @@ private:
         changes = changes || begun != std::exchange(link.begun_at_last_look, begun);
         // Behind an element that runs for long there is nothing to see: its result comes at once.
         if (changes) look_for_results(link);
-        if (link.has_abandoned() || stalls(link, now)) take_back(link);
+        if ((!link.stalled && link.has_abandoned()) || stalls(link, now)) take_back(link);
         enforce_limits(link, now, terminate_grace_);
     }
 
@@ -310,7 +310,10 @@ private:
     /// chunk that it has begun.
     void take_back(worker_link& link) {
         const bool begun = link.box().begun() > 0;
-        if (!begun && crew_.initializer()) return;  // which is not to be taken back
+        if (!begun && crew_.initializer()) {  // which is not to be taken back
+            look_in(link, cancel_patience);
+            return;
+        }
         std::vector<returned> back = link.recall();
         link.stalled = link.out_elements() > 0;  // until the result of what runs has come
         if (begun && !back.empty() && !back.front().job->abandoned) {
