@@ -52,7 +52,7 @@ public:
                 continue;
             action = {};
             action.sa_handler = &record_and_die;
-            action.sa_flags = SA_ONSTACK | SA_RESETHAND;
+            action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND);
             ::sigaction(signal, &action, nullptr);
         }
     }
