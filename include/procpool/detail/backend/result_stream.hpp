@@ -4,12 +4,12 @@
 #define PROCPOOL_DETAIL_BACKEND_RESULT_STREAM_HPP
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
+#include "procpool/detail/fence.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -55,11 +55,12 @@ public:
     bool peek() {
         const outbox_state before = look();
         // If the pipe holds something that is not received yet, its turn comes first.
-        if (before.base != received_ || frames_.unfinished() != 0 || before.committed <= peeked_)
+        if (before.base != received_ || frames_.unfinished() != 0 ||
+            before.committed <= std::max(before.base, peeked_))
             return false;
         peeked_frames_ = {};
         copy(before, before.base, peeked_frames_);
-        std::atomic_thread_fence(std::memory_order_acquire);
+        fence();
         // Nothing was committed meanwhile, so no frame was closed or opened in what was copied.
         if (!(look() == before)) return false;
         peeked_ = before.committed;

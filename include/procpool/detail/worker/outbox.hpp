@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 
+#include "procpool/detail/fence.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -66,7 +67,7 @@ public:
         used_ = 0;
         box_.base.store(committed_, std::memory_order_release);
         // The pool may be reading what lies here: it must see the new base before other bytes.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
+        fence();
     }
 
     /// Lets go of what the first `received` results refer to.
