@@ -428,8 +428,10 @@ private:
 
     /// Gives out what is ready to workers that have room, one job after the other.
     void dispatch() {
-        std::size_t in_vain = 0;
-        while (in_vain < queue_.size()) {
+        // Jobs for which there is no room keep their place; of many, the first ones are asked.
+        constexpr std::size_t most_in_vain = 32;
+        std::vector<std::shared_ptr<remote_job>> in_vain;
+        while (!queue_.empty() && in_vain.size() < most_in_vain) {
             std::shared_ptr<remote_job> job = std::move(queue_.front());
             queue_.pop_front();
             bool gave = false;
@@ -441,9 +443,14 @@ private:
                 gave = true;
             }
             job->listed = !job->ready.empty();
-            if (job->listed) queue_.push_back(std::move(job));
-            in_vain = gave ? 0 : in_vain + 1;
+            if (!job->listed) continue;
+            if (gave)
+                queue_.push_back(std::move(job));
+            else
+                in_vain.push_back(std::move(job));
         }
+        queue_.insert(queue_.begin(), std::make_move_iterator(in_vain.begin()),
+                      std::make_move_iterator(in_vain.end()));
         for (worker_link* link : std::exchange(touched_, {})) crew_.send(*link);
     }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -78,13 +79,16 @@ public:
         remote_job::publish(first, count);
     }
 
+    // Several threads may wait for one result; the first to look puts it in order.
     std::exception_ptr error() override {
+        const std::lock_guard lock(looking_);
         if constexpr (requires { results.error(failure()); })
             return results.error(failure());
         else
             return failure();
     }
     job::stored<T>& value() override {
+        const std::lock_guard lock(looking_);
         if constexpr (requires { results.value(submitted()); })
             return results.value(submitted());
         else
@@ -95,6 +99,9 @@ public:
     }
 
     Results results;
+
+private:
+    std::mutex looking_;
 };
 
 /// What runs in each worker before its first element; only its failure counts.
