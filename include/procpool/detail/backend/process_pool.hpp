@@ -428,11 +428,9 @@ private:
 
     /// Gives out what is ready to workers that have room, one job after the other.
     void dispatch() {
-        // Jobs for which there is no room keep their place; of many, the first ones are asked.
-        constexpr std::size_t most_in_vain = 32;
-        std::vector<std::shared_ptr<remote_job>> in_vain;
-        while (!queue_.empty() && in_vain.size() < most_in_vain) {
-            std::shared_ptr<remote_job> job = std::move(queue_.front());
+        bool room_left = true;
+        while (!queue_.empty() && room_left) {
+            const std::shared_ptr<remote_job> job = std::move(queue_.front());
             queue_.pop_front();
             bool gave = false;
             while (!job->ready.empty()) {
@@ -444,13 +442,13 @@ private:
             }
             job->listed = !job->ready.empty();
             if (!job->listed) continue;
+            // Nobody overtakes a job that waits for room; one that had some lets the others go first.
+            room_left = gave;
             if (gave)
-                queue_.push_back(std::move(job));
+                queue_.push_back(job);
             else
-                in_vain.push_back(std::move(job));
+                queue_.push_front(job);
         }
-        queue_.insert(queue_.begin(), std::make_move_iterator(in_vain.begin()),
-                      std::make_move_iterator(in_vain.end()));
         for (worker_link* link : std::exchange(touched_, {})) crew_.send(*link);
     }
 

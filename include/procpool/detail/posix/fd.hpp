@@ -84,9 +84,6 @@ private:
     std::vector<int> values_;
 };
 
-/// Made before main(): a child that is forked by one thread while another makes it could never use it.
-inline const fd_registry& registry_is_made = fd_registry::instance();
-
 /// The only owner of a descriptor; empty after a move.
 class fd {
 public:
