@@ -43,7 +43,9 @@ void tell_percentiles(benchmark::State& state, std::vector<double> seconds) {
     state.counters["max_us"] = 1e6 * seconds.back();
 }
 
-double since(steady::time_point start) { return std::chrono::duration<double>(steady::now() - start).count(); }
+double since(steady::time_point start) {
+    return std::chrono::duration<double>(steady::now() - start).count();
+}
 
 /// From the SIGKILL of a worker to the exception in the caller, while 1000 other tasks go on.
 void kill_to_exception(benchmark::State& state) {

@@ -46,8 +46,8 @@ struct exception_kind {
     void (*rethrow)(cursor& from);  // called while its origin is being handled
 };
 
-/// The kinds that this process knows. Thread-safe; kinds are only ever added. Guarded by hold_forks(), so that
-/// no child inherits it locked.
+/// The kinds that this process knows. Thread-safe; kinds are only ever added. Guarded by hold_forks(), so
+/// that no child inherits it locked.
 class exception_registry {
 public:
     static exception_registry& instance() {
