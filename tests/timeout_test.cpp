@@ -216,6 +216,14 @@ TEST_F(Timeout, hits_innocent_neighbours_in_the_same_worker_only_as_a_second_run
     }
 }
 
+TEST_F(Timeout, of_any_length_is_no_overflow) {
+    mp::Pool pool({.processes = 1, .terminate_grace = std::chrono::nanoseconds::max()});
+    for (const auto limit : {std::chrono::nanoseconds::max(), std::chrono::nanoseconds::max() - 1ns,
+                             std::chrono::nanoseconds(std::chrono::hours(24 * 365 * 250))})
+        EXPECT_EQ(pool.map(hang_at_3, std::views::iota(4, 6), {.timeout = limit}), (std::vector{8, 10}));
+    EXPECT_THROW(pool.apply({.timeout = 5ms}, hang_always, 1), mp::TaskTimeout);
+}
+
 TEST_F(Timeout, of_nothing_or_less_is_refused) {
     mp::Pool pool(1);
     EXPECT_THROW(pool.map(hang_at_3, std::views::iota(0, 1), {.timeout = 0ms}), std::invalid_argument);

@@ -283,7 +283,7 @@ private:
                      .stderr_tail = options.stderr_tail,
                      .initializer = nullptr,
                      .initializer_arguments = {}},
-            .terminate_grace = options.terminate_grace,
+            .terminate_grace = at_most_for_ever(options.terminate_grace),
             .error_handler = std::move(options.error_handler)};
         if (const auto most = detail::job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
             all.max_elements_per_worker = *most;
@@ -306,12 +306,17 @@ private:
         job.retry_exceptions = options.retry_exceptions;
         job.timeout = checked_limit(options.timeout, "timeout");
     }
+    /// So that a moment plus this is no overflow.
+    static std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) {
+        constexpr std::chrono::hours a_century{24 * 365 * 100};
+        return time < a_century ? time : detail::backend::no_limit;
+    }
     static std::chrono::nanoseconds checked_limit(std::optional<std::chrono::nanoseconds> limit,
                                                   const char* name) {
         if (!limit) return detail::backend::no_limit;
         if (limit->count() <= 0)
             throw std::invalid_argument("procpool: " + std::string(name) + " must be longer than 0");
-        return *limit;
+        return at_most_for_ever(*limit);
     }
 
     static constexpr auto is_ended = detail::backend::pool_backend::running::is_ended;

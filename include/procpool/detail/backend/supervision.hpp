@@ -81,7 +81,8 @@ inline void enforce_limits(worker_link& link, steady_time now, std::chrono::nano
         return;
     }
     const auto why = cancelled ? sentence::reason::cancelled : sentence::reason::timeout;
-    link.sentenced = sentence{why, element->number, now + grace};
+    const steady_time kill_at = grace == no_limit ? steady_time::max() : now + grace;
+    link.sentenced = sentence{why, element->number, kill_at};
     link.look_at = link.sentenced->kill_at;
     posix::send_signal(link.pid, SIGTERM);
 }

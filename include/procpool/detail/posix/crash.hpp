@@ -72,6 +72,10 @@ private:
         if (::getpid() == the_process()) {
             // If the unwinder should wait for a lock that this thread holds, the alarm ends it.
             ::signal(SIGALRM, SIG_DFL);
+            sigset_t alarm;
+            ::sigemptyset(&alarm);
+            ::sigaddset(&alarm, SIGALRM);
+            ::sigprocmask(SIG_UNBLOCK, &alarm, nullptr);
             ::alarm(2);
             _Unwind_Backtrace(
                 [](_Unwind_Context* context, void* data) {
