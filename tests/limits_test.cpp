@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <ranges>
@@ -15,6 +16,7 @@
 #include "procpool/pool.hpp"
 #include "support/leftovers.hpp"
 #include "support/processes.hpp"
+#include "support/wait.hpp"
 
 namespace {
 
@@ -58,7 +60,8 @@ void expect_success(std::function<void()> program) {
 
 TEST(Limits, of_descriptors_make_the_constructor_throw_and_leave_nothing) {
     expect_success([] {
-        try_to_make_pool(3);  // whatever stays open from now on is a leak
+        const int threads = std::max(test::threads(), 2);  // a sanitizer may have one, and start it late
+        try_to_make_pool(3);                               // whatever stays open from now on is a leak
         const auto before = test::descriptors_of(::getpid());
         rlimit original{};
         ::getrlimit(RLIMIT_NOFILE, &original);
@@ -72,7 +75,8 @@ TEST(Limits, of_descriptors_make_the_constructor_throw_and_leave_nothing) {
             const auto after = test::descriptors_of(::getpid());
             require(after == before, "no descriptor left at a limit of " + std::to_string(number));
             require(::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD, "no child left");
-            require(test::threads() <= 2, "no thread left");
+            // One that was joined is still listed for a moment.
+            require(test::eventually([&] { return test::threads() <= threads; }), "no thread left");
         }
         require(failed, "it failed at first");
     });

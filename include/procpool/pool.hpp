@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "procpool/cpu_count.hpp"
+#include "procpool/detail/backend/checked_options.hpp"
 #include "procpool/detail/backend/encode.hpp"
-#include "procpool/detail/backend/fork_check.hpp"
 #include "procpool/detail/backend/process_pool.hpp"
 #include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/job/chunking.hpp"
@@ -75,7 +75,7 @@ public:
 
     template <class = void>
     explicit Pool(PoolOptions options) {
-        start(settings(std::move(options)));
+        start(detail::backend::checked(std::move(options)));
     }
 
     template <class Initializer, class... Args>
@@ -83,8 +83,8 @@ public:
         using namespace detail;
         using task = call_task<Initializer, Args...>;
         if constexpr (task::check()) {
-            const auto limit = checked_limit(options.initializer_timeout, "initializer_timeout");
-            backend::process_pool_options all = settings(std::move(options));
+            const auto limit = backend::checked_limit(options.initializer_timeout, "initializer_timeout");
+            backend::process_pool_options all = backend::checked(std::move(options));
             auto job = std::make_shared<backend::initializer_job>(task::define(initializer));
             backend::append_element(all.crew.initializer_arguments,
                                     std::forward_as_tuple(std::as_const(initargs)...));
@@ -158,7 +158,7 @@ public:
             using job_type = backend::typed_job<result, job::one_result<result>>;
             auto& pool = core();
             auto job = std::make_shared<job_type>(task::define(function), true);
-            apply_options(*job, options);
+            backend::apply_options(*job, options);
             backend::block arguments;
             std::exception_ptr failed;
             try {
@@ -255,68 +255,9 @@ public:
     }
 
 private:
-    static detail::backend::process_pool_options settings(PoolOptions options) {
-        const int processes = options.processes ? *options.processes : cpu_count();
-        if (processes < 1)
-            throw std::invalid_argument("procpool: Number of processes must be at least 1, not " +
-                                        std::to_string(processes));
-        const int restart_limit = options.restart_limit.value_or(2 * processes + 2);
-        if (restart_limit < 0)
-            throw std::invalid_argument("procpool: restart_limit must be 0 or more, not " +
-                                        std::to_string(restart_limit));
-        const WorkerLimits& limits = options.limits;
-        if (limits.nice < 0 || limits.nice > 19)
-            throw std::invalid_argument("procpool: limits.nice must be from 0 to 19, not " +
-                                        std::to_string(limits.nice));
-        if (limits.memory == 0 || limits.memory_growth == 0)
-            throw std::invalid_argument("procpool: limits of memory must be more than 0 bytes");
-        constexpr std::size_t longest_tail = detail::posix::worker_report::most_output;
-        if (options.stderr_tail > longest_tail)
-            throw std::invalid_argument("procpool: stderr_tail must be " + std::to_string(longest_tail) +
-                                        " bytes or less, not " + std::to_string(options.stderr_tail));
-        if (options.terminate_grace.count() < 0)
-            throw std::invalid_argument("procpool: terminate_grace must not be negative");
-        detail::backend::process_pool_options all{
-            .crew = {.workers = static_cast<std::uint32_t>(processes),
-                     .restart_limit = static_cast<std::size_t>(restart_limit),
-                     .limits = limits,
-                     .stderr_tail = options.stderr_tail,
-                     .initializer = nullptr,
-                     .initializer_arguments = {}},
-            .terminate_grace = at_most_for_ever(options.terminate_grace),
-            .error_handler = std::move(options.error_handler)};
-        if (const auto most = detail::job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
-            all.max_elements_per_worker = *most;
-        detail::backend::check_start_method(options.start_method);
-        return all;
-    }
-
     template <class Core = detail::backend::process_pool>
     void start(detail::backend::process_pool_options all) {
         pool_ = std::make_shared<Core>(std::move(all));
-    }
-
-    /// What TaskOptions and MapOptions have in common.
-    template <class Options>
-    static void apply_options(detail::backend::remote_job& job, const Options& options) {
-        if (options.retries < 0)
-            throw std::invalid_argument("procpool: retries must be 0 or more, not " +
-                                        std::to_string(options.retries));
-        job.retries = static_cast<std::uint32_t>(options.retries);
-        job.retry_exceptions = options.retry_exceptions;
-        job.timeout = checked_limit(options.timeout, "timeout");
-    }
-    /// So that a moment plus this is no overflow.
-    static std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) {
-        constexpr std::chrono::hours a_century{24 * 365 * 100};
-        return time < a_century ? time : detail::backend::no_limit;
-    }
-    static std::chrono::nanoseconds checked_limit(std::optional<std::chrono::nanoseconds> limit,
-                                                  const char* name) {
-        if (!limit) return detail::backend::no_limit;
-        if (limit->count() <= 0)
-            throw std::invalid_argument("procpool: " + std::string(name) + " must be longer than 0");
-        return at_most_for_ever(*limit);
     }
 
     static constexpr auto is_ended = detail::backend::pool_backend::running::is_ended;
@@ -360,8 +301,7 @@ private:
             count = static_cast<std::uint64_t>(std::ranges::size(input));
         else if constexpr (std::ranges::forward_range<Range>)
             count = static_cast<std::uint64_t>(std::ranges::distance(input));
-        apply_options(*job, options);
-        job->fail_fast = options.fail_fast;
+        backend::apply_options(*job, options);
         job->chunk = chunksize ? *chunksize : count ? job::default_chunksize(*count, pool.size()) : 1;
         job->expected = count.value_or(0);
         if (count) job->results.expect(*count);
@@ -472,8 +412,7 @@ private:
                 job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
             auto job = std::make_shared<backend::typed_job<result, job::stream_of_results<result>>>(
                 task::define(function), false, window, ordered);
-            apply_options(*job, options);
-            job->fail_fast = options.fail_fast;
+            backend::apply_options(*job, options);
             job->chunk = std::min(chunk, window);
             {
                 const auto lock = pool.acquire();

@@ -206,11 +206,10 @@ private:
     }
 
     void launch(worker_link& link) {
+        const posix::fd results = link.connect(memory_.data() + slot_of(link) * worker::slot_memory);
         link.serial = ++last_serial_;
         link.zygote = zygote_number_;
-        const posix::fd results = link.connect(memory_.data() + slot_of(link) * worker::slot_memory);
         poller_.add(link.results(), posix::poller::interest::read, key_results(link));
-        link.now = worker_link::state::starting;
         zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);
         if (!options_.initializer) return;
         block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -16,10 +15,12 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/crew.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/post_mortem.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/backend/run.hpp"
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/window.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
@@ -43,7 +44,7 @@ public:
     explicit basic_process_pool(process_pool_options options)
         : max_elements_per_worker_(options.max_elements_per_worker),
           terminate_grace_(options.terminate_grace),
-          error_handler_(std::move(options.error_handler)),
+          callbacks_(std::move(options.error_handler)),
           crew_(std::move(options.crew), interruption()) {
         lock held = acquire();
         crew_.launch_all();
@@ -128,7 +129,7 @@ public:
     void join(lock& held) override {
         if (!closed_)
             throw Error("procpool: Pool is still running: call close() or terminate() before join()");
-        if (in_callback_of() == this) throw Error("procpool: a callback can't join the pool that runs it");
+        if (callbacks_.running_here()) throw Error("procpool: a callback can't join the pool that runs it");
         wait(
             held, [this] { return jobs_.empty() && completing_.empty() && callbacks_running_ == 0; },
             steady_time::max());
@@ -143,23 +144,11 @@ public:
         shut_down(held, false);
     }
 
-    /// Runs a callback of the user's: what it throws goes to the error handler.
     void run_callback(const std::function<void()>& callback) const noexcept override {
-        const basic_process_pool* const before = std::exchange(in_callback_of(), this);
-        try {
-            callback();
-        } catch (...) {
-            report(std::current_exception());
-        }
-        in_callback_of() = before;
+        callbacks_.run(callback);
     }
 
 private:
-    static const basic_process_pool*& in_callback_of() noexcept {
-        thread_local const basic_process_pool* pool = nullptr;
-        return pool;
-    }
-
     // ---- one step of whoever drives
 
     void step(lock& held, steady_time until) override {
@@ -392,20 +381,6 @@ private:
         }
     }
 
-    void report(const std::exception_ptr& error) const noexcept {
-        try {
-            if (error_handler_) {
-                error_handler_(error);
-                return;
-            }
-            std::rethrow_exception(error);
-        } catch (const std::exception& problem) {
-            std::fprintf(stderr, "procpool: a callback threw: %s\n", problem.what());
-        } catch (...) {
-            std::fprintf(stderr, "procpool: a callback threw something that is no std::exception\n");
-        }
-    }
-
     bool has_work() const override {
         return !jobs_.empty() || !completing_.empty() || !dying_.empty() || crew_.has_lost() ||
                crew_.launch_at() ||
@@ -632,7 +607,7 @@ private:
 
     const std::uint64_t max_elements_per_worker_;
     const std::chrono::nanoseconds terminate_grace_;
-    const std::function<void(std::exception_ptr)> error_handler_;
+    const callback_runner callbacks_;
     crew<> crew_;
     std::uint64_t last_id_ = 0;
 

@@ -17,6 +17,7 @@
 
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/backend/result_stream.hpp"
+#include "procpool/detail/backend/run.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
@@ -25,46 +26,6 @@
 #include "procpool/detail/worker/black_box.hpp"
 
 namespace procpool::detail::backend {
-
-/// Consecutive elements of a job that a worker has got.
-struct run {
-    std::shared_ptr<remote_job> job;
-    block elements;
-    std::uint64_t results = 0;  // elements whose result has come
-    wire::buffer head;          // frames that go before the elements
-    std::size_t sent = 0;       // bytes of head and elements that went out
-    std::size_t counted = 0;    // bytes among those that are out; less than the payload if some were recalled
-
-    std::uint64_t left() const noexcept { return elements.count - results; }
-    std::size_t size() const noexcept { return head.size() + elements.payload().size(); }
-};
-
-/// Elements that go back to where they came from.
-struct returned {
-    std::shared_ptr<remote_job> job;
-    block elements;
-};
-
-/// Results of consecutive elements of a job, on their way into it.
-struct delivery {
-    std::shared_ptr<remote_job> job;
-    std::uint64_t first = 0;
-    std::uint64_t count = 0;
-    enum class kind { values, error_record, error } what = kind::values;
-    std::uint64_t stride = 0;
-    std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
-    std::exception_ptr error;
-    long pid = 0;
-    std::string note = {};  // on the error
-};
-
-/// What is told of the attempts before the last one.
-inline std::string attempts_before(const block& element) {
-    std::string text;
-    for (std::size_t i = 0; i < element.attempts.size(); ++i)
-        text.append("; attempt ").append(std::to_string(i + 1)).append(": ").append(element.attempts[i]);
-    return text;
-}
 
 class worker_link {
 public:
@@ -104,31 +65,14 @@ public:
         posix::pipe_ends results = posix::make_pipe();
         posix::set_nonblocking(tasks.write);
         posix::set_nonblocking(results.read);
+        *this = worker_link();
+        now = state::starting;
         tasks_ = std::move(tasks.write);
         // Held open: a write to a dead worker's pipe then fills it instead of raising SIGPIPE, whose
         // handling belongs to the user's program.
         tasks_reader_ = std::move(tasks.read);
         box_ = new (memory) worker::black_box;
         stream_ = result_stream(std::move(results.read), *box_, memory + worker::outbox_offset);
-        received_results_ = results_seen_ = ended_seen_ = 0;
-        busy_seen_ = 0;
-        pinned_results_ = false;
-        second_tries_.clear();
-        out_elements_ = 0;
-        out_bytes_ = 0;
-        known_jobs_.clear();
-        to_forget_.clear();
-        taken = 0;
-        exit.reset();
-        silent = false;
-        corrupt.reset();
-        stalled = false;
-        recalls_ = 0;
-        sentenced.reset();
-        remains = {};
-        look_at = steady_time::max();
-        begun_at_last_look = 0;
-        pid = 0;
         return std::move(results.write);
     }
     const posix::fd& tasks_reader() const noexcept { return tasks_reader_; }
