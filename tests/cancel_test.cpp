@@ -26,7 +26,7 @@ struct shared_state {
     std::atomic<int> begun{0};
     std::atomic<long> hanging{0};
 };
-shared_state* state = nullptr;
+test::shared<shared_state> state;
 
 int count(int i) {
     state->begun.fetch_add(1);
@@ -46,8 +46,7 @@ bool somebody_hangs() {
 
 class Cancel : public testing::Test {
 protected:
-    Cancel() { state = &*state_; }
-    test::shared<shared_state> state_;
+    Cancel() { state.reset(); }
 };
 
 TEST_F(Cancel, ends_a_running_task_and_replaces_its_worker) {

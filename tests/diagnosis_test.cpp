@@ -167,8 +167,10 @@ TEST(StackTrace, is_there_for_a_stack_overflow) {
 
 TEST(StackTrace, is_left_to_the_programs_own_handler) {
     test::child_program program([] {
-        ::signal(SIGSEGV, [](int) { ::_exit(77); });
-        mp::Pool pool(1);
+        // A fork inherits it, a fresh run of the program gets it from an initializer.
+        const auto handle = [] { ::signal(SIGSEGV, [](int) { ::_exit(77); }); };
+        handle();
+        mp::Pool pool(1, handle);
         const auto death = death_of(pool, procpool_test_caller, 8L);
         return death.exit_code() == 77 && death.stack_trace().empty() ? 0 : 1;
     });
@@ -216,13 +218,12 @@ TEST(ErrorOutput, of_processes_that_outlive_their_worker_is_printed_too) {
     test::child_program program([] {
         test::signal_pipe go;
         mp::Pool pool({.processes = 1, .stderr_tail = 100});
-        const int reader = go.reader();
+        const auto reader = go.receiving_end();
         death_of(
             pool,
             [reader](int) {
                 if (::fork() == 0) {
-                    char byte;
-                    if (::read(reader, &byte, 1) == 1 && ::write(STDERR_FILENO, "later\n", 6) == 6)
+                    if (test::signal_pipe::receive_from(reader) && ::write(STDERR_FILENO, "later\n", 6) == 6)
                         ::_exit(0);
                     ::_exit(1);
                 }

@@ -199,7 +199,7 @@ TEST(Matrix, busy_workers_of_a_killed_program_are_gone) {
     test::signal_pipe busy;
     test::child_program program([&] {
         mp::Pool pool(8);
-        const int writer = busy.writer();
+        const auto writer = busy.sending_end();
         pool.map(
             [writer](int) {
                 test::signal_pipe::send_to(writer);

@@ -35,12 +35,11 @@ struct record {
     std::atomic<int> tasks;
     test::gate gate;
 };
-record* seen = nullptr;
+test::shared<record> seen;
 
 class Initializer : public testing::Test {
 protected:
-    Initializer() { seen = &*seen_; }
-    test::shared<record> seen_;
+    Initializer() { seen.reset(); }
 };
 
 int value_set = 0;  // by an initializer, in its worker
@@ -173,7 +172,7 @@ TEST_F(Initializer, that_fails_during_try_map_gives_each_element_its_error) {
 
 TEST_F(Initializer, that_fails_in_one_worker_only_fails_the_pool_while_others_work) {
     for (int round = 0; round < 20; ++round) {
-        seen_.reset();
+        seen.reset();
         mp::Pool pool(2, [] {
             if (mp::worker_index() == 1u) {
                 seen->gate.pass();

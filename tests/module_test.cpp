@@ -44,9 +44,11 @@ Function* sent(Function* function) {
 }
 
 template <class Function>
-std::string refusal_of(const posix::code_location& location) {
+std::string refusal_of(const posix::code_location& location, const std::string& path = {}) {
     wire::buffer bytes;
     bytes.append_value(location);
+    bytes.append_value(std::uint64_t{path.size()});
+    bytes.append(path.data(), path.size());
     wire::cursor from(bytes.bytes());
     try {
         wire::decode_function<Function>(from);
@@ -120,19 +122,19 @@ TEST(Module, a_location_that_lies_leads_nowhere) {
         EXPECT_EQ(posix::resolve_code({good->module, offset}), 0u) << offset;
     EXPECT_EQ(posix::resolve_code({posix::module_id(), good->offset}), 0u);
     const std::array<std::byte, 20> unknown{std::byte{1}};
-    EXPECT_EQ(posix::resolve_code({posix::module_id(unknown), good->offset}), 0u);
+    EXPECT_EQ(posix::resolve_code({posix::module_id::of_build(unknown), good->offset}), 0u);
 }
 
 TEST(Module, ids_are_equal_if_all_their_bytes_are) {
     std::array<std::byte, 40> bytes{};
-    const posix::module_id all(bytes);
-    EXPECT_TRUE(all == posix::module_id(std::span(bytes).first(posix::module_id::max_size)));
-    EXPECT_FALSE(all == posix::module_id(std::span(bytes).first(20)));
+    const auto all = posix::module_id::of_build(bytes);
+    EXPECT_TRUE(all == posix::module_id::of_build(std::span(bytes).first(posix::module_id::max_size)));
+    EXPECT_FALSE(all == posix::module_id::of_build(std::span(bytes).first(20)));
+    bytes[29] = std::byte{1};
+    EXPECT_FALSE(all == posix::module_id::of_build(bytes));
+    bytes[29] = std::byte{0};
     bytes[30] = std::byte{1};
-    EXPECT_FALSE(all == posix::module_id(bytes));
-    bytes[30] = std::byte{0};
-    bytes[31] = std::byte{1};
-    EXPECT_TRUE(all == posix::module_id(bytes)) << "longer ids are cut off";
+    EXPECT_TRUE(all == posix::module_id::of_build(bytes)) << "longer ids are cut off";
 }
 
 // ---- wire/code_address.hpp
@@ -214,12 +216,47 @@ test::child_end sent_to_child(InChild in_child) {
     return child.wait();
 }
 
-TEST(CodeAddress, a_library_loaded_after_the_fork_is_refused_in_the_child) {
+TEST(CodeAddress, a_library_loaded_after_the_fork_is_refused_where_none_may_be_loaded) {
     const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t) {
-        const std::string refusal = refusal_of<std::size_t()>(location);
-        return refusal.find("its library was loaded after the pool was made") != std::string::npos ? 0 : 1;
+        const std::string refusal = refusal_of<std::size_t()>(location, "/lib/libBrokenLocale.so.1");
+        return refusal.find("libBrokenLocale.so.1 is not loaded there") != std::string::npos ? 0 : 1;
     });
     EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(CodeAddress, a_library_loaded_after_the_fork_is_loaded_in_workers_too) {
+    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t) {
+        wire::may_load_libraries = true;
+        const auto path = [] {
+            const small_library library;  // and away again
+            return posix::locate_code(address_of(library.its_function()))->path;
+        }();
+        if (posix::resolve_code(location) != 0) return 2;
+        return refusal_of<std::size_t()>(location, path) == "found" ? 0 : 1;
+    });
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(CodeAddress, a_library_that_cannot_be_loaded_is_named) {
+    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t) {
+        wire::may_load_libraries = true;
+        const std::string refusal = refusal_of<std::size_t()>(location, "/no/such/library.so");
+        return refusal.find("/no/such/library.so") != std::string::npos ? 0 : 1;
+    });
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(CodeAddress, another_build_is_refused_with_both_build_ids) {
+    const small_library library;
+    auto location = *posix::locate_code(address_of(library.its_function()));
+    const std::string here = location.module.text();
+    constexpr std::array other{std::byte{0xab}, std::byte{0x01}};
+    location.module = posix::module_id::of_build(other);
+    const std::string refusal = refusal_of<std::size_t()>(location, location.path);
+    EXPECT_NE(refusal.find(location.path + " is another build in the worker (build id " + here +
+                           ") than in the program (build id ab01)"),
+              std::string::npos)
+        << refusal;
 }
 
 TEST(CodeAddress, a_function_is_found_where_its_library_is_loaded_at_another_address) {

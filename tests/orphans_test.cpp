@@ -28,15 +28,15 @@ namespace mp = procpool;
 using test::child_program;
 using test::signal_pipe;
 
-int busy_writer = -1;  // the writing end of the test's pipe, for tasks
+test::shared<signal_pipe::end> busy_writer;  // the writing end of the test's pipe, for tasks
 
 /// Tells that it runs, and then never ends.
 int stay_busy(int) {
-    signal_pipe::send_to(busy_writer);
+    signal_pipe::send_to(*busy_writer);
     for (;;) ::pause();
 }
 int spin(int) {
-    signal_pipe::send_to(busy_writer);
+    signal_pipe::send_to(*busy_writer);
     for (std::atomic<int> turns{0};;) ++turns;
 }
 int stay_busy_and_stubborn(int i) {
@@ -53,7 +53,7 @@ int stay_busy_in_pool_of_its_own(int) {
 template <class Program>
 void expect_nothing_survives(Program program, int busy) {
     const signal_pipe begun;
-    busy_writer = begun.writer();
+    *busy_writer = begun.sending_end();
     child_program child(program);
     ASSERT_TRUE(begun.receive(busy));
     const auto killed_at = std::chrono::steady_clock::now();
@@ -99,7 +99,7 @@ TEST(Orphans, workers_of_several_pools_die_with_their_program) {
 TEST(Orphans, workers_end_when_their_program_leaves_without_destroying_the_pool) {
     for (const bool abruptly : {false, true}) {
         const signal_pipe begun;
-        busy_writer = begun.writer();
+        *busy_writer = begun.sending_end();
         child_program child([&] {
             auto* const pool = new mp::Pool(2);
             static const auto results = pool->map_async(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
@@ -117,7 +117,7 @@ TEST(Orphans, workers_end_when_their_program_leaves_without_destroying_the_pool)
 
 TEST(Orphans, pool_in_a_task_dies_with_its_worker) {
     const signal_pipe begun;
-    busy_writer = begun.writer();
+    *busy_writer = begun.sending_end();
     mp::Pool pool(1);
     auto result = pool.apply_async(stay_busy_in_pool_of_its_own, 0);
     ASSERT_TRUE(begun.receive(2));
@@ -129,10 +129,13 @@ TEST(Orphans, pool_in_a_task_dies_with_its_worker) {
 
 // ---- who holds which descriptors
 
-TEST(Descriptors, of_a_worker_are_the_programs_and_its_own_two_pipe_ends) {
+TEST(Descriptors, of_a_worker_are_those_that_it_inherits_and_its_own_two_pipe_ends) {
     const signal_pipe opened_by_program;
     auto expected = test::descriptors_of(::getpid());
     expected[STDIN_FILENO] = "/dev/null";
+    // A fresh run of the program gets nothing of it but the standard streams.
+    if (mp::get_start_method() != mp::start_method::fork)
+        expected.erase(expected.upper_bound(STDERR_FILENO), expected.end());
     mp::Pool first(2), second(2);
     for (mp::Pool* const pool : {&first, &second}) pool->map(std::negate<>(), std::views::iota(0, 100));
     const auto workers = test::workers();
@@ -225,7 +228,7 @@ TEST(Descriptors, copy_of_the_pool_in_a_forked_child_refuses_to_work_and_harms_n
 
 // ---- death of the zygote
 
-std::atomic<int>* begun_tasks = nullptr;
+test::shared<std::atomic<int>> begun_tasks;
 
 int count_and_return(int i) {
     begun_tasks->fetch_add(1);
@@ -252,35 +255,39 @@ TEST(Zygote, death_while_idle_is_repaired_before_the_next_call) {
     }
 }
 
-std::atomic<int>* zygotes_to_die_at_birth = nullptr;
+test::shared<std::atomic<int>> to_die_at_birth;
+void die_at_birth() {
+    if (to_die_at_birth->fetch_sub(1) > 0) ::raise(SIGKILL);
+}
+const bool born = [] {
+    if (test::is_fresh_run()) die_at_birth();
+    return true;
+}();
 
 TEST(Zygote, death_at_its_birth_is_repaired_while_the_pool_is_made) {
-    const test::shared<std::atomic<int>> to_die;
-    zygotes_to_die_at_birth = &*to_die;
+    ASSERT_TRUE(born);
+    static bool armed = true;
     ASSERT_EQ(::pthread_atfork(nullptr, nullptr,
                                [] {
-                                   if (zygotes_to_die_at_birth && zygotes_to_die_at_birth->fetch_sub(1) > 0)
-                                       ::raise(SIGKILL);
+                                   if (armed) die_at_birth();
                                }),
               0);
     for (const int deaths : {1, 3}) {
-        *to_die = deaths;
+        *to_die_at_birth = deaths;
         mp::Pool pool(2);
         EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
-        EXPECT_LT(*to_die, 0);
+        EXPECT_LT(*to_die_at_birth, 0);
     }
-    zygotes_to_die_at_birth = nullptr;
+    armed = false;
 }
 
 TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {
     constexpr int kills = 10;
-    const test::shared<std::atomic<int>> begun;
-    begun_tasks = &*begun;
     mp::Pool pool(2);
     auto results = pool.imap(count_and_return, std::views::iota(0, 500), {.chunksize = 4, .buffersize = 500});
     for (int i = 1; i <= kills; ++i) {
-        EXPECT_TRUE(
-            test::eventually([&] { return *begun >= 40 * i && !test::children_of(::getpid()).empty(); }));
+        EXPECT_TRUE(test::eventually(
+            [&] { return *begun_tasks >= 40 * i && !test::children_of(::getpid()).empty(); }));
         kill_zygote();
     }
     int deaths = 0;
@@ -294,7 +301,7 @@ TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {
         }
     }
     EXPECT_LE(deaths, 2 * kills);
-    EXPECT_LE(*begun, 500);  // nothing ran twice
+    EXPECT_LE(*begun_tasks, 500);  // nothing ran twice
     EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
     EXPECT_TRUE(test::eventually([] { return test::workers().size() == 2; }));
 }

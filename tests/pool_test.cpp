@@ -91,30 +91,6 @@ TEST_F(Pool, maxtasksperchild_must_be_positive) {
     EXPECT_NE(text.find("maxtasksperchild"), std::string::npos) << text;
 }
 
-TEST_F(Pool, start_methods_that_need_exec_say_what_is_missing) {
-    for (const auto method : {mp::start_method::forkserver, mp::start_method::spawn}) {
-        const std::string text =
-            message_of<mp::BootstrapError>([&] { mp::Pool({.processes = 1, .start_method = method}); });
-        EXPECT_NE(text.find("freeze_support"), std::string::npos) << text;
-    }
-}
-
-TEST_F(Pool, automatic_start_refuses_to_copy_locks_of_other_threads_and_explains) {
-    test::gate done;
-    std::thread other([&] { done.pass(); });
-    const std::string text = message_of<mp::BootstrapError>([] { mp::Pool pool(1); });
-    EXPECT_NE(text.find("thread"), std::string::npos) << text;
-    EXPECT_NE(text.find("start_method::fork"), std::string::npos) << text;
-    {
-        mp::Pool pool({.processes = 1, .start_method = mp::start_method::fork});
-        EXPECT_EQ(pool.apply(cube, 3), 27) << "an explicit method is taken at its word";
-    }
-    done.open();
-    other.join();
-    mp::Pool pool(1);
-    EXPECT_EQ(pool.apply(cube, 3), 27);
-}
-
 TEST_F(Pool, threads_of_other_pools_are_no_reason_to_refuse) {
     mp::Pool first(1);
     mp::Pool second(1);

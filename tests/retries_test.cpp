@@ -19,15 +19,14 @@ namespace {
 namespace mp = procpool;
 
 using counters = std::array<std::atomic<int>, 200>;
-counters* attempts = nullptr;  // at each element, in memory shared by all processes
+test::shared<counters> attempts;  // at each element, in memory shared by all processes
 
 int count(int element) { return attempts->at(static_cast<std::size_t>(element)).fetch_add(1); }
 
 class Retries : public testing::Test {
 protected:
-    Retries() { attempts = &*attempts_; }
+    Retries() { attempts.reset(); }
     static int times(int element) { return attempts->at(static_cast<std::size_t>(element)).load(); }
-    test::shared<counters> attempts_;
 };
 
 /// Elements of which 10 is a divisor kill their worker at the first `deaths` attempts.
@@ -49,7 +48,7 @@ std::string text_of(const std::exception_ptr& error) {
 TEST_F(Retries, make_up_for_a_death_and_run_nothing_else_twice) {
     mp::Pool pool(2);
     for (const std::ptrdiff_t chunk : {1, 3, 100}) {
-        attempts_.reset();
+        attempts.reset();
         const auto results =
             pool.map(survive_second, std::views::iota(0, 100), {.chunksize = chunk, .retries = 1});
         for (int i = 0; i < 100; ++i) {

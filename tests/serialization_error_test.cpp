@@ -20,8 +20,6 @@ namespace {
 
 namespace mp = procpool;
 
-const pid_t parent = ::getpid();
-
 enum class moment { never, saved_in_parent, saved_in_worker, loaded_in_worker, loaded_in_parent };
 enum class error { standard, nested, number };
 
@@ -51,7 +49,7 @@ struct fragile {
         archive(number, when, how);
         if (when == (is_parent() ? moment::loaded_in_parent : moment::loaded_in_worker)) fail(how);
     }
-    static bool is_parent() { return ::getpid() == parent; }
+    static bool is_parent() { return !procpool::worker_index(); }
 };
 
 fragile echo(const fragile& one) { return one; }

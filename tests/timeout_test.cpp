@@ -49,12 +49,11 @@ struct shared_state {
     std::atomic<int> cleaned_up{0};
     test::gate gate;
 };
-shared_state* state = nullptr;
+test::shared<shared_state> state;
 
 class Timeout : public testing::Test {
 protected:
-    Timeout() { state = &*state_; }
-    test::shared<shared_state> state_;
+    Timeout() { state.reset(); }
 };
 
 TEST_F(Timeout, fails_that_element_and_all_others_have_their_results) {
@@ -256,7 +255,7 @@ TEST_F(Timeout, quick_result_does_not_wait_for_a_slow_element_behind_it) {
     const auto quick = [](int i) { return i; };
     for (int i = 0; i < 50; ++i) pool.apply(quick, i);  // known to be quick: more is sent ahead
     for (int round = 0; round < 20; ++round) {
-        state_.reset();
+        state.reset();
         auto first = pool.apply_async(quick, 41);
         auto text =
             pool.apply_async([](int i) { return std::string(static_cast<std::size_t>(i), 'x'); }, 100);
@@ -304,7 +303,7 @@ TEST_F(Timeout, elements_behind_slow_ones_run_once_each) {
         return 3 * i;
     };
     for (const std::ptrdiff_t chunk : {1, 5}) {
-        state_.reset();
+        state.reset();
         const auto results = pool.map(sometimes_slow, std::views::iota(0, 10'000), {.chunksize = chunk});
         for (int i = 0; i < 10'000; ++i) ASSERT_EQ(results[static_cast<std::size_t>(i)], 3 * i);
         EXPECT_EQ(state->runs.load(), 10'000);

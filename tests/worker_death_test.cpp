@@ -74,21 +74,17 @@ const std::array ways{
 // ---- what tasks tell the test, in memory shared by all processes
 
 using counters = std::array<std::atomic<int>, 1000>;
-counters* executions = nullptr;  // of each element
-std::atomic<long>* last_victim = nullptr;
+test::shared<counters> executions;  // of each element
+test::shared<std::atomic<long>> last_victim;
 
 class WorkerDeath : public testing::Test {
 protected:
     WorkerDeath() {
-        executions = &*executions_;
-        last_victim = &*last_victim_;
+        executions.reset();
+        last_victim.reset();
     }
     static int times(std::size_t element) { return executions->at(element).load(); }
-    void forget_executions() { executions_.reset(); }
-
-private:
-    test::shared<counters> executions_;
-    test::shared<std::atomic<long>> last_victim_;
+    void forget_executions() { executions.reset(); }
 };
 
 class EachWayToDie : public WorkerDeath, public testing::WithParamInterface<way_to_die> {};
@@ -312,7 +308,8 @@ TEST_F(WorkerDeath, in_the_midst_of_writing_a_big_result_is_that_elements_error)
     mp::Pool pool(2);
     std::promise<void> holding;
     // While this callback waits, the pool's own thread can't read what workers write.
-    auto first = pool.apply_async([reader = start.reader()] { test::signal_pipe::receive_from(reader); });
+    auto first =
+        pool.apply_async([reader = start.receiving_end()] { test::signal_pipe::receive_from(reader); });
     first.callback([&] {
         holding.set_value();
         release.receive();

@@ -121,9 +121,8 @@ protected:
         EXPECT_EQ(report->signalled, signalled);
     }
 
-    posix::worker_main main = obedient;
     posix::fd memory = posix::make_memfd("test", posix::page_size());
-    posix::zygote zygote{memory, main, posix::signal_mask::of_this_thread()};
+    posix::zygote zygote{memory, obedient, {}, posix::signal_mask::of_this_thread()};
     std::uint64_t last_serial = 0;
 };
 
@@ -176,7 +175,7 @@ TEST(ZygoteProcess, a_worker_that_throws_says_why_and_fails) {
     test::child_program pool([] {
         const posix::worker_main main = [](worker_birth&) -> int { throw std::runtime_error("a reason"); };
         const posix::fd memory = posix::make_memfd("test", posix::page_size());
-        posix::zygote zygote(memory, main, posix::signal_mask::of_this_thread());
+        posix::zygote zygote(memory, main, {}, posix::signal_mask::of_this_thread());
         const auto pipe = posix::make_pipe();
         zygote.fork_worker(0, 1, pipe.read, pipe.write);
         next_report(zygote);
@@ -220,7 +219,7 @@ TEST_F(Zygote, a_worker_gets_the_pools_memory) {
         shared.data()[birth.slot] = std::byte{42};
         return 0;
     };
-    posix::zygote other(memory, write_there, posix::signal_mask::of_this_thread());
+    posix::zygote other(memory, write_there, {}, posix::signal_mask::of_this_thread());
     const auto tasks = posix::make_pipe();
     const auto results = posix::make_pipe();
     other.fork_worker(9, 1, tasks.read, results.write);
@@ -272,9 +271,11 @@ TEST_F(Zygote, outlives_signals_to_the_whole_group_and_so_do_its_workers) {
 /// What a worker answers that runs `check`: its exit code.
 template <class Check>
 int answer_of_worker(Check check, const posix::signal_mask& mask) {
-    const posix::worker_main main = [check](worker_birth&) { return check(); };
+    static const Check* checks = nullptr;  // of which no two have the same type
+    checks = &check;
+    const posix::worker_main main = [](worker_birth&) { return (*checks)(); };
     const posix::fd memory = posix::make_memfd("test", posix::page_size());
-    posix::zygote zygote(memory, main, mask);
+    posix::zygote zygote(memory, main, {}, mask);
     const auto pipe = posix::make_pipe();
     zygote.fork_worker(0, 1, pipe.read, pipe.write);
     for (;;) {
@@ -374,7 +375,7 @@ TEST_F(Zygote, everybody_is_gone_after_the_pools_process_was_killed) {
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     test::child_program pool([&] {
         const posix::fd shared = posix::make_memfd("test", posix::page_size());
-        posix::zygote mine(shared, main, posix::signal_mask::of_this_thread());
+        posix::zygote mine(shared, obedient, {}, posix::signal_mask::of_this_thread());
         const auto tasks = posix::make_pipe();
         const auto results = posix::make_pipe();
         mine.fork_worker(0, 1, tasks.read, results.write);

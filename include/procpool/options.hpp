@@ -28,6 +28,13 @@ struct WorkerLimits {
     bool pin_to_cpu = false;
 };
 
+/// Where what workers print goes.
+enum class worker_output {
+    direct,    ///< straight to the program's own standard output and error
+    lines,     ///< to the same, in whole lines: those of several workers never mix
+    prefixed,  ///< in whole lines, each with "[worker 0] " and so on in front
+};
+
 /// `Pool pool({.processes = 8, .maxtasksperchild = 1000});`
 struct PoolOptions {
     /// Number of workers, 1 or more; cpu_count() by default.
@@ -35,6 +42,7 @@ struct PoolOptions {
     /// Elements that a worker runs before it is replaced by a fresh one, 1 or more; no limit by default.
     /// A worker finishes the chunk that it has.
     std::optional<std::ptrdiff_t> maxtasksperchild = {};
+    /// How workers are born; automatic is what set_start_method() has set, if anything.
     procpool::start_method start_method = procpool::start_method::automatic;
     /// Told of exceptions that callbacks throw; by default they are printed to standard error.
     std::function<void(std::exception_ptr)> error_handler = {};
@@ -48,8 +56,10 @@ struct PoolOptions {
     /// plus 2.
     std::optional<int> restart_limit = {};
     WorkerLimits limits = {};
-    /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; with 0,
-    /// the default, standard error is the program's own, else it passes through the pool.
+    /// Where what workers print goes.
+    worker_output output = worker_output::direct;
+    /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; none by
+    /// default. Otherwise standard error passes through the pool, even if output is direct.
     std::size_t stderr_tail = 0;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Runs random jobs in pools whose processes are killed and stopped at random, and checks that each element
 // ends in exactly one state, for a reason, and that nothing is left behind.
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -10,20 +12,43 @@
 #include <string>
 
 #include "board.hpp"
+#include "procpool/freeze_support.hpp"
 #include "supervisor.hpp"
 
 namespace chaos {
 
-void make_board() {
-    // Most of it is never touched.
-    void* const at = ::mmap(nullptr, sizeof(board), PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+constexpr const char* board_variable = "PROCPOOL_CHAOS_BOARD";  // its path, for fresh runs
+
+/// A file without a name, most of which is never touched. Workers that are fresh runs find it by its path.
+void map_board(int file) {
+    void* const at = file < 0 ? MAP_FAILED
+                              : ::mmap(nullptr, sizeof(board), PROT_READ | PROT_WRITE,
+                                       MAP_SHARED | MAP_NORESERVE, file, 0);
     if (at == MAP_FAILED) {
-        std::perror("mmap");
+        std::perror("the board");
         std::exit(EXIT_FAILURE);
     }
     the_board = static_cast<board*>(at);  // zero bytes are what its atomics start with
 }
+
+void make_board() {
+    const int file = ::open("/dev/shm", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    const std::string path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(file);
+    if (file >= 0 &&
+        (::ftruncate(file, sizeof(board)) != 0 || ::setenv(board_variable, path.c_str(), 1) != 0))
+        std::exit(EXIT_FAILURE);
+    map_board(file);
+}
+
+/// In a fresh run, before it becomes a worker.
+const bool board_is_found = [] {
+    const char* const path = std::getenv(board_variable);
+    if (!path || !procpool::detail::posix::birth_socket()) return false;
+    const int file = ::open(path, O_RDWR | O_CLOEXEC);
+    map_board(file);
+    ::close(file);
+    return true;
+}();
 
 namespace {
 
@@ -79,6 +104,7 @@ settings read_options(int argc, char** argv) {
 }  // namespace chaos
 
 int main(int argc, char** argv) {
+    procpool::freeze_support(argc, argv);
     const chaos::settings all = chaos::read_options(argc, argv);
     constexpr rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);

@@ -34,6 +34,9 @@ void die_at_start(std::uint64_t) { ::_exit(7); }
 pool_plan draw_pool(dice& random, std::uint64_t tag) {
     using initializer = pool_plan::initializer;
     pool_plan plan{.processes = random.between(1, 4), .maxtasksperchild = {}, .tag = initialized_with};
+    using procpool::start_method;
+    plan.how =
+        random.pick({start_method::fork, start_method::fork, start_method::forkserver, start_method::spawn});
     if (random.chance(30)) plan.maxtasksperchild = static_cast<std::ptrdiff_t>(1 + random.size(300));
     if (random.chance(50)) {
         plan.start = random.pick({initializer::sets_tag, initializer::sets_tag, initializer::is_slow,
@@ -52,11 +55,11 @@ tested_pool::tested_pool(const pool_plan& the_plan)
 }
 
 void tested_pool::start() {
-    // Other threads of this test run meanwhile; tasks need no lock of theirs.
+    // Other threads of this test run meanwhile; tasks need no lock of theirs, so fork is good, too.
     const mp::PoolOptions options{
         .processes = plan.processes,
         .maxtasksperchild = plan.maxtasksperchild,
-        .start_method = mp::start_method::fork,
+        .start_method = plan.how,
         .error_handler = [errors = callback_errors](std::exception_ptr) { ++errors->handled; }};
     using initializer = pool_plan::initializer;
     switch (plan.start) {

@@ -21,6 +21,7 @@ struct pool_plan {
     enum class initializer { none, sets_tag, is_slow, dies_sometimes, throws, dies };
 
     int processes = 1;
+    procpool::start_method how = procpool::start_method::fork;
     std::optional<std::ptrdiff_t> maxtasksperchild;
     initializer start = initializer::none;
     std::uint64_t tag = 0;

@@ -4,16 +4,34 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 
+#include "procpool/freeze_support.hpp"
 #include "support/leftovers.hpp"
 #include "support/wait.hpp"
 
 namespace test {
 namespace {
+
+/// The pools of all tests start their workers like this, unless they say otherwise.
+bool choose_start_method(std::string_view argument) {
+    using procpool::start_method;
+    constexpr std::array methods{std::pair{"--fork", start_method::fork},
+                                 std::pair{"--forkserver", start_method::forkserver},
+                                 std::pair{"--spawn", start_method::spawn}};
+    for (const auto& [name, method] : methods) {
+        if (argument != name) continue;
+        procpool::set_start_method(method);
+        return true;
+    }
+    return false;
+}
 
 class leftover_check : public testing::EmptyTestEventListener {
     void OnTestStart(const testing::TestInfo&) override {
@@ -44,7 +62,9 @@ class leftover_check : public testing::EmptyTestEventListener {
 }  // namespace test
 
 int main(int argc, char** argv) {
+    procpool::freeze_support(argc, argv);
     testing::InitGoogleTest(&argc, argv);
+    if (argc > 1 && !test::choose_start_method(argv[1])) return 2;
     std::thread([] {}).join();  // the thread sanitizer starts one of its own with the first
     ::setpgid(0, 0);            // all that descends from here can be found by it
     testing::UnitTest::GetInstance()->listeners().Append(new test::leftover_check);

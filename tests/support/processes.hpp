@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_TESTS_SUPPORT_PROCESSES_HPP
 #define PROCPOOL_TESTS_SUPPORT_PROCESSES_HPP
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
@@ -95,12 +96,24 @@ public:
         close_writer();
     }
 
-    int reader() const noexcept { return ends_[0]; }
-    int writer() const noexcept { return ends_[1]; }
+    /// What reaches it from any process, fresh runs of the program included.
+    struct end {
+        long process;
+        int file;
+    };
+    end sending_end() const noexcept { return {owner_, ends_[1]}; }
+    end receiving_end() const noexcept { return {owner_, ends_[0]}; }
 
-    void send(int count = 1) const { EXPECT_TRUE(send_to(ends_[1], count)); }
+    void send(int count = 1) const { EXPECT_TRUE(send_to(sending_end(), count)); }
     /// Blocks until `count` bytes came; false at the end of the pipe.
-    bool receive(int count = 1) const { return receive_from(ends_[0], count); }
+    bool receive(int count = 1) const { return receive_from(receiving_end(), count); }
+    /// Waits up to `most` milliseconds for something to come.
+    std::string read_what_is_there(int most) const {
+        char piece[4096];
+        pollfd watched{ends_[0], POLLIN, 0};
+        const auto n = ::poll(&watched, 1, most) > 0 ? ::read(ends_[0], piece, sizeof piece) : 0;
+        return {piece, n > 0 ? static_cast<std::size_t>(n) : 0};
+    }
     /// Everything up to the pipe's end, which comes when nobody holds a writing end any more.
     std::string read_to_end() {
         close_writer();
@@ -120,13 +133,15 @@ public:
     }
 
     // For tasks, which know an end by its number.
-    static bool send_to(int writer, int count = 1) {
+    static bool send_to(end writer, int count = 1) {
+        const opened to(writer, O_WRONLY);
         const std::string bytes(static_cast<std::size_t>(count), '.');
-        return ::write(writer, bytes.data(), bytes.size()) == count;
+        return ::write(to.file, bytes.data(), bytes.size()) == count;
     }
-    static bool receive_from(int reader, int count = 1) {
+    static bool receive_from(end reader, int count = 1) {
+        const opened from(reader, O_RDONLY);
         for (char byte = 0; count > 0;) {
-            const auto n = ::read(reader, &byte, 1);
+            const auto n = ::read(from.file, &byte, 1);
             if (n == 0 || (n < 0 && errno != EINTR)) return false;
             if (n > 0) --count;
         }
@@ -134,10 +149,22 @@ public:
     }
 
 private:
+    struct opened {
+        opened(end which, int how)
+            : file(::open(
+                  ("/proc/" + std::to_string(which.process) + "/fd/" + std::to_string(which.file)).c_str(),
+                  how | O_CLOEXEC)) {}
+        opened(const opened&) = delete;
+        opened& operator=(const opened&) = delete;
+        ~opened() { ::close(file); }
+        const int file;
+    };
+
     void close_writer() noexcept {
         if (ends_[1] >= 0) ::close(ends_[1]);
         ends_[1] = -1;
     }
+    const long owner_ = ::getpid();
     int ends_[2] = {-1, -1};
 };
 
@@ -163,9 +190,9 @@ public:
             return;
         }
         if (own_group_) ::setpgid(0, 0);
-        ::dup2(errors_.writer(), STDERR_FILENO);
-        ::close(errors_.writer());
-        ::close(errors_.reader());
+        ::dup2(errors_.sending_end().file, STDERR_FILENO);
+        ::close(errors_.sending_end().file);
+        ::close(errors_.receiving_end().file);
         int code = 99;
         try {
             code = program();
@@ -187,11 +214,11 @@ public:
     /// Waits until it and all that descend from it have ended.
     child_end wait() {
         int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-        }
-        pid_ = 0;
         child_end end;
-        end.errors = errors_.read_to_end();
+        // Who prints more than a pipe holds must not wait for this, which waits for its end.
+        while (::waitpid(pid_, &status, WNOHANG) != pid_) end.errors += errors_.read_what_is_there(5);
+        pid_ = 0;
+        end.errors += errors_.read_to_end();
         if (WIFSIGNALED(status))
             end.signal = WTERMSIG(status);
         else

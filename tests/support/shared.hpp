@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Memory that a test shares with the processes that it forks later, to see what tasks do and to hold them.
+// Memory that a test shares with the workers of its pools, to see what tasks do and to hold them.
 #ifndef PROCPOOL_TESTS_SUPPORT_SHARED_HPP
 #define PROCPOOL_TESTS_SUPPORT_SHARED_HPP
 
-#include <sys/mman.h>
-
 #include <atomic>
+#include <cstddef>
 #include <new>
 #include <stdexcept>
 
@@ -13,27 +12,36 @@
 
 namespace test {
 
-/// One T, shared with all processes that are forked afterwards. Tasks reach it as a global variable.
+/// Takes `size` zeroed bytes that all processes of this test program share, forked ones and fresh runs of it.
+std::byte* take_shared_memory(std::size_t size);
+/// Gives back what was taken last.
+void give_shared_memory_back(std::size_t size) noexcept;
+/// Whether this is a fresh run of the test program, where what is shared exists already.
+bool is_fresh_run();
+
+/// One T, shared by all processes. Tasks reach it as a global variable: as one it is the same in fresh runs,
+/// which make the same global variables in the same order.
 template <class T>
 class shared {
 public:
-    shared() : object_(new(map()) T{}) {}
+    shared() : object_(place()) {}
     shared(const shared&) = delete;
     shared& operator=(const shared&) = delete;
-    ~shared() { ::munmap(object_, sizeof(T)); }
+    ~shared() { give_shared_memory_back(size); }
 
     T* operator->() const noexcept { return object_; }
     T& operator*() const noexcept { return *object_; }
 
     /// As new; no task may be using it.
-    void reset() { new (object_) T{}; }
+    void reset() const { new (object_) T{}; }
 
 private:
-    static void* map() {
-        void* const at =
-            ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (at == MAP_FAILED) throw std::bad_alloc();
-        return at;
+    static constexpr std::size_t line = 64;
+    static constexpr std::size_t size = (sizeof(T) + line - 1) / line * line;
+
+    static T* place() {
+        std::byte* const at = take_shared_memory(size);
+        return is_fresh_run() ? std::launder(reinterpret_cast<T*>(at)) : new (at) T{};
     }
 
     T* object_;

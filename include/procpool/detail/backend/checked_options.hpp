@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "procpool/cpu_count.hpp"
-#include "procpool/detail/backend/fork_check.hpp"
 #include "procpool/detail/backend/process_pool.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/backend/start_check.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/options.hpp"
 
@@ -56,15 +56,16 @@ Options checked(PoolOptions options) {
     if (options.terminate_grace.count() < 0) refuse("terminate_grace must not be negative");
     Options all{.crew = {.workers = static_cast<std::uint32_t>(processes),
                          .restart_limit = static_cast<std::size_t>(restart_limit),
-                         .limits = limits,
-                         .stderr_tail = options.stderr_tail,
+                         .settings = {.how = checked_start_method(options.start_method),
+                                      .limits = limits,
+                                      .output = options.output,
+                                      .stderr_tail = options.stderr_tail},
                          .initializer = nullptr,
                          .initializer_arguments = {}},
                 .terminate_grace = at_most_for_ever(options.terminate_grace),
                 .error_handler = std::move(options.error_handler)};
     if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *most;
-    check_start_method(options.start_method);
     return all;
 }
 

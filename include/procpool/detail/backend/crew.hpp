@@ -31,8 +31,7 @@ namespace procpool::detail::backend {
 struct crew_options {
     std::uint32_t workers = 1;
     std::size_t restart_limit = 0;
-    WorkerLimits limits;
-    std::size_t stderr_tail = 0;
+    posix::worker_settings settings;
     /// Run by each new worker before anything else; none if null.
     std::shared_ptr<remote_job> initializer;
     block initializer_arguments;
@@ -113,6 +112,8 @@ public:
         std::vector<worker_link*> ended;                       // dead; their remains are still to be taken
         std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
         bool new_zygote = false;                               // news() is another one
+        std::exception_ptr failed_start;                       // the zygote has not become one
+        bool start_can_work = false;                           // another may fare better
     };
     news_read read_news() {
         news_read result;
@@ -120,6 +121,7 @@ public:
             worker_link& link = links_[report->slot];
             if (report->serial != link.serial) continue;
             switch (report->what) {
+                case posix::worker_report::kind::zygote_ready: break;
                 case posix::worker_report::kind::started:
                     link.pid = static_cast<long>(report->pid);
                     if (link.now == worker_link::state::starting) link.now = worker_link::state::up;
@@ -138,6 +140,17 @@ public:
             }
         }
         if (zygote_->gone()) {
+            if (const auto how = zygote_->failed_start()) {
+                result.failed_start =
+                    std::make_exception_ptr(BootstrapError("procpool: the pool has started this program "
+                                                           "anew, for workers to come from, and it ended "
+                                                           "with " +
+                                                           posix::describe(*how) +
+                                                           " before it called procpool::freeze_support(argc, "
+                                                           "argv); call that first in main, whatever "
+                                                           "the arguments are"));
+                result.start_can_work = !how->code;
+            }
             replace_zygote(result.ended);
             result.new_zygote = true;
         }
@@ -182,10 +195,8 @@ private:
     }
 
     void start_zygote() {
-        zygote_ = std::make_unique<posix::zygote>(
-            memory_file_,
-            [limits = options_.limits](posix::worker_birth& birth) { return worker::main(birth, limits); },
-            signal_mask_, options_.stderr_tail);
+        zygote_ =
+            std::make_unique<posix::zygote>(memory_file_, &worker::main<>, options_.settings, signal_mask_);
         poller_.add(zygote_->control(), posix::poller::interest::read, key_zygote);
         ++zygote_number_;
     }

@@ -290,7 +290,10 @@ private:
         const std::uint64_t begun = link.box().begun();
         changes = changes || begun != std::exchange(link.begun_at_last_look, begun);
         // Behind an element that runs for long there is nothing to see: its result comes at once.
-        if (changes) look_for_results(link);
+        if (changes)
+            look_for_results(link);
+        else
+            look_until_begun(link, now);
         if ((!link.stalled && link.has_abandoned()) || stalls(link, now)) take_back(link);
         enforce_limits(link, now, terminate_grace_);
     }
@@ -477,12 +480,15 @@ private:
         while (!all_up()) step(held, steady_time::max());
         // An initializer's error is told to each call; what keeps workers from starting, to the constructor.
         if (fork_error_ != 0) posix::throw_system_error(fork_error_, "fork (a worker)");
+        if (failure_ && failed_start_) std::rethrow_exception(failed_start_);
     }
 
     void read_news() {
         const auto news = crew_.read_news();
         news_are_read();
         if (news.new_zygote) watch_news();
+        if (news.failed_start) failed_start_ = last_death_ = news.failed_start;
+        if (news.failed_start && !news.start_can_work) fail(failed_start_);
         dying_.insert(dying_.end(), news.ended.begin(), news.ended.end());
         for (const auto& [link, error] : news.not_forked) {
             fork_error_ = error;
@@ -630,6 +636,7 @@ private:
 
     std::exception_ptr failure_;
     std::exception_ptr last_death_;
+    std::exception_ptr failed_start_;
     int fork_error_ = 0;
     bool closed_ = false;
     bool shutting_down_ = false;

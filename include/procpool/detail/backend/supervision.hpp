@@ -33,6 +33,13 @@ inline void look_for_results(worker_link& link) {
     if (link.out_elements() > 1) look_in(link, results_patience);
 }
 
+/// A worker that has not begun may still be starting, which takes as long as the program's own start: the
+/// longer it took so far, the later the next look.
+inline void look_until_begun(worker_link& link, steady_time now) {
+    if (link.out_elements() < 2 || link.now_running()) return;
+    look_in(link, std::max<std::chrono::nanoseconds>(results_patience, (now - link.born) / 4));
+}
+
 /// Whether an element takes far longer than those of its kind, while others wait behind it in the same
 /// worker; if that can still become so, sets when to look again.
 inline bool stalls(worker_link& link, steady_time now) {

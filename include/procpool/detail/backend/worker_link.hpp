@@ -33,6 +33,7 @@ public:
 
     state now = state::down;
     std::uint64_t serial = 0;
+    steady_time born{};                      // when it was asked for
     long pid = 0;                            // as the zygote tells it: may be signalled
     std::uint64_t taken = 0;                 // elements that it was given since its start
     std::uint64_t zygote = 0;                // which one forked it
@@ -67,6 +68,7 @@ public:
         posix::set_nonblocking(results.read);
         *this = worker_link();
         now = state::starting;
+        born = std::chrono::steady_clock::now();
         tasks_ = std::move(tasks.write);
         // Held open: a write to a dead worker's pipe then fills it instead of raising SIGPIPE, whose
         // handling belongs to the user's program.

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/posix/module.hpp"
 #include "procpool/detail/posix/symbols.hpp"
 
 namespace procpool::detail::posix {
@@ -25,7 +26,12 @@ namespace procpool::detail::posix {
 struct crash_record {
     static constexpr std::size_t most_frames = 32;
     std::atomic<std::uint32_t> frames{0};
-    std::array<std::atomic<std::uintptr_t>, most_frames> calls{};  // code addresses, innermost first
+    /// A place in the code, that means the same in a process with other load addresses.
+    struct call {
+        std::atomic<std::uint64_t> module;  // key of its id
+        std::atomic<std::uint64_t> offset;
+    };
+    std::array<call, most_frames> calls{};  // innermost first
 };
 
 /// Makes faults and aborts leave a trace in a crash_record. The process still dies of the same signal.
@@ -82,7 +88,13 @@ private:
                     auto& record = *static_cast<crash_record*>(data);
                     const std::uint32_t at = record.frames.load(std::memory_order_relaxed);
                     if (at == crash_record::most_frames) return _URC_END_OF_STACK;
-                    record.calls[at].store(_Unwind_GetIP(context), std::memory_order_relaxed);
+                    const std::uintptr_t address = _Unwind_GetIP(context);
+                    find_module([&](const loaded_module& module) {
+                        if (!module.contains(address, true)) return false;
+                        record.calls[at].module.store(module.id().key(), std::memory_order_relaxed);
+                        record.calls[at].offset.store(address - module.base(), std::memory_order_relaxed);
+                        return true;
+                    });
                     record.frames.store(at + 1, std::memory_order_release);
                     return _URC_NO_REASON;
                 },
@@ -101,7 +113,14 @@ inline std::vector<std::string> describe_calls(const crash_record& record) {
     for (std::size_t i = of_the_recorder; i < frames; ++i) {
         // A return address may be the first of the next function: the call is before it.
         const bool faulted = i == of_the_recorder;
-        const std::uintptr_t address = record.calls[i].load(std::memory_order_relaxed) - (faulted ? 0 : 1);
+        const std::uint64_t key = record.calls[i].module.load(std::memory_order_relaxed);
+        std::uintptr_t address = record.calls[i].offset.load(std::memory_order_relaxed) - (faulted ? 0 : 1);
+        const bool known = find_module([&](const loaded_module& module) {
+            if (module.id().key() != key) return false;
+            address += module.base();
+            return true;
+        });
+        if (!known) break;
         std::string call = describe_code(address);
         if (call.empty() || call.find("procpool::detail::") != std::string::npos) break;
         calls.push_back(std::move(call));

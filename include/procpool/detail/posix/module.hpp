@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_POSIX_MODULE_HPP
 #define PROCPOOL_DETAIL_POSIX_MODULE_HPP
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 
@@ -15,6 +16,8 @@
 #include <string>
 
 #include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/memory_map.hpp"
+#include "procpool/detail/posix/process.hpp"
 
 namespace procpool::detail::posix {
 
@@ -22,19 +25,45 @@ namespace procpool::detail::posix {
 /// processes forked from one another share).
 class module_id {
 public:
-    static constexpr std::size_t max_size = 31;
+    static constexpr std::size_t max_size = 30;
 
     module_id() noexcept = default;
-    explicit module_id(std::span<const std::byte> bytes) noexcept
-        : size_(static_cast<std::uint8_t>(std::min(bytes.size(), max_size))) {
-        std::memcpy(bytes_, bytes.data(), size_);
+    static module_id of_build(std::span<const std::byte> build_id) noexcept { return {build_id, true}; }
+    static module_id of_place(std::uintptr_t base) noexcept {
+        return {std::as_bytes(std::span(&base, 1)), false};
+    }
+
+    bool is_build_id() const noexcept { return is_build_id_; }
+    /// Tells the modules of one program apart; 0 for none.
+    std::uint64_t key() const noexcept {
+        std::uint64_t first = 0;
+        std::memcpy(&first, bytes_, std::min<std::size_t>(size_, sizeof first));
+        return first;
+    }
+    /// Hexadecimal digits, for messages.
+    std::string text() const {
+        if (!is_build_id_) return "none";
+        std::string digits;
+        for (std::size_t i = 0; i < size_; ++i) {
+            constexpr const char* hexadecimal = "0123456789abcdef";
+            digits += hexadecimal[std::to_integer<unsigned>(bytes_[i]) >> 4];
+            digits += hexadecimal[std::to_integer<unsigned>(bytes_[i]) & 15];
+        }
+        return digits;
     }
 
     friend bool operator==(const module_id& a, const module_id& b) noexcept {
-        return a.size_ == b.size_ && std::memcmp(a.bytes_, b.bytes_, a.size_) == 0;
+        return a.is_build_id_ == b.is_build_id_ && a.size_ == b.size_ &&
+               std::memcmp(a.bytes_, b.bytes_, std::min<std::size_t>(a.size_, max_size)) == 0;
     }
 
 private:
+    module_id(std::span<const std::byte> bytes, bool is_build_id) noexcept
+        : is_build_id_(is_build_id), size_(static_cast<std::uint8_t>(std::min(bytes.size(), max_size))) {
+        std::memcpy(bytes_, bytes.data(), size_);
+    }
+
+    bool is_build_id_ = false;
     std::uint8_t size_ = 0;
     std::byte bytes_[max_size] = {};
 };
@@ -42,6 +71,10 @@ private:
 struct code_location {
     module_id module;
     std::uint64_t offset = 0;
+};
+
+struct located_code : code_location {
+    std::string path;  // of the module's file; empty for the program itself
 };
 
 class loaded_module {
@@ -72,13 +105,12 @@ public:
                 const std::byte* const name = at + sizeof note;
                 const std::byte* const content = name + round_up(note.n_namesz, align);
                 if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(name, "GNU", 4) == 0)
-                    return module_id({content, note.n_descsz});
+                    return module_id::of_build({content, note.n_descsz});
                 at = content + round_up(note.n_descsz, align);
                 if (at > end) break;
             }
         }
-        const std::uintptr_t where = base();
-        return module_id(std::as_bytes(std::span(&where, 1)));
+        return module_id::of_place(base());
     }
 
 private:
@@ -102,27 +134,48 @@ bool find_module(Visit visit) {
 }
 
 /// Where in which module a code address lies; nothing if it is no code of a module.
-inline std::optional<code_location> locate_code(std::uintptr_t address) {
-    code_location location;
+inline std::optional<located_code> locate_code(std::uintptr_t address) {
+    located_code code;
     const bool found = find_module([&](const loaded_module& module) {
         if (!module.contains(address, true)) return false;
-        location = {module.id(), address - module.base()};
+        code = {{module.id(), address - module.base()}, module.path()};
         return true;
     });
     if (!found) return std::nullopt;
-    return location;
+    // A name without directories, or relative to one that was left since, opens nothing.
+    if (!code.path.empty() && !code.path.starts_with('/')) code.path = what_is_mapped_at(address);
+    return code;
 }
 
-/// The address of `location` in this process; 0 if the module isn't loaded here.
-inline std::uintptr_t resolve_code(const code_location& location) {
+/// The address of `location` in this process; 0 if the module isn't loaded here. A fresh run of the program
+/// shares no addresses with it, so that modules without a build id can't be told there, but for the program.
+inline std::uintptr_t resolve_code(const code_location& location, bool in_program = false) {
     std::uintptr_t address = 0;
     find_module([&](const loaded_module& module) {
         const std::uintptr_t candidate = module.base() + location.offset;
-        if (!module.contains(candidate, true) || !(module.id() == location.module)) return false;
-        address = candidate;
-        return true;
+        const bool by_place = !location.module.is_build_id() && started_anew;
+        const bool same = by_place ? in_program : module.id() == location.module;
+        if (same && module.contains(candidate, true)) address = candidate;
+        return address != 0 || by_place;
     });
     return address;
+}
+
+/// The id of the module that was loaded from `path`; nothing if none was.
+inline std::optional<module_id> module_loaded_from(const std::string& path) {
+    std::optional<module_id> id;
+    find_module([&](const loaded_module& module) {
+        if (path == module.path()) id = module.id();
+        return id.has_value();
+    });
+    return id;
+}
+
+/// Loads a library for the rest of the process's life. @return what is wrong with it, nothing if all is well
+inline std::string load_module(const std::string& path) {
+    if (::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return {};
+    const char* const why = ::dlerror();
+    return why ? why : "unknown error";
 }
 
 }  // namespace procpool::detail::posix

@@ -23,6 +23,9 @@
 
 namespace procpool::detail::posix {
 
+/// Whether this process, or one that it was forked from, was started by a pool as a fresh run of the program.
+inline bool started_anew = false;
+
 inline long current_pid() noexcept { return ::getpid(); }
 
 /// How a process ended; both empty while nobody knows.
@@ -68,9 +71,12 @@ pid_t fork_process(std::span<const int> keep, Body body) {
 /// Sends `signal`; a process that is gone already is no error.
 inline void send_signal(long pid, int signal) noexcept { ::kill(static_cast<pid_t>(pid), signal); }
 
-/// Waits for a child of ours to end; a child that somebody else has reaped is no error.
-inline void wait_for_exit(long pid) noexcept {
-    retry_on_eintr([&] { return ::waitpid(static_cast<pid_t>(pid), nullptr, 0); });
+/// Waits for a child of ours to end; of one that somebody else has reaped, nobody knows how it ended.
+inline exit_status wait_for_exit(long pid) noexcept {
+    int status = 0;
+    if (retry_on_eintr([&] { return ::waitpid(static_cast<pid_t>(pid), &status, 0); }) <= 0) return {};
+    if (WIFSIGNALED(status)) return {{}, WTERMSIG(status)};
+    return {WEXITSTATUS(status), 0};
 }
 
 /// Sets what a signal does in this process: SIG_IGN or SIG_DFL.
@@ -159,9 +165,9 @@ inline void detach_standard_input() noexcept {
     if (null != STDIN_FILENO) ::close(null);
 }
 
-/// What this process prints to standard error goes to `file` from now on.
-inline void redirect_standard_error(fd file) {
-    checked(retry_on_eintr([&] { return ::dup2(file.get(), STDERR_FILENO); }), "dup2 (standard error)");
+/// What this process prints to `stream` goes to `file` from now on.
+inline void redirect(const fd& file, int stream) {
+    checked(retry_on_eintr([&] { return ::dup2(file.get(), stream); }), "dup2 (of an output stream)");
 }
 
 }  // namespace procpool::detail::posix

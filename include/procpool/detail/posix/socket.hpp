@@ -31,7 +31,7 @@ inline socket_ends make_socket_pair() {
     return {fd(ends[0]), std::move(far_end)};
 }
 
-inline constexpr std::size_t max_passed_fds = 4;
+inline constexpr std::size_t max_passed_fds = 5;
 
 /// Sends one message with up to max_passed_fds descriptors; false if the other side is gone.
 template <class Message>
@@ -42,6 +42,7 @@ bool send_message(const fd& socket, const Message& message, std::span<const int>
     msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;
+    while (!files.empty() && files.back() < 0) files = files.first(files.size() - 1);
     if (!files.empty()) {
         header.msg_control = control.data();
         header.msg_controllen = CMSG_SPACE(files.size_bytes());

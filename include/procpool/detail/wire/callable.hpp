@@ -86,7 +86,7 @@ private:
         if (is_virtual)
             out.to.append_value(raw.address);
         else
-            out.to.append_value(locate_function(raw.address));
+            encode_function(out.to, reinterpret_cast<void (*)()>(raw.address));
         out.to.append_value(raw.adjustment);
     }
 

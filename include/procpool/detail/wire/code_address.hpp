@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <type_traits>
+#include <utility>
 
 #include "procpool/detail/posix/module.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -14,40 +16,67 @@
 namespace procpool::detail::wire {
 
 /// The location of a function; remembered, since looking it up takes a microsecond.
-inline posix::code_location locate_function(std::uintptr_t address) {
+inline const posix::located_code& locate_function(std::uintptr_t address) {
     struct entry {
         std::uintptr_t address = 0;
-        posix::code_location location;
+        posix::located_code code;
     };
     // Each thread's own, so that no fork copies a lock; 64 functions are many for one program.
     thread_local std::array<entry, 64> known;
     entry& place = known[(address >> 4) % known.size()];
     if (address == 0 || place.address != address) {
-        const auto location = posix::locate_code(address);
-        if (!location)
+        auto code = posix::locate_code(address);
+        if (!code)
             throw SerializationError(
                 "procpool: a function pointer that points to no function of this program");
-        place = {address, *location};
+        place = {address, std::move(*code)};
     }
-    return place.location;
+    return place.code;
+}
+
+/// Whether a library that is missing here may be loaded: in workers, which do what the program says.
+inline bool may_load_libraries = false;
+
+/// Why a worker has no such function, though it was told of one.
+inline std::string why_not_found(const posix::code_location& location, const std::string& path) {
+    const std::string what = "procpool: the worker has no such function: ";
+    if (path.empty())
+        return what + "it belongs to another build of this program (build id " + location.module.text() + ")";
+    const auto loaded = posix::module_loaded_from(path);
+    if (!loaded) return what + path + " is not loaded there";
+    return what + path + " is another build in the worker (build id " + loaded->text() +
+           ") than in the program (build id " + location.module.text() +
+           (location.module.is_build_id() ? "); was the file replaced? Load it anew and make a new pool"
+                                          : "), or can't be told from one: link it with -Wl,--build-id");
+}
+
+inline std::uintptr_t find_function(const posix::code_location& location, const std::string& path) {
+    std::uintptr_t address = posix::resolve_code(location, path.empty());
+    if (address == 0 && may_load_libraries && !path.empty() && !posix::module_loaded_from(path)) {
+        if (const std::string problem = posix::load_module(path); !problem.empty())
+            throw SerializationError("procpool: the worker can't load the library of a function: " + problem);
+        address = posix::resolve_code(location, false);
+    }
+    if (address == 0) throw SerializationError(why_not_found(location, path));
+    return address;
 }
 
 template <class Function>
     requires std::is_function_v<Function>
 void encode_function(buffer& to, Function* function) {
-    to.append_value(locate_function(reinterpret_cast<std::uintptr_t>(function)));
+    const posix::located_code& code = locate_function(reinterpret_cast<std::uintptr_t>(function));
+    to.append_value<posix::code_location>(code);
+    to.append_value(std::uint64_t{code.path.size()});
+    to.append(code.path.data(), code.path.size());
 }
 
 template <class Function>
     requires std::is_function_v<Function>
 Function* decode_function(cursor& from) {
     const auto location = from.value<posix::code_location>();
-    const std::uintptr_t address = posix::resolve_code(location);
-    if (address == 0)
-        throw SerializationError(
-            "procpool: the worker has no such function: its library was loaded after the pool was made; "
-            "load it before, or make a new pool");
-    return reinterpret_cast<Function*>(address);
+    const auto path = from.sized();
+    return reinterpret_cast<Function*>(
+        find_function(location, {reinterpret_cast<const char*>(path.data()), path.size()}));
 }
 
 }  // namespace procpool::detail::wire

@@ -15,7 +15,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/zygote.hpp"
+#include "procpool/detail/posix/worker_birth.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/growth_watch.hpp"
@@ -206,7 +206,9 @@ private:
 
 /// What a new worker process runs.
 template <class = void>
-int main(posix::worker_birth& birth, const WorkerLimits& limits) {
+int main(posix::worker_birth& birth) {
+    const WorkerLimits& limits = birth.settings.limits;
+    wire::may_load_libraries = true;
     if (limits.nice > 0) posix::add_niceness(limits.nice);
     if (limits.pin_to_cpu) posix::pin_to_cpu(birth.slot);
     if (limits.memory) posix::limit_allocations(*limits.memory);

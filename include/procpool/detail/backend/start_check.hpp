@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// Which start method a pool can and should use.
+#ifndef PROCPOOL_DETAIL_BACKEND_START_CHECK_HPP
+#define PROCPOOL_DETAIL_BACKEND_START_CHECK_HPP
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "procpool/detail/posix/cpu.hpp"
+#include "procpool/detail/posix/exec.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/error.hpp"
+#include "procpool/start_method.hpp"
+
+namespace procpool::detail::backend {
+
+#if defined(__SANITIZE_THREAD__)
+inline constexpr int runtime_threads = 1;  // the sanitizer's own
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr int runtime_threads = 1;
+#else
+inline constexpr int runtime_threads = 0;
+#endif
+#else
+inline constexpr int runtime_threads = 0;
+#endif
+
+/// Threads of the program besides the calling one and the library's own.
+inline int foreign_threads() {
+    const auto count = [] {
+        return posix::thread_count() - 1 - runtime_threads -
+               posix::library_threads.load(std::memory_order_relaxed);
+    };
+    // The kernel lists a thread for a moment after it was joined.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+    int foreign = count();
+    while (foreign > 0 && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::yield();
+        foreign = count();
+    }
+    return foreign;
+}
+
+/// How to start workers, if `wanted` is what the user asked for: never automatic.
+/// @throws BootstrapError if workers can't be started in that way
+inline start_method checked_start_method(start_method wanted) {
+    if (wanted == start_method::automatic) wanted = get_start_method();
+    const bool can_execute = posix::launcher.load() != nullptr;
+    // Or else it would go on, and do all that the program does a second time.
+    if (!can_execute && !posix::started_anew && posix::birth_socket()) posix::end_without_freeze_support();
+    if ((wanted == start_method::forkserver || wanted == start_method::spawn) && !can_execute)
+        throw BootstrapError(
+            "procpool: with start_method::forkserver and spawn, workers are fresh runs of this program; "
+            "include "
+            "<procpool/freeze_support.hpp> and call procpool::freeze_support(argc, argv) first in main, or "
+            "use "
+            "start_method::fork");
+    if (wanted != start_method::automatic) return wanted;
+    if (can_execute) return start_method::forkserver;
+    if (const int foreign = foreign_threads(); foreign > 0)
+        throw BootstrapError(
+            "procpool: this program runs " + std::to_string(foreign) +
+            " other thread(s), and a fork would copy locks that they hold, locked for ever; call "
+            "procpool::freeze_support(argc, argv) first in main, so that workers start anew, or make the "
+            "pool "
+            "before the threads, or, if they hold no lock that tasks need, ask for start_method::fork");
+    return start_method::fork;
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

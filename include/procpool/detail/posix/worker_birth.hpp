@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// What a program, its zygotes and their workers tell each other about the birth and death of workers.
+#ifndef PROCPOOL_DETAIL_POSIX_WORKER_BIRTH_HPP
+#define PROCPOOL_DETAIL_POSIX_WORKER_BIRTH_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/locale.hpp"
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/options.hpp"
+#include "procpool/start_method.hpp"
+
+namespace procpool::detail::posix {
+
+/// What all workers of a pool have in common.
+struct worker_settings {
+    start_method how = start_method::fork;  // never automatic
+    WorkerLimits limits;
+    worker_output output = worker_output::direct;
+    std::size_t stderr_tail = 0;
+};
+
+/// What a new worker process starts with.
+struct worker_birth {
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+    fd tasks;    // read end
+    fd results;  // write end
+    fd memory;   // the pool's black boxes and outboxes
+    worker_settings settings;
+};
+
+using worker_main = int (*)(worker_birth&);
+
+struct zygote_request {
+    enum class kind : std::uint32_t { fork, reap, finish };
+    kind what{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+};
+
+/// News of a worker. `serial` tells a slot's present worker from the ones before.
+struct worker_report {
+    enum class kind : std::uint32_t { zygote_ready, started, exited, fork_failed };
+    kind what{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+    std::int64_t pid = 0;
+    std::int32_t code = 0;  // exit code, or the signal's number, or fork's errno
+    bool signalled = false;
+    bool out_of_memory = false;     // the kernel has killed processes for want of memory
+    std::uint64_t peak_memory = 0;  // in bytes
+    static constexpr std::size_t most_output = 4096;
+    std::uint32_t output_size = 0;
+    std::array<char, most_output>
+        output;  // the last that it printed to standard error, if that was asked for
+};
+
+/// The first message to a process that runs the program anew.
+struct process_birth {
+    enum class kind : std::uint32_t { zygote, worker };
+    kind what{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+    std::int64_t parent = 0;
+    worker_settings settings;
+    signal_mask mask;         // a zygote's
+    signal_settings signals;  // a worker's
+    locale_names locale;
+};
+
+}  // namespace procpool::detail::posix
+
+#endif

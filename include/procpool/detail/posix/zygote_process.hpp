@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+// What runs in a zygote: it starts workers, reports their deaths, and ends them when its pool is gone.
+#ifndef PROCPOOL_DETAIL_POSIX_ZYGOTE_PROCESS_HPP
+#define PROCPOOL_DETAIL_POSIX_ZYGOTE_PROCESS_HPP
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/posix/exec.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/oom.hpp"
+#include "procpool/detail/posix/output_relay.hpp"
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/socket.hpp"
+#include "procpool/detail/posix/worker_birth.hpp"
+
+namespace procpool::detail::posix {
+
+/// Tasks, results, memory, and what to print errors and output to if that isn't the program's own.
+using worker_files = std::array<int, max_passed_fds>;
+
+/// In a new worker process, whichever way it was started.
+inline int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot,
+                      std::uint64_t serial, long zygote, std::array<fd, max_passed_fds> files) {
+    die_with_parent(zygote);
+    set_signal(SIGINT, SIG_IGN);
+    set_signal(SIGTERM, SIG_DFL);
+    unblock_signal(SIGTERM);
+    if (files[3]) redirect(std::exchange(files[3], fd()), STDERR_FILENO);
+    if (files[4]) redirect(std::exchange(files[4], fd()), STDOUT_FILENO);
+    worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};
+    return main(birth);
+}
+
+class zygote_process {
+public:
+    zygote_process(fd control, fd memory, worker_main main, const worker_settings& settings)
+        : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {}
+
+    int run() {
+        detach_standard_input();
+        set_signal(SIGCHLD, SIG_DFL);
+        // It ends when its socket closes; a signal to the whole process group is for the user's program.
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) set_signal(signal, SIG_IGN);
+        sigset_t deaths;
+        ::sigemptyset(&deaths);
+        ::sigaddset(&deaths, SIGCHLD);
+        checked(::sigprocmask(SIG_BLOCK, &deaths, nullptr), "sigprocmask");
+        deaths_ = fd(checked(::signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+
+        worker_report ready{.what = worker_report::kind::zygote_ready, .output = {}};
+        if (!send_message(control_, ready)) return 0;
+        // Not before the workers are started, which somebody waits for.
+        bool kills_counted = false;
+        std::vector<pollfd> watched;
+        while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
+            watched = {{control_.get(), POLLIN, 0}, {deaths_.get(), POLLIN, 0}};
+            for (const output_stream* stream : {&stdout_, &stderr_})
+                if (stream->pending()) watched.push_back({stream->file(), POLLOUT, 0});
+            for (const auto& relay : relays_)
+                if (!relay->to().pending()) watched.push_back({relay->pipe().get(), POLLIN, 0});
+            const int events = retry_on_eintr(
+                [&] { return ::poll(watched.data(), watched.size(), kills_counted ? -1 : 0); });
+            if (events == 0) {
+                oom_kills_ = oom_kills();
+                kills_counted = true;
+            }
+            if (watched[1].revents != 0) report_deaths();
+            if (watched[0].revents != 0 && !serve_request()) break;
+            relay_output();  // what the dead have left, too, before this may be over
+        }
+        for (const child& one : children_) send_signal(one.pid, SIGKILL);
+        for (const child& one : children_) wait_for_exit(one.pid);
+        finish_output();
+        return 0;
+    }
+
+private:
+    struct child {
+        pid_t pid;
+        std::uint32_t slot;
+        std::uint64_t serial;
+        bool reported = false;
+        std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
+    };
+
+    /// False when the pool is gone.
+    bool serve_request() {
+        auto incoming = receive_message<zygote_request>(control_, true);
+        if (incoming->closed) return false;
+        const zygote_request& request = incoming->message;
+        switch (request.what) {
+            case zygote_request::kind::fork:
+                return fork_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]));
+            case zygote_request::kind::reap: reap(request); return true;
+            case zygote_request::kind::finish: finish(); return true;
+        }
+        return true;
+    }
+
+    /// The pipes to which a worker prints, if what it prints passes through here.
+    struct outputs {
+        pipe_ends out, errors;
+    };
+
+    bool fork_worker(const zygote_request& request, fd tasks, fd results) {
+        worker_report report{.what = worker_report::kind::started,
+                             .slot = request.slot,
+                             .serial = request.serial,
+                             .output = {}};
+        try {
+            outputs prints;
+            const bool by_lines = settings_.output != worker_output::direct;
+            if (by_lines) prints.out = make_pipe();
+            if (by_lines || settings_.stderr_tail > 0) prints.errors = make_pipe();
+            const std::array files{tasks.get(), results.get(), memory_.get(), prints.errors.write.get(),
+                                   prints.out.write.get()};
+            report.pid = settings_.how == start_method::spawn ? execute_worker(request, files)
+                                                              : fork_worker(request, files);
+            children_.push_back({static_cast<pid_t>(report.pid), request.slot, request.serial});
+            if (prints.out.read) relay_from(std::move(prints.out.read), stdout_, request.slot);
+            if (prints.errors.read)
+                children_.back().errors = relay_from(std::move(prints.errors.read), stderr_, request.slot);
+        } catch (const std::system_error& error) {
+            report.what = worker_report::kind::fork_failed;
+            report.code = error.code().value();
+        }
+        return send_message(control_, report);
+    }
+
+    long fork_worker(const zygote_request& request, const worker_files& files) {
+        const long zygote = current_pid();
+        return fork_process(files, [&] {
+            original_.restore();
+            // The numbers live on in this process; the parent's owners of them don't.
+            std::array<fd, max_passed_fds> own;
+            for (std::size_t i = 0; i < files.size(); ++i) own[i] = fd(files[i]);
+            return run_worker(main_, settings_, request.slot, request.serial, zygote, std::move(own));
+        });
+    }
+
+    /// It gets what it needs in a message that waits for it.
+    long execute_worker(const zygote_request& request, const worker_files& files) {
+        socket_ends ends = make_socket_pair();
+        process_birth birth{.what = process_birth::kind::worker,
+                            .slot = request.slot,
+                            .serial = request.serial,
+                            .parent = current_pid(),
+                            .settings = settings_,
+                            .mask = {},
+                            .signals = original_,
+                            .locale = locale_names::of_this_process()};
+        send_message(ends.near, birth, files);
+        return start_anew(ends.far);
+    }
+
+    std::shared_ptr<output_relay> relay_from(fd pipe, output_stream& to, std::uint32_t slot) {
+        std::string prefix;
+        if (settings_.output == worker_output::prefixed)
+            prefix.append("[worker ").append(std::to_string(slot)).append("] ");
+        relays_.push_back(std::make_shared<output_relay>(std::move(pipe), to, settings_.stderr_tail,
+                                                         settings_.output != worker_output::direct,
+                                                         std::move(prefix)));
+        return relays_.back();
+    }
+
+    void report_deaths() {
+        signalfd_siginfo information;
+        while (::read(deaths_.get(), &information, sizeof information) > 0) {
+        }
+        for (child& one : children_) {
+            if (one.reported) continue;
+            siginfo_t end{};
+            rusage usage{};
+            // The system call itself, since the library's function doesn't give the usage.
+            const auto result = retry_on_eintr([&] {
+                return ::syscall(SYS_waitid, P_PID, one.pid, &end, WEXITED | WNOHANG | WNOWAIT, &usage);
+            });
+            if (result != 0 || end.si_pid == 0) continue;
+            if (finishing_) {
+                wait_for_exit(std::exchange(one.pid, 0));
+                continue;
+            }
+            one.reported = true;
+            report_death(one, end, usage);
+        }
+        std::erase_if(children_, [](const child& one) { return one.pid == 0; });
+    }
+
+    void report_death(const child& one, const siginfo_t& end, const rusage& usage) {
+        worker_report report{.what = worker_report::kind::exited,
+                             .slot = one.slot,
+                             .serial = one.serial,
+                             .pid = one.pid,
+                             .code = end.si_status,
+                             .signalled = end.si_code != CLD_EXITED,
+                             .peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024,
+                             .output = {}};
+        if (report.signalled && report.code == SIGKILL) {
+            const std::uint64_t kills = oom_kills();
+            report.out_of_memory = kills > std::exchange(oom_kills_, kills);
+        }
+        if (one.errors) {
+            one.errors->relay_remains();
+            const std::string& tail = one.errors->tail();
+            report.output_size = static_cast<std::uint32_t>(std::min(tail.size(), report.output.size()));
+            std::memcpy(report.output.data(), tail.data() + tail.size() - report.output_size,
+                        report.output_size);
+        }
+        send_message(control_, report);
+    }
+
+    /// A process that a task has started may go on printing when its worker is dead.
+    void relay_output() {
+        stdout_.write();
+        stderr_.write();
+        std::erase_if(relays_, [](const std::shared_ptr<output_relay>& relay) { return !relay->relay(); });
+    }
+
+    /// Before the end: all that workers have printed, unless nobody reads it.
+    void finish_output() {
+        constexpr int patience_ms = 1000;
+        do {
+            stdout_.finish(patience_ms);
+            stderr_.finish(patience_ms);
+            if (stdout_.pending() || stderr_.pending()) return;
+            relay_output();
+        } while (stdout_.pending() || stderr_.pending());
+    }
+
+    /// From now on nobody asks about deaths: they are not kept for the pool.
+    void finish() {
+        finishing_ = true;
+        for (child& one : children_) one.reported = false;
+        report_deaths();
+    }
+
+    void reap(const zygote_request& request) {
+        const auto at = std::find_if(children_.begin(), children_.end(), [&](const child& one) {
+            return one.slot == request.slot && one.serial == request.serial;
+        });
+        if (at == children_.end()) return;
+        wait_for_exit(at->pid);
+        children_.erase(at);
+    }
+
+    fd control_;
+    fd memory_;
+    fd deaths_;
+    const worker_main main_;
+    const worker_settings settings_;
+    const signal_settings original_;
+    std::vector<child> children_;
+    output_stream stdout_{STDOUT_FILENO};
+    output_stream stderr_{STDERR_FILENO};
+    std::vector<std::shared_ptr<output_relay>> relays_;
+    std::uint64_t oom_kills_ = 0;
+    bool finishing_ = false;
+};
+
+}  // namespace procpool::detail::posix
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// What workers print: straight, in whole lines, or with their number in front.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <ranges>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include "procpool/pool.hpp"
+#include "support/processes.hpp"
+
+namespace {
+
+namespace mp = procpool;
+using namespace std::chrono_literals;
+
+void print(int file, std::string_view text) {
+    while (!text.empty()) {
+        const auto n = ::write(file, text.data(), text.size());
+        if (n <= 0) return;
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+/// One line in three pieces, between which another worker may print.
+void print_line(int i) {
+    const int file = i % 2 == 0 ? STDOUT_FILENO : STDERR_FILENO;
+    print(file, "one ");
+    print(file, "whole ");
+    print(file, "line\n");
+}
+
+/// All that a program prints that runs `tasks` in a pool of its own.
+template <class Tasks>
+std::string printed(mp::PoolOptions options, Tasks tasks) {
+    test::child_program program([&] {
+        ::dup2(STDERR_FILENO, STDOUT_FILENO);
+        {
+            mp::Pool pool(options);
+            tasks(pool);
+            pool.close();
+            pool.join();
+        }
+        return 0;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0);
+    return end.errors;
+}
+
+std::map<std::string, int> lines_of(const std::string& text) {
+    std::map<std::string, int> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) ++lines[line];
+    return lines;
+}
+
+TEST(Output, goes_where_the_programs_goes) {
+    const std::string text = printed({.processes = 1}, [](mp::Pool& pool) {
+        pool.map(print_line, std::views::iota(0, 2));
+        pool.apply([] { std::puts("by stdio"); });
+    });
+    EXPECT_EQ(text, "one whole line\none whole line\nby stdio\n");
+}
+
+TEST(Output, in_lines_never_mixes_those_of_several_workers) {
+    const auto lines =
+        lines_of(printed({.processes = 3, .output = mp::worker_output::lines}, [](mp::Pool& pool) {
+            pool.map(print_line, std::views::iota(0, 600), {.chunksize = 1});
+        }));
+    EXPECT_EQ(lines, (std::map<std::string, int>{{"one whole line", 600}}));
+}
+
+TEST(Output, has_the_workers_number_in_front_if_asked) {
+    const auto lines =
+        lines_of(printed({.processes = 2, .output = mp::worker_output::prefixed}, [](mp::Pool& pool) {
+            pool.map(print_line, std::views::iota(0, 200), {.chunksize = 1});
+        }));
+    int all = 0;
+    for (const auto& [line, count] : lines) {
+        EXPECT_TRUE(line == "[worker 0] one whole line" || line == "[worker 1] one whole line") << line;
+        all += count;
+    }
+    EXPECT_EQ(all, 200);
+}
+
+TEST(Output, of_a_worker_that_dies_in_a_line_is_ended_by_the_line) {
+    const auto lines =
+        lines_of(printed({.processes = 1, .output = mp::worker_output::prefixed}, [](mp::Pool& pool) {
+            EXPECT_THROW(pool.apply([] {
+                print(STDOUT_FILENO, "my last wo");
+                ::kill(::getpid(), SIGKILL);
+            }),
+                         mp::WorkerDied);
+            pool.apply([] { std::puts("next"); });
+        }));
+    EXPECT_EQ(lines, (std::map<std::string, int>{{"[worker 0] my last wo", 1}, {"[worker 0] next", 1}}));
+}
+
+TEST(Output, in_lines_is_told_of_a_death_too) {
+    printed({.processes = 1, .output = mp::worker_output::lines, .stderr_tail = 100}, [](mp::Pool& pool) {
+        try {
+            pool.apply([] {
+                print(STDERR_FILENO, "a reason\n");
+                ::kill(::getpid(), SIGKILL);
+            });
+            ADD_FAILURE() << "nobody died";
+        } catch (const mp::WorkerDied& death) {
+            EXPECT_EQ(death.error_output(), "a reason\n");
+        }
+    });
+}
+
+TEST(Output, that_nobody_reads_holds_up_its_worker_and_not_the_pool) {
+    test::child_program program([] {
+        test::signal_pipe unread;
+        ::dup2(unread.sending_end().file, STDOUT_FILENO);
+        mp::Pool pool({.processes = 2, .output = mp::worker_output::lines});
+        auto stuck = pool.apply_async([] {
+            for (int i = 0; i < 100'000; ++i) print(STDOUT_FILENO, "far more than a pipe holds\n");
+        });
+        for (int i = 0; i < 20; ++i) {
+            // The zygote goes on reporting deaths.
+            EXPECT_THROW(pool.apply([] { ::kill(::getpid(), SIGKILL); }), mp::WorkerDied);
+        }
+        return stuck.wait(1ms) ? 1 : 0;
+    });
+    EXPECT_EQ(program.wait().exit_code, 0);
+}
+
+TEST(Output, ends_with_the_pool_and_none_of_it_is_lost) {
+    static constexpr int many = 20'000;
+    const auto lines =
+        lines_of(printed({.processes = 2, .output = mp::worker_output::lines}, [](mp::Pool& pool) {
+            pool.map([](int) { std::puts("a line"); }, std::views::iota(0, many));
+        }));
+    EXPECT_EQ(lines, (std::map<std::string, int>{{"a line", many}}));
+}
+
+}  // namespace
