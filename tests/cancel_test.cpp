@@ -44,6 +44,27 @@ bool somebody_hangs() {
     return test::eventually([] { return state->hanging.load() != 0; });
 }
 
+/// `count` numbers that can be read once, and nobody knows how many.
+struct Unsized {
+    int* next;
+    int count;
+    struct iterator {
+        using value_type = int;
+        using difference_type = std::ptrdiff_t;
+        int* next = nullptr;
+        int count = 0;
+        int operator*() const { return *next; }
+        iterator& operator++() {
+            ++*next;
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        bool operator==(std::default_sentinel_t) const { return *next == count; }
+    };
+    iterator begin() const { return {next, count}; }
+    std::default_sentinel_t end() const { return {}; }
+};
+
 class Cancel : public testing::Test {
 protected:
     Cancel() { state.reset(); }
@@ -200,6 +221,22 @@ TEST_F(Cancel, by_a_stop_request_keeps_what_try_map_has) {
     stopper.join();
     EXPECT_THROW(outcomes[0].value(), mp::TaskCancelled);
     for (std::size_t i = 1; i < 100; ++i) EXPECT_EQ(outcomes[i].value().value, static_cast<int>(i));
+}
+
+TEST_F(Cancel, of_a_try_map_leaves_an_outcome_for_each_element_of_an_input_of_unknown_size) {
+    mp::Pool pool(2);
+    std::stop_source source;
+    std::thread stopper([&] {
+        somebody_hangs();
+        source.request_stop();
+    });
+    constexpr int count = 50'000;  // far more than is read ahead
+    int next = 0;
+    const auto outcomes =
+        pool.try_map(hang_at_0, Unsized{&next, count}, {.chunksize = 1, .stop = source.get_token()});
+    stopper.join();
+    EXPECT_EQ(outcomes.size(), static_cast<std::size_t>(count));
+    EXPECT_THROW(outcomes.back().value(), mp::TaskCancelled);
 }
 
 TEST_F(Cancel, by_a_stop_request_works_for_every_call) {

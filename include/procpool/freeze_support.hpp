@@ -108,9 +108,10 @@ namespace detail {
 /// again.
 inline void keep_fresh_processes_from_main(int argc, char** argv, char** environment) {
     if (posix::started_anew || !posix::birth_socket(argc, argv)) return;
-    posix::started_anew = true;  // other files that include this have the same entry
+    posix::started_anew = true;  // so that the other files' entries for this do nothing
     if (posix::run_initial_functions_after(&keep_fresh_processes_from_main, argc, argv, environment))
         posix::live_instead_of_main([&] { freeze_support(argc, argv); });
+    posix::started_anew = false;
 }
 /// An entry of its own, since those for [[gnu::constructor]] are merged by link-time optimisation.
 [[gnu::used, gnu::section(".init_array")]] static posix::initial_function before_main =

@@ -343,6 +343,14 @@ private:
                 if (error) pool.submit_failed(job, encoder.encoded() - 1, error);
                 if (!pace(lock)) break;
             }
+            if constexpr (requires { job->results.for_whole_input; })
+                if (!count) {
+                    while (!encoder.at_end()) {
+                        encoder.next(job->chunk);
+                        encoder.take_error();
+                    }
+                    count = encoder.encoded();
+                }
         } catch (...) {
             auto lock = pool.acquire();
             pool.abandon(job, is_ended, "procpool: the input range threw an exception");

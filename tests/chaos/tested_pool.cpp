@@ -33,10 +33,12 @@ void die_at_start(std::uint64_t) { ::_exit(7); }
 
 pool_plan draw_pool(dice& random, std::uint64_t tag) {
     using initializer = pool_plan::initializer;
-    pool_plan plan{.processes = random.between(1, 4), .maxtasksperchild = {}, .tag = initialized_with};
+    pool_plan plan{.processes = random.between(1, 4), .maxtasksperchild = {}};
     using procpool::start_method;
     plan.how =
         random.pick({start_method::fork, start_method::fork, start_method::forkserver, start_method::spawn});
+    // What a fresh run of the program has not got from this process.
+    if (plan.how == start_method::fork) plan.tag = initialized_with;
     if (random.chance(30)) plan.maxtasksperchild = static_cast<std::ptrdiff_t>(1 + random.size(300));
     if (random.chance(50)) {
         plan.start = random.pick({initializer::sets_tag, initializer::sets_tag, initializer::is_slow,

@@ -112,8 +112,7 @@ public:
         std::vector<worker_link*> ended;                       // dead; their remains are still to be taken
         std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
         bool new_zygote = false;                               // news() is another one
-        std::exception_ptr failed_start;                       // the zygote has not become one
-        bool start_can_work = false;                           // another may fare better
+        std::exception_ptr failed_start;                       // of a zygote; final if there is no new one
     };
     news_read read_news() {
         news_read result;
@@ -149,7 +148,11 @@ public:
                                                            " before it called procpool::freeze_support(argc, "
                                                            "argv); call that first in main, whatever "
                                                            "the arguments are"));
-                result.start_can_work = !how->code;
+                // Another would end like it, and until then do what the program does.
+                if (how->code) {
+                    poller_.remove(zygote_->control());
+                    return result;
+                }
             }
             replace_zygote(result.ended);
             result.new_zygote = true;

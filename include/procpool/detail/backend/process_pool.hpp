@@ -488,7 +488,7 @@ private:
         news_are_read();
         if (news.new_zygote) watch_news();
         if (news.failed_start) failed_start_ = last_death_ = news.failed_start;
-        if (news.failed_start && !news.start_can_work) fail(failed_start_);
+        if (news.failed_start && !news.new_zygote) fail(failed_start_);
         dying_.insert(dying_.end(), news.ended.begin(), news.ended.end());
         for (const auto& [link, error] : news.not_forked) {
             fork_error_ = error;

@@ -122,6 +122,8 @@ template <class R>
 class all_outcomes {
 public:
     using result = std::vector<Outcome<R>>;
+    /// There is one for each element of the input, also where a call is stopped before it is read.
+    static constexpr bool for_whole_input = true;
 
     void expect(std::uint64_t count) { outcomes_.resize(static_cast<std::size_t>(count)); }
 
