@@ -102,36 +102,31 @@ private:
         const zygote_request& request = incoming->message;
         switch (request.what) {
             case zygote_request::kind::fork:
-                return fork_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]));
+                return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]));
             case zygote_request::kind::reap: reap(request); return true;
             case zygote_request::kind::finish: finish(); return true;
         }
         return true;
     }
 
-    /// The pipes to which a worker prints, if what it prints passes through here.
-    struct outputs {
-        pipe_ends out, errors;
-    };
-
-    bool fork_worker(const zygote_request& request, fd tasks, fd results) {
+    bool start_worker(const zygote_request& request, fd tasks, fd results) {
         worker_report report{.what = worker_report::kind::started,
                              .slot = request.slot,
                              .serial = request.serial,
                              .output = {}};
         try {
-            outputs prints;
+            pipe_ends output, errors;  // to print to, if that passes through here
             const bool by_lines = settings_.output != worker_output::direct;
-            if (by_lines) prints.out = make_pipe();
-            if (by_lines || settings_.stderr_tail > 0) prints.errors = make_pipe();
-            const std::array files{tasks.get(), results.get(), memory_.get(), prints.errors.write.get(),
-                                   prints.out.write.get()};
+            if (by_lines) output = make_pipe();
+            if (by_lines || settings_.stderr_tail > 0) errors = make_pipe();
+            const std::array files{tasks.get(), results.get(), memory_.get(), errors.write.get(),
+                                   output.write.get()};
             report.pid = settings_.how == start_method::spawn ? execute_worker(request, files)
                                                               : fork_worker(request, files);
             children_.push_back({static_cast<pid_t>(report.pid), request.slot, request.serial});
-            if (prints.out.read) relay_from(std::move(prints.out.read), stdout_, request.slot);
-            if (prints.errors.read)
-                children_.back().errors = relay_from(std::move(prints.errors.read), stderr_, request.slot);
+            if (output.read) relay_from(std::move(output.read), stdout_, request.slot);
+            if (errors.read)
+                children_.back().errors = relay_from(std::move(errors.read), stderr_, request.slot);
         } catch (const std::system_error& error) {
             report.what = worker_report::kind::fork_failed;
             report.code = error.code().value();
