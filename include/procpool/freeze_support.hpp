@@ -24,15 +24,11 @@
 #include <array>
 #include <boost/version.hpp>
 #if BOOST_VERSION >= 108600
-#include <boost/process/v1/args.hpp>
 #include <boost/process/v1/child.hpp>
-#include <boost/process/v1/exe.hpp>
 #include <boost/process/v1/extend.hpp>
 #include <boost/process/v1/posix.hpp>
 #else
-#include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
-#include <boost/process/exe.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/posix.hpp>
 #endif

@@ -53,10 +53,8 @@ inline start_method checked_start_method(start_method wanted) {
     if ((wanted == start_method::forkserver || wanted == start_method::spawn) && !can_execute)
         throw BootstrapError(
             "procpool: with start_method::forkserver and spawn, workers are fresh runs of this program; "
-            "include "
-            "<procpool/freeze_support.hpp> and call procpool::freeze_support(argc, argv) first in main, or "
-            "use "
-            "start_method::fork");
+            "include <procpool/freeze_support.hpp> and call procpool::freeze_support(argc, argv) first in "
+            "main, or use start_method::fork");
     if (wanted != start_method::automatic) return wanted;
     if (can_execute) return start_method::forkserver;
     if (const int foreign = foreign_threads(); foreign > 0)
@@ -64,8 +62,7 @@ inline start_method checked_start_method(start_method wanted) {
             "procpool: this program runs " + std::to_string(foreign) +
             " other thread(s), and a fork would copy locks that they hold, locked for ever; call "
             "procpool::freeze_support(argc, argv) first in main, so that workers start anew, or make the "
-            "pool "
-            "before the threads, or, if they hold no lock that tasks need, ask for start_method::fork");
+            "pool before the threads, or, if they hold no lock that tasks need, ask for start_method::fork");
     return start_method::fork;
 }
 
