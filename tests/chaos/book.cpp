@@ -167,6 +167,12 @@ book::verdict book::judge(const std::exception_ptr& error) const {
         if (has_time_limit && timeout.index()) return {state::timed_out, meant_by(*timeout.index())};
     } catch (const mp::WorkerDied& death) {
         return judge_death(death);
+    } catch (const mp::BootstrapError&) {
+        // Zygotes that were killed before they were any.
+        if (pool_was_struck_down()) {
+            pool_.failed = true;
+            return {state::pool_failed, {}};
+        }
     } catch (const mp::PoolTerminated&) {
         if (pool_.terminated()) return {state::terminated, {}};
     } catch (const mp::PoolNotRunning&) {

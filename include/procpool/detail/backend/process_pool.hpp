@@ -480,7 +480,7 @@ private:
         while (!all_up()) step(held, steady_time::max());
         // An initializer's error is told to each call; what keeps workers from starting, to the constructor.
         if (fork_error_ != 0) posix::throw_system_error(fork_error_, "fork (a worker)");
-        if (failure_ && failed_start_) std::rethrow_exception(failed_start_);
+        if (failure_ && failure_ == failed_start_) std::rethrow_exception(failure_);
     }
 
     void read_news() {
