@@ -89,7 +89,14 @@ inline long start_anew(const fd& socket) {
     // A handler of the program's that runs in the child, before exec, would run in the wrong process; and no
     // child that another thread forks meanwhile must hold what this one has open for a moment.
     const signals_blocked quiet;
-    const auto no_fork = fd_registry::instance().hold_forks();
+    auto& registry = fd_registry::instance();
+    const auto no_fork = registry.hold_forks();
+    // It may be a fork after all: by Boost.Process without vfork, or by the thread sanitizer, which has none.
+    const std::array keep{socket.get()};
+    registry.keep_in_next_child(keep);
+    const struct forget_it {
+        ~forget_it() { fd_registry::instance().keep_in_next_child({}); }
+    } afterwards;
     return launcher.load()(argument.c_str(), socket.get());
 }
 
