@@ -22,29 +22,31 @@
 namespace procpool::detail::posix {
 
 /// Names one build of a module: its GNU build id, or where it is loaded if it has none (which only
-/// processes forked from one another share).
+/// processes forked from one another share). Any bytes are one, since it comes from other processes.
 class module_id {
 public:
     static constexpr std::size_t max_size = 30;
 
     module_id() noexcept = default;
-    static module_id of_build(std::span<const std::byte> build_id) noexcept { return {build_id, true}; }
+    static module_id of_build(std::span<const std::byte> build_id) noexcept {
+        return {build_id, kind::build};
+    }
     static module_id of_place(std::uintptr_t base) noexcept {
-        return {std::as_bytes(std::span(&base, 1)), false};
+        return {std::as_bytes(std::span(&base, 1)), kind::place};
     }
 
-    bool is_build_id() const noexcept { return is_build_id_; }
+    bool is_build_id() const noexcept { return kind_ == kind::build; }
     /// Tells the modules of one program apart; 0 for none.
     std::uint64_t key() const noexcept {
         std::uint64_t first = 0;
-        std::memcpy(&first, bytes_, std::min<std::size_t>(size_, sizeof first));
+        std::memcpy(&first, bytes_, std::min(size(), sizeof first));
         return first;
     }
     /// Hexadecimal digits, for messages.
     std::string text() const {
-        if (!is_build_id_) return "none";
+        if (!is_build_id()) return "none";
         std::string digits;
-        for (std::size_t i = 0; i < size_; ++i) {
+        for (std::size_t i = 0; i < size(); ++i) {
             constexpr const char* hexadecimal = "0123456789abcdef";
             digits += hexadecimal[std::to_integer<unsigned>(bytes_[i]) >> 4];
             digits += hexadecimal[std::to_integer<unsigned>(bytes_[i]) & 15];
@@ -53,17 +55,20 @@ public:
     }
 
     friend bool operator==(const module_id& a, const module_id& b) noexcept {
-        return a.is_build_id_ == b.is_build_id_ && a.size_ == b.size_ &&
-               std::memcmp(a.bytes_, b.bytes_, std::min<std::size_t>(a.size_, max_size)) == 0;
+        return a.kind_ == b.kind_ && a.size_ == b.size_ && std::memcmp(a.bytes_, b.bytes_, a.size()) == 0;
     }
 
 private:
-    module_id(std::span<const std::byte> bytes, bool is_build_id) noexcept
-        : is_build_id_(is_build_id), size_(static_cast<std::uint8_t>(std::min(bytes.size(), max_size))) {
+    enum class kind : std::uint8_t { place, build };
+
+    module_id(std::span<const std::byte> bytes, kind what) noexcept
+        : kind_(what), size_(static_cast<std::uint8_t>(std::min(bytes.size(), max_size))) {
         std::memcpy(bytes_, bytes.data(), size_);
     }
 
-    bool is_build_id_ = false;
+    std::size_t size() const noexcept { return std::min<std::size_t>(size_, max_size); }
+
+    kind kind_ = kind::place;
     std::uint8_t size_ = 0;
     std::byte bytes_[max_size] = {};
 };

@@ -109,6 +109,7 @@ public:
     template <class T>
         requires std::is_trivially_copyable_v<T>
     T value() {
+        if constexpr (std::is_same_v<T, bool>) return value<unsigned char>() != 0;  // no other byte is a bool
         alignas(T) std::byte bytes[sizeof(T)];
         copy_to(bytes, sizeof(T));
         return *std::launder(reinterpret_cast<T*>(bytes));

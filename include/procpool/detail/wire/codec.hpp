@@ -79,12 +79,7 @@ struct codec<T> {
         refuse_pointers(&value, 1);
         out.to.append_value(value);
     }
-    static T decode(cursor& from) {
-        if constexpr (std::is_same_v<T, bool>)
-            return from.value<unsigned char>() != 0;
-        else
-            return from.value<T>();
-    }
+    static T decode(cursor& from) { return from.value<T>(); }
 };
 
 template <raw_pointer T>
