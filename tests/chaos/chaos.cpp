@@ -2,6 +2,7 @@
 // Runs random jobs in pools whose processes are killed and stopped at random, and checks that each element
 // ends in exactly one state, for a reason, and that nothing is left behind.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ void make_board() {
 const bool board_is_found = [] {
     const char* const path = std::getenv(board_variable);
     if (!path || !procpool::detail::posix::birth_socket()) return false;
+    ::signal(SIGSEGV, SIG_DFL);  // as in children that were forked (see run_program)
     const int file = ::open(path, O_RDWR | O_CLOEXEC);
     map_board(file);
     ::close(file);
