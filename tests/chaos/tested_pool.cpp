@@ -35,10 +35,8 @@ pool_plan draw_pool(dice& random, std::uint64_t tag) {
     using initializer = pool_plan::initializer;
     pool_plan plan{.processes = random.between(1, 4), .maxtasksperchild = {}};
     using procpool::start_method;
-#if !defined(__SANITIZE_THREAD__)  // which makes a fork of vfork, and its runtime may then hang in the child
     plan.how =
         random.pick({start_method::fork, start_method::fork, start_method::forkserver, start_method::spawn});
-#endif
     // What a fresh run of the program has not got from this process.
     if (plan.how == start_method::fork) plan.tag = initialized_with;
     if (random.chance(30)) plan.maxtasksperchild = static_cast<std::ptrdiff_t>(1 + random.size(300));

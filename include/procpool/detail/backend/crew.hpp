@@ -101,7 +101,7 @@ public:
     /// Nothing more comes from it: it is dead, or must die. True if it is known how it ended.
     bool silence(worker_link& link) {
         poller_.remove(link.results());
-        if (link.zygote != zygote_number_)
+        if (has_lost(link))
             link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
         else if (link.now == worker_link::state::up)
             posix::send_signal(link.pid, SIGKILL);
@@ -140,14 +140,13 @@ public:
         }
         if (zygote_->gone()) {
             if (const auto how = zygote_->failed_start()) {
-                result.failed_start =
-                    std::make_exception_ptr(BootstrapError("procpool: the pool has started this program "
-                                                           "anew, for workers to come from, and it ended "
-                                                           "with " +
-                                                           posix::describe(*how) +
-                                                           " before it called procpool::freeze_support(argc, "
-                                                           "argv); call that first in main, whatever "
-                                                           "the arguments are"));
+                const std::string text =
+                    "procpool: the pool has started this program anew, for workers to come from, and it "
+                    "ended with " +
+                    posix::describe(*how) +
+                    " before it called procpool::freeze_support(argc, argv); call that first in main, "
+                    "whatever the arguments are";
+                result.failed_start = std::make_exception_ptr(BootstrapError(text));
                 // Another would end like it, and until then do what the program does.
                 if (how->code) {
                     poller_.remove(zygote_->control());
@@ -162,7 +161,7 @@ public:
 
     /// Lets go of a worker that is dead or was never born.
     void dismiss(worker_link& link) {
-        if (link.zygote != zygote_number_)
+        if (has_lost(link))
             --lost_;
         else if (link.exit)
             zygote_->reap(slot_of(link), link.serial);
@@ -176,6 +175,8 @@ public:
 
     /// Whether workers died with their zygote and are still to be dismissed.
     bool has_lost() const noexcept { return lost_ > 0; }
+    /// Whether this one did.
+    bool has_lost(const worker_link& link) const noexcept { return link.zygote != zygote_number_; }
 
     /// Lets idle workers leave at the end of their input; true if all workers are idle.
     bool disconnect() noexcept {
@@ -209,6 +210,7 @@ private:
         poller_.remove(zygote_->control());
         const std::unique_ptr<posix::zygote> gone = std::move(zygote_);
         start_zygote();
+        restarts_.failure();
         lost_ = 0;
         for (worker_link& link : links_) {
             if (link.now == worker_link::state::down) continue;

@@ -519,7 +519,7 @@ private:
         const bool was_of_use = interrupted || link.results_seen() > 0 || link.out_elements() == 0;
         if (had_started && was_of_use)
             crew_.restarts().progress();
-        else
+        else if (!crew_.has_lost(link))  // the death of its zygote counts once for all of them
             crew_.restarts().failure();
         if (interrupted) settle(link, *interrupted);
         requeue(link);
