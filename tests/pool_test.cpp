@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/message_of.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
 
@@ -25,6 +26,7 @@ namespace {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
+using test::message_of;
 
 long cube(long x) { return x * x * x; }
 int add(int a, int b) { return a + b; }
@@ -41,17 +43,6 @@ class Pool : public testing::Test {
 protected:
     void SetUp() override { seen.reset(); }
 };
-
-/// The text of the exception of type E that `call` throws.
-template <class E, class F>
-std::string message_of(F call) {
-    try {
-        call();
-    } catch (const E& error) {
-        return error.what();
-    }
-    return "(not thrown)";
-}
 
 // ---- making one
 

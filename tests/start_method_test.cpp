@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "procpool/pool.hpp"
+#include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
@@ -27,18 +28,9 @@ namespace {
 namespace mp = procpool;
 namespace posix = procpool::detail::posix;
 using mp::start_method;
+using test::message_of;
 
 int cube(int x) { return x * x * x; }
-
-template <class Error, class Call>
-std::string message_of(Call call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "nothing thrown";
-}
 
 int times_main_was_begun = 0;  // counted by what a task can see, and set by no initialiser
 

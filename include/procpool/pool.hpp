@@ -3,14 +3,10 @@
 #ifndef PROCPOOL_POOL_HPP
 #define PROCPOOL_POOL_HPP
 
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <ranges>
-#include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -20,6 +16,7 @@
 #include "procpool/cpu_count.hpp"
 #include "procpool/detail/backend/checked_options.hpp"
 #include "procpool/detail/backend/encode.hpp"
+#include "procpool/detail/backend/feed.hpp"
 #include "procpool/detail/backend/process_pool.hpp"
 #include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/job/chunking.hpp"
@@ -176,7 +173,7 @@ public:
                 pool.seal(job);
                 pool.leave();
             }
-            cancel_on_stop(options.stop, job);
+            backend::cancel_on_stop(pool_, job, options.stop);
             return AsyncResult<result>(pool_, job);
         } else {
             return detail::wire::refused{};
@@ -260,25 +257,6 @@ private:
         pool_ = std::make_shared<Core>(std::move(all));
     }
 
-    static constexpr auto is_ended = detail::backend::pool_backend::running::is_ended;
-
-    /// For the rest of the job's life, a request to stop cancels it. Without the lock.
-    void cancel_on_stop(const std::stop_token& stop,
-                        const std::shared_ptr<detail::backend::remote_job>& job) {
-        if (!stop.stop_possible()) return;
-        const auto cancel = [weak_pool = std::weak_ptr(pool_), weak_job = std::weak_ptr(job)] {
-            const auto pool = weak_pool.lock();
-            const auto stopped = weak_job.lock();
-            if (!pool || !stopped) return;
-            const auto lock = pool->acquire();
-            pool->abandon(stopped, is_ended, "procpool: the call was cancelled by its stop_token");
-            pool->leave();
-        };
-        auto callback = std::make_shared<std::stop_callback<decltype(cancel)>>(stop, cancel);
-        const auto lock = pool_->acquire();
-        if (!job->callbacks_taken()) job->pins.push_back(std::move(callback));
-    }
-
     bool is_copy_in_child() const noexcept {
         return generation_ != detail::posix::fork_generation.load(std::memory_order_relaxed);
     }
@@ -290,86 +268,12 @@ private:
         return *pool_;
     }
 
-    /// Encodes and submits all of `input`; `pace` is called between blocks, and false from it ends the work.
-    template <class Job, class Range, class Pace>
-    void submit_all(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options, Pace pace) {
-        using namespace detail;
-        auto& pool = *pool_;
-        const auto chunksize = job::checked_size(options.chunksize, "chunksize");
-        std::optional<std::uint64_t> count;
-        if constexpr (std::ranges::sized_range<Range>)
-            count = static_cast<std::uint64_t>(std::ranges::size(input));
-        else if constexpr (std::ranges::forward_range<Range>)
-            count = static_cast<std::uint64_t>(std::ranges::distance(input));
-        backend::apply_options(*job, options);
-        job->chunk = chunksize ? *chunksize : count ? job::default_chunksize(*count, pool.size()) : 1;
-        job->expected = count.value_or(0);
-        if (count) job->results.expect(*count);
-        {
-            auto lock = pool.acquire();
-            pool.add(job);
-        }
-        cancel_on_stop(options.stop, job);
-        try {
-            backend::range_encoder encoder(std::ranges::begin(input), std::ranges::end(input));
-            if (!chunksize && !count) {
-                // The chunk size depends on the size of the input: read all of it first.
-                std::vector<backend::block> blocks;
-                std::vector<std::pair<std::uint64_t, std::exception_ptr>> errors;
-                while (!encoder.at_end()) {
-                    blocks.push_back(encoder.next(1));
-                    if (auto error = encoder.take_error()) errors.emplace_back(encoder.encoded() - 1, error);
-                }
-                auto lock = pool.acquire();
-                job->chunk = job::default_chunksize(encoder.encoded(), pool.size());
-                for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
-                const auto submit = [&](backend::block some) {
-                    if (some.count > 0) pool.submit(job, std::move(some));
-                };
-                // Cut anew, where chunks end.
-                backend::block rest;
-                for (auto& block : blocks) {
-                    if (rest.first + rest.count != block.first) submit(std::exchange(rest, {}));
-                    rest.append(std::move(block));
-                    submit(rest.take_front(rest.count / job->chunk * job->chunk));
-                }
-                submit(std::move(rest));
-            }
-            while (!encoder.at_end()) {
-                backend::block block = encoder.next(job->chunk);
-                const auto error = encoder.take_error();
-                auto lock = pool.acquire();
-                if (block.count > 0) pool.submit(job, std::move(block));
-                if (error) pool.submit_failed(job, encoder.encoded() - 1, error);
-                if (!pace(lock)) break;
-            }
-            if constexpr (requires { job->results.for_whole_input; })
-                if (!count) {
-                    while (!encoder.at_end()) {
-                        encoder.next(job->chunk);
-                        encoder.take_error();
-                    }
-                    count = encoder.encoded();
-                }
-        } catch (...) {
-            auto lock = pool.acquire();
-            pool.abandon(job, is_ended, "procpool: the input range threw an exception");
-            pool.leave();
-            throw;
-        }
-        auto lock = pool.acquire();
-        // Elements that were not even submitted when the pool failed share its failure.
-        if (job->failure() && count && job->submitted() < *count)
-            job->add_submitted(*count - job->submitted());
-        pool.seal(job);
-    }
-
     template <class Task, template <class> class Results, class F, class Range>
     auto run(const F& function, Range& input, const MapOptions& options) {
         if constexpr (Task::check()) {
             const auto job = new_job<Task, Results>(function);
             auto& pool = *pool_;
-            submit_all(job, input, options, [&](auto& lock) {
+            detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
                 pool.wait(
                     lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max());
                 return !job->done();
@@ -384,7 +288,7 @@ private:
     auto run_async(const F& function, Range& input, const MapOptions& options) {
         if constexpr (Task::check()) {
             const auto job = new_job<Task, values>(function);
-            submit_all(job, input, options, [&](auto&) { return !job->failure(); });
+            detail::backend::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
             const auto lock = pool_->acquire();
             pool_->leave();
             return result_of<Task, values>(job);
@@ -426,13 +330,11 @@ private:
                 const auto lock = pool.acquire();
                 pool.add(job);
             }
-            cancel_on_stop(options.stop, job);
+            backend::cancel_on_stop(pool_, job, options.stop);
             try {
                 return ImapResults<result, Range>(pool_, job, std::forward<Range>(input), window);
             } catch (...) {  // the input did not even begin
-                const auto lock = pool.acquire();
-                pool.abandon(job, is_ended, "procpool: the input range threw an exception");
-                pool.leave();
+                backend::abandon_broken_input(pool, job);
                 throw;
             }
         } else {

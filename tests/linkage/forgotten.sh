@@ -6,10 +6,10 @@ set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 work=$1 compiler=$2
 shift 2
-compile=("$compiler" -std=c++20 -pthread "-I$here/../../include" "$@")
+compile=("$compiler" -std=c++20 -pthread "-I$here/../../include" "-I$here/.." "$@")
 rm -rf "$work"
 mkdir -p "$work"
-"${compile[@]}" -fPIC -c "$here/engine.cpp" -o "$work/engine.o"
+"${compile[@]}" -fPIC -c "$here/../support/engine.cpp" -o "$work/engine.o"
 
 expect() { # WHAT LINE... : what $work/printed must be, each line by a pattern
     local what=$1 got line

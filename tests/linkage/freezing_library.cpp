@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "engine.hpp"
 #include "procpool/freeze_support.hpp"
+
+#include "support/engine.hpp"
 
 void call_freeze_support(int argc, char** argv) { procpool::freeze_support(argc, argv); }

@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "engine.hpp"
 #include "procpool/freeze_support.hpp"
+#include "procpool/pool.hpp"
+#include "support/engine.hpp"
 
 extern "C" long times_in_library(long x);
 

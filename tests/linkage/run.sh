@@ -7,12 +7,12 @@ set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 work=$1 compiler=$2 ways=$3
 shift 3
-compile=("$compiler" -std=c++20 -pthread "-I$here/../../include" "$@")
+compile=("$compiler" -std=c++20 -pthread "-I$here/../../include" "-I$here/.." "$@")
 rm -rf "$work"
 mkdir -p "$work"
 
 plugin() { "$compiler" -shared -fPIC -DNAME=in_plugin "-DFACTOR=$2" "${@:3}" "$here/library.cpp" -o "$work/$1.so"; }
-"${compile[@]}" -fPIC -c "$here/engine.cpp" -o "$work/engine.o"
+"${compile[@]}" -fPIC -c "$here/../support/engine.cpp" -o "$work/engine.o"
 "$compiler" -fPIC -c "$here/library.cpp" -o "$work/library.o"
 "$compiler" -shared -Wl,--build-id "$work/library.o" -o "$work/liblinked.so"
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Precompiled for the tests: what they include most, and a promise that the pool's engine is compiled once,
-// in support/engine.cpp, instead of in each of them.
+// A promise that the pool's engine is compiled once, in engine.cpp, instead of in each test.
 #ifndef PROCPOOL_TESTS_SUPPORT_ENGINE_HPP
 #define PROCPOOL_TESTS_SUPPORT_ENGINE_HPP
-
-#include <gtest/gtest.h>
 
 #include "procpool/procpool.hpp"
 

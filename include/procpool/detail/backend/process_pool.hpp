@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs jobs in worker processes: who gets which elements, what comes back, and what happens when one dies.
+// Runs jobs in worker processes: one step of the driver, what comes back, and what happens when one dies.
 #ifndef PROCPOOL_DETAIL_BACKEND_PROCESS_POOL_HPP
 #define PROCPOOL_DETAIL_BACKEND_PROCESS_POOL_HPP
 
@@ -17,12 +17,12 @@
 
 #include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/crew.hpp"
+#include "procpool/detail/backend/dispatcher.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/post_mortem.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/backend/run.hpp"
 #include "procpool/detail/backend/supervision.hpp"
-#include "procpool/detail/backend/window.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/error_record.hpp"
@@ -42,10 +42,10 @@ template <class = void>
 class basic_process_pool final : public pool_backend {
 public:
     explicit basic_process_pool(process_pool_options options)
-        : max_elements_per_worker_(options.max_elements_per_worker),
-          terminate_grace_(options.terminate_grace),
+        : terminate_grace_(options.terminate_grace),
           callbacks_(std::move(options.error_handler)),
-          crew_(std::move(options.crew), interruption()) {
+          crew_(std::move(options.crew), interruption()),
+          dispatcher_(crew_, options.max_elements_per_worker) {
         lock held = acquire();
         crew_.launch_all();
         wait_for_start(held);
@@ -75,8 +75,8 @@ public:
         job->add_submitted(elements.count);
         job->expected -= std::min(job->expected, elements.count);
         if (job->failure() || job->abandoned) return;
-        push_ready(job, std::move(elements), false);
-        dispatch();
+        dispatcher_.push_back(job, std::move(elements));
+        dispatcher_.dispatch();
     }
 
     /// An element that could not even be encoded.
@@ -161,7 +161,7 @@ private:
     }
 
     void move_work(lock& held, steady_time until) {
-        dispatch();
+        dispatcher_.dispatch();
         if (!local_.empty() || !dying_.empty() || !completing_.empty())
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
@@ -194,7 +194,7 @@ private:
         if (zygote_has_news) read_news();
         look_after_workers();
         for (worker_link* link : writable_) crew_.send(*link);
-        dispatch();
+        dispatcher_.dispatch();
         std::erase_if(deliveries_, [](const delivery& one) { return one.job->abandoned; });
         for (delivery& one : deliveries_) one.job->begin_delivery();
 
@@ -251,15 +251,9 @@ private:
     /// After results were collected.
     void look_at_results(worker_link& link) {
         for (returned& again : link.take_second_tries())
-            push_ready(again.job, std::move(again.elements), true);
+            dispatcher_.push_front(again.job, std::move(again.elements));
         if (link.take_pinned()) releases_.push_back(&link);
-        if (is_done_with(link) && link.out_elements() == 0) finished_.push_back(&link);
-    }
-
-    /// It gets no more elements.
-    bool is_done_with(const worker_link& link) const noexcept {
-        return link.taken >= max_elements_per_worker_ ||
-               link.box().overgrown.load(std::memory_order_acquire) != 0;
+        if (dispatcher_.is_done_with(link) && link.out_elements() == 0) finished_.push_back(&link);
     }
 
     // ---- what workers are doing
@@ -315,7 +309,7 @@ private:
         }
         for (auto one = back.rbegin(); one != back.rend(); ++one)
             if (one->elements.count > 0 && !one->job->abandoned && !one->job->failure())
-                push_ready(one->job, std::move(one->elements), true);
+                dispatcher_.push_front(one->job, std::move(one->elements));
         crew_.send(link);
     }
 
@@ -345,7 +339,8 @@ private:
             for (worker_link& link : crew_.links()) {
                 link.forget(job->id);
                 // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
-                if (!job->pins.empty() && can_work(link) && link.send_forgotten()) crew_.send(link);
+                if (!job->pins.empty() && dispatcher_.can_work(link) && link.send_forgotten())
+                    crew_.send(link);
             }
         auto callbacks = job->take_callbacks();
         if (callbacks.empty())
@@ -391,82 +386,6 @@ private:
                            [](const worker_link& link) { return link.look_at != steady_time::max(); });
     }
     const posix::fd& news() const override { return crew_.news(); }
-
-    // ---- giving elements to workers
-
-    void push_ready(const std::shared_ptr<remote_job>& job, block elements, bool first) {
-        job->ready_elements += elements.count;
-        job->ready_bytes += elements.payload().size();
-        if (first)
-            job->ready.push_front(std::move(elements));
-        else
-            job->ready.push_back(std::move(elements));
-        if (!std::exchange(job->listed, true)) queue_.push_back(job);
-    }
-
-    /// Gives out what is ready to workers that have room, one job after the other.
-    void dispatch() {
-        bool room_left = true;
-        while (!queue_.empty() && room_left) {
-            const std::shared_ptr<remote_job> job = std::move(queue_.front());
-            queue_.pop_front();
-            bool gave = false;
-            while (!job->ready.empty()) {
-                worker_link* const link = least_loaded();
-                const std::uint64_t count = link ? room(*link, *job) : 0;
-                if (count == 0) break;
-                give(*link, job, count);
-                gave = true;
-            }
-            job->listed = !job->ready.empty();
-            if (!job->listed) continue;
-            // Nobody overtakes a job that waits for room; one that had some lets the others go first.
-            room_left = gave;
-            if (gave)
-                queue_.push_back(job);
-            else
-                queue_.push_front(job);
-        }
-        for (worker_link* link : std::exchange(touched_, {})) crew_.send(*link);
-    }
-
-    worker_link* least_loaded() {
-        worker_link* best = nullptr;
-        for (worker_link& link : crew_.links()) {
-            if (!can_work(link)) continue;
-            if (!best || link.out_elements() < best->out_elements()) best = &link;
-        }
-        return best;
-    }
-
-    bool can_work(const worker_link& link) const noexcept {
-        return (link.now == worker_link::state::up || link.now == worker_link::state::starting) &&
-               !link.exit && !link.silent && !link.corrupt && !link.sentenced && !link.stalled &&
-               !is_done_with(link);
-    }
-
-    /// How many elements of `job` to give to `link` now.
-    std::uint64_t room(const worker_link& link, const remote_job& job) const noexcept {
-        const std::uint64_t may_take = max_elements_per_worker_ - link.taken;
-        return std::min(elements_to_give(job, size(), link.out_elements(), link.out_bytes(), may_take),
-                        job.ready.front().count);
-    }
-
-    void give(worker_link& link, const std::shared_ptr<remote_job>& job, std::uint64_t count) {
-        block& front = job->ready.front();
-        block elements;
-        if (count >= front.count) {
-            elements = std::move(front);
-            job->ready.pop_front();
-        } else {
-            elements = front.take_front(count);
-        }
-        job->ready_elements -= elements.count;
-        job->ready_bytes -= elements.payload().size();
-        link.give(job, std::move(elements));
-        look_when_due(link, *job);
-        if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
-    }
 
     // ---- birth and death of workers
 
@@ -546,7 +465,7 @@ private:
             last_death_ = death.error();
         } else if (element.attempts.size() < job->retries) {
             element.attempts.push_back(death.how());
-            push_ready(job, std::move(element), true);
+            dispatcher_.push_front(job, std::move(element));
         } else {
             deliveries_.push_back({.job = job,
                                    .first = interrupted.index,
@@ -564,7 +483,7 @@ private:
             if (!one->job || one->job == crew_.initializer() || one->left() == 0) continue;
             if (one->job->abandoned || one->job->failure()) continue;
             if (one->results > 0) one->elements.take_front(one->results);
-            push_ready(one->job, std::move(one->elements), true);
+            dispatcher_.push_front(one->job, std::move(one->elements));
         }
     }
 
@@ -573,7 +492,7 @@ private:
         if (failure_) return;
         failure_ = error;
         crew_.launch_no_more();
-        queue_.clear();
+        dispatcher_.clear();
         const std::vector<std::shared_ptr<remote_job>> jobs = jobs_;
         for (const auto& job : jobs) {
             job->abandoned = true;  // what workers still send comes too late: the caller may be reading
@@ -611,14 +530,13 @@ private:
         std::vector<std::function<void()>> callbacks;
     };
 
-    const std::uint64_t max_elements_per_worker_;
     const std::chrono::nanoseconds terminate_grace_;
     const callback_runner callbacks_;
     crew<> crew_;
+    dispatcher<> dispatcher_;
     std::uint64_t last_id_ = 0;
 
     std::vector<std::shared_ptr<remote_job>> jobs_;  // not complete
-    std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
     std::vector<completed> completing_;              // complete, callbacks to be run
     unsigned callbacks_running_ = 0;
     wire::pins retired_;
@@ -628,7 +546,6 @@ private:
     std::vector<worker_link*> dying_;     // whose exit is known and whose remains are not yet taken
     std::vector<worker_link*> releases_;  // whose pinned results were received
     std::vector<worker_link*> finished_;  // that have run all that they may
-    std::vector<worker_link*> touched_;   // with something new to send
     // What a step works on.
     std::vector<worker_link*> readable_;
     std::vector<worker_link*> writable_;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// Gives elements to workers: which job comes next, and which worker gets how much of it.
+#ifndef PROCPOOL_DETAIL_BACKEND_DISPATCHER_HPP
+#define PROCPOOL_DETAIL_BACKEND_DISPATCHER_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/crew.hpp"
+#include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/backend/supervision.hpp"
+#include "procpool/detail/backend/window.hpp"
+#include "procpool/detail/backend/worker_link.hpp"
+
+namespace procpool::detail::backend {
+
+/// The elements that are ready, of all jobs in turn. A template only so that it is compiled where a pool is
+/// made, and nowhere else.
+template <class = void>
+class dispatcher {
+public:
+    /// A worker gets `max_elements` in its life.
+    dispatcher(crew<>& workers, std::uint64_t max_elements) : crew_(workers), max_elements_(max_elements) {}
+
+    /// Elements of a job go behind those that are ready, or in front of them: they were given out before.
+    void push_back(const std::shared_ptr<remote_job>& job, block elements) {
+        count(*job, elements);
+        job->ready.push_back(std::move(elements));
+        list(job);
+    }
+    void push_front(const std::shared_ptr<remote_job>& job, block elements) {
+        count(*job, elements);
+        job->ready.push_front(std::move(elements));
+        list(job);
+    }
+
+    /// Gives out what is ready to workers that have room, one job after the other.
+    void dispatch() {
+        bool room_left = true;
+        while (!queue_.empty() && room_left) {
+            const std::shared_ptr<remote_job> job = std::move(queue_.front());
+            queue_.pop_front();
+            bool gave = false;
+            while (!job->ready.empty()) {
+                worker_link* const link = least_loaded();
+                const std::uint64_t count = link ? room(*link, *job) : 0;
+                if (count == 0) break;
+                give(*link, job, count);
+                gave = true;
+            }
+            job->listed = !job->ready.empty();
+            if (!job->listed) continue;
+            // Nobody overtakes a job that waits for room; one that had some lets the others go first.
+            room_left = gave;
+            if (gave)
+                queue_.push_back(job);
+            else
+                queue_.push_front(job);
+        }
+        for (worker_link* link : std::exchange(touched_, {})) crew_.send(*link);
+    }
+
+    /// Nothing that is ready will run any more.
+    void clear() { queue_.clear(); }
+
+    /// Whether a worker is alive and may get elements.
+    bool can_work(const worker_link& link) const noexcept {
+        return (link.now == worker_link::state::up || link.now == worker_link::state::starting) &&
+               !link.exit && !link.silent && !link.corrupt && !link.sentenced && !link.stalled &&
+               !is_done_with(link);
+    }
+    /// Whether a worker has got all that it gets in its life.
+    bool is_done_with(const worker_link& link) const noexcept {
+        return link.taken >= max_elements_ || link.box().overgrown.load(std::memory_order_acquire) != 0;
+    }
+
+private:
+    static void count(remote_job& job, const block& elements) noexcept {
+        job.ready_elements += elements.count;
+        job.ready_bytes += elements.payload().size();
+    }
+    void list(const std::shared_ptr<remote_job>& job) {
+        if (!std::exchange(job->listed, true)) queue_.push_back(job);
+    }
+
+    worker_link* least_loaded() {
+        worker_link* best = nullptr;
+        for (worker_link& link : crew_.links()) {
+            if (!can_work(link)) continue;
+            if (!best || link.out_elements() < best->out_elements()) best = &link;
+        }
+        return best;
+    }
+
+    /// How many elements of `job` to give to `link` now.
+    std::uint64_t room(const worker_link& link, const remote_job& job) const noexcept {
+        const std::uint64_t may_take = max_elements_ - link.taken;
+        return std::min(
+            elements_to_give(job, crew_.links().size(), link.out_elements(), link.out_bytes(), may_take),
+            job.ready.front().count);
+    }
+
+    void give(worker_link& link, const std::shared_ptr<remote_job>& job, std::uint64_t count) {
+        block& front = job->ready.front();
+        block elements;
+        if (count >= front.count) {
+            elements = std::move(front);
+            job->ready.pop_front();
+        } else {
+            elements = front.take_front(count);
+        }
+        job->ready_elements -= elements.count;
+        job->ready_bytes -= elements.payload().size();
+        link.give(job, std::move(elements));
+        look_when_due(link, *job);
+        if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
+    }
+
+    crew<>& crew_;
+    const std::uint64_t max_elements_;
+    std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
+    std::vector<worker_link*> touched_;              // with something new to send
+};
+
+}  // namespace procpool::detail::backend
+
+#endif
