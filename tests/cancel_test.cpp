@@ -180,16 +180,21 @@ TEST_F(Cancel, at_any_moment_leaves_the_pool_usable) {
 
 // ---- std::stop_token
 
+/// Requests a stop as soon as `event()` returns.
+template <class Event>
+std::jthread stop_after(Event event, std::stop_source& source) {
+    return std::jthread([event, &source] {
+        event();
+        source.request_stop();
+    });
+}
+
 TEST_F(Cancel, by_a_stop_request_ends_a_blocking_map) {
     mp::Pool pool(2);
     std::stop_source source;
-    std::thread stopper([&] {
-        somebody_hangs();
-        source.request_stop();
-    });
+    const auto stopper = stop_after(somebody_hangs, source);
     EXPECT_THROW(pool.map(hang_at_0, std::views::iota(0, 100), {.stop = source.get_token()}),
                  mp::TaskCancelled);
-    stopper.join();
     EXPECT_TRUE(test::eventually([] { return is_gone(state->hanging); }));
 }
 
@@ -212,13 +217,9 @@ TEST_F(Cancel, by_a_stop_request_keeps_what_try_map_has) {
     mp::Pool pool(2);
     std::stop_source source;
     Arriving::arrived = 0;
-    std::thread stopper([&] {
-        test::eventually([] { return Arriving::arrived == 99; });
-        source.request_stop();
-    });
+    const auto stopper = stop_after([] { test::eventually([] { return Arriving::arrived == 99; }); }, source);
     const auto outcomes = pool.try_map([](int i) { return Arriving{hang_at_0(i)}; }, std::views::iota(0, 100),
                                        {.chunksize = 1, .stop = source.get_token()});
-    stopper.join();
     EXPECT_THROW(outcomes[0].value(), mp::TaskCancelled);
     for (std::size_t i = 1; i < 100; ++i) EXPECT_EQ(outcomes[i].value().value, static_cast<int>(i));
 }
@@ -226,15 +227,11 @@ TEST_F(Cancel, by_a_stop_request_keeps_what_try_map_has) {
 TEST_F(Cancel, of_a_try_map_leaves_an_outcome_for_each_element_of_an_input_of_unknown_size) {
     mp::Pool pool(2);
     std::stop_source source;
-    std::thread stopper([&] {
-        somebody_hangs();
-        source.request_stop();
-    });
+    const auto stopper = stop_after(somebody_hangs, source);
     constexpr int count = 50'000;  // far more than is read ahead
     int next = 0;
     const auto outcomes =
         pool.try_map(hang_at_0, Unsized{&next, count}, {.chunksize = 1, .stop = source.get_token()});
-    stopper.join();
     EXPECT_EQ(outcomes.size(), static_cast<std::size_t>(count));
     EXPECT_THROW(outcomes.back().value(), mp::TaskCancelled);
 }

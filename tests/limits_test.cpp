@@ -26,21 +26,32 @@ void require(bool condition, const std::string& what) {
     if (!condition) throw std::runtime_error("not so: " + what);
 }
 
-void limit(__rlimit_resource what, rlim_t number) {
-    rlimit now{};
-    require(::getrlimit(what, &now) == 0, "getrlimit");
-    now.rlim_cur = number;
-    require(::setrlimit(what, &now) == 0, "setrlimit");
-}
+/// Lowers a limit of this process for a time.
+class lower_limit {
+public:
+    lower_limit(__rlimit_resource what, rlim_t number) : what_(what) {
+        require(::getrlimit(what, &original_) == 0, "getrlimit");
+        const rlimit lower{number, original_.rlim_max};
+        require(::setrlimit(what, &lower) == 0, "setrlimit");
+    }
+    lower_limit(const lower_limit&) = delete;
+    lower_limit& operator=(const lower_limit&) = delete;
+    ~lower_limit() { ::setrlimit(what_, &original_); }
+
+private:
+    __rlimit_resource what_;
+    rlimit original_{};
+};
 
 /// Makes a pool and uses it; tells the errno that its constructor failed with, 0 if it didn't.
-int try_to_make_pool(int processes) {
+int try_to_make_pool(__rlimit_resource limited, rlim_t number) {
     try {
-        mp::Pool pool(processes);
+        const lower_limit lowered(limited, number);
+        mp::Pool pool(3);
         require(pool.map(std::negate<>(), std::views::iota(0, 50))[49] == -49,
                 "a pool that could be made works");
         return 0;
-    } catch (const std::system_error& error) {
+    } catch (const std::system_error& error) {  // without the limit: a sanitizer's checks take descriptors
         const std::string text = error.what();
         require(text.starts_with("procpool: ") || text.find("thread") != std::string::npos ||
                     text.starts_with("Resource"),
@@ -61,15 +72,14 @@ void expect_success(std::function<void()> program) {
 TEST(Limits, of_descriptors_make_the_constructor_throw_and_leave_nothing) {
     expect_success([] {
         const int threads = std::max(test::threads(), 2);  // a sanitizer may have one, and start it late
-        try_to_make_pool(3);                               // whatever stays open from now on is a leak
+        const int file = ::dup(STDOUT_FILENO);
+        ::close(file);
+        const auto none = static_cast<rlim_t>(file);   // all below are open
+        try_to_make_pool(RLIMIT_NOFILE, none + 1000);  // whatever stays open from now on is a leak
         const auto before = test::descriptors_of(::getpid());
-        rlimit original{};
-        ::getrlimit(RLIMIT_NOFILE, &original);
         bool failed = false, made = false;
-        for (rlim_t number = before.size(); !made; ++number) {
-            limit(RLIMIT_NOFILE, number);
-            const int error = try_to_make_pool(3);
-            limit(RLIMIT_NOFILE, original.rlim_cur);
+        for (rlim_t number = none; !made; ++number) {
+            const int error = try_to_make_pool(RLIMIT_NOFILE, number);
             require(error == 0 || error == EMFILE, "EMFILE, not " + std::to_string(error));
             (error == 0 ? made : failed) = true;
             const auto after = test::descriptors_of(::getpid());
@@ -89,8 +99,7 @@ TEST(Limits, of_processes_make_the_constructor_throw_and_leave_nothing) {
         require(::setuid(nobody_else) == 0, "setuid");
         bool failed = false, made = false;
         for (rlim_t number = 1; !made; ++number) {
-            limit(RLIMIT_NPROC, number);
-            const int error = try_to_make_pool(3);
+            const int error = try_to_make_pool(RLIMIT_NPROC, number);
             require(error == 0 || error == EAGAIN, "EAGAIN, not " + std::to_string(error));
             (error == 0 ? made : failed) = true;
             require(::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD, "no child left");

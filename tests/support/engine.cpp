@@ -2,5 +2,5 @@
 #include "support/engine.hpp"
 
 template class procpool::detail::backend::basic_process_pool<void>;
-template class procpool::detail::backend::crew<void>;
-template class procpool::detail::worker::loop<void>;
+template class procpool::detail::backend::basic_crew<void>;
+template class procpool::detail::worker::basic_loop<void>;

@@ -6,7 +6,7 @@
 #include "procpool/procpool.hpp"
 
 extern template class procpool::detail::backend::basic_process_pool<void>;
-extern template class procpool::detail::backend::crew<void>;
-extern template class procpool::detail::worker::loop<void>;
+extern template class procpool::detail::backend::basic_crew<void>;
+extern template class procpool::detail::worker::basic_loop<void>;
 
 #endif

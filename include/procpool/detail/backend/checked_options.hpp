@@ -16,23 +16,26 @@
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/backend/start_check.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::detail::backend {
 
 /// @throws std::invalid_argument("procpool: ...")
-[[noreturn]] inline void refuse(const char* what, const std::string& got = {}) {
+template <class = only_if_used>
+[[noreturn]] void refuse(const char* what, const std::string& got = {}) {
     throw std::invalid_argument(std::string("procpool: ").append(what).append(got));
 }
 
 /// So that a moment plus this is no overflow.
-inline std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) noexcept {
+template <class = only_if_used>
+std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) noexcept {
     constexpr std::chrono::hours a_century{24 * 365 * 100};
     return time < a_century ? time : no_limit;
 }
 
-inline std::chrono::nanoseconds checked_limit(std::optional<std::chrono::nanoseconds> limit,
-                                              const char* name) {
+template <class = only_if_used>
+std::chrono::nanoseconds checked_limit(std::optional<std::chrono::nanoseconds> limit, const char* name) {
     if (!limit) return no_limit;
     if (limit->count() <= 0) refuse(name, " must be longer than 0");
     return at_most_for_ever(*limit);

@@ -18,6 +18,7 @@
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/event.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/poller.hpp"
@@ -39,8 +40,8 @@ struct crew_options {
 
 /// Knows nothing of what the workers work on, apart from the initializer. A template only so that it is
 /// compiled where a pool is made, and nowhere else.
-template <class = void>
-class crew {
+template <class = only_if_used>
+class basic_crew {
 public:
     /// What poller() watches: `interruption`, the zygote, and for each worker its result pipe, and its task
     /// pipe while that is full.
@@ -48,7 +49,7 @@ public:
     static constexpr std::uint64_t key_zygote = key_interruption - 1;
     static bool is_results_key(std::uint64_t key) noexcept { return key % 2 == 0; }
 
-    crew(crew_options options, const posix::event& interruption)
+    basic_crew(crew_options options, const posix::event& interruption)
         : options_(std::move(options)),
           memory_file_(posix::make_memfd("procpool", options_.workers * worker::slot_memory)),
           memory_(memory_file_, 0, options_.workers * worker::slot_memory),
@@ -251,6 +252,7 @@ private:
     restart_policy restarts_;
     std::optional<steady_time> launch_at_;
 };
+using crew = basic_crew<>;
 
 }  // namespace procpool::detail::backend
 

@@ -16,16 +16,18 @@
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/window.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::detail::backend {
 
 /// The elements that are ready, of all jobs in turn. A template only so that it is compiled where a pool is
 /// made, and nowhere else.
-template <class = void>
-class dispatcher {
+template <class = only_if_used>
+class basic_dispatcher {
 public:
     /// A worker gets `max_elements` in its life.
-    dispatcher(crew<>& workers, std::uint64_t max_elements) : crew_(workers), max_elements_(max_elements) {}
+    basic_dispatcher(crew& workers, std::uint64_t max_elements)
+        : crew_(workers), max_elements_(max_elements) {}
 
     /// Elements of a job go behind those that are ready, or in front of them: they were given out before.
     void push_back(const std::shared_ptr<remote_job>& job, block elements) {
@@ -121,11 +123,12 @@ private:
         if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
     }
 
-    crew<>& crew_;
+    crew& crew_;
     const std::uint64_t max_elements_;
     std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
     std::vector<worker_link*> touched_;              // with something new to send
 };
+using dispatcher = basic_dispatcher<>;
 
 }  // namespace procpool::detail::backend
 

@@ -16,13 +16,15 @@
 #include "procpool/detail/backend/encode.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::detail::backend {
 
 /// For the rest of the job's life, a request to stop cancels it. Without the lock.
-inline void cancel_on_stop(const std::shared_ptr<pool_backend>& pool, const std::shared_ptr<remote_job>& job,
-                           const std::stop_token& stop) {
+template <class = only_if_used>
+void cancel_on_stop(const std::shared_ptr<pool_backend>& pool, const std::shared_ptr<remote_job>& job,
+                    const std::stop_token& stop) {
     if (!stop.stop_possible()) return;
     const auto cancel = [weak_pool = std::weak_ptr(pool), weak_job = std::weak_ptr(job)] {
         const auto its_pool = weak_pool.lock();
@@ -39,7 +41,8 @@ inline void cancel_on_stop(const std::shared_ptr<pool_backend>& pool, const std:
 }
 
 /// Nobody will read the rest of an input that threw, nor the results.
-inline void abandon_broken_input(pool_backend& pool, const std::shared_ptr<remote_job>& job) {
+template <class = only_if_used>
+void abandon_broken_input(pool_backend& pool, const std::shared_ptr<remote_job>& job) {
     const auto lock = pool.acquire();
     pool.abandon(job, pool_backend::running::is_ended, "procpool: the input range threw an exception");
     pool.leave();

@@ -13,6 +13,7 @@
 
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/error.hpp"
@@ -20,7 +21,8 @@
 namespace procpool::detail::backend {
 
 /// A duration with a unit that fits.
-inline std::string describe(std::chrono::nanoseconds time) {
+template <class = only_if_used>
+std::string describe(std::chrono::nanoseconds time) {
     const auto ns = time.count();
     if (ns < 10'000) return std::to_string(ns) + " ns";
     if (ns < 10'000'000) return std::to_string(ns / 1000) + " us";
@@ -29,9 +31,10 @@ inline std::string describe(std::chrono::nanoseconds time) {
 }
 
 /// What is known of the end of a worker that was running `element`.
-class post_mortem {
+template <class = only_if_used>
+class basic_post_mortem {
 public:
-    post_mortem(const worker_link& link, const worker_link::running& interrupted, const block& element)
+    basic_post_mortem(const worker_link& link, const worker_link::running& interrupted, const block& element)
         : link_(link),
           job_(*interrupted.of->job),
           element_(element),
@@ -114,6 +117,7 @@ private:
     std::vector<std::string> calls_;
     WorkerDied::Cause cause_;
 };
+using post_mortem = basic_post_mortem<>;
 
 }  // namespace procpool::detail::backend
 

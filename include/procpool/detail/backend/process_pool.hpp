@@ -38,7 +38,7 @@ struct process_pool_options {
 };
 
 /// A template only so that it is compiled where a pool is made, and nowhere else.
-template <class = void>
+template <class = only_if_used>
 class basic_process_pool final : public pool_backend {
 public:
     explicit basic_process_pool(process_pool_options options)
@@ -172,11 +172,11 @@ private:
         readable_.clear();
         writable_.clear();
         for (const auto& event : events) {
-            if (event.key == crew<>::key_interruption)
+            if (event.key == crew::key_interruption)
                 interruption().silence();
-            else if (event.key == crew<>::key_zygote)
+            else if (event.key == crew::key_zygote)
                 zygote_has_news = true;
-            else if (crew<>::is_results_key(event.key))
+            else if (crew::is_results_key(event.key))
                 receive(crew_.link_of(event.key));
             else
                 writable_.push_back(&crew_.link_of(event.key));
@@ -532,8 +532,8 @@ private:
 
     const std::chrono::nanoseconds terminate_grace_;
     const callback_runner callbacks_;
-    crew<> crew_;
-    dispatcher<> dispatcher_;
+    crew crew_;
+    dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
 
     std::vector<std::shared_ptr<remote_job>> jobs_;  // not complete

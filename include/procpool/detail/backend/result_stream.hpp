@@ -10,16 +10,18 @@
 #include <utility>
 
 #include "procpool/detail/fence.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
 namespace procpool::detail::backend {
 
-class result_stream {
+template <class = only_if_used>
+class basic_result_stream {
 public:
-    result_stream() = default;
-    result_stream(posix::fd pipe, const worker::black_box& box, const std::byte* outbox)
+    basic_result_stream() = default;
+    basic_result_stream(posix::fd pipe, const worker::black_box& box, const std::byte* outbox)
         : pipe_(std::move(pipe)), box_(&box), outbox_(outbox) {}
 
     const posix::fd& pipe() const noexcept { return pipe_; }
@@ -116,6 +118,7 @@ private:
     std::uint64_t peeked_ = 0;    // the stream's position where the last peek ended
     bool ended_ = false;
 };
+using result_stream = basic_result_stream<>;
 
 }  // namespace procpool::detail::backend
 

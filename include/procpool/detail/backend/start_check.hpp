@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/cpu.hpp"
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/fd.hpp"
@@ -28,7 +29,8 @@ inline constexpr int runtime_threads = 0;
 #endif
 
 /// Threads of the program besides the calling one and the library's own.
-inline int foreign_threads() {
+template <class = only_if_used>
+int foreign_threads() {
     const auto count = [] {
         return posix::thread_count() - 1 - runtime_threads -
                posix::library_threads.load(std::memory_order_relaxed);
@@ -45,7 +47,8 @@ inline int foreign_threads() {
 
 /// How to start workers, if `wanted` is what the user asked for: never automatic.
 /// @throws BootstrapError if workers can't be started in that way
-inline start_method checked_start_method(start_method wanted) {
+template <class = only_if_used>
+start_method checked_start_method(start_method wanted) {
     if (wanted == start_method::automatic) wanted = get_start_method();
     const bool can_execute = posix::launcher.load() != nullptr;
     // Or else it would go on, and do all that the program does a second time.

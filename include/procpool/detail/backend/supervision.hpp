@@ -13,6 +13,7 @@
 #include "procpool/detail/backend/task_timing.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/process.hpp"
 
 namespace procpool::detail::backend {
@@ -23,26 +24,30 @@ inline constexpr std::chrono::milliseconds results_patience{1};
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_patience{2};
 
-inline void look_in(worker_link& link, std::chrono::nanoseconds time) {
+template <class = only_if_used>
+void look_in(worker_link& link, std::chrono::nanoseconds time) {
     if (time == no_limit) return;
     link.look_at = std::min(link.look_at, std::chrono::steady_clock::now() + time);
 }
 
 /// After results came: those of the other elements may be held back.
-inline void look_for_results(worker_link& link) {
+template <class = only_if_used>
+void look_for_results(worker_link& link) {
     if (link.out_elements() > 1) look_in(link, results_patience);
 }
 
 /// A worker that has not begun may still be starting, which takes as long as the program's own start: the
 /// longer it took so far, the later the next look.
-inline void look_until_begun(worker_link& link, steady_time now) {
+template <class = only_if_used>
+void look_until_begun(worker_link& link, steady_time now) {
     if (link.out_elements() < 2 || link.now_running()) return;
     look_in(link, std::max<std::chrono::nanoseconds>(results_patience, (now - link.born) / 4));
 }
 
 /// Whether an element takes far longer than those of its kind, while others wait behind it in the same
 /// worker; if that can still become so, sets when to look again.
-inline bool stalls(worker_link& link, steady_time now) {
+template <class = only_if_used>
+bool stalls(worker_link& link, steady_time now) {
     constexpr double much = 4;
     if (link.stalled || link.sentenced || link.out_elements() < 2) return false;
     const auto element = link.now_running();
@@ -58,14 +63,16 @@ inline bool stalls(worker_link& link, steady_time now) {
 }
 
 /// The worker has got elements of `job`.
-inline void look_when_due(worker_link& link, const remote_job& job) {
+template <class = only_if_used>
+void look_when_due(worker_link& link, const remote_job& job) {
     look_for_results(link);
     look_in(link, job.timeout);
 }
 
 /// Ends a worker in which an element runs longer than it may, or for nobody: by SIGTERM, and if it still
 /// lives after `grace`, by SIGKILL. Sets when to look again.
-inline void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds grace) {
+template <class = only_if_used>
+void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds grace) {
     using sentence = worker_link::sentence;
     if (link.sentenced) {
         if (now >= link.sentenced->kill_at)

@@ -19,6 +19,7 @@
 #include "procpool/detail/backend/result_stream.hpp"
 #include "procpool/detail/backend/run.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/error_record.hpp"
@@ -27,7 +28,8 @@
 
 namespace procpool::detail::backend {
 
-class worker_link {
+template <class = only_if_used>
+class basic_worker_link {
 public:
     enum class state { down, starting, up };
 
@@ -66,7 +68,7 @@ public:
         posix::pipe_ends results = posix::make_pipe();
         posix::set_nonblocking(tasks.write);
         posix::set_nonblocking(results.read);
-        *this = worker_link();
+        *this = basic_worker_link();
         now = state::starting;
         born = std::chrono::steady_clock::now();
         tasks_ = std::move(tasks.write);
@@ -423,6 +425,7 @@ private:
     std::vector<std::uint64_t> known_jobs_;
     std::vector<std::uint64_t> to_forget_;
 };
+using worker_link = basic_worker_link<>;
 
 }  // namespace procpool::detail::backend
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/module.hpp"
 #include "procpool/detail/posix/symbols.hpp"
 
@@ -105,7 +106,8 @@ private:
 };
 
 /// The calls of a record, innermost first, down to where the library called the task.
-inline std::vector<std::string> describe_calls(const crash_record& record) {
+template <class = only_if_used>
+std::vector<std::string> describe_calls(const crash_record& record) {
     std::vector<std::string> calls;
     const std::size_t frames =
         std::min<std::size_t>(record.frames.load(std::memory_order_acquire), crash_record::most_frames);

@@ -8,11 +8,14 @@
 #include <memory>
 #include <string>
 
+#include "procpool/detail/only_if_used.hpp"
+
 namespace procpool::detail::posix {
 
 /// Names the mapping that holds `address`, for example "[stack]", "[heap]", the path of a program or
 /// "memory"; empty if nothing that can be read is mapped there (or /proc can't be read).
-inline std::string what_is_mapped_at(std::uintptr_t address) {
+template <class = only_if_used>
+std::string what_is_mapped_at(std::uintptr_t address) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> maps(std::fopen("/proc/self/maps", "re"),
                                                                &std::fclose);
     if (!maps) return {};

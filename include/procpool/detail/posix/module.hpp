@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/memory_map.hpp"
 #include "procpool/detail/posix/process.hpp"
@@ -139,7 +140,8 @@ bool find_module(Visit visit) {
 }
 
 /// Where in which module a code address lies; nothing if it is no code of a module.
-inline std::optional<located_code> locate_code(std::uintptr_t address) {
+template <class = only_if_used>
+std::optional<located_code> locate_code(std::uintptr_t address) {
     located_code code;
     const bool found = find_module([&](const loaded_module& module) {
         if (!module.contains(address, true)) return false;
@@ -154,7 +156,8 @@ inline std::optional<located_code> locate_code(std::uintptr_t address) {
 
 /// The address of `location` in this process; 0 if the module isn't loaded here. A fresh run of the program
 /// shares no addresses with it, so that modules without a build id can't be told there, but for the program.
-inline std::uintptr_t resolve_code(const code_location& location, bool in_program = false) {
+template <class = only_if_used>
+std::uintptr_t resolve_code(const code_location& location, bool in_program = false) {
     std::uintptr_t address = 0;
     find_module([&](const loaded_module& module) {
         const std::uintptr_t candidate = module.base() + location.offset;
@@ -167,7 +170,8 @@ inline std::uintptr_t resolve_code(const code_location& location, bool in_progra
 }
 
 /// The id of the module that was loaded from `path`; nothing if none was.
-inline std::optional<module_id> module_loaded_from(const std::string& path) {
+template <class = only_if_used>
+std::optional<module_id> module_loaded_from(const std::string& path) {
     std::optional<module_id> id;
     find_module([&](const loaded_module& module) {
         if (path == module.path()) id = module.id();

@@ -8,13 +8,15 @@
 #include <optional>
 #include <string>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/cgroup.hpp"
 
 namespace procpool::detail::posix {
 
 /// Number of processes that the kernel has killed so far, in this process's control group if that is
 /// counted, else on the machine. `root` is for tests.
-inline std::uint64_t oom_kills(const std::string& root = {}) {
+template <class = only_if_used>
+std::uint64_t oom_kills(const std::string& root = {}) {
     std::optional<std::uint64_t> kills;
     const auto look = [&](const std::string& path) {
         if (kills) return;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/output_stream.hpp"
 #include "procpool/detail/posix/pipe.hpp"
@@ -17,10 +18,11 @@
 namespace procpool::detail::posix {
 
 /// What one child prints.
-class output_relay {
+template <class = only_if_used>
+class basic_output_relay {
 public:
     /// Remembers the last `most` bytes. Passes whole lines on, each with `prefix` in front, or just bytes.
-    output_relay(fd pipe, output_stream& to, std::size_t most, bool by_lines, std::string prefix)
+    basic_output_relay(fd pipe, output_stream& to, std::size_t most, bool by_lines, std::string prefix)
         : pipe_(std::move(pipe)), to_(to), most_(most), by_lines_(by_lines), prefix_(std::move(prefix)) {
         set_nonblocking(pipe_);
     }
@@ -92,6 +94,7 @@ private:
     std::string line_;
     std::string tail_;
 };
+using output_relay = basic_output_relay<>;
 
 }  // namespace procpool::detail::posix
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/type_name.hpp"
 
@@ -21,7 +22,8 @@ namespace procpool::detail::posix {
 
 /// Function at `offset` in an ELF file, mangled, from its table of all symbols, which dladdr() does not know;
 /// empty if the file is stripped or can't be read.
-inline std::string symbol_in_file(const std::string& path, std::uintptr_t offset) {
+template <class = only_if_used>
+std::string symbol_in_file(const std::string& path, std::uintptr_t offset) {
     std::ifstream file(path, std::ios::binary);
     const auto read_at = [&](std::uint64_t at, auto* to, std::size_t count) {
         file.seekg(static_cast<std::streamoff>(at));
@@ -50,7 +52,8 @@ inline std::string symbol_in_file(const std::string& path, std::uintptr_t offset
 }
 
 /// "function()", or "module+0x12ab", which addr2line understands.
-inline std::string describe_code(std::uintptr_t address) {
+template <class = only_if_used>
+std::string describe_code(std::uintptr_t address) {
     // dladdr takes the loader's lock, which a child that is forked meanwhile would inherit locked.
     const auto no_fork = fd_registry::instance().hold_forks();
     Dl_info info{};

@@ -15,6 +15,7 @@
 #include <span>
 #include <utility>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/locale.hpp"
@@ -26,11 +27,13 @@
 namespace procpool::detail::posix {
 
 /// The pool's end of its zygote.
-class zygote {
+template <class = only_if_used>
+class basic_zygote {
 public:
     /// Starts a zygote as `settings` say; `main` is what its workers run if they are forked from it and it
     /// from this process. Workers have the signals of `mask` blocked.
-    zygote(const fd& memory, worker_main main, const worker_settings& settings, const signal_mask& mask) {
+    basic_zygote(const fd& memory, worker_main main, const worker_settings& settings,
+                 const signal_mask& mask) {
         // What is buffered now would be printed once more by each worker that leaves through exit().
         std::fflush(stdout);
         std::fflush(stderr);
@@ -52,9 +55,9 @@ public:
         }
         control_ = std::move(ends.near);
     }
-    zygote(const zygote&) = delete;
-    zygote& operator=(const zygote&) = delete;
-    ~zygote() { kill(); }
+    basic_zygote(const basic_zygote&) = delete;
+    basic_zygote& operator=(const basic_zygote&) = delete;
+    ~basic_zygote() { kill(); }
 
     /// Readable when next_report() has news.
     const fd& control() const noexcept { return control_; }
@@ -116,6 +119,7 @@ private:
     bool ready_ = false;
     bool gone_ = false;
 };
+using zygote = basic_zygote<>;
 
 }  // namespace procpool::detail::posix
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/oom.hpp"
@@ -31,8 +32,9 @@ namespace procpool::detail::posix {
 using worker_files = std::array<int, max_passed_fds>;
 
 /// In a new worker process, whichever way it was started.
-inline int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot,
-                      std::uint64_t serial, long zygote, std::array<fd, max_passed_fds> files) {
+template <class = only_if_used>
+int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
+               long zygote, std::array<fd, max_passed_fds> files) {
     die_with_parent(zygote);
     set_signal(SIGINT, SIG_IGN);
     set_signal(SIGTERM, SIG_DFL);
@@ -43,9 +45,10 @@ inline int run_worker(worker_main main, const worker_settings& settings, std::ui
     return main(birth);
 }
 
-class zygote_process {
+template <class = only_if_used>
+class basic_zygote_process {
 public:
-    zygote_process(fd control, fd memory, worker_main main, const worker_settings& settings)
+    basic_zygote_process(fd control, fd memory, worker_main main, const worker_settings& settings)
         : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {}
 
     int run() {
@@ -263,6 +266,7 @@ private:
     std::uint64_t oom_kills_ = 0;
     bool finishing_ = false;
 };
+using zygote_process = basic_zygote_process<>;
 
 }  // namespace procpool::detail::posix
 

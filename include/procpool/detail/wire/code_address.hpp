@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/module.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/error.hpp"
@@ -16,7 +17,8 @@
 namespace procpool::detail::wire {
 
 /// The location of a function; remembered, since looking it up takes a microsecond.
-inline const posix::located_code& locate_function(std::uintptr_t address) {
+template <class = only_if_used>
+const posix::located_code& locate_function(std::uintptr_t address) {
     struct entry {
         std::uintptr_t address = 0;
         posix::located_code code;
@@ -38,7 +40,8 @@ inline const posix::located_code& locate_function(std::uintptr_t address) {
 inline bool may_load_libraries = false;
 
 /// Why a worker has no such function, though it was told of one.
-inline std::string why_not_found(const posix::code_location& location, const std::string& path) {
+template <class = only_if_used>
+std::string why_not_found(const posix::code_location& location, const std::string& path) {
     const std::string what = "procpool: the worker has no such function: ";
     if (path.empty())
         return what + "it belongs to another build of this program (build id " + location.module.text() + ")";
@@ -50,7 +53,8 @@ inline std::string why_not_found(const posix::code_location& location, const std
                                           : "), or can't be told from one: link it with -Wl,--build-id");
 }
 
-inline std::uintptr_t find_function(const posix::code_location& location, const std::string& path) {
+template <class = only_if_used>
+std::uintptr_t find_function(const posix::code_location& location, const std::string& path) {
     std::uintptr_t address = posix::resolve_code(location, path.empty());
     if (address == 0 && may_load_libraries && !path.empty() && !posix::module_loaded_from(path)) {
         if (const std::string problem = posix::load_module(path); !problem.empty())

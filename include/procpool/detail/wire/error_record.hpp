@@ -17,6 +17,7 @@
 #include <system_error>
 #include <typeinfo>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -48,10 +49,12 @@ struct exception_kind {
 
 /// The kinds that this process knows. Thread-safe; kinds are only ever added. Guarded by hold_forks(), so
 /// that no child inherits it locked.
-class exception_registry {
+template <class = only_if_used>
+class basic_exception_registry {
 public:
-    static exception_registry& instance() {
-        static exception_registry* const registry = new exception_registry;  // leaked: used by static objects
+    static basic_exception_registry& instance() {
+        static basic_exception_registry* const registry =
+            new basic_exception_registry;  // leaked: used by static objects
         return *registry;
     }
 
@@ -72,10 +75,11 @@ public:
     }
 
 private:
-    exception_registry();
+    basic_exception_registry();
 
     std::deque<exception_kind> kinds_;  // stable addresses
 };
+using exception_registry = basic_exception_registry<>;
 
 inline void save_text(const std::exception& error, sink out) { encode(out, std::string_view(error.what())); }
 inline void save_nothing(const std::exception&, sink) {}
@@ -119,12 +123,14 @@ inline std::string without_suffix(std::string text, const std::string& suffix) {
     return text;
 }
 
-inline void save_error_code(const std::error_code& code, sink out) {
+template <class = only_if_used>
+void save_error_code(const std::error_code& code, sink out) {
     encode(out, code.value());
     encode(out, std::string_view(code.category().name()));
 }
 
-inline std::error_code load_error_code(cursor& from) {
+template <class = only_if_used>
+std::error_code load_error_code(cursor& from) {
     const int value = codec<int>::decode(from);
     const auto category = codec<std::string>::decode(from);
     if (category == std::system_category().name()) return {value, std::system_category()};
@@ -132,7 +138,8 @@ inline std::error_code load_error_code(cursor& from) {
     throw SerializationError("procpool: unknown error category " + category);
 }
 
-inline exception_kind system_error_kind() {
+template <class = only_if_used>
+exception_kind system_error_kind() {
     return {&typeid(std::system_error),
             [](const std::exception& error, sink out) {
                 const auto& system = dynamic_cast<const std::system_error&>(error);
@@ -146,7 +153,8 @@ inline exception_kind system_error_kind() {
             }};
 }
 
-inline exception_kind filesystem_error_kind() {
+template <class = only_if_used>
+exception_kind filesystem_error_kind() {
     using std::filesystem::filesystem_error;
     return {&typeid(filesystem_error),
             [](const std::exception& error, sink out) {
@@ -167,7 +175,8 @@ inline exception_kind filesystem_error_kind() {
             }};
 }
 
-inline exception_registry::exception_registry()
+template <class OnlyIfUsed>
+basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
     : kinds_{kind_without_text<std::exception>(),
              kind_without_text<std::bad_exception>(),
              kind_without_text<std::bad_alloc>(),
@@ -197,7 +206,8 @@ inline exception_registry::exception_registry()
              filesystem_error_kind()} {}
 
 /// The kind of the exception that is being handled; null if its type is not known here.
-inline const exception_kind* current_exception_kind() {
+template <class = only_if_used>
+const exception_kind* current_exception_kind() {
     const std::type_info* const type = abi::__cxa_current_exception_type();
     if (!type) return nullptr;
     const exception_registry& registry = exception_registry::instance();
@@ -216,7 +226,8 @@ inline const exception_kind* current_exception_kind() {
 }
 
 /// The text of the exception that is being handled, with those that are nested in it.
-inline std::string current_exception_text() {
+template <class = only_if_used>
+std::string current_exception_text() {
     try {
         throw;
     } catch (const std::exception& error) {
@@ -235,7 +246,8 @@ inline std::string current_exception_text() {
 }
 
 /// Encodes the exception that is being handled.
-inline void encode_current_exception(sink out) {
+template <class = only_if_used>
+void encode_current_exception(sink out) {
     const exception_kind* const kind = current_exception_kind();
     const std::type_info* const type = kind ? kind->type : abi::__cxa_current_exception_type();
     encode(out, type ? type_name(*type) : std::string("unknown"));
@@ -259,15 +271,17 @@ inline void encode_current_exception(sink out) {
 }
 
 /// Type and text of an exception that a worker encoded.
-inline std::string text_of_exception(std::span<const std::byte> record) {
+template <class = only_if_used>
+std::string text_of_exception(std::span<const std::byte> record) {
     cursor from(record);
     std::string text = codec<std::string>::decode(from);
     return text.append(": ").append(codec<std::string>::decode(from));
 }
 
 /// The exception that a worker encoded; SerializationError if it is garbage. `note` is told with its origin.
-inline std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index,
-                                           const std::string& note = {}) try {
+template <class = only_if_used>
+std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index,
+                                    const std::string& note = {}) try {
     const auto name = codec<std::string>::decode(from);
     const auto text = codec<std::string>::decode(from);
     const auto mangled_name = codec<std::string>::decode(from);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/worker_birth.hpp"
@@ -28,10 +29,10 @@ namespace procpool::detail::worker {
 
 /// Runs what arrives in the task pipe until that ends. A template only so that it is compiled where a pool is
 /// made, and nowhere else.
-template <class = void>
-class loop {
+template <class = only_if_used>
+class basic_loop {
 public:
-    loop(posix::worker_birth& birth, const WorkerLimits& limits)
+    basic_loop(posix::worker_birth& birth, const WorkerLimits& limits)
         : memory_(birth.memory, birth.slot * slot_memory, slot_memory),
           box_(*std::launder(reinterpret_cast<black_box*>(memory_.data()))),
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
@@ -203,6 +204,7 @@ private:
     bool idle_since_last_element_ = true;
     bool results_wait_ = false;
 };
+using loop = basic_loop<>;
 
 /// What a new worker process runs.
 template <class = void>
@@ -216,7 +218,7 @@ int main(posix::worker_birth& birth) {
     this_process.index = birth.slot;
     this_process.seed =
         (birth.serial + 1) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(posix::current_pid()) << 32;
-    const int code = loop<>(birth, limits).run();
+    const int code = loop(birth, limits).run();
     posix::exit_process(code);
 }
 

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "procpool/detail/fence.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -19,9 +20,10 @@
 
 namespace procpool::detail::worker {
 
-class outbox {
+template <class = only_if_used>
+class basic_outbox {
 public:
-    outbox(black_box& box, std::byte* memory, posix::fd pipe)
+    basic_outbox(black_box& box, std::byte* memory, posix::fd pipe)
         : box_(box), memory_(memory), pipe_(std::move(pipe)) {}
 
     /// Adds a result whose bytes are all that there is to it.
@@ -177,6 +179,7 @@ private:
     wire::pins new_pins_;
     std::deque<pin> pins_;
 };
+using outbox = basic_outbox<>;
 
 }  // namespace procpool::detail::worker
 
