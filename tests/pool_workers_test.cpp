@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The worker processes of a pool as a task sees them: who they are, how they begin, when they are replaced.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "procpool/pool.hpp"
+#include "support/processes.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
 
@@ -220,6 +222,18 @@ std::size_t occurrences(const std::string& text, const std::string& part) {
     std::size_t count = 0;
     for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
     return count;
+}
+
+TEST_F(PoolWorkers, work_for_a_program_that_has_closed_its_standard_streams) {
+    test::child_program daemon([] {
+        for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(stream);
+        mp::Pool pool(2);
+        const bool works = pool.map(pid_of_worker, std::views::iota(0, 100)).size() == 100;
+        const bool are_free =
+            ::open("/dev/null", O_RDONLY) == STDIN_FILENO && ::open("/dev/null", O_WRONLY) == STDOUT_FILENO;
+        return works && are_free ? 0 : 1;
+    });
+    EXPECT_EQ(daemon.wait().exit_code, 0);
 }
 
 TEST_F(PoolWorkers, print_everything_once) {

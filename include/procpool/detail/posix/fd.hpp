@@ -7,11 +7,13 @@
 #ifndef PROCPOOL_DETAIL_POSIX_FD_HPP
 #define PROCPOOL_DETAIL_POSIX_FD_HPP
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <new>
 #include <span>
@@ -88,13 +90,16 @@ private:
 class fd {
 public:
     fd() noexcept = default;
-    /// Takes `value` over; -1 makes an empty fd.
-    explicit fd(int value) : value_(value), generation_(fork_generation.load(std::memory_order_relaxed)) {
-        if (value < 0) return;
+    /// Takes `value` over; -1 makes an empty fd. None has the number of a standard stream, which in a program
+    /// that has closed those would be written to by whoever prints.
+    explicit fd(int value)
+        : value_(above_standard_streams(value)),
+          generation_(fork_generation.load(std::memory_order_relaxed)) {
+        if (value_ < 0) return;
         try {
-            fd_registry::instance().add(value);
+            fd_registry::instance().add(value_);
         } catch (...) {
-            ::close(value);
+            ::close(value_);
             throw;
         }
     }
@@ -122,9 +127,30 @@ public:
     }
 
 private:
+    static int above_standard_streams(int value) {
+        if (value < 0 || value > STDERR_FILENO) return value;
+        const int other = ::fcntl(value, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        const int error = errno == EINVAL ? EMFILE : errno;  // there is no such number
+        ::close(value);
+        if (other < 0) throw_system_error(error, "fcntl (a descriptor's copy)");
+        return other;
+    }
+
     int value_ = -1;
     unsigned generation_ = 0;
 };
+
+/// Owns both ends of something; if that fails, both are closed.
+inline std::pair<fd, fd> own_both(const int (&ends)[2]) {
+    fd second;
+    try {
+        second = fd(ends[1]);
+    } catch (...) {
+        ::close(ends[0]);
+        throw;
+    }
+    return {fd(ends[0]), std::move(second)};
+}
 
 }  // namespace procpool::detail::posix
 

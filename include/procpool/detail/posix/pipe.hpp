@@ -23,8 +23,8 @@ inline pipe_ends make_pipe() {
     const auto no_fork = fd_registry::instance().hold_forks();
     int ends[2];
     checked(::pipe2(ends, O_CLOEXEC), "pipe2 (a worker's pipe)");
-    fd write_end(ends[1]);  // owned before the other's registration can throw
-    return {fd(ends[0]), std::move(write_end)};
+    auto [read, write] = own_both(ends);
+    return {std::move(read), std::move(write)};
 }
 
 inline void set_nonblocking(const fd& file) {

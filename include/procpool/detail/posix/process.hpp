@@ -156,7 +156,7 @@ inline void die_with_parent(long parent) {
 
 /// Reads of standard input find its end, as in the workers of Python.
 inline void detach_standard_input() noexcept {
-    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int null = ::open("/dev/null", O_RDONLY);
     if (null < 0) {
         ::close(STDIN_FILENO);
         return;

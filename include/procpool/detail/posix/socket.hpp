@@ -27,8 +27,8 @@ inline socket_ends make_socket_pair() {
     const auto no_fork = fd_registry::instance().hold_forks();
     int ends[2];
     checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair (the zygote's)");
-    fd far_end(ends[1]);
-    return {fd(ends[0]), std::move(far_end)};
+    auto [near, far] = own_both(ends);
+    return {std::move(near), std::move(far)};
 }
 
 inline constexpr std::size_t max_passed_fds = 5;
