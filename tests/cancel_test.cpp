@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <ranges>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -16,6 +15,7 @@
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -105,14 +105,14 @@ TEST_F(Cancel, of_a_map_ends_all_its_elements_and_no_others) {
             return i;
         },
         3);
-    auto map = pool.map_async(hang, std::views::iota(0, 1000), {.chunksize = 10});
+    auto map = pool.map_async(hang, test::views::iota(0, 1000), {.chunksize = 10});
     ASSERT_TRUE(somebody_hangs());
     EXPECT_TRUE(map.cancel());
     EXPECT_THROW(map.get(), mp::TaskCancelled);
     EXPECT_TRUE(test::eventually([] { return is_gone(state->hanging); }));
     EXPECT_EQ(other.get(), 3);
     EXPECT_LE(state->begun.load(), 2);
-    EXPECT_EQ(pool.map(count, std::views::iota(0, 3)), (std::vector{0, 1, 2}));
+    EXPECT_EQ(pool.map(count, test::views::iota(0, 3)), (std::vector{0, 1, 2}));
 }
 
 TEST_F(Cancel, of_a_result_that_is_there_does_nothing) {
@@ -155,7 +155,8 @@ TEST_F(Cancel, of_a_task_that_ignores_sigterm_kills_it_after_the_grace) {
 TEST_F(Cancel, of_quick_work_keeps_the_worker) {
     mp::Pool pool(1);
     const long worker = pool.apply([] { return static_cast<long>(::getpid()); });
-    for (int i = 0; i < 100; ++i) pool.map_async(count, std::views::iota(0, 1000), {.chunksize = 1}).cancel();
+    for (int i = 0; i < 100; ++i)
+        pool.map_async(count, test::views::iota(0, 1000), {.chunksize = 1}).cancel();
     EXPECT_EQ(pool.apply([] { return static_cast<long>(::getpid()); }), worker);
 }
 
@@ -167,7 +168,7 @@ TEST_F(Cancel, at_any_moment_leaves_the_pool_usable) {
                 ::usleep(static_cast<unsigned>(n % 7) * 100);
                 return n;
             },
-            std::views::iota(0, 50), {.chunksize = 1 + i % 5});
+            test::views::iota(0, 50), {.chunksize = 1 + i % 5});
         ::usleep(static_cast<unsigned>(i * 37 % 3000));
         if (result.cancel()) {
             EXPECT_THROW(result.get(), mp::TaskCancelled);
@@ -175,7 +176,7 @@ TEST_F(Cancel, at_any_moment_leaves_the_pool_usable) {
             EXPECT_EQ(result.get().size(), 50u);
         }
     }
-    EXPECT_EQ(pool.map(count, std::views::iota(0, 3)), (std::vector{0, 1, 2}));
+    EXPECT_EQ(pool.map(count, test::views::iota(0, 3)), (std::vector{0, 1, 2}));
 }
 
 // ---- std::stop_token
@@ -193,7 +194,7 @@ TEST_F(Cancel, by_a_stop_request_ends_a_blocking_map) {
     mp::Pool pool(2);
     std::stop_source source;
     const auto stopper = stop_after(somebody_hangs, source);
-    EXPECT_THROW(pool.map(hang_at_0, std::views::iota(0, 100), {.stop = source.get_token()}),
+    EXPECT_THROW(pool.map(hang_at_0, test::views::iota(0, 100), {.stop = source.get_token()}),
                  mp::TaskCancelled);
     EXPECT_TRUE(test::eventually([] { return is_gone(state->hanging); }));
 }
@@ -218,8 +219,9 @@ TEST_F(Cancel, by_a_stop_request_keeps_what_try_map_has) {
     std::stop_source source;
     Arriving::arrived = 0;
     const auto stopper = stop_after([] { test::eventually([] { return Arriving::arrived == 99; }); }, source);
-    const auto outcomes = pool.try_map([](int i) { return Arriving{hang_at_0(i)}; }, std::views::iota(0, 100),
-                                       {.chunksize = 1, .stop = source.get_token()});
+    const auto outcomes =
+        pool.try_map([](int i) { return Arriving{hang_at_0(i)}; }, test::views::iota(0, 100),
+                     {.chunksize = 1, .stop = source.get_token()});
     EXPECT_THROW(outcomes[0].value(), mp::TaskCancelled);
     for (std::size_t i = 1; i < 100; ++i) EXPECT_EQ(outcomes[i].value().value, static_cast<int>(i));
 }
@@ -240,8 +242,8 @@ TEST_F(Cancel, by_a_stop_request_works_for_every_call) {
     mp::Pool pool(2);
     std::stop_source source;
     auto single = pool.apply_async({.stop = source.get_token()}, hang, 1);
-    auto map = pool.map_async(hang, std::views::iota(0, 10), {.stop = source.get_token()});
-    auto stream = pool.imap(hang, std::views::iota(0, 10), {.stop = source.get_token()});
+    auto map = pool.map_async(hang, test::views::iota(0, 10), {.stop = source.get_token()});
+    auto stream = pool.imap(hang, test::views::iota(0, 10), {.stop = source.get_token()});
     ASSERT_TRUE(somebody_hangs());
     source.request_stop();
     EXPECT_THROW(single.get(), mp::TaskCancelled);
@@ -254,7 +256,7 @@ TEST_F(Cancel, by_a_stop_that_was_requested_before_runs_nothing) {
     mp::Pool pool(1);
     std::stop_source source;
     source.request_stop();
-    EXPECT_THROW(pool.map(count, std::views::iota(0, 10), {.stop = source.get_token()}), mp::TaskCancelled);
+    EXPECT_THROW(pool.map(count, test::views::iota(0, 10), {.stop = source.get_token()}), mp::TaskCancelled);
     EXPECT_THROW(pool.map(count, std::vector<int>{}, {.stop = source.get_token()}), mp::TaskCancelled);
     EXPECT_EQ(state->begun.load(), 0);
 }
@@ -280,11 +282,11 @@ TEST_F(Cancel, fail_fast_drops_what_has_not_begun) {
     };
     // A pool for each: what runs when the first call ends goes on.
     EXPECT_THROW(
-        mp::Pool(2).map(fail_at_5, std::views::iota(0, 100'000), {.chunksize = 1, .fail_fast = true}),
+        mp::Pool(2).map(fail_at_5, test::views::iota(0, 100'000), {.chunksize = 1, .fail_fast = true}),
         std::domain_error);
     EXPECT_LT(state->begun.load(), 90'000);
     state->begun = 0;
-    EXPECT_THROW(mp::Pool(2).map(fail_at_5, std::views::iota(0, 1000), {.chunksize = 1}), std::domain_error);
+    EXPECT_THROW(mp::Pool(2).map(fail_at_5, test::views::iota(0, 1000), {.chunksize = 1}), std::domain_error);
     EXPECT_EQ(state->begun.load(), 999) << "without it all others run, as in Python";
 }
 
@@ -295,7 +297,7 @@ TEST_F(Cancel, fail_fast_in_try_map_tells_which_were_dropped) {
             if (i == 2) ::kill(::getpid(), SIGKILL);
             return i;
         },
-        std::views::iota(0, 1000), {.chunksize = 1, .fail_fast = true});
+        test::views::iota(0, 1000), {.chunksize = 1, .fail_fast = true});
     EXPECT_EQ(outcomes[0].value(), 0);
     EXPECT_THROW(outcomes[2].value(), mp::WorkerDied);
     EXPECT_THROW(outcomes[999].value(), mp::TaskCancelled);
@@ -312,7 +314,7 @@ TEST_F(Cancel, fail_fast_lets_running_elements_finish) {
         ::usleep(20'000);
         count(i);
     };
-    EXPECT_THROW(pool.map(one_fails, std::views::iota(0, 2), {.chunksize = 1, .fail_fast = true}),
+    EXPECT_THROW(pool.map(one_fails, test::views::iota(0, 2), {.chunksize = 1, .fail_fast = true}),
                  std::domain_error);
     EXPECT_TRUE(test::eventually([] { return state->begun.load() == 1; }));
 }
@@ -322,7 +324,7 @@ TEST_F(Cancel, fail_fast_lets_running_elements_finish) {
 TEST_F(Cancel, leaving_an_imap_ends_what_runs_for_it) {
     mp::Pool pool(2);
     {
-        auto results = pool.imap(hang_at_0, std::views::iota(0));
+        auto results = pool.imap(hang_at_0, test::views::iota(0));
         ASSERT_TRUE(somebody_hangs());
     }
     EXPECT_TRUE(test::eventually([] { return is_gone(state->hanging); }));

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "procpool/detail/backend/encode.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -227,12 +228,12 @@ TEST(RangeEncoder, takes_no_more_than_asked_for) {
 
 TEST(RangeEncoder, reads_an_input_range_once) {
     std::istringstream text("3 1 4 1 5");
-    EXPECT_EQ(round_trip<int>(std::views::istream<int>(text), 2), (std::vector{3, 1, 4, 1, 5}));
+    EXPECT_EQ(round_trip<int>(test::views::istream<int>(text), 2), (std::vector{3, 1, 4, 1, 5}));
 }
 
 TEST(RangeEncoder, does_not_pull_an_input_range_beyond_what_was_asked_for) {
     std::istringstream text("3 1 4 1 5");
-    auto input = std::views::istream<int>(text);
+    auto input = test::views::istream<int>(text);
     auto encoder = make_encoder(input);
     EXPECT_EQ(encoder.next(1, 2).count, 2u);
     int next = 0;
@@ -264,7 +265,7 @@ TEST(RangeEncoder, an_element_that_fails_may_be_the_last) {
 }
 
 TEST(RangeEncoder, what_the_range_throws_comes_after_the_elements_before) {
-    auto input = std::views::iota(0, 10) | std::views::transform([](int i) {
+    auto input = test::views::iota(0, 10) | test::views::transform([](int i) {
                      if (i == 3) throw std::range_error("no third");
                      return i;
                  });
@@ -277,7 +278,7 @@ TEST(RangeEncoder, what_the_range_throws_comes_after_the_elements_before) {
 TEST(RangeEncoder, what_an_increment_throws_costs_no_element) {
     std::istringstream text("1 2 x");
     text.exceptions(std::ios::failbit);
-    auto input = std::views::istream<int>(text);
+    auto input = test::views::istream<int>(text);
     auto encoder = make_encoder(input);
     EXPECT_EQ(decode_all<int>(encoder.next(1, 1)), std::vector{1});
     EXPECT_EQ(decode_all<int>(encoder.next(1, 1)), std::vector{2});
@@ -287,7 +288,7 @@ TEST(RangeEncoder, what_an_increment_throws_costs_no_element) {
 TEST(RangeEncoder, views_and_tuples_of_references_travel_as_values) {
     std::vector<int> numbers{1, 2};
     std::vector<std::string> words{"one", "two"};
-    auto pairs = std::views::iota(0, 2) | std::views::transform([&](int i) {
+    auto pairs = test::views::iota(0, 2) | test::views::transform([&](int i) {
                      return std::tuple<int&, const std::string&>(numbers[static_cast<std::size_t>(i)],
                                                                  words[static_cast<std::size_t>(i)]);
                  });

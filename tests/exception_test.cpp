@@ -10,7 +10,6 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -19,6 +18,7 @@
 
 #include "procpool/pool.hpp"
 #include "procpool/register_exception.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -279,7 +279,7 @@ TEST_F(Exceptions, are_nested_with_worker_element_and_text) {
             if (i == 3) throw std::out_of_range("number three");
             return i;
         },
-        std::views::iota(0, 5));
+        test::views::iota(0, 5));
     EXPECT_EQ(*outcomes[4], 4);
     const auto origin = origin_of([&] { outcomes[3].value(); });
     EXPECT_EQ(origin.pid(), worker);
@@ -321,7 +321,7 @@ TEST_F(Exceptions, of_a_pool_inside_the_task_keep_their_type_and_tell_both_place
             if (inner == 2) throw ParseError("inside");
             return inner;
         };
-        return mp::Pool(1).map(inner_task, std::views::iota(0, outer)).size();
+        return mp::Pool(1).map(inner_task, test::views::iota(0, outer)).size();
     };
     EXPECT_STREQ(thrown_by<ParseError>([&] { pool_.apply(task, 5); }).what(), "inside");
     const std::string text = origin_of([&] { pool_.apply(task, 5); }).what();
@@ -347,7 +347,7 @@ TEST_F(Exceptions, may_have_a_huge_text_or_none) {
         thrown_by<std::runtime_error>([&] { pool_.apply([] { throw std::runtime_error(""); }); }).what(), "");
     const auto many = pool_.try_map(
         [](int i) -> int { throw std::runtime_error(std::string(100'000, static_cast<char>('a' + i))); },
-        std::views::iota(0, 20), {.chunksize = 20});
+        test::views::iota(0, 20), {.chunksize = 20});
     for (std::size_t i = 0; i < 20; ++i)
         EXPECT_EQ(thrown_by<std::runtime_error>([&] { many[i].value(); }).what(),
                   std::string(100'000, static_cast<char>('a' + i)));
@@ -357,7 +357,7 @@ TEST_F(Exceptions, of_every_element_leave_the_pool_and_its_worker_as_they_were) 
     const auto pid = [] { return ::getpid(); };
     const auto worker = pool_.apply(pid);
     EXPECT_THROW(pool_.map([](int i) -> int { throw std::out_of_range(std::to_string(i)); },
-                           std::views::iota(0, 2000)),
+                           test::views::iota(0, 2000)),
                  std::out_of_range);
     EXPECT_EQ(pool_.apply(pid), worker);
 }
@@ -372,7 +372,7 @@ TEST_F(Exceptions, in_imap_are_thrown_at_their_place_and_iteration_goes_on) {
         if (i % 3 == 1) throw ParseError(std::to_string(i));
         return i;
     };
-    auto results = pool_.imap(task, std::views::iota(0, 20), {.chunksize = 4});
+    auto results = pool_.imap(task, test::views::iota(0, 20), {.chunksize = 4});
     for (int i = 0; i < 20; ++i) {
         if (i % 3 == 1)
             EXPECT_EQ(thrown_by<ParseError>([&] { results.next(); }).what(), std::to_string(i));

@@ -9,13 +9,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -106,7 +106,7 @@ TEST_P(MatrixOfDeaths, costs_one_element_and_the_pool_is_whole_again) {
         if (i == 3) deaths[which].die();
         return twenty_ms(i);
     };
-    const auto outcomes = pool.try_map(task, std::views::iota(0, 12), {.chunksize = 1});
+    const auto outcomes = pool.try_map(task, test::views::iota(0, 12), {.chunksize = 1});
     expect_all_but_3<mp::WorkerDied>(pool, outcomes, deaths[GetParam()].told_as);
 }
 
@@ -121,7 +121,7 @@ TEST(Matrix, exception_outside_the_usual_hierarchy) {
         if (i == 3) throw 42;
         return twenty_ms(i);
     };
-    expect_all_but_3<mp::RemoteError>(pool, pool.try_map(task, std::views::iota(0, 12), {.chunksize = 1}),
+    expect_all_but_3<mp::RemoteError>(pool, pool.try_map(task, test::views::iota(0, 12), {.chunksize = 1}),
                                       "int");
 }
 
@@ -131,14 +131,14 @@ TEST(Matrix, exception_that_the_parent_cannot_rebuild) {
         if (i == 3) throw Unknown();
         return twenty_ms(i);
     };
-    expect_all_but_3<mp::RemoteError>(pool, pool.try_map(task, std::views::iota(0, 12), {.chunksize = 1}),
+    expect_all_but_3<mp::RemoteError>(pool, pool.try_map(task, test::views::iota(0, 12), {.chunksize = 1}),
                                       "Unknown");
 }
 
 TEST(Matrix, result_that_cannot_be_serialised) {
     mp::Pool pool(2);
     const auto task = [](int i) { return Fragile{twenty_ms(i), i == 3}; };
-    const auto outcomes = pool.try_map(task, std::views::iota(0, 12), {.chunksize = 1});
+    const auto outcomes = pool.try_map(task, test::views::iota(0, 12), {.chunksize = 1});
     std::vector<mp::Outcome<int>> numbers;
     for (const auto& outcome : outcomes)
         numbers.push_back(outcome.has_value() ? mp::Outcome<int>(outcome->value)
@@ -160,7 +160,7 @@ TEST(Matrix, task_that_never_ends) {
         while (i == 3) ::pause();
         return twenty_ms(i);
     };
-    const auto outcomes = pool.try_map(task, std::views::iota(0, 12), {.chunksize = 1, .timeout = 1s});
+    const auto outcomes = pool.try_map(task, test::views::iota(0, 12), {.chunksize = 1, .timeout = 1s});
     expect_all_but_3<mp::TaskTimeout>(pool, outcomes, "limit of 1000 ms");
 }
 
@@ -168,7 +168,7 @@ TEST(Matrix, task_that_never_ends) {
 
 TEST(Matrix, initializer_that_throws_fails_all_at_once_with_its_error) {
     mp::Pool pool(2, [] { throw std::domain_error("not today"); });
-    EXPECT_THROW(pool.map(twenty_ms, std::views::iota(0, 12)), std::domain_error);
+    EXPECT_THROW(pool.map(twenty_ms, test::views::iota(0, 12)), std::domain_error);
     EXPECT_THROW(pool.apply(twenty_ms, 12), std::domain_error);
 }
 
@@ -191,7 +191,7 @@ TEST(Matrix, idle_worker_that_is_killed_is_noticed_by_nobody) {
     mp::Pool pool(2);
     const long victim = test::workers().at(0);
     ::kill(static_cast<pid_t>(victim), SIGKILL);
-    EXPECT_EQ(pool.map(twenty_ms, std::views::iota(0, 12)).size(), 12u);
+    EXPECT_EQ(pool.map(twenty_ms, test::views::iota(0, 12)).size(), 12u);
     EXPECT_EQ(pool.apply(twenty_ms, 12), 12);
 }
 
@@ -205,7 +205,7 @@ TEST(Matrix, busy_workers_of_a_killed_program_are_gone) {
                 test::signal_pipe::send_to(writer);
                 for (;;) ::pause();
             },
-            std::views::iota(0, 8), {.chunksize = 1});
+            test::views::iota(0, 8), {.chunksize = 1});
         return 0;
     });
     EXPECT_TRUE(busy.receive(8));

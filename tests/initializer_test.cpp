@@ -7,7 +7,6 @@
 #include <array>
 #include <atomic>
 #include <future>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "procpool/register_exception.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -66,7 +66,7 @@ void die_by_kill() {
 
 TEST_F(Initializer, runs_once_in_each_worker_before_its_first_task) {
     mp::Pool pool(3, set_value, 7);
-    EXPECT_EQ(pool.map(get_value, std::views::iota(0, 60), {.chunksize = 1}), std::vector<int>(60, 7));
+    EXPECT_EQ(pool.map(get_value, test::views::iota(0, 60), {.chunksize = 1}), std::vector<int>(60, 7));
     EXPECT_TRUE(test::eventually([] { return seen->begun == 3; }));
 }
 
@@ -77,13 +77,13 @@ TEST_F(Initializer, runs_in_replacements_too) {
     EXPECT_THROW(pool.apply([] { ::kill(::getpid(), SIGKILL); }), mp::WorkerDied);
     EXPECT_TRUE(begun(3));
     for (const long pid : test::workers()) ::kill(static_cast<pid_t>(pid), SIGKILL);
-    EXPECT_EQ(pool.map(get_value, std::views::iota(0, 60), {.chunksize = 1}), std::vector<int>(60, 7));
+    EXPECT_EQ(pool.map(get_value, test::views::iota(0, 60), {.chunksize = 1}), std::vector<int>(60, 7));
     EXPECT_TRUE(begun(5));
 }
 
 TEST_F(Initializer, runs_once_for_each_worker_that_maxtasksperchild_replaces) {
     mp::Pool pool({.processes = 1, .maxtasksperchild = 2}, set_value, 7);
-    EXPECT_EQ(pool.map(get_value, std::views::iota(0, 10), {.chunksize = 1}), std::vector<int>(10, 7));
+    EXPECT_EQ(pool.map(get_value, test::views::iota(0, 10), {.chunksize = 1}), std::vector<int>(10, 7));
     EXPECT_GE(seen->begun, 5);
     EXPECT_LE(seen->begun, 6);
 }
@@ -93,14 +93,14 @@ TEST_F(Initializer, takes_arguments_of_any_size_and_number) {
         set_value(static_cast<int>(numbers.size() + text.size()) + one);
     };
     mp::Pool pool(2, add_up, std::vector<int>(100'000, 1), std::string(50'000, 'x'), 1);
-    EXPECT_EQ(pool.map(get_value, std::views::iota(0, 4)), std::vector<int>(4, 150'001));
+    EXPECT_EQ(pool.map(get_value, test::views::iota(0, 4)), std::vector<int>(4, 150'001));
 }
 
 // ---- that throw
 
 TEST_F(Initializer, whose_exception_is_the_error_of_every_later_call_as_its_own_type) {
     mp::Pool pool(2, fail);
-    const auto numbers = std::views::iota(0, 20);
+    const auto numbers = test::views::iota(0, 20);
     for (int round = 0; round < 3; ++round) {
         EXPECT_THROW(pool.apply(get_value, 1), LicenceMissing);
         EXPECT_THROW(pool.map(get_value, numbers), LicenceMissing);
@@ -136,8 +136,8 @@ TEST_F(Initializer, that_fails_after_calls_were_made_ends_them_all) {
         fail();
     });
     auto call = pool.apply_async(get_value, 1);
-    auto map = pool.map_async(get_value, std::views::iota(0, 100));
-    auto results = pool.imap(get_value, std::views::iota(0, 100));
+    auto map = pool.map_async(get_value, test::views::iota(0, 100));
+    auto results = pool.imap(get_value, test::views::iota(0, 100));
     seen->gate.open();
     EXPECT_THROW(call.get(), LicenceMissing);
     EXPECT_THROW(map.get(), LicenceMissing);
@@ -155,7 +155,7 @@ TEST_F(Initializer, that_fails_during_try_map_gives_each_element_its_error) {
     std::size_t failed = 0;
     try {
         const auto outcomes =
-            pool.try_map(get_value, std::views::iota(0, static_cast<int>(many)), {.chunksize = 10});
+            pool.try_map(get_value, test::views::iota(0, static_cast<int>(many)), {.chunksize = 10});
         EXPECT_EQ(outcomes.size(), many);
         for (const auto& outcome : outcomes) {
             if (outcome.error()) ++failed;
@@ -190,7 +190,7 @@ TEST_F(Initializer, that_fails_in_one_worker_only_fails_the_pool_while_others_wo
                     seen->tasks.fetch_add(1);
                     return std::to_string(i);
                 },
-                std::views::iota(0, 20'000), {.chunksize = 1});
+                test::views::iota(0, 20'000), {.chunksize = 1});
             EXPECT_EQ(outcomes.size(), 20'000u);
             int i = 0;
             for (const auto& outcome : outcomes) {
@@ -243,7 +243,7 @@ TEST_F(Initializer, that_always_dies_fails_calls_after_a_few_restarts) {
     mp::Pool pool(2, die_by_kill);
     for (int round = 0; round < 3; ++round) {
         try {
-            pool.map(get_value, std::views::iota(0, 10));
+            pool.map(get_value, test::views::iota(0, 10));
             FAIL();
         } catch (const mp::WorkerDied& death) {
             EXPECT_EQ(death.signal(), SIGKILL);
@@ -278,7 +278,7 @@ TEST_F(Initializer, that_dies_in_the_first_workers_only_does_not_hurt) {
         if (seen->begun.fetch_add(1) < 3) ::kill(::getpid(), SIGKILL);
         value_set = 7;
     });
-    EXPECT_EQ(pool.map(get_value, std::views::iota(0, 40), {.chunksize = 1}), std::vector<int>(40, 7));
+    EXPECT_EQ(pool.map(get_value, test::views::iota(0, 40), {.chunksize = 1}), std::vector<int>(40, 7));
     EXPECT_TRUE(test::eventually([] { return test::workers().size() == 2; }));
     EXPECT_LE(seen->begun, 5);
 }

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -16,6 +15,7 @@
 #include "procpool/pool.hpp"
 #include "support/leftovers.hpp"
 #include "support/processes.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -48,7 +48,7 @@ int try_to_make_pool(__rlimit_resource limited, rlim_t number) {
     try {
         const lower_limit lowered(limited, number);
         mp::Pool pool(3);
-        require(pool.map(std::negate<>(), std::views::iota(0, 50))[49] == -49,
+        require(pool.map(std::negate<>(), test::views::iota(0, 50))[49] == -49,
                 "a pool that could be made works");
         return 0;
     } catch (const std::system_error& error) {  // without the limit: a sanitizer's checks take descriptors

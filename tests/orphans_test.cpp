@@ -19,6 +19,7 @@
 #include "support/leftovers.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -45,7 +46,7 @@ int stay_busy_and_stubborn(int i) {
 }
 int stay_busy_in_pool_of_its_own(int) {
     mp::Pool inner({.processes = 2, .start_method = mp::start_method::fork});
-    inner.map(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
+    inner.map(stay_busy, test::views::iota(0, 2), {.chunksize = 1});
     return 0;
 }
 
@@ -68,20 +69,20 @@ void expect_nothing_survives(Program program, int busy) {
 TEST(Orphans, busy_workers_die_with_their_program) {
     for (const auto task : {stay_busy, spin, stay_busy_and_stubborn})
         expect_nothing_survives(
-            [task] { return mp::Pool(4).map(task, std::views::iota(0, 4), {.chunksize = 1})[0]; }, 4);
+            [task] { return mp::Pool(4).map(task, test::views::iota(0, 4), {.chunksize = 1})[0]; }, 4);
 }
 
 TEST(Orphans, idle_workers_die_with_their_program) {
     const auto program = [] {
         mp::Pool pool(4);
-        return stay_busy(pool.map(std::negate<>(), std::views::iota(0, 100))[0]);
+        return stay_busy(pool.map(std::negate<>(), test::views::iota(0, 100))[0]);
     };
     expect_nothing_survives(program, 1);
 }
 
 TEST(Orphans, workers_of_workers_die_with_their_program) {
     const auto program = [] {
-        return mp::Pool(2).map(stay_busy_in_pool_of_its_own, std::views::iota(0, 2), {.chunksize = 1})[0];
+        return mp::Pool(2).map(stay_busy_in_pool_of_its_own, test::views::iota(0, 2), {.chunksize = 1})[0];
     };
     expect_nothing_survives(program, 4);
 }
@@ -89,8 +90,8 @@ TEST(Orphans, workers_of_workers_die_with_their_program) {
 TEST(Orphans, workers_of_several_pools_die_with_their_program) {
     const auto program = [] {
         mp::Pool first(2), second(2);
-        auto one = first.map_async(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
-        auto other = second.map_async(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
+        auto one = first.map_async(stay_busy, test::views::iota(0, 2), {.chunksize = 1});
+        auto other = second.map_async(stay_busy, test::views::iota(0, 2), {.chunksize = 1});
         return one.get()[0] + other.get()[0];
     };
     expect_nothing_survives(program, 4);
@@ -102,7 +103,7 @@ TEST(Orphans, workers_end_when_their_program_leaves_without_destroying_the_pool)
         *busy_writer = begun.sending_end();
         child_program child([&] {
             auto* const pool = new mp::Pool(2);
-            static const auto results = pool->map_async(stay_busy, std::views::iota(0, 2), {.chunksize = 1});
+            static const auto results = pool->map_async(stay_busy, test::views::iota(0, 2), {.chunksize = 1});
             begun.receive(2);
             if (abruptly) std::abort();
             return 7;
@@ -137,7 +138,7 @@ TEST(Descriptors, of_a_worker_are_those_that_it_inherits_and_its_own_two_pipe_en
     if (mp::get_start_method() != mp::start_method::fork)
         expected.erase(expected.upper_bound(STDERR_FILENO), expected.end());
     mp::Pool first(2), second(2);
-    for (mp::Pool* const pool : {&first, &second}) pool->map(std::negate<>(), std::views::iota(0, 100));
+    for (mp::Pool* const pool : {&first, &second}) pool->map(std::negate<>(), test::views::iota(0, 100));
     const auto workers = test::workers();
     ASSERT_EQ(workers.size(), 4u);
     std::set<std::string> pipes;
@@ -176,7 +177,7 @@ TEST(Descriptors, of_a_zygote_are_no_ends_of_pipes_and_one_socket) {
 TEST(Descriptors, of_the_pool_are_not_in_a_child_that_the_program_forks) {
     const auto before = test::descriptors_of(::getpid());
     mp::Pool pool(3);
-    auto running = pool.map_async(std::negate<>(), std::views::iota(0, 1000));
+    auto running = pool.map_async(std::negate<>(), test::views::iota(0, 1000));
     for (int i = 0; i < 10; ++i) {
         child_program child([&] {
             for (const auto& [number, target] : test::descriptors_of(::getpid())) {
@@ -219,11 +220,11 @@ TEST(Descriptors, copy_of_the_pool_in_a_forked_child_refuses_to_work_and_harms_n
             return 1;
         } catch (const mp::PoolNotRunning&) {
         }
-        return mp::Pool(2).map(std::negate<>(), std::views::iota(0, 3))[2] == -2 ? 0 : 2;
+        return mp::Pool(2).map(std::negate<>(), test::views::iota(0, 3))[2] == -2 ? 0 : 2;
     });
     const test::child_end end = child.wait();
     EXPECT_EQ(end.exit_code, 0) << end.errors;
-    EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 3))[2], -2);
+    EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 3))[2], -2);
 }
 
 // ---- death of the zygote
@@ -251,7 +252,7 @@ TEST(Zygote, death_while_idle_is_repaired_before_the_next_call) {
             const auto now = test::workers();
             return now.size() == 3 && std::ranges::find_first_of(now, before) == now.end();
         }));
-        EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+        EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 100))[99], -99);
     }
 }
 
@@ -275,7 +276,7 @@ TEST(Zygote, death_at_its_birth_is_repaired_while_the_pool_is_made) {
     for (const int deaths : {1, 3, 5}) {
         *to_die_at_birth = deaths;
         mp::Pool pool(2);
-        EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+        EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 100))[99], -99);
         EXPECT_LT(*to_die_at_birth, 0);
     }
     armed = false;
@@ -284,7 +285,8 @@ TEST(Zygote, death_at_its_birth_is_repaired_while_the_pool_is_made) {
 TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {
     constexpr int kills = 10;
     mp::Pool pool(2);
-    auto results = pool.imap(count_and_return, std::views::iota(0, 500), {.chunksize = 4, .buffersize = 500});
+    auto results =
+        pool.imap(count_and_return, test::views::iota(0, 500), {.chunksize = 4, .buffersize = 500});
     // Each death hits workers that have begun something since the last one, as long as there is anything.
     for (int i = 1, before = 0; i <= kills && before < 500; ++i) {
         EXPECT_TRUE(test::eventually([&] { return *begun_tasks >= 40 * i && *begun_tasks > before; }));
@@ -303,7 +305,7 @@ TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {
     }
     EXPECT_LE(deaths, 2 * kills);
     EXPECT_LE(*begun_tasks, 500);  // nothing ran twice
-    EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+    EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 100))[99], -99);
     EXPECT_TRUE(test::eventually([] { return test::workers().size() == 2; }));
 }
 
@@ -311,7 +313,7 @@ TEST(Zygote, ignores_signals_that_are_meant_for_the_program) {
     mp::Pool pool(2);
     const auto zygote = test::children_of(::getpid());
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::kill(static_cast<pid_t>(zygote.at(0)), signal);
-    EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+    EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 100))[99], -99);
     EXPECT_EQ(test::children_of(::getpid()), zygote);
 }
 

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <ranges>
 #include <sstream>
 #include <string>
 #include <string_view>
 
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -62,7 +62,7 @@ std::map<std::string, int> lines_of(const std::string& text) {
 
 TEST(Output, goes_where_the_programs_goes) {
     const std::string text = printed({.processes = 1}, [](mp::Pool& pool) {
-        pool.map(print_line, std::views::iota(0, 2));
+        pool.map(print_line, test::views::iota(0, 2));
         pool.apply([] { std::puts("by stdio"); });
     });
     EXPECT_EQ(text, "one whole line\none whole line\nby stdio\n");
@@ -71,7 +71,7 @@ TEST(Output, goes_where_the_programs_goes) {
 TEST(Output, in_lines_never_mixes_those_of_several_workers) {
     const auto lines =
         lines_of(printed({.processes = 3, .output = mp::worker_output::lines}, [](mp::Pool& pool) {
-            pool.map(print_line, std::views::iota(0, 600), {.chunksize = 1});
+            pool.map(print_line, test::views::iota(0, 600), {.chunksize = 1});
         }));
     EXPECT_EQ(lines, (std::map<std::string, int>{{"one whole line", 600}}));
 }
@@ -79,7 +79,7 @@ TEST(Output, in_lines_never_mixes_those_of_several_workers) {
 TEST(Output, has_the_workers_number_in_front_if_asked) {
     const auto lines =
         lines_of(printed({.processes = 2, .output = mp::worker_output::prefixed}, [](mp::Pool& pool) {
-            pool.map(print_line, std::views::iota(0, 200), {.chunksize = 1});
+            pool.map(print_line, test::views::iota(0, 200), {.chunksize = 1});
         }));
     int all = 0;
     for (const auto& [line, count] : lines) {
@@ -137,7 +137,7 @@ TEST(Output, ends_with_the_pool_and_none_of_it_is_lost) {
     static constexpr int many = 20'000;
     const auto lines =
         lines_of(printed({.processes = 2, .output = mp::worker_output::lines}, [](mp::Pool& pool) {
-            pool.map([](int) { std::puts("a line"); }, std::views::iota(0, many));
+            pool.map([](int) { std::puts("a line"); }, test::views::iota(0, many));
         }));
     EXPECT_EQ(lines, (std::map<std::string, int>{{"a line", many}}));
 }

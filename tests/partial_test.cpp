@@ -8,7 +8,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -19,6 +18,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -135,12 +135,12 @@ TEST_F(Partial, works_in_all_calls_of_a_pool) {
     mp::Pool pool(2);
     const auto bound = mp::partial(join, std::string("a"), "b");
     EXPECT_EQ(pool.apply(bound, 1), "ab1");
-    EXPECT_EQ(pool.map(bound, std::views::iota(1, 3)), (std::vector<std::string>{"ab1", "ab2"}));
+    EXPECT_EQ(pool.map(bound, test::views::iota(1, 3)), (std::vector<std::string>{"ab1", "ab2"}));
     const std::vector<std::pair<std::string, int>> pairs{{"x", 1}, {"y", 2}};
     EXPECT_EQ(pool.starmap(mp::partial(join, "<"), pairs), (std::vector<std::string>{"<x1", "<y2"}));
     EXPECT_EQ(pool.apply_async(bound, 3).get(), "ab3");
-    EXPECT_EQ(pool.imap(bound, std::views::iota(4, 5)).next(), "ab4");
-    EXPECT_EQ(pool.try_map(bound, std::views::iota(5, 6)).at(0).value(), "ab5");
+    EXPECT_EQ(pool.imap(bound, test::views::iota(4, 5)).next(), "ab4");
+    EXPECT_EQ(pool.try_map(bound, test::views::iota(5, 6)).at(0).value(), "ab5");
 }
 
 TEST_F(Partial, carries_any_callable_that_a_pool_takes) {
@@ -148,8 +148,7 @@ TEST_F(Partial, carries_any_callable_that_a_pool_takes) {
     EXPECT_EQ(pool.apply(mp::partial(Greeter{"hello"}, "you")), "hello you");
     EXPECT_EQ(pool.apply(mp::partial(&Account::after, Account{5}), 2), 7);
     EXPECT_EQ(pool.apply(mp::partial(std::minus<>(), 10), 3), 7);
-    const int factor = 3;
-    EXPECT_EQ(pool.apply(mp::partial([factor](int a, int b) { return factor * a + b; }, 10), 1), 31);
+    EXPECT_EQ(pool.apply(mp::partial([factor = 3](int a, int b) { return factor * a + b; }, 10), 1), 31);
     EXPECT_EQ(pool.apply(mp::partial(mp::partial(join, "a"), "b"), 1), "ab1");
     EXPECT_EQ(pool.apply(mp::partial([](int (*f)(int, int), int a) { return f(a, 1); }, &minus), 5), 4);
 }
@@ -158,18 +157,18 @@ TEST_F(Partial, carries_what_can_only_be_moved) {
     mp::Pool pool(2);
     const auto bound = mp::partial([](const std::unique_ptr<int>& kept, int i) { return *kept + i; },
                                    std::make_unique<int>(40));
-    EXPECT_EQ(pool.map(bound, std::views::iota(0, 3)), (std::vector{40, 41, 42}));
+    EXPECT_EQ(pool.map(bound, test::views::iota(0, 3)), (std::vector{40, 41, 42}));
 }
 
 TEST_F(Partial, sends_what_it_binds_once_a_call_not_once_an_element) {
     mp::Pool pool(2);
     const auto bound = mp::partial([](const Counted& kept, int i) { return kept.number + i; }, Counted{100});
-    const std::vector<int> results = pool.map(bound, std::views::iota(0, 1000), {.chunksize = 1});
+    const std::vector<int> results = pool.map(bound, test::views::iota(0, 1000), {.chunksize = 1});
     EXPECT_EQ(results[999], 1099);
     EXPECT_EQ(seen->saved, 1);
     EXPECT_GE(seen->loaded, 1);
     EXPECT_LE(seen->loaded, 2) << "once in each worker";
-    pool.map(bound, std::views::iota(0, 10));
+    pool.map(bound, test::views::iota(0, 10));
     EXPECT_EQ(seen->saved, 2) << "a new call, a new copy";
 }
 
@@ -177,13 +176,13 @@ TEST_F(Partial, that_binds_megabytes_reaches_every_worker) {
     mp::Pool pool(2);
     const std::string text(5 << 20, 'x');
     const auto at = mp::partial([](const std::string& all, std::size_t i) { return all.at(i); }, text);
-    const auto letters = pool.map(at, std::views::iota(std::size_t{0}, std::size_t{100}), {.chunksize = 1});
+    const auto letters = pool.map(at, test::views::iota(std::size_t{0}, std::size_t{100}), {.chunksize = 1});
     EXPECT_EQ(letters, std::vector(100, 'x'));
 }
 
 TEST_F(Partial, reaches_replaced_workers_too) {
     mp::Pool pool({.processes = 2, .maxtasksperchild = 1});
-    EXPECT_EQ(pool.map(mp::partial(minus, 10), std::views::iota(0, 5), {.chunksize = 1}),
+    EXPECT_EQ(pool.map(mp::partial(minus, 10), test::views::iota(0, 5), {.chunksize = 1}),
               (std::vector{10, 9, 8, 7, 6}));
 }
 
@@ -220,8 +219,8 @@ TEST_F(Partial, that_binds_what_cannot_be_serialised_is_an_error_of_the_call) {
         }
     };
     is_told([&] { pool.apply(bound, 1); });
-    is_told([&] { pool.map(bound, std::views::iota(0, 3)); });
-    is_told([&] { pool.imap(bound, std::views::iota(0, 3)); });
+    is_told([&] { pool.map(bound, test::views::iota(0, 3)); });
+    is_told([&] { pool.imap(bound, test::views::iota(0, 3)); });
     is_told([&] { mp::Pool other(1, mp::partial([](const Unsendable&) {}, Unsendable{})); });
     EXPECT_EQ(pool.apply(minus, 3, 2), 1);
     pool.close();

@@ -12,7 +12,6 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,6 +19,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -92,7 +92,7 @@ TEST_F(PoolLifecycle, a_closed_pool_takes_no_more_calls) {
 TEST_F(PoolLifecycle, closing_and_joining_drains_all_work) {
     mp::Pool pool(2);
     auto one = pool.apply_async(waits, 1);
-    auto many = pool.map_async(counts, std::views::iota(0, 5000), {.chunksize = 1});
+    auto many = pool.map_async(counts, test::views::iota(0, 5000), {.chunksize = 1});
     pool.close();
     seen->gate.open();
     pool.join();
@@ -105,7 +105,7 @@ TEST_F(PoolLifecycle, closing_and_joining_drains_all_work) {
 
 TEST_F(PoolLifecycle, a_stream_that_was_begun_goes_on_after_closing) {
     mp::Pool pool(2);
-    auto results = pool.imap(twice, std::views::iota(0, 50));
+    auto results = pool.imap(twice, test::views::iota(0, 50));
     pool.close();
     for (int i = 0; i < 50; ++i) ASSERT_EQ(results.next(), 2 * i);
     EXPECT_EQ(results.next(), std::nullopt);
@@ -115,7 +115,7 @@ TEST_F(PoolLifecycle, a_stream_that_was_begun_goes_on_after_closing) {
 TEST_F(PoolLifecycle, a_call_that_is_being_made_goes_on_after_closing) {
     mp::Pool pool(1);
     std::thread closer;
-    const auto closes_at_1000 = std::views::iota(0, 100'000) | std::views::transform([&](int i) {
+    const auto closes_at_1000 = test::views::iota(0, 100'000) | test::views::transform([&](int i) {
                                     if (i == 1000) pool.close();
                                     return i;
                                 });
@@ -136,7 +136,7 @@ TEST_F(PoolLifecycle, a_joined_pool_is_over_and_says_so_each_time) {
 
 TEST_F(PoolLifecycle, joining_leaves_no_worker_behind) {
     mp::Pool pool(2);
-    const auto pids = pool.map([](int) { return ::getpid(); }, std::views::iota(0, 100), {.chunksize = 1});
+    const auto pids = pool.map([](int) { return ::getpid(); }, test::views::iota(0, 100), {.chunksize = 1});
     pool.close();
     pool.join();
     for (const int pid : pids) EXPECT_EQ(::kill(pid, 0), -1);
@@ -144,7 +144,7 @@ TEST_F(PoolLifecycle, joining_leaves_no_worker_behind) {
 
 TEST_F(PoolLifecycle, several_threads_may_join) {
     mp::Pool pool(2);
-    auto work = pool.map_async(waits, std::views::iota(0, 4), {.chunksize = 1});
+    auto work = pool.map_async(waits, test::views::iota(0, 4), {.chunksize = 1});
     pool.close();
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i)
@@ -174,11 +174,11 @@ TEST_F(PoolLifecycle, terminating_ends_every_pending_result) {
     mp::Pool pool(2);
     auto finished = pool.apply_async(twice, 4);
     finished.wait();
-    auto running = pool.map_async([](int) { never_ends(); }, std::views::iota(0, 2), {.chunksize = 1});
+    auto running = pool.map_async([](int) { never_ends(); }, test::views::iota(0, 2), {.chunksize = 1});
     ASSERT_TRUE(test::eventually([] { return seen->count == 2; }));
     auto queued = pool.apply_async(twice, 1);
-    auto many = pool.map_async(twice, std::views::iota(0, 100'000));
-    auto stream = pool.imap(twice, std::views::iota(0));
+    auto many = pool.map_async(twice, test::views::iota(0, 100'000));
+    auto stream = pool.imap(twice, test::views::iota(0));
     pool.terminate();
     EXPECT_EQ(finished.get(), 8);
     EXPECT_THROW(running.get(), mp::PoolTerminated);
@@ -191,7 +191,7 @@ TEST_F(PoolLifecycle, terminating_ends_every_pending_result) {
 
 TEST_F(PoolLifecycle, terminating_busy_workers_does_not_wait_for_them) {
     mp::Pool pool(2);
-    auto running = pool.map_async([](int) { never_ends(); }, std::views::iota(0, 2), {.chunksize = 1});
+    auto running = pool.map_async([](int) { never_ends(); }, test::views::iota(0, 2), {.chunksize = 1});
     ASSERT_TRUE(test::eventually([] { return seen->count == 2; }));
     const auto before = std::chrono::steady_clock::now();
     pool.terminate();
@@ -203,9 +203,9 @@ TEST_F(PoolLifecycle, terminating_wakes_those_who_wait) {
     mp::Pool pool({.processes = 1, .start_method = mp::start_method::fork});
     auto waiter = std::async(std::launch::async, [&] { pool.apply(never_ends); });
     auto mapper =
-        std::async(std::launch::async, [&] { return pool.map(waits, std::views::iota(0, 10'000)); });
+        std::async(std::launch::async, [&] { return pool.map(waits, test::views::iota(0, 10'000)); });
     auto streamer = std::async(std::launch::async, [&] {
-        for ([[maybe_unused]] int x : pool.imap(waits, std::views::iota(0))) seen->count += 100;
+        for ([[maybe_unused]] int x : pool.imap(waits, test::views::iota(0))) seen->count += 100;
     });
     ASSERT_TRUE(test::eventually([] { return seen->count >= 1; }));
     pool.terminate();
@@ -232,7 +232,7 @@ TEST_F(PoolLifecycle, terminating_during_try_map_gives_every_element_an_outcome)
                 if (i == 10) never_ends();
                 return i;
             },
-            std::views::iota(0, 20'000), {.chunksize = 1});
+            test::views::iota(0, 20'000), {.chunksize = 1});
     });
     ASSERT_TRUE(test::eventually([] { return seen->count == 12; }));
     pool.terminate();
@@ -250,11 +250,11 @@ TEST_F(PoolLifecycle, terminating_during_try_map_gives_every_element_an_outcome)
 TEST_F(PoolLifecycle, results_outlive_their_pool) {
     std::optional<mp::Pool> pool(2);
     auto finished = pool->apply_async(twice, 4);
-    auto taken = pool->map_async(twice, std::views::iota(0, 3));
+    auto taken = pool->map_async(twice, test::views::iota(0, 3));
     finished.wait();
     taken.wait();
     auto pending = pool->apply_async(never_ends);
-    auto stream = pool->imap(waits, std::views::iota(0));
+    auto stream = pool->imap(waits, test::views::iota(0));
     pool.reset();
     EXPECT_EQ(finished.get(), 8);
     EXPECT_EQ(taken.get(), (std::vector{0, 2, 4}));

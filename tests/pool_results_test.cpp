@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include "procpool/pool.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -112,26 +112,26 @@ protected:
 
 TEST_F(PoolResults, void_tasks) {
     static_assert(std::is_void_v<decltype(pool.map([](int) {}, std::vector<int>{}))>);
-    pool.map([](int) {}, std::views::iota(0, 1000));
+    pool.map([](int) {}, test::views::iota(0, 1000));
     pool.starmap([](int, int) {}, std::vector<std::pair<int, int>>{{1, 2}});
-    pool.map_async([](int) {}, std::views::iota(0, 10)).get();
+    pool.map_async([](int) {}, test::views::iota(0, 10)).get();
     EXPECT_THROW(pool.map(
                      [](int i) {
                          if (i == 5) throw std::domain_error("five");
                      },
-                     std::views::iota(0, 10)),
+                     test::views::iota(0, 10)),
                  std::domain_error);
 }
 
 TEST_F(PoolResults, bools) {
     const auto is_even = [](int i) { return i % 2 == 0; };
-    const std::vector<bool> even = pool.map(is_even, std::views::iota(0, 1000));
+    const std::vector<bool> even = pool.map(is_even, test::views::iota(0, 1000));
     ASSERT_EQ(even.size(), 1000u);
     for (std::size_t i = 0; i < even.size(); ++i) ASSERT_EQ(even[i], i % 2 == 0);
     EXPECT_TRUE(pool.apply(is_even, 2));
     EXPECT_FALSE(pool.apply(is_even, 3));
-    EXPECT_EQ(pool.map_async(is_even, std::views::iota(0, 2)).get(), (std::vector<bool>{true, false}));
-    EXPECT_FALSE(pool.try_map(is_even, std::views::iota(1, 2)).at(0).value());
+    EXPECT_EQ(pool.map_async(is_even, test::views::iota(0, 2)).get(), (std::vector<bool>{true, false}));
+    EXPECT_FALSE(pool.try_map(is_even, test::views::iota(1, 2)).at(0).value());
 }
 
 TEST_F(PoolResults, plain_data_without_a_default_constructor) {
@@ -149,30 +149,30 @@ TEST_F(PoolResults, plain_data_without_a_default_constructor) {
 
 TEST_F(PoolResults, classes_that_cereal_loads_and_constructs) {
     const auto name = [](int i) { return Name("number " + std::to_string(i)); };
-    const std::vector<Name> names = pool.map(name, std::views::iota(0, 3));
+    const std::vector<Name> names = pool.map(name, test::views::iota(0, 3));
     ASSERT_EQ(names.size(), 3u);
     EXPECT_EQ(names[2].text(), "number 2");
     EXPECT_EQ(pool.apply(name, 7).text(), "number 7");
     EXPECT_EQ(pool.map([](const Name& one) { return one.text(); }, names).at(1), "number 1");
-    EXPECT_EQ(pool.try_map(name, std::views::iota(0, 3)).at(0).value().text(), "number 0");
-    auto stream = pool.imap_unordered(name, std::views::iota(8, 9));
+    EXPECT_EQ(pool.try_map(name, test::views::iota(0, 3)).at(0).value().text(), "number 0");
+    auto stream = pool.imap_unordered(name, test::views::iota(8, 9));
     EXPECT_EQ(stream.next()->text(), "number 8");
 }
 
 TEST_F(PoolResults, values_that_can_only_be_moved) {
-    std::vector<Boxed> boxes = pool.map(box, std::views::iota(0, 3));
+    std::vector<Boxed> boxes = pool.map(box, test::views::iota(0, 3));
     ASSERT_EQ(boxes.size(), 3u);
     EXPECT_EQ(*boxes[2].content, 2);
     EXPECT_EQ(*pool.apply(box, 5).content, 5);
     EXPECT_EQ(*pool.apply_async(box, 6).get().content, 6);
-    std::vector<Boxed> later = pool.map_async(box, std::views::iota(7, 8)).get();
+    std::vector<Boxed> later = pool.map_async(box, test::views::iota(7, 8)).get();
     EXPECT_EQ(*later.at(0).content, 7);
-    std::vector<mp::Outcome<Boxed>> outcomes = pool.try_map(box, std::views::iota(8, 9));
+    std::vector<mp::Outcome<Boxed>> outcomes = pool.try_map(box, test::views::iota(8, 9));
     const Boxed taken = std::move(outcomes.at(0)).value();
     EXPECT_EQ(*taken.content, 8);
-    std::optional<Boxed> streamed = pool.imap(box, std::views::iota(9, 10)).next();
+    std::optional<Boxed> streamed = pool.imap(box, test::views::iota(9, 10)).next();
     EXPECT_EQ(*streamed->content, 9);
-    EXPECT_EQ(**pool.map([](int i) { return std::make_unique<int>(i); }, std::views::iota(3, 4)).begin(), 3);
+    EXPECT_EQ(**pool.map([](int i) { return std::make_unique<int>(i); }, test::views::iota(3, 4)).begin(), 3);
 }
 
 TEST_F(PoolResults, nested_containers) {
@@ -182,7 +182,7 @@ TEST_F(PoolResults, nested_containers) {
         for (int i = 0; i < n; ++i) made[std::to_string(i)].assign(static_cast<std::size_t>(i), "x");
         return made;
     };
-    const std::vector<table> tables = pool.map(make, std::views::iota(0, 4));
+    const std::vector<table> tables = pool.map(make, test::views::iota(0, 4));
     EXPECT_EQ(tables.at(3), (table{{"0", {}}, {"1", {"x"}}, {"2", {"x", "x"}}}));
     EXPECT_TRUE(tables.at(0).empty());
     const auto rows = pool.apply([] { return std::vector<std::vector<bool>>{{true, false}, {}}; });
@@ -195,7 +195,7 @@ TEST_F(PoolResults, tuples_variants_and_optionals) {
         return std::tuple(i, i % 2 == 0 ? choice(i) : choice(std::to_string(i)),
                           i == 0 ? std::nullopt : std::optional(i));
     };
-    const auto results = pool.map(make, std::views::iota(0, 2));
+    const auto results = pool.map(make, test::views::iota(0, 2));
     EXPECT_EQ(results.at(0), std::tuple(0, choice(0), std::optional<int>()));
     EXPECT_EQ(results.at(1), std::tuple(1, choice("1"), std::optional(1)));
 }
@@ -203,7 +203,7 @@ TEST_F(PoolResults, tuples_variants_and_optionals) {
 TEST_F(PoolResults, pointers_that_own) {
     const auto results =
         pool.map([](int i) { return i == 0 ? nullptr : std::make_shared<std::string>(std::to_string(i)); },
-                 std::views::iota(0, 3));
+                 test::views::iota(0, 3));
     EXPECT_EQ(results.at(0), nullptr);
     EXPECT_EQ(*results.at(2), "2");
     const Twins twins = pool.apply([] {
@@ -243,7 +243,7 @@ TEST_F(PoolResults, sizes_around_what_a_pipe_and_an_outbox_hold) {
 }
 
 TEST_F(PoolResults, an_element_whose_result_cannot_be_serialised_fails_alone) {
-    const auto outcomes = pool.try_map([](int i) { return Unsendable{i == 1}; }, std::views::iota(0, 3));
+    const auto outcomes = pool.try_map([](int i) { return Unsendable{i == 1}; }, test::views::iota(0, 3));
     EXPECT_TRUE(outcomes.at(0).has_value());
     EXPECT_TRUE(outcomes.at(2).has_value());
     try {
@@ -256,7 +256,7 @@ TEST_F(PoolResults, an_element_whose_result_cannot_be_serialised_fails_alone) {
 }
 
 TEST_F(PoolResults, an_element_whose_result_cannot_be_rebuilt_fails_alone) {
-    const auto outcomes = pool.try_map([](int i) { return Unloadable{i == 1}; }, std::views::iota(0, 3));
+    const auto outcomes = pool.try_map([](int i) { return Unloadable{i == 1}; }, test::views::iota(0, 3));
     EXPECT_TRUE(outcomes.at(0).has_value());
     EXPECT_TRUE(outcomes.at(2).has_value());
     try {

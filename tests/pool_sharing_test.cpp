@@ -11,7 +11,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -19,6 +18,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -53,12 +53,12 @@ TEST_F(PoolSharing, several_threads_use_one_pool_at_the_same_time) {
         threads.emplace_back([&pool, thread] {
             for (int round = 0; round < 20; ++round) {
                 const long base = 1000L * thread + round;
-                const auto results = pool.map(cube, std::views::iota(base, base + 100));
+                const auto results = pool.map(cube, test::views::iota(base, base + 100));
                 for (long i = 0; i < 100; ++i)
                     ASSERT_EQ(results[static_cast<std::size_t>(i)], cube(base + i));
                 ASSERT_EQ(pool.apply(cube, base), cube(base));
-                auto later = pool.map_async(cube, std::views::iota(base, base + 10), {.chunksize = 1});
-                auto stream = pool.imap(cube, std::views::iota(base, base + 10));
+                auto later = pool.map_async(cube, test::views::iota(base, base + 10), {.chunksize = 1});
+                auto stream = pool.imap(cube, test::views::iota(base, base + 10));
                 for (long i = 0; i < 10; ++i) ASSERT_EQ(stream.next(), cube(base + i));
                 ASSERT_EQ(later.get().back(), cube(base + 9));
             }
@@ -78,7 +78,7 @@ TEST_F(PoolSharing, errors_and_deaths_reach_the_thread_that_asked) {
                         if (thread == 1 && i == 7) ::_exit(1);
                         return i;
                     },
-                    std::views::iota(0, 20), {.chunksize = 3});
+                    test::views::iota(0, 20), {.chunksize = 3});
                 for (std::size_t i = 0; i < outcomes.size(); ++i)
                     ASSERT_EQ(outcomes[i].has_value(), !(thread == 0 && i == 5) && !(thread == 1 && i == 7))
                         << thread << ' ' << i;
@@ -100,8 +100,8 @@ TEST_F(PoolSharing, a_thread_gets_its_results_while_another_waits_for_long_ones)
 TEST_F(PoolSharing, several_pools_live_at_once) {
     mp::Pool one(1);
     mp::Pool two(2);
-    auto first = one.map_async(cube, std::views::iota(0, 1000), {.chunksize = 1});
-    auto second = two.map_async(cube, std::views::iota(0, 1000), {.chunksize = 1});
+    auto first = one.map_async(cube, test::views::iota(0, 1000), {.chunksize = 1});
+    auto second = two.map_async(cube, test::views::iota(0, 1000), {.chunksize = 1});
     {
         mp::Pool three(1);
         EXPECT_EQ(three.apply(twice, 1), 2);
@@ -125,7 +125,7 @@ TEST_F(PoolSharing, results_of_one_pool_are_input_of_another) {
     mp::Pool one(1);
     mp::Pool two(1);
     std::vector<long> all;
-    for (const long x : two.imap(cube, one.imap(twice, std::views::iota(0, 50)))) all.push_back(x);
+    for (const long x : two.imap(cube, one.imap(twice, test::views::iota(0, 50)))) all.push_back(x);
     ASSERT_EQ(all.size(), 50u);
     EXPECT_EQ(all[7], cube(14));
 }
@@ -133,10 +133,10 @@ TEST_F(PoolSharing, results_of_one_pool_are_input_of_another) {
 TEST_F(PoolSharing, results_of_a_pool_are_its_own_input) {
     mp::Pool pool(2);
     std::vector<long> all;
-    for (const long x : pool.imap(cube, pool.imap_unordered(twice, std::views::iota(0, 50))))
+    for (const long x : pool.imap(cube, pool.imap_unordered(twice, test::views::iota(0, 50))))
         all.push_back(x);
     EXPECT_EQ(all.size(), 50u);
-    EXPECT_EQ(pool.map(cube, pool.imap(twice, std::views::iota(0, 3))), (std::vector<long>{0, 8, 64}));
+    EXPECT_EQ(pool.map(cube, pool.imap(twice, test::views::iota(0, 3))), (std::vector<long>{0, 8, 64}));
 }
 
 // ---- pools and tasks
@@ -146,7 +146,7 @@ TEST_F(PoolSharing, a_task_may_have_a_pool_of_its_own) {
     const auto sum_of_cubes = [](int n) {
         mp::Pool inner(2);
         long sum = 0;
-        for (const long x : inner.map(cube, std::views::iota(0, n))) sum += x;
+        for (const long x : inner.map(cube, test::views::iota(0, n))) sum += x;
         return sum;
     };
     EXPECT_EQ(pool.map(sum_of_cubes, std::vector<int>{1, 2, 3, 100}),
@@ -254,7 +254,7 @@ TEST_F(PoolSharing, exit_ends_the_workers_of_a_static_pool) {
                     ++seen->count;
                     test::eventually([] { return seen->count == 2; });
                 },
-                std::views::iota(0, 2), {.chunksize = 1});
+                test::views::iota(0, 2), {.chunksize = 1});
             static std::optional<mp::AsyncResult<void>> result;
             if (busy) {
                 result = pool.apply_async([] {

@@ -20,6 +20,7 @@
 
 #include "support/message_of.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -61,7 +62,7 @@ TEST_F(Pool, starts_all_its_workers_at_once) {
             if (!test::eventually([] { return seen->count == 3; })) throw std::runtime_error("alone");
             return ::getpid();
         },
-        std::views::iota(0, 3));
+        test::views::iota(0, 3));
     EXPECT_EQ(std::set<int>(workers.begin(), workers.end()).size(), 3u);
     EXPECT_EQ(std::ranges::count(workers, ::getpid()), 0);
 }
@@ -115,8 +116,7 @@ TEST_F(Pool, apply_takes_literals_and_views_as_strings) {
 
 TEST_F(Pool, apply_takes_all_kinds_of_callables) {
     mp::Pool pool(1);
-    const int by = 5;
-    EXPECT_EQ(pool.apply([by](int x) { return x * by; }, 4), 20);
+    EXPECT_EQ(pool.apply([by = 5](int x) { return x * by; }, 4), 20);
     EXPECT_EQ(pool.apply(std::plus<>(), 4, 5), 9);
     EXPECT_EQ(pool.apply(&std::string::size, std::string("four")), 4u);
     EXPECT_EQ(pool.apply(mp::partial(add, 40), 2), 42);
@@ -162,7 +162,7 @@ TEST_F(Pool, many_single_calls_run_at_the_same_time) {
 
 TEST_F(Pool, map_returns_results_in_input_order) {
     mp::Pool pool(2);
-    const std::vector<long> results = pool.map(cube, std::views::iota(1, 1000));
+    const std::vector<long> results = pool.map(cube, test::views::iota(1, 1000));
     ASSERT_EQ(results.size(), 999u);
     for (std::size_t i = 0; i < results.size(); ++i) ASSERT_EQ(results[i], cube(static_cast<long>(i) + 1));
 }
@@ -174,7 +174,7 @@ TEST_F(Pool, map_keeps_input_order_when_later_elements_finish_first) {
         if (i == 1) seen->gate.open();
         return i;
     };
-    EXPECT_EQ(pool.map(later_first, std::views::iota(0, 2), {.chunksize = 1}), (std::vector{0, 1}));
+    EXPECT_EQ(pool.map(later_first, test::views::iota(0, 2), {.chunksize = 1}), (std::vector{0, 1}));
 }
 
 TEST_F(Pool, starmap_unpacks_tuples_and_pairs) {
@@ -189,9 +189,9 @@ TEST_F(Pool, starmap_unpacks_tuples_and_pairs) {
 
 TEST_F(Pool, async_maps_give_the_same_as_the_waiting_ones) {
     mp::Pool pool(2);
-    auto mapped = pool.map_async(cube, std::views::iota(0, 100));
+    auto mapped = pool.map_async(cube, test::views::iota(0, 100));
     auto unpacked = pool.starmap_async(add, std::vector<std::pair<int, int>>{{1, 2}, {3, 4}});
-    EXPECT_EQ(mapped.get(), pool.map(cube, std::views::iota(0, 100)));
+    EXPECT_EQ(mapped.get(), pool.map(cube, test::views::iota(0, 100)));
     EXPECT_EQ(unpacked.get(), (std::vector{3, 7}));
 }
 
@@ -215,7 +215,7 @@ TEST_F(Pool, map_waits_for_all_elements_and_then_throws_the_first_error) {
         return i;
     };
     EXPECT_EQ(message_of<std::domain_error>(
-                  [&] { pool.map(third_is_bad, std::views::iota(0, 100), {.chunksize = 1}); }),
+                  [&] { pool.map(third_is_bad, test::views::iota(0, 100), {.chunksize = 1}); }),
               "three");
     EXPECT_EQ(seen->count, 100) << "there is no fail-fast unless one asks for it";
 }
@@ -228,7 +228,7 @@ TEST_F(Pool, try_map_gives_each_element_its_value_or_its_error) {
     };
     for (const std::ptrdiff_t chunk : {1, 3, 100}) {
         std::vector<mp::Outcome<int>> outcomes =
-            pool.try_map(odd_is_bad, std::views::iota(0, 10), {.chunksize = chunk});
+            pool.try_map(odd_is_bad, test::views::iota(0, 10), {.chunksize = chunk});
         ASSERT_EQ(outcomes.size(), 10u);
         for (std::size_t i = 0; i < 10; ++i) {
             ASSERT_EQ(outcomes[i].has_value(), i % 2 == 0) << i;
@@ -255,7 +255,7 @@ TEST_F(Pool, try_starmap_and_void_tasks_have_outcomes_too) {
         [](int i) {
             if (i == 1) throw std::domain_error("one");
         },
-        std::views::iota(0, 3));
+        test::views::iota(0, 3));
     ASSERT_EQ(outcomes.size(), 3u);
     EXPECT_TRUE(outcomes[0].has_value());
     EXPECT_THROW(outcomes[1].value(), std::domain_error);

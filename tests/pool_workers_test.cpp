@@ -19,6 +19,7 @@
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -51,7 +52,7 @@ auto once_in_each(mp::Pool& pool, F task) {
                 throw std::runtime_error("alone");
             return task();
         },
-        std::views::iota(0, workers), {.chunksize = 1});
+        test::views::iota(0, workers), {.chunksize = 1});
 }
 
 // ---- initializer
@@ -82,8 +83,7 @@ TEST_F(PoolWorkers, initializers_take_any_number_of_arguments_of_any_kind) {
 
     mp::Pool without(1, [] { greeting = "no arguments"; });
     EXPECT_EQ(without.apply([] { return greeting; }), "no arguments");
-    const int number = 5;
-    mp::Pool lambda({.processes = 1}, [number] { configured = number; });
+    mp::Pool lambda({.processes = 1}, [number = 5] { configured = number; });
     EXPECT_EQ(lambda.apply([] { return configured; }), 5);
     mp::Pool bound(1, mp::partial(configure, 6));
     EXPECT_EQ(bound.apply([] { return configured; }), 6);
@@ -91,7 +91,7 @@ TEST_F(PoolWorkers, initializers_take_any_number_of_arguments_of_any_kind) {
 
 TEST_F(PoolWorkers, replacements_call_the_initializer_too) {
     mp::Pool pool({.processes = 1, .maxtasksperchild = 2}, configure, 7);
-    EXPECT_EQ(pool.map([](int) { return configured; }, std::views::iota(0, 6), {.chunksize = 1}),
+    EXPECT_EQ(pool.map([](int) { return configured; }, test::views::iota(0, 6), {.chunksize = 1}),
               std::vector(6, 7));
     EXPECT_GE(seen->initialized, 3);
     EXPECT_THROW(pool.apply([] { ::_exit(0); }), mp::WorkerDied);
@@ -102,14 +102,14 @@ TEST_F(PoolWorkers, an_initializer_that_throws_fails_every_call_with_its_error) 
     mp::Pool pool(2, [] { throw std::domain_error("no licence"); });
     for (int i = 0; i < 3; ++i) {
         try {
-            pool.map(pid_of_worker, std::views::iota(0, 10));
+            pool.map(pid_of_worker, test::views::iota(0, 10));
             FAIL();
         } catch (const std::domain_error& error) {
             EXPECT_STREQ(error.what(), "no licence");
         }
     }
     EXPECT_THROW(pool.apply(pid_of_worker, 1), std::domain_error);
-    EXPECT_THROW(pool.try_map(pid_of_worker, std::views::iota(0, 2)), std::domain_error);
+    EXPECT_THROW(pool.try_map(pid_of_worker, test::views::iota(0, 2)), std::domain_error);
     pool.close();
     pool.join();
 }
@@ -128,26 +128,26 @@ std::vector<std::size_t> run_lengths(const std::vector<int>& values) {
 
 TEST_F(PoolWorkers, live_as_long_as_the_pool_by_default) {
     mp::Pool pool(1);
-    const auto pids = pool.map(pid_of_worker, std::views::iota(0, 5000), {.chunksize = 1});
+    const auto pids = pool.map(pid_of_worker, test::views::iota(0, 5000), {.chunksize = 1});
     EXPECT_EQ(run_lengths(pids), std::vector<std::size_t>{5000});
     EXPECT_EQ(pool.apply(pid_of_worker, 0), pids[0]);
 }
 
 TEST_F(PoolWorkers, are_replaced_after_maxtasksperchild_elements) {
     mp::Pool pool({.processes = 1, .maxtasksperchild = 3});
-    const auto pids = pool.map(pid_of_worker, std::views::iota(0, 10), {.chunksize = 1});
+    const auto pids = pool.map(pid_of_worker, test::views::iota(0, 10), {.chunksize = 1});
     EXPECT_EQ(run_lengths(pids), (std::vector<std::size_t>{3, 3, 3, 1}));
 }
 
 TEST_F(PoolWorkers, finish_their_chunk_before_they_are_replaced) {
     mp::Pool pool({.processes = 1, .maxtasksperchild = 3});
-    const auto pids = pool.map(pid_of_worker, std::views::iota(0, 10), {.chunksize = 4});
+    const auto pids = pool.map(pid_of_worker, test::views::iota(0, 10), {.chunksize = 4});
     EXPECT_EQ(run_lengths(pids), (std::vector<std::size_t>{4, 4, 2}));
 }
 
 TEST_F(PoolWorkers, replaced_after_each_element_lose_nothing) {
     mp::Pool pool({.processes = 2, .maxtasksperchild = 1});
-    const auto pids = pool.map(pid_of_worker, std::views::iota(0, 100), {.chunksize = 1});
+    const auto pids = pool.map(pid_of_worker, test::views::iota(0, 100), {.chunksize = 1});
     EXPECT_EQ(std::set<int>(pids.begin(), pids.end()).size(), 100u);
     for (int i = 0; i < 5; ++i) EXPECT_NE(pool.apply(pid_of_worker, 0), pool.apply(pid_of_worker, 0));
 }
@@ -172,7 +172,7 @@ TEST_F(PoolWorkers, have_an_index_each) {
 TEST_F(PoolWorkers, keep_the_index_of_those_that_they_replace) {
     mp::Pool pool({.processes = 1, .maxtasksperchild = 1});
     const auto index = [](int) { return static_cast<int>(mp::worker_index().value()); };
-    EXPECT_EQ(pool.map(index, std::views::iota(0, 4), {.chunksize = 1}), std::vector(4, 0));
+    EXPECT_EQ(pool.map(index, test::views::iota(0, 4), {.chunksize = 1}), std::vector(4, 0));
 }
 
 TEST_F(PoolWorkers, have_a_seed_each_also_replacements_and_those_of_other_pools) {
@@ -181,7 +181,7 @@ TEST_F(PoolWorkers, have_a_seed_each_also_replacements_and_those_of_other_pools)
     std::multiset<std::uint64_t> seeds;
     for (int round = 0; round < 2; ++round) {
         mp::Pool pool({.processes = 2, .maxtasksperchild = 1});
-        for (const auto one : pool.map(seed, std::views::iota(0, 20), {.chunksize = 1})) seeds.insert(one);
+        for (const auto one : pool.map(seed, test::views::iota(0, 20), {.chunksize = 1})) seeds.insert(one);
     }
     EXPECT_EQ(seeds.size(), 40u);
     for (const auto one : seeds) EXPECT_EQ(seeds.count(one), 1u);
@@ -189,7 +189,7 @@ TEST_F(PoolWorkers, have_a_seed_each_also_replacements_and_those_of_other_pools)
 
 TEST_F(PoolWorkers, have_the_same_seed_in_each_task) {
     mp::Pool pool(1);
-    const auto seeds = pool.map([](int) { return mp::worker_seed(); }, std::views::iota(0, 10));
+    const auto seeds = pool.map([](int) { return mp::worker_seed(); }, test::views::iota(0, 10));
     EXPECT_EQ(std::set<std::uint64_t>(seeds.begin(), seeds.end()).size(), 1u);
 }
 
@@ -207,7 +207,7 @@ TEST_F(PoolWorkers, find_standard_input_at_its_end) {
             char byte = 0;
             return static_cast<int>(::read(STDIN_FILENO, &byte, 1));
         };
-        EXPECT_EQ(pool.map(read, std::views::iota(0, 2)), (std::vector{0, 0}));
+        EXPECT_EQ(pool.map(read, test::views::iota(0, 2)), (std::vector{0, 0}));
         EXPECT_EQ(pool.apply([] { return std::getchar(); }), EOF);
     }
     char text[7] = {};
@@ -228,7 +228,7 @@ TEST_F(PoolWorkers, work_for_a_program_that_has_closed_its_standard_streams) {
     test::child_program daemon([] {
         for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(stream);
         mp::Pool pool(2);
-        const bool works = pool.map(pid_of_worker, std::views::iota(0, 100)).size() == 100;
+        const bool works = pool.map(pid_of_worker, test::views::iota(0, 100)).size() == 100;
         const bool are_free =
             ::open("/dev/null", O_RDONLY) == STDIN_FILENO && ::open("/dev/null", O_WRONLY) == STDOUT_FILENO;
         return works && are_free ? 0 : 1;
@@ -247,7 +247,7 @@ TEST_F(PoolWorkers, print_everything_once) {
                 std::printf("<printf %d>", i);
                 std::cout << "<cout " << i << ">";
             },
-            std::views::iota(0, 100));
+            test::views::iota(0, 100));
         EXPECT_THROW(pool.apply([] {
             std::printf("<last words>");
             std::exit(3);

@@ -10,7 +10,6 @@
 
 #include <exception>
 #include <new>
-#include <ranges>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
 #include "support/processes.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -39,7 +39,7 @@ TEST(Pressure, of_pipes_of_one_page_slows_down_and_changes_nothing_else) {
         const auto results = pool.map(twice, inputs, {.chunksize = chunk});
         for (std::size_t i = 0; i < inputs.size(); ++i) ASSERT_EQ(results[i], inputs[i] + inputs[i]);
     }
-    const auto numbers = pool.map([](int i) { return i; }, std::views::iota(0, 50'000), {.chunksize = 1});
+    const auto numbers = pool.map([](int i) { return i; }, test::views::iota(0, 50'000), {.chunksize = 1});
     for (int i = 0; i < 50'000; ++i) ASSERT_EQ(numbers[static_cast<std::size_t>(i)], i);
 }
 
@@ -51,7 +51,7 @@ TEST(Pressure, of_pipes_of_one_page_keeps_results_of_a_worker_that_dies) {
             if (i == 90) ::kill(::getpid(), SIGKILL);
             return std::string(static_cast<std::size_t>(i) * 100, 'x');
         },
-        std::views::iota(0, 100), {.chunksize = 100});
+        test::views::iota(0, 100), {.chunksize = 100});
     for (std::size_t i = 0; i < 100; ++i) {
         if (i == 90) {
             EXPECT_THROW(outcomes[i].value(), mp::WorkerDied);
@@ -91,7 +91,7 @@ TEST(Pressure, of_a_full_dev_shm_does_not_matter) {
         mp::Pool pool(2);
         mp::SharedArray<int, 1> array({100'000});
         pool.map(mp::partial([](const mp::SharedArray<int, 1>& to, int i) { to(i) = i; }, array),
-                 std::views::iota(0, 100'000));
+                 test::views::iota(0, 100'000));
         return array(99'999) == 99'999 ? 0 : 1;
     });
     const auto end = program.wait();

@@ -9,7 +9,6 @@
 #include <future>
 #include <memory>
 #include <mutex>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -18,6 +17,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -133,7 +133,7 @@ TEST_F(Callback, runs_at_once_if_the_result_is_there) {
 
 TEST_F(Callback, of_a_map_gets_all_results_once) {
     int calls = 0;
-    auto result = pool.map_async(twice, std::views::iota(0, 100), {.chunksize = 3});
+    auto result = pool.map_async(twice, test::views::iota(0, 100), {.chunksize = 3});
     result.callback([&](const std::vector<int>& all) {
         ++calls;
         EXPECT_EQ(all.size(), 100u);
@@ -189,7 +189,7 @@ TEST_F(Callback, for_errors_of_a_map_runs_once_after_all_elements) {
             if (i == 0) throw std::domain_error("the first");
             ++seen->count;
         },
-        std::views::iota(0, 100), {.chunksize = 1});
+        test::views::iota(0, 100), {.chunksize = 1});
     result.error_callback([&](std::exception_ptr error) {
         seen_here.add(text_of(error) + " after " + std::to_string(seen->count));
     });
@@ -230,7 +230,7 @@ TEST_F(Callback, may_call_the_pool) {
     std::promise<int> told;
     auto result = pool.apply_async(waits, 5);
     result.callback([&](int value) {
-        const std::vector<int> more = pool.map(twice, std::views::iota(0, value));
+        const std::vector<int> more = pool.map(twice, test::views::iota(0, value));
         told.set_value(pool.apply(twice, more.back()));
     });
     seen->gate.open();

@@ -13,7 +13,6 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,6 +21,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -97,7 +97,7 @@ TEST_F(AsyncResult, is_ready_when_the_task_has_ended) {
 TEST_F(AsyncResult, becomes_ready_though_nobody_waits) {
     auto result = pool.apply_async(twice, 7);
     EXPECT_TRUE(test::eventually([&] { return result.ready(); }));
-    auto many = pool.map_async(twice, std::views::iota(0, 10'000));
+    auto many = pool.map_async(twice, test::views::iota(0, 10'000));
     EXPECT_TRUE(test::eventually([&] { return many.ready(); }));
 }
 
@@ -119,7 +119,7 @@ TEST_F(AsyncResult, waits_as_long_as_a_duration_can_say) {
 }
 
 TEST_F(AsyncResult, a_map_can_be_waited_for_in_pieces) {
-    auto result = pool.map_async(waits, std::views::iota(0, 4), {.chunksize = 1});
+    auto result = pool.map_async(waits, test::views::iota(0, 4), {.chunksize = 1});
     EXPECT_THROW(result.get(1ms), mp::TimeoutError);
     seen->gate.open();
     EXPECT_EQ(result.get(test::patience), (std::vector{0, 1, 2, 3}));
@@ -134,7 +134,7 @@ TEST_F(AsyncResult, successful_tells_how_it_ended_but_not_before) {
     auto bad = pool.apply_async(fails, 1);
     bad.wait();
     EXPECT_FALSE(bad.successful());
-    auto partly = pool.map_async([](int i) { return i == 5 ? fails(i) : i; }, std::views::iota(0, 10));
+    auto partly = pool.map_async([](int i) { return i == 5 ? fails(i) : i; }, test::views::iota(0, 10));
     partly.wait();
     EXPECT_FALSE(partly.successful());
 }
@@ -142,7 +142,7 @@ TEST_F(AsyncResult, successful_tells_how_it_ended_but_not_before) {
 // ---- getting
 
 TEST_F(AsyncResult, get_can_be_called_again) {
-    auto result = pool.map_async(twice, std::views::iota(0, 3));
+    auto result = pool.map_async(twice, test::views::iota(0, 3));
     const std::vector<int>& first = result.get();
     const std::vector<int>& second = result.get();
     EXPECT_EQ(first, (std::vector{0, 2, 4}));
@@ -214,15 +214,15 @@ TEST_F(AsyncResult, can_be_got_from_many_threads) {
     auto one = pool.apply_async(waits, 4);
     check(one, 4);
     seen.reset();
-    auto bits = pool.map_async([](int i) { return waits(i) % 2 == 0; }, std::views::iota(0, 3));
+    auto bits = pool.map_async([](int i) { return waits(i) % 2 == 0; }, test::views::iota(0, 3));
     check(bits, std::vector<bool>{true, false, true});
 }
 
 // ---- giving up
 
 TEST_F(AsyncResult, cancelled_before_a_worker_has_it_does_not_run) {
-    auto busy = pool.map_async(waits, std::views::iota(0, 2), {.chunksize = 1});
-    auto waiting = pool.map_async([](int i) { return seen->count += 100, i; }, std::views::iota(0, 1000),
+    auto busy = pool.map_async(waits, test::views::iota(0, 2), {.chunksize = 1});
+    auto waiting = pool.map_async([](int i) { return seen->count += 100, i; }, test::views::iota(0, 1000),
                                   {.chunksize = 1});
     EXPECT_TRUE(waiting.cancel());
     EXPECT_TRUE(waiting.ready());
@@ -241,7 +241,7 @@ TEST_F(AsyncResult, cancelled_while_it_runs_ends_at_once_for_the_caller) {
     EXPECT_TRUE(running.cancel());
     EXPECT_THROW(running.get(), mp::TaskCancelled);
     seen->gate.open();
-    EXPECT_EQ(pool.map(twice, std::views::iota(0, 4), {.chunksize = 1}), (std::vector{0, 2, 4, 6}));
+    EXPECT_EQ(pool.map(twice, test::views::iota(0, 4), {.chunksize = 1}), (std::vector{0, 2, 4, 6}));
 }
 
 TEST_F(AsyncResult, cannot_be_cancelled_when_it_has_ended) {

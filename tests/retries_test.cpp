@@ -6,13 +6,13 @@
 
 #include <array>
 #include <atomic>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -50,7 +50,7 @@ TEST_F(Retries, make_up_for_a_death_and_run_nothing_else_twice) {
     for (const std::ptrdiff_t chunk : {1, 3, 100}) {
         attempts.reset();
         const auto results =
-            pool.map(survive_second, std::views::iota(0, 100), {.chunksize = chunk, .retries = 1});
+            pool.map(survive_second, test::views::iota(0, 100), {.chunksize = chunk, .retries = 1});
         for (int i = 0; i < 100; ++i) {
             EXPECT_EQ(results[static_cast<std::size_t>(i)], 3 * i);
             EXPECT_EQ(times(i), i % 10 == 0 ? 2 : 1) << "element " << i;
@@ -61,7 +61,7 @@ TEST_F(Retries, make_up_for_a_death_and_run_nothing_else_twice) {
 TEST_F(Retries, give_up_after_their_number_and_tell_the_attempts) {
     mp::Pool pool(2);
     const auto outcomes =
-        pool.try_map(survive_never, std::views::iota(0, 50), {.chunksize = 7, .retries = 2});
+        pool.try_map(survive_never, test::views::iota(0, 50), {.chunksize = 7, .retries = 2});
     for (int i = 0; i < 50; ++i) {
         const auto& outcome = outcomes[static_cast<std::size_t>(i)];
         EXPECT_EQ(times(i), i % 10 == 0 ? 3 : 1) << "element " << i;
@@ -75,7 +75,7 @@ TEST_F(Retries, give_up_after_their_number_and_tell_the_attempts) {
 
 TEST_F(Retries, are_none_by_default) {
     mp::Pool pool(2);
-    EXPECT_THROW(pool.map(survive_second, std::views::iota(0, 11)), mp::WorkerDied);
+    EXPECT_THROW(pool.map(survive_second, test::views::iota(0, 11)), mp::WorkerDied);
     EXPECT_THROW(pool.apply(survive_second, 20), mp::WorkerDied);
     EXPECT_EQ(times(0), 1);
     EXPECT_EQ(times(10), 1);
@@ -96,10 +96,10 @@ TEST_F(Retries, work_for_imap) {
     mp::Pool pool(2);
     int next = 0;
     for (const int result :
-         pool.imap(survive_second, std::views::iota(0, 40), {.chunksize = 4, .retries = 1}))
+         pool.imap(survive_second, test::views::iota(0, 40), {.chunksize = 4, .retries = 1}))
         EXPECT_EQ(result, 3 * next++);
     EXPECT_EQ(next, 40);
-    auto unordered = pool.imap_unordered(survive_never, std::views::iota(41, 51), {.retries = 1});
+    auto unordered = pool.imap_unordered(survive_never, test::views::iota(41, 51), {.retries = 1});
     int values = 0, deaths = 0;
     for (int i = 0; i < 10; ++i) {
         try {
@@ -119,13 +119,13 @@ TEST_F(Retries, are_not_for_exceptions) {
         count(i);
         throw std::runtime_error("no");
     };
-    EXPECT_THROW(pool.map(task, std::views::iota(0, 3), {.retries = 5}), std::runtime_error);
+    EXPECT_THROW(pool.map(task, test::views::iota(0, 3), {.retries = 5}), std::runtime_error);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(times(i), 1);
 }
 
 TEST_F(Retries, below_zero_are_refused) {
     mp::Pool pool(1);
-    EXPECT_THROW(pool.map(survive_second, std::views::iota(0, 3), {.retries = -1}), std::invalid_argument);
+    EXPECT_THROW(pool.map(survive_second, test::views::iota(0, 3), {.retries = -1}), std::invalid_argument);
     EXPECT_THROW(pool.apply(mp::TaskOptions{.retries = -1}, survive_second, 1), std::invalid_argument);
     EXPECT_EQ(pool.apply(survive_second, 1), 3);
 }

@@ -15,6 +15,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -196,7 +197,7 @@ TEST(PointerInPlainStruct, is_refused_as_an_argument_for_its_element_alone) {
 TEST(PointerInPlainStruct, is_refused_as_a_result_for_its_element_alone) {
     mp::Pool pool(2);
     const auto task = [](int i) { return holder{i, i == 17 ? &in_program : nullptr}; };
-    const auto outcomes = pool.try_map(task, std::views::iota(0, 40));
+    const auto outcomes = pool.try_map(task, test::views::iota(0, 40));
     for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(outcomes[i].has_value(), i != 17);
     EXPECT_TRUE(names(text_of(outcomes[17].error()), "holder"));
     EXPECT_TRUE(names(refusal([&] { pool.apply([] { return std::vector<holder>(3, {1, &in_program}); }); }),

@@ -21,6 +21,7 @@
 #include "support/leftovers.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -86,14 +87,14 @@ void live_a_pools_life() {
                 if (i == 13) ::raise(SIGKILL);
                 return -i;
             },
-            std::views::iota(0, 40), {.chunksize = 3});
+            test::views::iota(0, 40), {.chunksize = 3});
         for (std::size_t i = 0; i < 40; ++i) require(outcomes[i].has_value() == (i != 13), "only 13 fails");
         for (const long worker : test::workers()) ::kill(static_cast<pid_t>(worker), SIGKILL);
-        require(pool.map(std::negate<>(), std::views::iota(0, 40))[39] == -39, "map after idle deaths");
+        require(pool.map(std::negate<>(), test::views::iota(0, 40))[39] == -39, "map after idle deaths");
         const auto before = test::workers();
         for (const long zygote : test::children_of(::getpid())) ::kill(static_cast<pid_t>(zygote), SIGKILL);
         int deaths = 0;  // workers may have begun something when its death reaches them
-        for (const auto& outcome : pool.try_map(std::negate<>(), std::views::iota(0, 40)))
+        for (const auto& outcome : pool.try_map(std::negate<>(), test::views::iota(0, 40)))
             deaths += !outcome.has_value();
         require(deaths <= 2, "map after the zygote's death");
         const auto are_replaced = [&] {
@@ -119,7 +120,7 @@ TEST(CtrlC, ends_a_program_in_the_midst_of_a_map_quietly_and_completely) {
     const signal_pipe begun, never;
     *begun_writer = begun.sending_end();
     *go_reader = never.receiving_end();
-    child_program child([] { return mp::Pool(3).map(wait_for_go, std::views::iota(0, 50))[0]; },
+    child_program child([] { return mp::Pool(3).map(wait_for_go, test::views::iota(0, 50))[0]; },
                         child_program::group::own);
     ASSERT_TRUE(begun.receive(3));
     const auto pressed_at = std::chrono::steady_clock::now();
@@ -138,7 +139,7 @@ TEST(CtrlC, ends_a_program_quietly_at_any_moment) {
                 begun.send();
                 for (;;) {
                     mp::Pool pool({.processes = 3, .maxtasksperchild = 5});
-                    pool.map(std::negate<>(), std::views::iota(0, 100), {.chunksize = 1});
+                    pool.map(std::negate<>(), test::views::iota(0, 100), {.chunksize = 1});
                 }
             },
             child_program::group::own);
@@ -168,11 +169,11 @@ TEST(CtrlC, is_the_programs_own_to_handle_and_workers_go_on) {
             mp::Pool pool(3);
             const auto pid = [](int) { return ::getpid(); };
             const auto workers = test::workers();
-            auto results = pool.map_async(wait_for_go, std::views::iota(0, 6), {.chunksize = 1});
+            auto results = pool.map_async(wait_for_go, test::views::iota(0, 6), {.chunksize = 1});
             require(results.get() == std::vector{0, -1, -2, -3, -4, -5}, "all elements have their results");
             require(test::workers() == workers, "the workers are those from before");
             require(presses == 3, "handler called by the program alone");
-            pool.map(pid, std::views::iota(0, 10));
+            pool.map(pid, test::views::iota(0, 10));
             return 5;
         },
         child_program::group::own);
@@ -205,7 +206,7 @@ TEST(SignalSettings, of_the_program_are_the_same_before_during_and_after) {
             {
                 mp::Pool pool(2);
                 require(signal_settings() == before, "the same with a pool");
-                pool.map(std::negate<>(), std::views::iota(0, 40));
+                pool.map(std::negate<>(), test::views::iota(0, 40));
                 require(signal_settings() == before, "the same after a map");
             }
             live_a_pools_life();
@@ -248,7 +249,7 @@ TEST(SignalSettings, of_a_worker_are_the_programs_apart_from_ctrl_c_terminate_an
 TEST(SignalSettings, let_a_task_start_programs_and_wait_for_them) {
     mp::Pool pool(2);
     const auto status = [](int) { return WEXITSTATUS(std::system("exit 3")); };
-    EXPECT_EQ(pool.map(status, std::views::iota(0, 4)), (std::vector{3, 3, 3, 3}));
+    EXPECT_EQ(pool.map(status, test::views::iota(0, 4)), (std::vector{3, 3, 3, 3}));
 }
 
 TEST(SignalSettings, that_block_a_signal_after_the_pool_was_made_keep_it_pending) {
@@ -287,7 +288,7 @@ TEST(SignalHandlers, that_interrupt_all_system_calls_do_no_harm) {
         for (int i = 0; i < 20; ++i) {
             mp::Pool pool(2);
             const auto results = pool.map([](int n) { return std::string(static_cast<std::size_t>(n), 'x'); },
-                                          std::views::iota(0, 2000), {.chunksize = 1 + i});
+                                          test::views::iota(0, 2000), {.chunksize = 1 + i});
             for (std::size_t n = 0; n < 2000; ++n) require(results[n].size() == n, "results are complete");
         }
         live_a_pools_life();
@@ -299,7 +300,7 @@ TEST(StoppedWorker, loses_nothing_when_it_is_continued) {
     *begun_writer = begun.sending_end();
     *go_reader = go.receiving_end();
     mp::Pool pool(2);
-    auto results = pool.map_async(wait_for_go, std::views::iota(0, 40), {.chunksize = 5});
+    auto results = pool.map_async(wait_for_go, test::views::iota(0, 40), {.chunksize = 5});
     ASSERT_TRUE(begun.receive(2));
     const auto workers = test::workers();
     for (const long worker : workers) ::kill(static_cast<pid_t>(worker), SIGSTOP);
@@ -321,7 +322,7 @@ TEST(StoppedWorker, can_be_killed_and_terminated) {
         return workers;
     };
     for (const long worker : stop_all()) ::kill(static_cast<pid_t>(worker), SIGKILL);
-    EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 100))[99], -99);
+    EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 100))[99], -99);
     stop_all();
 }
 

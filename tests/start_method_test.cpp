@@ -12,7 +12,6 @@
 #include <filesystem>
 #include <locale>
 #include <mutex>
-#include <ranges>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -176,8 +176,8 @@ TEST_P(FreshRun, shows_under_the_programs_name_and_hands_nothing_down_in_its_env
 TEST_P(FreshRun, holds_no_descriptor_of_the_program_or_of_other_pools) {
     const int leaky = ::open("/dev/zero", O_RDONLY);  // not close-on-exec
     mp::Pool first(options(2)), second(options(2));
-    first.map(cube, std::views::iota(0, 10));
-    second.map(cube, std::views::iota(0, 10));
+    first.map(cube, test::views::iota(0, 10));
+    second.map(cube, test::views::iota(0, 10));
     const auto workers = test::workers();
     ASSERT_EQ(workers.size(), 4u);
     std::set<std::string> pipes;
@@ -212,7 +212,7 @@ TEST_P(FreshRun, can_have_pools_of_its_own) {
                       mp::Pool inner({.processes = 1, .start_method = method});
                       return inner.apply(cube, i);
                   },
-                  std::views::iota(0, 4)),
+                  test::views::iota(0, 4)),
               (std::vector{0, 1, 8, 27}));
 }
 
@@ -220,7 +220,7 @@ TEST_P(FreshRun, gets_what_initializers_make) {
     static std::vector<int> table;
     mp::Pool pool(options(2), [](int size) { table.assign(static_cast<std::size_t>(size), 7); }, 1000);
     EXPECT_EQ(
-        pool.map([](int i) { return table.at(static_cast<std::size_t>(i)); }, std::views::iota(0, 1000)),
+        pool.map([](int i) { return table.at(static_cast<std::size_t>(i)); }, test::views::iota(0, 1000)),
         std::vector<int>(1000, 7));
     EXPECT_TRUE(table.empty());
 }
@@ -232,7 +232,7 @@ TEST_P(FreshRun, is_started_from_several_threads_at_once) {
         threads.emplace_back([&] {
             for (int i = 0; i < 3; ++i) {
                 mp::Pool pool(options(2));
-                if (pool.map(cube, std::views::iota(0, 4)) == std::vector{0, 1, 8, 27}) ++good;
+                if (pool.map(cube, test::views::iota(0, 4)) == std::vector{0, 1, 8, 27}) ++good;
             }
         });
     for (auto& thread : threads) thread.join();

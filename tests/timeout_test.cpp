@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -16,6 +15,7 @@
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -60,7 +60,7 @@ TEST_F(Timeout, fails_that_element_and_all_others_have_their_results) {
     mp::Pool pool(2);
     for (const std::ptrdiff_t chunk : {1, 4, 12}) {
         const auto outcomes =
-            pool.try_map(hang_at_3, std::views::iota(0, 12), {.chunksize = chunk, .timeout = 50ms});
+            pool.try_map(hang_at_3, test::views::iota(0, 12), {.chunksize = chunk, .timeout = 50ms});
         for (int i = 0; i < 12; ++i) {
             const auto& outcome = outcomes[static_cast<std::size_t>(i)];
             if (i == 3) {
@@ -80,7 +80,7 @@ TEST_F(Timeout, error_tells_worker_signal_and_index) {
     mp::Pool pool(1);
     const long worker = pool.apply([] { return static_cast<long>(::getpid()); });
     try {
-        pool.map(hang_at_3, std::views::iota(3, 5), {.timeout = 20ms});
+        pool.map(hang_at_3, test::views::iota(3, 5), {.timeout = 20ms});
         FAIL();
     } catch (const mp::TaskTimeout& timeout) {
         EXPECT_EQ(timeout.pid(), worker);
@@ -114,14 +114,14 @@ TEST_F(Timeout, counts_from_the_elements_own_start_not_from_the_call) {
         ::usleep(20'000);
         return i;
     };
-    const auto results = pool.map(nap, std::views::iota(0, 40), {.chunksize = 40, .timeout = 500ms});
+    const auto results = pool.map(nap, test::views::iota(0, 40), {.chunksize = 40, .timeout = 500ms});
     EXPECT_EQ(results.size(), 40u);
 }
 
 TEST_F(Timeout, of_every_element_ends_them_all) {
     mp::Pool pool(2);
     const auto outcomes =
-        pool.try_map(hang_always, std::views::iota(0, 10), {.chunksize = 5, .timeout = 5ms});
+        pool.try_map(hang_always, test::views::iota(0, 10), {.chunksize = 5, .timeout = 5ms});
     for (const auto& outcome : outcomes) EXPECT_FALSE(text_of_timeout(outcome).empty());
     EXPECT_EQ(pool.apply(hang_at_3, 1), 2);
 }
@@ -162,7 +162,7 @@ TEST_F(Timeout, works_while_nobody_waits) {
 
 TEST_F(Timeout, in_imap_is_thrown_at_its_place) {
     mp::Pool pool(2);
-    auto results = pool.imap(hang_at_3, std::views::iota(0, 6), {.timeout = 50ms});
+    auto results = pool.imap(hang_at_3, test::views::iota(0, 6), {.timeout = 50ms});
     for (int i = 0; i < 6; ++i) {
         if (i == 3) {
             EXPECT_THROW(results.next(), mp::TaskTimeout);
@@ -179,9 +179,9 @@ TEST_F(Timeout, and_retries_run_the_element_again) {
         if (i == 2 && state->runs.fetch_add(1) == 0) sleep_for_ever();
         return i;
     };
-    EXPECT_EQ(pool.map(hang_once, std::views::iota(0, 4), {.timeout = 100ms, .retries = 1}),
+    EXPECT_EQ(pool.map(hang_once, test::views::iota(0, 4), {.timeout = 100ms, .retries = 1}),
               (std::vector{0, 1, 2, 3}));
-    const auto outcomes = pool.try_map(hang_always, std::views::iota(0, 1), {.timeout = 10ms, .retries = 2});
+    const auto outcomes = pool.try_map(hang_always, test::views::iota(0, 1), {.timeout = 10ms, .retries = 2});
     const std::string text = text_of_timeout(outcomes[0]);
     EXPECT_NE(text.find("3 attempts"), std::string::npos) << text;
     EXPECT_NE(text.find("attempt 2: exceeded the limit of 10 ms"), std::string::npos) << text;
@@ -190,7 +190,7 @@ TEST_F(Timeout, and_retries_run_the_element_again) {
 TEST_F(Timeout, that_is_never_reached_costs_nothing) {
     mp::Pool pool(2);
     const auto results =
-        pool.map([](int i) { return i; }, std::views::iota(0, 20'000), {.chunksize = 1, .timeout = 20s});
+        pool.map([](int i) { return i; }, test::views::iota(0, 20'000), {.chunksize = 1, .timeout = 20s});
     for (int i = 0; i < 20'000; ++i) ASSERT_EQ(results[static_cast<std::size_t>(i)], i);
 }
 
@@ -202,7 +202,8 @@ TEST_F(Timeout, hits_innocent_neighbours_in_the_same_worker_only_as_a_second_run
             if (i == 0) ::usleep(5000);
             return i;
         };
-        const auto outcomes = pool.try_map(sleeper, std::views::iota(0, 3), {.chunksize = 3, .timeout = 5ms});
+        const auto outcomes =
+            pool.try_map(sleeper, test::views::iota(0, 3), {.chunksize = 3, .timeout = 5ms});
         if (!outcomes[0].has_value()) {
             EXPECT_FALSE(text_of_timeout(outcomes[0]).empty());
         }
@@ -219,13 +220,13 @@ TEST_F(Timeout, of_any_length_is_no_overflow) {
     mp::Pool pool({.processes = 1, .terminate_grace = std::chrono::nanoseconds::max()});
     for (const auto limit : {std::chrono::nanoseconds::max(), std::chrono::nanoseconds::max() - 1ns,
                              std::chrono::nanoseconds(std::chrono::hours(24 * 365 * 250))})
-        EXPECT_EQ(pool.map(hang_at_3, std::views::iota(4, 6), {.timeout = limit}), (std::vector{8, 10}));
+        EXPECT_EQ(pool.map(hang_at_3, test::views::iota(4, 6), {.timeout = limit}), (std::vector{8, 10}));
     EXPECT_THROW(pool.apply({.timeout = 5ms}, hang_always, 1), mp::TaskTimeout);
 }
 
 TEST_F(Timeout, of_nothing_or_less_is_refused) {
     mp::Pool pool(1);
-    EXPECT_THROW(pool.map(hang_at_3, std::views::iota(0, 1), {.timeout = 0ms}), std::invalid_argument);
+    EXPECT_THROW(pool.map(hang_at_3, test::views::iota(0, 1), {.timeout = 0ms}), std::invalid_argument);
     EXPECT_THROW(pool.apply({.timeout = -1s}, hang_at_3, 1), std::invalid_argument);
     EXPECT_THROW(mp::Pool({.processes = 1, .initializer_timeout = 0s}, [] {}), std::invalid_argument);
     EXPECT_THROW(mp::Pool({.processes = 1, .terminate_grace = -1s}), std::invalid_argument);
@@ -304,7 +305,7 @@ TEST_F(Timeout, elements_behind_slow_ones_run_once_each) {
     };
     for (const std::ptrdiff_t chunk : {1, 5}) {
         state.reset();
-        const auto results = pool.map(sometimes_slow, std::views::iota(0, 10'000), {.chunksize = chunk});
+        const auto results = pool.map(sometimes_slow, test::views::iota(0, 10'000), {.chunksize = chunk});
         for (int i = 0; i < 10'000; ++i) ASSERT_EQ(results[static_cast<std::size_t>(i)], 3 * i);
         EXPECT_EQ(state->runs.load(), 10'000);
     }
@@ -319,7 +320,7 @@ TEST_F(Timeout, result_that_was_taken_early_counts_once_when_its_worker_dies) {
         }
         return i;
     };
-    auto results = pool.imap(quick_or_wait, std::views::iota(0, 200), {.chunksize = 200, .buffersize = 200});
+    auto results = pool.imap(quick_or_wait, test::views::iota(0, 200), {.chunksize = 200, .buffersize = 200});
     for (int i = 0; i < 150; ++i) EXPECT_EQ(results.next(20s), i);
     ASSERT_NE(state->runs.load(), 0);
     ::kill(state->runs.load(), SIGKILL);

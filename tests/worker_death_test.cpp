@@ -23,6 +23,7 @@
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
+#include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
@@ -132,7 +133,7 @@ mp::WorkerDied death_by(Call call) {
 void expect_full_strength(mp::Pool& pool) {
     EXPECT_TRUE(test::eventually([&] { return test::workers().size() == pool.size(); }))
         << test::workers().size() << " workers left of " << pool.size();
-    EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(1, 4)), (std::vector{-1, -2, -3}));
+    EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(1, 4)), (std::vector{-1, -2, -3}));
 }
 
 const std::array<mp::MapOptions, 4> chunkings{
@@ -146,7 +147,7 @@ TEST_P(EachWayToDie, in_a_task_costs_that_element_alone_at_any_chunksize) {
         mp::partial([](void (*die)(), int i) { return counted_or_die(i, i == 57, die); }, GetParam().die);
     for (const auto& options : chunkings) {
         forget_executions();
-        const auto outcomes = pool.try_map(task, std::views::iota(0, 120), options);
+        const auto outcomes = pool.try_map(task, test::views::iota(0, 120), options);
         ASSERT_EQ(outcomes.size(), 120u);
         for (std::size_t i = 0; i < outcomes.size(); ++i) {
             EXPECT_EQ(times(i), 1) << "element " << i;
@@ -171,7 +172,7 @@ TEST_P(EachWayToDie, of_every_element_fails_them_all_and_leaves_the_pool_usable)
     mp::Pool pool(2);
     const auto task =
         mp::partial([](void (*die)(), int i) { return counted_or_die(i, true, die); }, GetParam().die);
-    for (const auto& outcome : pool.try_map(task, std::views::iota(0, 12), {.chunksize = 4}))
+    for (const auto& outcome : pool.try_map(task, test::views::iota(0, 12), {.chunksize = 4}))
         EXPECT_EQ(death_in(outcome.error()).signal(), GetParam().signal);
     for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(times(i), 1);
     expect_full_strength(pool);
@@ -209,7 +210,7 @@ TEST_F(WorkerDeath, of_idle_workers_just_before_a_map_costs_nothing) {
     for (int round = 0; round < 20; ++round) {
         forget_executions();
         for (const long pid : test::workers()) ::kill(static_cast<pid_t>(pid), SIGKILL);
-        const auto results = pool.map(counted, std::views::iota(0, 50), {.chunksize = 5});
+        const auto results = pool.map(counted, test::views::iota(0, 50), {.chunksize = 5});
         for (int i = 0; i < 50; ++i) {
             EXPECT_EQ(results[static_cast<std::size_t>(i)], 3 * i);
             EXPECT_EQ(times(static_cast<std::size_t>(i)), 1);
@@ -223,7 +224,7 @@ TEST_F(WorkerDeath, many_times_in_one_map_costs_just_those_elements) {
     mp::Pool pool(3);
     for (const auto& options : chunkings) {
         forget_executions();
-        const auto outcomes = pool.try_map(die_at_each_seventh, std::views::iota(0, 210), options);
+        const auto outcomes = pool.try_map(die_at_each_seventh, test::views::iota(0, 210), options);
         for (std::size_t i = 0; i < 210; ++i) {
             EXPECT_EQ(times(i), 1) << "element " << i;
             if (i % 7 == 3) {
@@ -239,7 +240,7 @@ TEST_F(WorkerDeath, many_times_in_one_map_costs_just_those_elements) {
 TEST_F(WorkerDeath, keeps_results_that_waited_in_the_outbox) {
     mp::Pool pool(1);  // so quick that nothing is sent before the death
     const auto outcomes = pool.try_map([](int i) { return counted_or_die(i, i == 900); },
-                                       std::views::iota(0, 1000), {.chunksize = 1000});
+                                       test::views::iota(0, 1000), {.chunksize = 1000});
     for (std::size_t i = 0; i < 1000; ++i) {
         EXPECT_EQ(times(i), 1) << "element " << i;
         EXPECT_EQ(outcomes[i].has_value(), i != 900);
@@ -255,7 +256,7 @@ TEST_F(WorkerDeath, keeps_results_and_errors_of_different_sizes_in_the_outbox) {
         // Some are too big for the outbox.
         return std::string(i % 40 == 7 ? 300'000u : static_cast<std::size_t>(i), 'x');
     };
-    const auto outcomes = pool.try_map(task, std::views::iota(0, 200), {.chunksize = 100});
+    const auto outcomes = pool.try_map(task, test::views::iota(0, 200), {.chunksize = 100});
     for (std::size_t i = 0; i < 200; ++i) {
         EXPECT_EQ(times(i), 1);
         if (i % 50 == 49)
@@ -275,7 +276,7 @@ TEST_F(WorkerDeath, at_any_moment_leaves_each_element_a_value_or_that_death) {
         ::ualarm(static_cast<useconds_t>(1 + i * 7919 % 1500), 0);
         return std::vector<int>(static_cast<std::size_t>(i * 104729 % 100'000), i);
     };
-    const auto outcomes = pool.try_map(task, std::views::iota(0, 300), {.chunksize = 10});
+    const auto outcomes = pool.try_map(task, test::views::iota(0, 300), {.chunksize = 10});
     for (std::size_t i = 0; i < 300; ++i) {
         EXPECT_LE(times(i), 1);
         if (outcomes[i].has_value()) {
@@ -330,12 +331,12 @@ TEST_F(WorkerDeath, in_the_midst_of_writing_a_big_result_is_that_elements_error)
 
 TEST_F(WorkerDeath, ends_map_and_starmap_with_the_error_after_all_others_ran) {
     mp::Pool pool(2);
-    EXPECT_EQ(death_by([&] { pool.map(die_at_each_seventh, std::views::iota(0, 10)); }).index(), 3u);
-    EXPECT_EQ(death_by([&] { pool.map_async(die_at_each_seventh, std::views::iota(10, 16)).get(); }).index(),
+    EXPECT_EQ(death_by([&] { pool.map(die_at_each_seventh, test::views::iota(0, 10)); }).index(), 3u);
+    EXPECT_EQ(death_by([&] { pool.map_async(die_at_each_seventh, test::views::iota(10, 16)).get(); }).index(),
               0u);
     const auto pairs = [](int from) {
-        return std::views::iota(from, from + 6) |
-               std::views::transform([](int i) { return std::pair(i, i % 7 == 3); });
+        return test::views::iota(from, from + 6) |
+               test::views::transform([](int i) { return std::pair(i, i % 7 == 3); });
     };
     const auto task = [](int i, bool deadly) { return counted_or_die(i, deadly); };
     EXPECT_EQ(death_by([&] { pool.starmap(task, pairs(20)); }).index(), 4u);
@@ -348,7 +349,7 @@ TEST_F(WorkerDeath, in_imap_is_thrown_at_its_place_and_iteration_goes_on) {
     mp::Pool pool(2);
     for (const std::ptrdiff_t chunk : {1, 4}) {
         forget_executions();
-        auto results = pool.imap(die_at_each_seventh, std::views::iota(0, 30), {.chunksize = chunk});
+        auto results = pool.imap(die_at_each_seventh, test::views::iota(0, 30), {.chunksize = chunk});
         for (int i = 0; i < 30; ++i) {
             if (i % 7 == 3)
                 EXPECT_EQ(death_by([&] { results.next(); }).index(), static_cast<std::uint64_t>(i));
@@ -362,7 +363,7 @@ TEST_F(WorkerDeath, in_imap_is_thrown_at_its_place_and_iteration_goes_on) {
 
 TEST_F(WorkerDeath, in_imap_unordered_takes_the_place_of_one_result) {
     mp::Pool pool(2);
-    auto results = pool.imap_unordered(die_at_each_seventh, std::views::iota(0, 30), {.chunksize = 3});
+    auto results = pool.imap_unordered(die_at_each_seventh, test::views::iota(0, 30), {.chunksize = 3});
     int values = 0, deaths = 0, sum = 0;
     for (;;) {
         try {
@@ -385,11 +386,11 @@ TEST_F(WorkerDeath, in_one_threads_job_does_not_touch_anothers) {
     std::atomic<bool> stop{false};
     std::thread other([&] {
         while (!stop)
-            EXPECT_EQ(pool.map(std::negate<>(), std::views::iota(0, 50), {.chunksize = 2}).back(), -49);
+            EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 50), {.chunksize = 2}).back(), -49);
     });
     for (int round = 0; round < 10; ++round) {
         forget_executions();
-        const auto outcomes = pool.try_map(die_at_each_seventh, std::views::iota(0, 35), {.chunksize = 5});
+        const auto outcomes = pool.try_map(die_at_each_seventh, test::views::iota(0, 35), {.chunksize = 5});
         for (std::size_t i = 0; i < 35; ++i) {
             EXPECT_EQ(outcomes[i].has_value(), i % 7 != 3);
             EXPECT_EQ(times(i), 1);
@@ -403,7 +404,7 @@ TEST_F(WorkerDeath, and_maxtasksperchild_go_together) {
     mp::Pool pool({.processes = 2, .maxtasksperchild = 3});
     for (const auto& options : chunkings) {
         forget_executions();
-        const auto outcomes = pool.try_map(die_at_each_seventh, std::views::iota(0, 63), options);
+        const auto outcomes = pool.try_map(die_at_each_seventh, test::views::iota(0, 63), options);
         for (std::size_t i = 0; i < 63; ++i) {
             EXPECT_EQ(outcomes[i].has_value(), i % 7 != 3);
             EXPECT_EQ(times(i), 1) << "element " << i;

@@ -7,13 +7,13 @@
 
 #include <cstdlib>
 #include <new>
-#include <ranges>
 #include <set>
 #include <stdexcept>
 #include <vector>
 
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
+#include "support/views.hpp"
 
 namespace {
 
@@ -101,7 +101,7 @@ TEST(WorkerLimits, pin_each_worker_to_a_cpu_in_turn) {
         ::usleep(2000);
         return std::pair(mp::worker_index(), allowed_cpus());
     };
-    for (const auto& [index, cpus] : pool.map(where, std::views::iota(0, 10 * workers), {.chunksize = 1}))
+    for (const auto& [index, cpus] : pool.map(where, test::views::iota(0, 10 * workers), {.chunksize = 1}))
         seen[index.value()] = cpus;
     for (std::size_t i = 0; i < seen.size(); ++i)
         if (!seen[i].empty()) {

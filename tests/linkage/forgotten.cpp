@@ -6,12 +6,13 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "procpool/pool.hpp"
+#include "support/engine.hpp"
+
 #ifdef LIBRARY
 void call_freeze_support(int argc, char** argv);
 #elif !defined(NEVER)
 #include "procpool/freeze_support.hpp"
-#include "procpool/pool.hpp"
-#include "support/engine.hpp"
 inline void call_freeze_support(int argc, char** argv) { procpool::freeze_support(argc, argv); }
 #endif
 
