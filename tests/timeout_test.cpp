@@ -249,6 +249,24 @@ TEST_F(Timeout, of_the_initializer_is_survived_if_it_is_slow_only_once) {
     EXPECT_EQ(state->runs.load(), 2);
 }
 
+TEST_F(Timeout, is_enforced_while_another_thread_waits_for_something_else) {
+    mp::Pool pool(2);
+    for (int round = 0; round < 20; ++round) {
+        state.reset();
+        auto other = pool.apply_async([] { state->gate.pass(); });
+        std::atomic<long> waiter{0};
+        std::thread waits([&] {
+            waiter = ::gettid();
+            other.get();
+        });
+        EXPECT_TRUE(test::eventually([&] { return waiter != 0 && test::look_at(waiter).state == 'S'; }));
+        auto late = pool.apply_async({.timeout = 20ms}, hang_always, 0);
+        EXPECT_THROW(late.get(20s), mp::TaskTimeout);
+        state->gate.open();
+        waits.join();
+    }
+}
+
 // ---- results that a slow element would hold back
 
 TEST_F(Timeout, quick_result_does_not_wait_for_a_slow_element_behind_it) {

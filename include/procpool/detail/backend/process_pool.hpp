@@ -77,6 +77,7 @@ public:
         if (job->failure() || job->abandoned) return;
         dispatcher_.push_back(job, std::move(elements));
         dispatcher_.dispatch();
+        if (next_look() < waits_until_) interrupt_driver();
     }
 
     /// An element that could not even be encoded.
@@ -165,9 +166,10 @@ private:
         if (!local_.empty() || !dying_.empty() || !completing_.empty())
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
-        for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
+        waits_until_ = std::min(until, next_look());
+        const steady_time waits_until = waits_until_;
         held.unlock();
-        const auto events = crew_.poller().wait(until);
+        const auto events = crew_.poller().wait(waits_until);
         bool zygote_has_news = false;
         readable_.clear();
         writable_.clear();
@@ -188,6 +190,7 @@ private:
         }
 
         held.lock();
+        waits_until_ = steady_time::min();
         deliveries_ = std::exchange(local_, {});
         for (worker_link* link : readable_) collect(*link);
         for (worker_link* link : dead) bury(*link);
@@ -257,6 +260,12 @@ private:
     }
 
     // ---- what workers are doing
+
+    steady_time next_look() const noexcept {
+        steady_time next = steady_time::max();
+        for (const worker_link& link : crew_.links()) next = std::min(next, link.look_at);
+        return next;
+    }
 
     void look_after_workers() {
         const auto now = std::chrono::steady_clock::now();
@@ -542,10 +551,11 @@ private:
     wire::pins retired_;
     timing_table timings_;
 
-    std::vector<delivery> local_;         // results that no worker made
-    std::vector<worker_link*> dying_;     // whose exit is known and whose remains are not yet taken
-    std::vector<worker_link*> releases_;  // whose pinned results were received
-    std::vector<worker_link*> finished_;  // that have run all that they may
+    std::vector<delivery> local_;                   // results that no worker made
+    std::vector<worker_link*> dying_;               // whose exit is known and whose remains are not yet taken
+    std::vector<worker_link*> releases_;            // whose pinned results were received
+    std::vector<worker_link*> finished_;            // that have run all that they may
+    steady_time waits_until_ = steady_time::min();  // how long whoever drives waits for something to do
     // What a step works on.
     std::vector<worker_link*> readable_;
     std::vector<worker_link*> writable_;
