@@ -64,7 +64,7 @@ public:
     /// Forgets the first `count` bytes.
     void drop_front(std::size_t count) noexcept {
         size_ -= count;
-        if (size_ > 0) std::memmove(data_.get(), data_.get() + count, size_);
+        if (count > 0 && size_ > 0) std::memmove(data_.get(), data_.get() + count, size_);
     }
 
     void reserve(std::size_t capacity) {
