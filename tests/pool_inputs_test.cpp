@@ -117,9 +117,10 @@ TEST_F(PoolInputs, elements_of_a_chunk_run_in_one_worker) {
         std::istringstream text(numbers.str());
         const std::size_t chunk =
             mp::detail::job::default_chunksize(count, static_cast<std::size_t>(workers));
-        for (const auto& pids : {pool.map(pid, test::views::iota(std::size_t{0}, count)),
-                                 pool.map(pid, test::views::istream<std::size_t>(text))})
-            for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(pids[i], pids[i / chunk * chunk]) << i;
+        const auto of_known_size = pool.map(pid, test::views::iota(std::size_t{0}, count));
+        const auto of_unknown_size = pool.map(pid, test::views::istream<std::size_t>(text));
+        for (const auto* const pids : {&of_known_size, &of_unknown_size})
+            for (std::size_t i = 0; i < count; ++i) ASSERT_EQ((*pids)[i], (*pids)[i / chunk * chunk]) << i;
     }
 }
 
