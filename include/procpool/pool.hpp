@@ -20,6 +20,7 @@
 #include "procpool/detail/backend/process_pool.hpp"
 #include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
@@ -53,14 +54,12 @@ class Pool {
     using outcomes = detail::job::all_outcomes<R>;
 
 public:
-    // The constructors are templates so that only a file that makes a pool compiles what is behind it.
-
     /// Starts cpu_count() workers. @throws BootstrapError, std::system_error
-    template <class = void>
+    template <class = detail::only_if_used>
     Pool() : Pool(PoolOptions{}) {}
 
     /// Starts `processes` workers. @throws std::invalid_argument if it is less than 1
-    template <class = void>
+    template <class = detail::only_if_used>
     explicit Pool(int processes) : Pool(PoolOptions{.processes = processes}) {}
 
     /// Each worker calls `initializer(initargs...)` before its first task; replacements do too. If it
@@ -70,7 +69,7 @@ public:
         : Pool(PoolOptions{.processes = processes}, std::forward<Initializer>(initializer),
                std::forward<Args>(initargs)...) {}
 
-    template <class = void>
+    template <class = detail::only_if_used>
     explicit Pool(PoolOptions options) {
         start(detail::backend::checked(std::move(options)));
     }

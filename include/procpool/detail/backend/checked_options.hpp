@@ -41,7 +41,7 @@ std::chrono::nanoseconds checked_limit(std::optional<std::chrono::nanoseconds> l
     return at_most_for_ever(*limit);
 }
 
-/// A template only so that it is compiled where a pool is made, and nowhere else.
+/// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
 Options checked(PoolOptions options) {
     const int processes = options.processes ? *options.processes : cpu_count();

@@ -38,8 +38,7 @@ struct crew_options {
     block initializer_arguments;
 };
 
-/// Knows nothing of what the workers work on, apart from the initializer. A template only so that it is
-/// compiled where a pool is made, and nowhere else.
+/// Knows nothing of what the workers work on, apart from the initializer.
 template <class = only_if_used>
 class basic_crew {
 public:

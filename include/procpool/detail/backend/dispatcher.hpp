@@ -16,12 +16,12 @@
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/window.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::detail::backend {
 
-/// The elements that are ready, of all jobs in turn. A template only so that it is compiled where a pool is
-/// made, and nowhere else.
+/// The elements that are ready, of all jobs in turn.
 template <class = only_if_used>
 class basic_dispatcher {
 public:
@@ -42,7 +42,8 @@ public:
     }
 
     /// Gives out what is ready to workers that have room, one job after the other.
-    void dispatch() {
+    /// @return when the first of them that got something is to be looked at
+    steady_time dispatch() {
         bool room_left = true;
         while (!queue_.empty() && room_left) {
             const std::shared_ptr<remote_job> job = std::move(queue_.front());
@@ -64,7 +65,13 @@ public:
             else
                 queue_.push_front(job);
         }
-        for (worker_link* link : std::exchange(touched_, {})) crew_.send(*link);
+        steady_time next_look = steady_time::max();
+        for (worker_link* const link : touched_) {
+            crew_.send(*link);
+            next_look = std::min(next_look, link->look_at);
+        }
+        touched_.clear();
+        return next_look;
     }
 
     /// Nothing that is ready will run any more.

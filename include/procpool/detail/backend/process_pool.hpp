@@ -37,7 +37,6 @@ struct process_pool_options {
     std::function<void(std::exception_ptr)> error_handler;
 };
 
-/// A template only so that it is compiled where a pool is made, and nowhere else.
 template <class = only_if_used>
 class basic_process_pool final : public pool_backend {
 public:
@@ -76,8 +75,7 @@ public:
         job->expected -= std::min(job->expected, elements.count);
         if (job->failure() || job->abandoned) return;
         dispatcher_.push_back(job, std::move(elements));
-        dispatcher_.dispatch();
-        if (next_look() < waits_until_) interrupt_driver();
+        if (dispatcher_.dispatch() < waits_until_) interrupt_driver();
     }
 
     /// An element that could not even be encoded.
@@ -166,10 +164,10 @@ private:
         if (!local_.empty() || !dying_.empty() || !completing_.empty())
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
-        waits_until_ = std::min(until, next_look());
-        const steady_time waits_until = waits_until_;
+        for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
+        waits_until_ = until;
         held.unlock();
-        const auto events = crew_.poller().wait(waits_until);
+        const auto events = crew_.poller().wait(until);
         bool zygote_has_news = false;
         readable_.clear();
         writable_.clear();
@@ -260,12 +258,6 @@ private:
     }
 
     // ---- what workers are doing
-
-    steady_time next_look() const noexcept {
-        steady_time next = steady_time::max();
-        for (const worker_link& link : crew_.links()) next = std::min(next, link.look_at);
-        return next;
-    }
 
     void look_after_workers() {
         const auto now = std::chrono::steady_clock::now();

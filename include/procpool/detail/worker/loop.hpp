@@ -27,8 +27,7 @@
 
 namespace procpool::detail::worker {
 
-/// Runs what arrives in the task pipe until that ends. A template only so that it is compiled where a pool is
-/// made, and nowhere else.
+/// Runs what arrives in the task pipe until that ends.
 template <class = only_if_used>
 class basic_loop {
 public:
@@ -207,7 +206,7 @@ private:
 using loop = basic_loop<>;
 
 /// What a new worker process runs.
-template <class = void>
+template <class = only_if_used>
 int main(posix::worker_birth& birth) {
     const WorkerLimits& limits = birth.settings.limits;
     wire::may_load_libraries = true;
