@@ -64,7 +64,7 @@ TEST_F(CorruptWorker, is_refused_for_a_result_that_claims_more_bytes_than_its_fr
     std::string lie = sized("abc");
     lie[0] = 127;
     EXPECT_TRUE(refused(values(0, 0, lie)));
-    EXPECT_EQ(link.results_seen(), 0u);
+    EXPECT_EQ(link.work().results(), 0u);
 }
 TEST_F(CorruptWorker, is_refused_for_an_error_record_that_claims_more_bytes_than_its_frame_has) {
     EXPECT_TRUE(refused(frame({.what = result_header::kind::error}, "xx")));
@@ -76,7 +76,7 @@ TEST_F(CorruptWorker, keeps_the_results_before_its_mistake) {
     link.receive(1 << 20);
     EXPECT_THROW(link.collect(found), wire::protocol_error);
     EXPECT_EQ(summary(found), "1:0+2=ab;");
-    EXPECT_EQ(link.results_seen(), 2u);
+    EXPECT_EQ(link.work().results(), 2u);
     const auto unfinished = link.take_unfinished();
     ASSERT_EQ(unfinished.size(), 1u);
     EXPECT_EQ(unfinished[0].left(), 1u);
@@ -85,7 +85,7 @@ TEST_F(CorruptWorker, keeps_the_results_before_its_mistake) {
 TEST_F(CorruptWorker, that_claims_a_huge_frame_gets_no_memory_and_no_result) {
     send_up(frame({.stride = 1, .length = std::uint64_t{1} << 62}, std::string(1000, 'x')));
     EXPECT_EQ(collected(), "");
-    EXPECT_EQ(link.out_elements(), 3u);
+    EXPECT_EQ(link.work().elements(), 3u);
 }
 
 TEST_F(CorruptWorker, that_sends_results_before_it_got_elements_is_refused) {
@@ -105,7 +105,7 @@ TEST_F(CorruptWorker, never_breaks_the_pool_whatever_it_sends) {
         for (auto changes = random() % 4; changes > 0; --changes)
             stream[random() % stream.size()] = static_cast<char>(random());
         refused(stream);
-        EXPECT_LE(link.results_seen(), 5u);
+        EXPECT_LE(link.work().results(), 5u);
         // It may scribble over the memory that it shares, too.
         for (std::size_t at = 0; at < 10 * sizeof(std::uint64_t); at += sizeof(std::uint64_t)) {
             const std::uint64_t word =

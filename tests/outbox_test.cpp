@@ -174,7 +174,7 @@ TEST(Outbox, no_result_is_lost_wherever_the_worker_dies) {
         }
         pool.receive_remains();
         EXPECT_EQ(pool.results == results_of(life, death), true) << "died after step " << death;
-        EXPECT_EQ(pool.link.results_seen(), pool.results.size());
+        EXPECT_EQ(pool.link.work().results(), pool.results.size());
     }
 }
 

@@ -23,8 +23,8 @@ TEST_F(WorkerLink, sends_a_jobs_definition_once_and_then_only_elements) {
     link.give(repeated, block(0, 3, "aabbcc"));
     link.give(repeated, block(3, 1, "dd"));
     EXPECT_TRUE(link.send());
-    EXPECT_EQ(link.out_elements(), 4u);
-    EXPECT_EQ(link.out_bytes(), 8u);
+    EXPECT_EQ(link.work().elements(), 4u);
+    EXPECT_EQ(link.work().bytes(), 8u);
     const auto frames = frames_down();
     ASSERT_EQ(frames.size(), 3u);
     EXPECT_TRUE(frames[0].header.what == task_header::kind::define && frames[0].header.job == 7);
@@ -105,12 +105,12 @@ TEST_F(WorkerLink, results_belong_to_the_elements_in_the_order_in_which_they_wer
     give(0, 2, 2);
     send_up(values(0, 2, "aabb"));
     EXPECT_EQ(collected(), "1:10+2=aabb;");
-    EXPECT_EQ(link.out_elements(), 3u);
+    EXPECT_EQ(link.work().elements(), 3u);
     send_up(values(2, 2, "ccddee"));
     EXPECT_EQ(collected(), "1:12+1=cc;2:0+2=ddee;") << "one frame may hold results of two runs";
-    EXPECT_EQ(link.out_elements(), 0u);
-    EXPECT_EQ(link.out_bytes(), 0u);
-    EXPECT_EQ(link.results_seen(), 5u);
+    EXPECT_EQ(link.work().elements(), 0u);
+    EXPECT_EQ(link.work().bytes(), 0u);
+    EXPECT_EQ(link.work().results(), 5u);
 }
 
 TEST_F(WorkerLink, results_of_different_sizes_and_errors_mix) {
@@ -168,11 +168,11 @@ TEST_F(WorkerLink, results_that_are_held_back_are_taken_once) {
     give(0, 4);
     put_into_outbox(values(0, 1, "a") + values(1, 1, "b"));
     EXPECT_EQ(collected_early(), "1:0+1=a;1:1+1=b;");
-    EXPECT_EQ(link.out_elements(), 2u);
+    EXPECT_EQ(link.work().elements(), 2u);
     EXPECT_EQ(collected_early(), "") << "nothing new";
     send_up(values(0, 1, "a") + values(1, 1, "bc"));
     EXPECT_EQ(collected(), "1:2+1=c;") << "the rest of a frame whose beginning is known";
-    EXPECT_EQ(link.results_seen(), 3u);
+    EXPECT_EQ(link.work().results(), 3u);
 }
 
 TEST_F(WorkerLink, a_frame_that_is_still_being_filled_is_taken_as_far_as_it_goes) {
@@ -252,7 +252,7 @@ TEST_F(WorkerLink, what_is_not_begun_comes_back_and_its_results_are_not_expected
     ASSERT_EQ(back.size(), 2u);
     EXPECT_TRUE(back[0].job->id == 1 && back[0].elements.first == 12 && back[0].elements.count == 1);
     EXPECT_TRUE(back[1].job->id == 2 && back[1].elements.first == 5 && back[1].elements.count == 2);
-    EXPECT_EQ(link.out_elements(), 2u);
+    EXPECT_EQ(link.work().elements(), 2u);
     EXPECT_EQ(link.taken, 2u);
     EXPECT_FALSE(box().begin(0)) << "the worker may begin nothing that it got before";
     EXPECT_EQ(box().begun(), 2u);
@@ -282,7 +282,7 @@ TEST_F(WorkerLink, elements_keep_their_bytes_when_a_part_is_taken_back_and_the_w
     box().begin(0);
     const auto back = link.recall();
     EXPECT_EQ(test::text(back.at(0).elements.payload()), "bbccdd");
-    EXPECT_EQ(link.out_bytes(), 2u);
+    EXPECT_EQ(link.work().bytes(), 2u);
     const auto unfinished = link.take_unfinished();
     EXPECT_EQ(test::text(unfinished.at(0).elements.payload()), "aa");
     EXPECT_EQ(unfinished.at(0).left(), 1u);
@@ -311,12 +311,12 @@ TEST_F(WorkerLink, only_an_element_that_was_begun_and_has_no_result_was_interrup
     EXPECT_EQ(interrupted->index, 2u);
     EXPECT_EQ(interrupted->number, 2u);
     EXPECT_EQ(link.take_interrupted(*interrupted->of).first, 2u);
-    EXPECT_EQ(link.out_elements(), 1u);
+    EXPECT_EQ(link.work().elements(), 1u);
     const auto unfinished = link.take_unfinished();
     ASSERT_EQ(unfinished.size(), 1u);
     EXPECT_EQ(unfinished[0].left(), 1u);
-    EXPECT_EQ(link.out_elements(), 0u);
-    EXPECT_EQ(link.out_bytes(), 0u);
+    EXPECT_EQ(link.work().elements(), 0u);
+    EXPECT_EQ(link.work().bytes(), 0u);
 }
 
 TEST_F(WorkerLink, a_new_worker_starts_afresh) {
@@ -325,8 +325,8 @@ TEST_F(WorkerLink, a_new_worker_starts_afresh) {
     collected();
     link.take_unfinished();
     worker_end = link.connect(memory.data());
-    EXPECT_EQ(link.out_elements(), 0u);
-    EXPECT_EQ(link.results_seen(), 0u);
+    EXPECT_EQ(link.work().elements(), 0u);
+    EXPECT_EQ(link.work().results(), 0u);
     give(5, 1);
     EXPECT_TRUE(frames_down()[0].header.what == task_header::kind::define) << "it knows no job yet";
     send_up(values(0, 1, "b"));

@@ -182,7 +182,7 @@ public:
     bool disconnect() noexcept {
         bool idle = true;
         for (worker_link& link : links_) {
-            idle = idle && link.out_elements() == 0 && !link.exit;
+            idle = idle && link.work().elements() == 0 && !link.exit;
             link.disconnect();
         }
         return idle;

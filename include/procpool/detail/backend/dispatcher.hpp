@@ -101,7 +101,7 @@ private:
         worker_link* best = nullptr;
         for (worker_link& link : crew_.links()) {
             if (!can_work(link)) continue;
-            if (!best || link.out_elements() < best->out_elements()) best = &link;
+            if (!best || link.work().elements() < best->work().elements()) best = &link;
         }
         return best;
     }
@@ -109,9 +109,9 @@ private:
     /// How many elements of `job` to give to `link` now.
     std::uint64_t room(const worker_link& link, const remote_job& job) const noexcept {
         const std::uint64_t may_take = max_elements_ - link.taken;
-        return std::min(
-            elements_to_give(job, crew_.links().size(), link.out_elements(), link.out_bytes(), may_take),
-            job.ready.front().count);
+        return std::min(elements_to_give(job, crew_.links().size(), link.work().elements(),
+                                         link.work().bytes(), may_take),
+                        job.ready.front().count);
     }
 
     void give(worker_link& link, const std::shared_ptr<remote_job>& job, std::uint64_t count) {

@@ -109,7 +109,7 @@ public:
         job->ready_bytes = 0;
         job->fail_all(std::make_exception_ptr(TaskCancelled(why)));
         for (worker_link& link : crew_.links()) {
-            if (!link.has(*job)) continue;
+            if (!link.work().has(*job)) continue;
             take_back(link);
             look_in(link, cancel_patience);
         }
@@ -220,7 +220,7 @@ private:
             crew_.send(*link);
         }
         for (worker_link* link : std::exchange(finished_, {}))
-            if (link->out_elements() == 0) link->end_input();
+            if (link->work().elements() == 0) link->end_input();
         // Not earlier: what is delivered lies in the dead workers' buffers.
         if ((!dead.empty() || crew_.launch_at()) && !failure_) crew_.launch_missing();
         notify_ready();
@@ -254,7 +254,7 @@ private:
         for (returned& again : link.take_second_tries())
             dispatcher_.push_front(again.job, std::move(again.elements));
         if (link.take_pinned()) releases_.push_back(&link);
-        if (dispatcher_.is_done_with(link) && link.out_elements() == 0) finished_.push_back(&link);
+        if (dispatcher_.is_done_with(link) && link.work().elements() == 0) finished_.push_back(&link);
     }
 
     // ---- what workers are doing
@@ -289,7 +289,7 @@ private:
             look_for_results(link);
         else
             look_until_begun(link, now);
-        if ((!link.stalled && link.has_abandoned()) || stalls(link, now)) take_back(link);
+        if ((!link.stalled && link.work().has_abandoned()) || stalls(link, now)) take_back(link);
         enforce_limits(link, now, terminate_grace_);
     }
 
@@ -302,7 +302,7 @@ private:
             return;
         }
         std::vector<returned> back = link.recall();
-        link.stalled = link.out_elements() > 0;  // until the result of what runs has come
+        link.stalled = link.work().elements() > 0;  // until the result of what runs has come
         if (begun && !back.empty() && !back.front().job->abandoned) {
             auto& [job, rest] = back.front();
             const std::uint64_t of_chunk = rest.first % job->chunk;
@@ -432,11 +432,11 @@ private:
                 link.corrupt = error.what();
             }
         }
-        const bool had_started = crew_.initializer() ? link.results_seen() > 0
+        const bool had_started = crew_.initializer() ? link.work().results() > 0
                                                      : link.box().ready.load(std::memory_order_acquire) != 0;
         look_at_results(link);
         const auto interrupted = link.interrupted();
-        const bool was_of_use = interrupted || link.results_seen() > 0 || link.out_elements() == 0;
+        const bool was_of_use = interrupted || link.work().results() > 0 || link.work().elements() == 0;
         if (had_started && was_of_use)
             crew_.restarts().progress();
         else if (!crew_.has_lost(link))  // the death of its zygote counts once for all of them

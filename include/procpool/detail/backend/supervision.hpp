@@ -33,14 +33,14 @@ void look_in(worker_link& link, std::chrono::nanoseconds time) {
 /// After results came: those of the other elements may be held back.
 template <class = only_if_used>
 void look_for_results(worker_link& link) {
-    if (link.out_elements() > 1) look_in(link, results_patience);
+    if (link.work().elements() > 1) look_in(link, results_patience);
 }
 
 /// A worker that has not begun may still be starting, which takes as long as the program's own start: the
 /// longer it took so far, the later the next look.
 template <class = only_if_used>
 void look_until_begun(worker_link& link, steady_time now) {
-    if (link.out_elements() < 2 || link.now_running()) return;
+    if (link.work().elements() < 2 || link.now_running()) return;
     look_in(link, std::max<std::chrono::nanoseconds>(results_patience, (now - link.born) / 4));
 }
 
@@ -49,7 +49,7 @@ void look_until_begun(worker_link& link, steady_time now) {
 template <class = only_if_used>
 bool stalls(worker_link& link, steady_time now) {
     constexpr double much = 4;
-    if (link.stalled || link.sentenced || link.out_elements() < 2) return false;
+    if (link.stalled || link.sentenced || link.work().elements() < 2) return false;
     const auto element = link.now_running();
     if (!element) return false;
     const task_timing* const timing = element->of->job->timing;
@@ -81,7 +81,7 @@ void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds
             link.look_at = std::min(link.look_at, link.sentenced->kill_at);
         return;
     }
-    look_in(link, link.shortest_limit());
+    look_in(link, link.work().shortest_limit());
     const auto element = link.now_running();
     if (!element) return;
     const remote_job& job = *element->of->job;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The pool's end of one worker: what was sent, what has come back, what is still out.
+// The pool's end of one worker: its pipes, what is sent to it, what comes back.
 #ifndef PROCPOOL_DETAIL_BACKEND_WORKER_LINK_HPP
 #define PROCPOOL_DETAIL_BACKEND_WORKER_LINK_HPP
 
@@ -18,6 +18,7 @@
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/backend/result_stream.hpp"
 #include "procpool/detail/backend/run.hpp"
+#include "procpool/detail/backend/runs_in_flight.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/pipe.hpp"
@@ -83,6 +84,8 @@ public:
     const posix::fd& tasks() const noexcept { return tasks_; }
     const posix::fd& results() const noexcept { return stream_.pipe(); }
     const worker::black_box& box() const noexcept { return *box_; }
+    /// What it has got.
+    const runs_in_flight& work() const noexcept { return work_; }
     /// For messages; a result can be quicker than the zygote's news.
     long told_pid() const noexcept {
         return pid != 0 ? pid : static_cast<long>(box_->pid.load(std::memory_order_relaxed));
@@ -100,9 +103,6 @@ public:
     }
 
     // ---- sending
-
-    std::uint64_t out_elements() const noexcept { return out_elements_; }
-    std::size_t out_bytes() const noexcept { return out_bytes_; }
 
     void give(std::shared_ptr<remote_job> job, block elements) {
         run next;
@@ -124,12 +124,9 @@ public:
                                                  .stride = elements.stride,
                                                  .length = elements.payload().size()});
         taken += elements.count;
-        out_elements_ += elements.count;
-        next.counted = elements.payload().size();
-        out_bytes_ += next.counted;
         next.job = std::move(job);
         next.elements = std::move(elements);
-        out_.push_back(std::move(next));
+        work_.add(std::move(next));
     }
 
     /// `job` is over: the worker need not keep its callable.
@@ -142,34 +139,23 @@ public:
 
     /// Tells a worker at once that has nothing else to read for now. True if there is something to send.
     bool send_forgotten() {
-        if (to_forget_.empty() || out_elements_ > 0) return false;
+        if (to_forget_.empty() || work_.elements() > 0) return false;
         run next;
         for (const std::uint64_t id : to_forget_)
             next.head.append_value(wire::task_header{.what = wire::task_header::kind::forget, .job = id});
         to_forget_.clear();
-        out_.push_back(std::move(next));
+        work_.add(std::move(next));
         return true;
     }
 
     /// Writes what the pipe takes; false if something is left.
     bool send() {
-        while (unsent_ < out_.size()) {
+        while (!work_.all_sent()) {
             std::array<iovec, 64> parts;
-            std::size_t count = 0;
-            for (std::size_t i = unsent_; i < out_.size() && count + 2 <= parts.size(); ++i) {
-                run& next = out_[i];
-                add_part(parts, count, next.head.bytes(), next.sent);
-                add_part(parts, count, next.elements.payload(),
-                         next.sent - std::min(next.sent, next.head.size()));
-            }
-            posix::transfer done = posix::write_some(tasks_, parts.data(), static_cast<int>(count));
+            const std::size_t count = work_.unsent(parts);
+            const posix::transfer done = posix::write_some(tasks_, parts.data(), static_cast<int>(count));
             if (done.would_block) return false;
-            while (unsent_ < out_.size() && done.bytes >= out_[unsent_].size() - out_[unsent_].sent) {
-                done.bytes -= out_[unsent_].size() - out_[unsent_].sent;
-                out_[unsent_].sent = out_[unsent_].size();
-                ++unsent_;
-            }
-            if (done.bytes > 0) out_[unsent_].sent += done.bytes;
+            work_.sent(done.bytes);
         }
         return true;
     }
@@ -178,8 +164,8 @@ public:
     void send_release() {
         run release;
         release.head.append_value(
-            wire::task_header{.what = wire::task_header::kind::release, .count = results_seen_});
-        out_.push_back(std::move(release));
+            wire::task_header{.what = wire::task_header::kind::release, .count = work_.results()});
+        work_.add(std::move(release));
     }
 
     // ---- receiving: by the thread that drives, without the lock
@@ -223,71 +209,24 @@ public:
 
     // ---- what it is doing
 
-    /// An element that was begun and has no result yet.
-    struct running {
-        run* of = nullptr;
-        std::uint64_t number = 0;  // among all elements that this worker has got
-        std::uint64_t index = 0;   // in its job
-        std::int64_t since = 0;    // in steady nanoseconds
-    };
+    using running = runs_in_flight::running;
 
     /// What runs now; nothing between two elements.
     std::optional<running> now_running() {
         const std::uint64_t begun = box_->begun();
         const std::int64_t since = box_->begun_at.load(std::memory_order_relaxed);
-        if (begun <= results_seen_ || box_->ended.load(std::memory_order_acquire) >= begun)
-            return std::nullopt;
-        std::uint64_t before = begun - 1 - results_seen_;
-        for (run& one : out_) {
-            if (before < one.left())
-                return running{&one, begun - 1, one.elements.first + one.results + before, since};
-            before -= one.left();
-        }
-        return std::nullopt;
-    }
-
-    /// The shortest time limit of the elements that it has got.
-    std::chrono::nanoseconds shortest_limit() const noexcept {
-        std::chrono::nanoseconds shortest = no_limit;
-        for (const run& one : out_)
-            if (one.left() > 0) shortest = std::min(shortest, one.job->timeout);
-        return shortest;
-    }
-
-    /// Whether it has got elements of `job` that have no result.
-    bool has(const remote_job& job) const noexcept {
-        return std::any_of(out_.begin(), out_.end(),
-                           [&](const run& one) { return one.job.get() == &job && one.left() > 0; });
-    }
-    /// Whether some of its elements are of jobs that were given up.
-    bool has_abandoned() const noexcept {
-        return std::any_of(out_.begin(), out_.end(),
-                           [](const run& one) { return one.left() > 0 && one.job->abandoned; });
+        if (begun == 0 || box_->ended.load(std::memory_order_acquire) >= begun) return std::nullopt;
+        return work_.at(begun - 1, since);
     }
 
     /// Takes back all elements that are not begun: the worker will skip them.
     std::vector<returned> recall() {
-        std::uint64_t begun = box_->recall();
-        begun -= std::min(begun, results_seen_);
-        std::vector<returned> back;
-        for (run& one : out_) {
-            const std::uint64_t kept = std::min(begun, one.left());
-            begun -= kept;
-            const std::uint64_t count = one.left() - kept;
-            if (count == 0) continue;
-            // Their bytes may be on their way: they stay.
-            back.push_back({one.job, one.elements.copy(one.results + kept, count)});
-            one.elements.count -= count;
-            const std::size_t bytes = back.back().elements.payload().size();
-            one.counted -= bytes;
-            out_bytes_ -= bytes;
-            out_elements_ -= count;
-            taken -= count;
-        }
+        std::vector<returned> back = work_.recall(box_->recall());
+        for (const returned& one : back) taken -= one.elements.count;
         run notice;
         notice.head.append_value(
             wire::task_header{.what = wire::task_header::kind::recalled, .count = ++recalls_});
-        out_.push_back(std::move(notice));
+        work_.add(std::move(notice));
         return back;
     }
 
@@ -295,58 +234,14 @@ public:
 
     /// The element that was being executed.
     std::optional<running> interrupted() {
-        if (box_->begun() <= results_seen_) return std::nullopt;
-        for (run& one : out_)
-            if (one.left() > 0)
-                return running{&one, results_seen_, one.elements.first + one.results,
-                               box_->begun_at.load(std::memory_order_relaxed)};
-        return std::nullopt;
+        if (box_->begun() <= work_.results()) return std::nullopt;
+        return work_.at(work_.results(), box_->begun_at.load(std::memory_order_relaxed));
     }
     /// Takes that element out of its run: it has come to its end.
-    block take_interrupted(run& from) {
-        block element = from.elements.element(from.results);
-        ++from.results;
-        --out_elements_;
-        return element;
-    }
-    std::deque<run> take_unfinished() {
-        unsent_ = 0;
-        out_elements_ = 0;
-        out_bytes_ = 0;
-        for (run& one : out_)
-            if (one.counted < one.elements.payload().size())
-                one.elements = one.elements.copy(0, one.elements.count);
-        return std::exchange(out_, {});
-    }
-    std::uint64_t results_seen() const noexcept { return results_seen_; }
+    block take_interrupted(run& from) { return work_.take_interrupted(from); }
+    std::deque<run> take_unfinished() { return work_.take_unfinished(); }
 
 private:
-    static void add_part(std::array<iovec, 64>& parts, std::size_t& count, std::span<const std::byte> from,
-                         std::size_t sent) {
-        if (sent >= from.size()) return;
-        parts[count++] = {const_cast<std::byte*>(from.data()) + sent, from.size() - sent};
-    }
-
-    /// The oldest run that waits for results.
-    run& oldest() {
-        while (!out_.empty() && out_.front().left() == 0 && unsent_ > 0) drop_oldest();
-        if (out_.empty() || unsent_ == 0 || out_.front().left() == 0)
-            throw wire::protocol_error("procpool: a worker sent more results than it was given elements");
-        return out_.front();
-    }
-    void drop_oldest() {
-        out_bytes_ -= out_.front().counted;
-        out_.pop_front();
-        --unsent_;
-    }
-
-    void got(run& from, std::uint64_t count) {
-        from.results += count;
-        results_seen_ += count;
-        out_elements_ -= count;
-        if (from.left() == 0) drop_oldest();
-    }
-
     /// `position` is the number of results before the next frame. What was collected early is skipped.
     void collect(wire::frame_reader& frames, std::uint64_t& position, std::vector<delivery>& into) {
         while (const auto frame = frames.next()) {
@@ -354,13 +249,13 @@ private:
                 throw wire::protocol_error("procpool: a worker's results are out of step");
             if (frame->header.what == wire::result_header::kind::values)
                 collect_values(*frame, position, into);
-            else if (position++ >= results_seen_)
+            else if (position++ >= work_.results())
                 collect_error(*frame, into);
         }
     }
 
     void collect_error(const wire::frame_reader::frame& frame, std::vector<delivery>& into) {
-        run& from = oldest();
+        run& from = work_.oldest();
         remote_job& job = *from.job;
         const auto record = wire::cursor(frame.payload).sized();
         if (job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned) {
@@ -376,7 +271,7 @@ private:
                             .pid = told_pid(),
                             .note = attempts_before(from.elements)});
         }
-        got(from, 1);
+        work_.got(1);
     }
 
     void collect_values(const wire::frame_reader::frame& frame, std::uint64_t& position,
@@ -385,14 +280,14 @@ private:
         if (stride != wire::variable_stride && frame.payload.size() % stride != 0)
             throw wire::protocol_error("procpool: a worker's frame ends inside a result");
         wire::element_reader rest(frame.payload, stride);
-        if (position < results_seen_) {
+        if (position < work_.results()) {
             std::uint64_t known = 0;
-            rest.next_run(results_seen_ - position, known);
+            rest.next_run(work_.results() - position, known);
             position += known;
         }
         if (!rest.done() && frame.header.pinned != 0) pinned_results_ = true;
         while (!rest.done()) {
-            run& from = oldest();
+            run& from = work_.oldest();
             std::uint64_t count = 0;
             const auto values = rest.next_run(from.left(), count);
             into.push_back({.job = from.job,
@@ -403,7 +298,7 @@ private:
                             .bytes = values,
                             .error = {}});
             position += count;
-            got(from, count);
+            work_.got(count);
         }
     }
 
@@ -412,16 +307,12 @@ private:
     result_stream stream_;
     worker::black_box* box_ = nullptr;
     std::uint64_t received_results_ = 0;  // results that came through the pipe
-    std::uint64_t results_seen_ = 0;      // the same, and those that were collected early
     std::uint64_t ended_seen_ = 0;
     std::int64_t busy_seen_ = 0;
     bool pinned_results_ = false;
     std::vector<returned> second_tries_;
-    std::deque<run> out_;  // sent or to be sent, and not all results have come
-    std::size_t unsent_ = 0;
-    std::uint64_t out_elements_ = 0;
+    runs_in_flight work_;
     std::uint64_t recalls_ = 0;
-    std::size_t out_bytes_ = 0;
     std::vector<std::uint64_t> known_jobs_;
     std::vector<std::uint64_t> to_forget_;
 };
