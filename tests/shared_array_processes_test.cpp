@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+// Shared arrays on their way to other processes, and in forked ones.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cereal/types/string.hpp>
+#include <cereal/types/vector.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "procpool/shared_array.hpp"
+#include "support/arrays.hpp"
+
+namespace {
+
+namespace wire = procpool::detail::wire;
+using procpool::SharedArray;
+using test::decoded;
+using test::descriptors;
+using test::encoded;
+using test::mappings;
+using test::message;
+using test::refusal;
+
+class shared_array_processes : public test::arrays {};
+
+// ---- children
+
+template <class Body>
+pid_t start_child(Body body) {
+    std::fflush(nullptr);
+    const pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    int code = 99;
+    try {
+        code = body();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "child: %s\n", error.what());
+    }
+    ::_exit(code);
+}
+
+int exit_code_of(pid_t pid) {
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+template <class Body>
+int run_in_child(Body body) {
+    return exit_code_of(start_child(body));
+}
+
+/// A pipe that a forked child shares, unlike the library's own.
+struct plain_pipe {
+    plain_pipe() { EXPECT_EQ(::pipe(ends.data()), 0); }
+    ~plain_pipe() {
+        close_reader();
+        close_writer();
+    }
+    void close_reader() { ::close(std::exchange(ends[0], -1)); }
+    void close_writer() { ::close(std::exchange(ends[1], -1)); }
+    void send(const wire::buffer& bytes) const {
+        ASSERT_EQ(::write(ends[1], bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    }
+    std::vector<std::byte> receive() const {
+        std::vector<std::byte> bytes(4096);
+        bytes.resize(
+            static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends[0], bytes.data(), bytes.size()))));
+        return bytes;
+    }
+    std::array<int, 2> ends{};
+};
+
+/// Another process that owns an array of four ints, 0 to 3, until it is told to let go.
+class owner_process {
+public:
+    explicit owner_process(bool let_go_at_once = false) {
+        pid_ = start_child([&] {
+            up_.close_reader();
+            down_.close_writer();
+            SharedArray<int, 1> array({4});
+            std::iota(array.begin(), array.end(), 0);
+            const wire::buffer bytes = encoded(array).bytes;
+            if (let_go_at_once) array = {};
+            up_.send(bytes);
+            (void)down_.receive();
+            return 0;
+        });
+        up_.close_writer();
+        down_.close_reader();
+        bytes_ = up_.receive();
+    }
+    ~owner_process() {
+        if (pid_ > 0) {
+            EXPECT_EQ(end(), 0);
+        }
+    }
+
+    std::span<const std::byte> bytes() const { return bytes_; }
+    void tell_to_end() { down_.close_writer(); }
+    int end() {
+        tell_to_end();
+        return exit_code_of(std::exchange(pid_, 0));
+    }
+    pid_t pid() const { return pid_; }
+
+private:
+    plain_pipe up_;
+    plain_pipe down_;
+    pid_t pid_ = 0;
+    std::vector<std::byte> bytes_;
+};
+
+// ---- on its way to another process
+
+TEST_F(shared_array_processes, comes_back_to_its_process_as_the_same_memory) {
+    const SharedArray<int, 2> array({2, 3});
+    const message sent = encoded(array);
+    const auto received = decoded<SharedArray<int, 2>>(sent.bytes.bytes());
+    EXPECT_EQ(received.data(), array.data());
+    EXPECT_EQ(received.shape(), array.shape());
+    EXPECT_EQ(mappings(), 1u);
+    EXPECT_EQ(descriptors(), 1u);
+}
+
+TEST_F(shared_array_processes, lives_as_long_as_a_message_that_holds_it) {
+    message sent;
+    {
+        const SharedArray<int, 1> array({2});
+        array[1] = 8;
+        sent = encoded(array);
+    }
+    EXPECT_EQ((decoded<SharedArray<int, 1>>(sent.bytes.bytes())[1]), 8);
+    EXPECT_EQ(mappings(), 1u);
+    sent.held.clear();
+    EXPECT_EQ(mappings(), 0u);
+}
+
+struct batch {
+    std::string name;
+    std::vector<SharedArray<int, 2>> parts;
+    SharedArray<double, 1> weights;
+
+    template <class Archive>
+    void serialize(Archive& archive) {
+        archive(name, parts, weights);
+    }
+};
+
+TEST_F(shared_array_processes, travels_inside_of_what_cereal_serialises) {
+    batch whole{"b", {SharedArray<int, 2>({1, 2}), SharedArray<int, 2>({3, 4})}, SharedArray<double, 1>({5})};
+    const message sent = encoded(whole);
+    EXPECT_EQ(sent.held.size(), 3u);
+    const batch received = decoded<batch>(sent.bytes.bytes());
+    EXPECT_EQ(received.name, "b");
+    EXPECT_EQ(received.parts.at(1).data(), whole.parts.at(1).data());
+    EXPECT_EQ(received.weights.data(), whole.weights.data());
+}
+
+TEST_F(shared_array_processes, what_a_child_writes_its_parent_sees) {
+    const SharedArray<int, 2> array({100, 100});
+    const message sent = encoded(array);
+    EXPECT_EQ(run_in_child([&] {
+                  const auto received = decoded<SharedArray<int, 2>>(sent.bytes.bytes());
+                  received(99, 99) = 42;
+                  const auto again = decoded<SharedArray<int, 2>>(sent.bytes.bytes());
+                  return again.data() == received.data() && mappings() == 1 && descriptors() == 1 ? 0 : 1;
+              }),
+              0);
+    EXPECT_EQ(array(99, 99), 42);
+}
+
+TEST_F(shared_array_processes, made_by_a_child_outlives_it_here) {
+    SharedArray<int, 1> received;
+    {
+        owner_process owner;
+        received = decoded<SharedArray<int, 1>>(owner.bytes());
+        const auto again = decoded<SharedArray<int, 1>>(owner.bytes());
+        EXPECT_EQ(again.data(), received.data());
+        EXPECT_EQ(owner.end(), 0);
+    }
+    EXPECT_EQ(std::vector<int>(received.begin(), received.end()), (std::vector{0, 1, 2, 3}));
+    // And can go on from here to others.
+    const message sent = encoded(received);
+    EXPECT_EQ(run_in_child([&] { return decoded<SharedArray<int, 1>>(sent.bytes.bytes())[3] - 3; }), 0);
+}
+
+TEST_F(shared_array_processes, of_a_process_that_is_gone_is_an_error) {
+    owner_process owner;
+    const std::string who = "process " + std::to_string(owner.pid());
+    owner.tell_to_end();
+    siginfo_t ended{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(owner.pid()), &ended, WEXITED | WNOWAIT), 0);
+    for (const bool reaped : {false, true}) {
+        const std::string text = refusal<SharedArray<int, 1>>(owner.bytes());
+        EXPECT_NE(text.find("is gone"), std::string::npos) << text << " reaped: " << reaped;
+        EXPECT_NE(text.find(who), std::string::npos) << text;
+        if (!reaped) {
+            EXPECT_EQ(owner.end(), 0);
+        }
+    }
+}
+
+TEST_F(shared_array_processes, that_its_process_let_go_of_is_an_error) {
+    const owner_process owner(true);
+    const std::string text = refusal<SharedArray<int, 1>>(owner.bytes());
+    EXPECT_NE(text.find("has let go of it"), std::string::npos) << text;
+}
+
+TEST_F(shared_array_processes, another_array_in_its_place_is_not_taken_for_it) {
+    wire::buffer sent;
+    {
+        const SharedArray<int, 1> array({4});
+        sent = encoded(array).bytes;
+    }
+    const SharedArray<int, 1> other({4});  // has the same descriptor number
+    const std::string text = refusal<SharedArray<int, 1>>(sent.bytes());
+    EXPECT_NE(text.find("has let go of it"), std::string::npos) << text;
+}
+
+TEST_F(shared_array_processes, another_rank_or_element_type_is_an_error) {
+    const SharedArray<std::int32_t, 2> array({2, 3});
+    const message sent = encoded(array);
+    const auto bytes = sent.bytes.bytes();
+    EXPECT_NE((refusal<SharedArray<std::int32_t, 3>>(bytes).find("rank mismatch")), std::string::npos);
+    EXPECT_NE((refusal<SharedArray<std::int32_t, 1>>(bytes).find("rank mismatch")), std::string::npos);
+    EXPECT_NE((refusal<SharedArray<std::int64_t, 2>>(bytes).find("element type mismatch")),
+              std::string::npos);
+    EXPECT_NE((refusal<SharedArray<float, 2>>(bytes).find("element type mismatch")), std::string::npos);
+}
+
+TEST_F(shared_array_processes, a_corrupt_message_is_an_error) {
+    const SharedArray<std::uint8_t, 1> array({4096});
+    const message sent = encoded(array);
+    const auto bytes = sent.bytes.bytes();
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+        EXPECT_NE(refusal<decltype(SharedArray(array))>(bytes.first(length)), "accepted") << length;
+    // Every byte matters, except where they find what they need without (the owner, if it is this process)
+    // and the reserved ones.
+    std::size_t accepted = 0;
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+        std::vector<std::byte> changed(bytes.begin(), bytes.end());
+        changed[at] ^= std::byte{0x40};
+        accepted += refusal<decltype(SharedArray(array))>(changed) == "accepted";
+    }
+    EXPECT_LE(accepted, 2 * sizeof(std::uint64_t) + sizeof(std::uint16_t));
+}
+
+// ---- forks
+
+TEST_F(shared_array_processes, is_not_inherited_by_a_forked_child) {
+    const SharedArray<int, 1> array({4});
+    EXPECT_EQ(run_in_child([] { return mappings() == 0 && descriptors() == 0 ? 0 : 1; }), 0);
+}
+
+TEST_F(shared_array_processes, a_forked_child_that_drops_its_copy_unmaps_nothing) {
+    SharedArray<char, 1> array({4096});
+    void* const at = array.data();
+    EXPECT_EQ(run_in_child([&] {
+                  // What the child puts where the array was, in memory and among the descriptors, stays.
+                  char* const own =
+                      static_cast<char*>(::mmap(at, 4096, PROT_READ | PROT_WRITE,
+                                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+                  if (own != at) return 1;
+                  const SharedArray<int, 1> mine({4});
+                  array = {};
+                  *own = 1;
+                  mine[3] = 1;
+                  return mappings() == 1 && descriptors() == 1 ? 0 : 2;
+              }),
+              0);
+    array[4095] = 1;
+}
+
+TEST_F(shared_array_processes, a_forked_child_can_send_on_what_it_inherited) {
+    const SharedArray<int, 1> array({4});
+    array[2] = 5;
+    EXPECT_EQ(run_in_child([&] {
+                  const message sent = encoded(array);
+                  return decoded<SharedArray<int, 1>>(sent.bytes.bytes())[2] - 5;
+              }),
+              0);
+}
+
+TEST_F(shared_array_processes, forks_while_threads_use_arrays_hang_nobody) {
+    const SharedArray<int, 1> array({4});
+    const message sent = encoded(array);
+    owner_process owner;
+    std::atomic<bool> done{false};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 2; ++t)
+        threads.emplace_back([&] {
+            while (!done) {
+                (void)decoded<SharedArray<int, 1>>(owner.bytes());  // opened and closed each time, if alone
+                (void)SharedArray<int, 1>({4});
+            }
+        });
+    for (int i = 0; i < 50; ++i)
+        EXPECT_EQ(run_in_child([&] {
+                      const auto received = decoded<SharedArray<int, 1>>(sent.bytes.bytes());
+                      ++received[0];
+                      return mappings() == 1 && descriptors() == 1 ? 0 : 1;
+                  }),
+                  0);
+    done = true;
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(array[0], 50);
+}
+
+}  // namespace
