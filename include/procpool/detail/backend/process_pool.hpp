@@ -18,6 +18,7 @@
 #include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/crew.hpp"
 #include "procpool/detail/backend/dispatcher.hpp"
+#include "procpool/detail/backend/job_list.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/post_mortem.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
@@ -66,8 +67,7 @@ public:
         if (failure_) std::rethrow_exception(failure_);
         job->id = ++last_id_;
         job->timing = &timings_.of(job->definition().bytes());
-        job->place = jobs_.size();
-        jobs_.push_back(job);
+        jobs_.add(job);
     }
 
     void submit(const std::shared_ptr<remote_job>& job, block elements) override {
@@ -129,9 +129,7 @@ public:
         if (!closed_)
             throw Error("procpool: Pool is still running: call close() or terminate() before join()");
         if (callbacks_.running_here()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait(
-            held, [this] { return jobs_.empty() && completing_.empty() && callbacks_running_ == 0; },
-            steady_time::max());
+        wait(held, [this] { return jobs_.empty(); }, steady_time::max());
         shut_down(held, true);
     }
 
@@ -161,7 +159,7 @@ private:
 
     void move_work(lock& held, steady_time until) {
         dispatcher_.dispatch();
-        if (!local_.empty() || !dying_.empty() || !completing_.empty())
+        if (!local_.empty() || !dying_.empty() || jobs_.has_callbacks())
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
         for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
@@ -330,58 +328,38 @@ private:
     }
 
     void finish_if_complete(const std::shared_ptr<remote_job>& job) {
-        if (!job->complete() || job->callbacks_taken()) return;
-        const std::shared_ptr<remote_job> kept = job;
-        if (job->place >= jobs_.size() || jobs_[job->place] != job) return;
-        jobs_.back()->place = job->place;
-        jobs_[kept->place].swap(jobs_.back());
-        jobs_.pop_back();
-        if (!job->once())
-            for (worker_link& link : crew_.links()) {
-                link.forget(job->id);
-                // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
-                if (!job->pins.empty() && dispatcher_.can_work(link) && link.send_forgotten())
-                    crew_.send(link);
-            }
-        auto callbacks = job->take_callbacks();
-        if (callbacks.empty())
-            job->set_done();
-        else
-            completing_.push_back({kept, std::move(callbacks)});
-        // Destructors of the user's objects run without the lock.
-        retired_.insert(retired_.end(), std::make_move_iterator(job->pins.begin()),
-                        std::make_move_iterator(job->pins.end()));
-        job->pins.clear();
-        retired_.push_back(kept);
+        const bool refers = !job->pins.empty();
+        if (!jobs_.complete(job) || job->once()) return;
+        for (worker_link& link : crew_.links()) {
+            link.forget(job->id);
+            // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
+            if (refers && dispatcher_.can_work(link) && link.send_forgotten()) crew_.send(link);
+        }
     }
 
     void after_step(lock& held) override {
         run_callbacks(held);
-        if (retired_.empty()) return;
-        wire::pins retired = std::exchange(retired_, {});
+        wire::pins retired = jobs_.take_retired();
+        if (retired.empty()) return;
         held.unlock();
         retired.clear();
         held.lock();
     }
 
     void run_callbacks(lock& held) {
-        while (!completing_.empty()) {
-            completed next = std::move(completing_.front());
-            completing_.erase(completing_.begin());
-            ++callbacks_running_;
+        while (auto next = jobs_.begin_callbacks()) {
             hand_over();
             held.unlock();
-            for (const auto& callback : next.callbacks) run_callback(callback);
-            next.callbacks.clear();
+            for (const auto& callback : next->callbacks) run_callback(callback);
+            next->callbacks.clear();
             held.lock();
-            --callbacks_running_;
-            next.job->set_done();
+            jobs_.end_callbacks(*next);
             interrupt_driver();  // it may be the one that waits for this
         }
     }
 
     bool has_work() const override {
-        return !jobs_.empty() || !completing_.empty() || !dying_.empty() || crew_.has_lost() ||
+        return !jobs_.open().empty() || jobs_.has_callbacks() || !dying_.empty() || crew_.has_lost() ||
                crew_.launch_at() ||
                std::any_of(crew_.links().begin(), crew_.links().end(),
                            [](const worker_link& link) { return link.look_at != steady_time::max(); });
@@ -494,7 +472,7 @@ private:
         failure_ = error;
         crew_.launch_no_more();
         dispatcher_.clear();
-        const std::vector<std::shared_ptr<remote_job>> jobs = jobs_;
+        const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
             job->abandoned = true;  // what workers still send comes too late: the caller may be reading
             job->ready.clear();
@@ -526,21 +504,13 @@ private:
         ended_.notify_all();
     }
 
-    struct completed {
-        std::shared_ptr<remote_job> job;
-        std::vector<std::function<void()>> callbacks;
-    };
-
     const std::chrono::nanoseconds terminate_grace_;
     const callback_runner callbacks_;
     crew crew_;
     dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
 
-    std::vector<std::shared_ptr<remote_job>> jobs_;  // not complete
-    std::vector<completed> completing_;              // complete, callbacks to be run
-    unsigned callbacks_running_ = 0;
-    wire::pins retired_;
+    job_list jobs_;
     timing_table timings_;
 
     std::vector<delivery> local_;                   // results that no worker made

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// A pool's jobs from their start to the end of their callbacks.
+#ifndef PROCPOOL_DETAIL_BACKEND_JOB_LIST_HPP
+#define PROCPOOL_DETAIL_BACKEND_JOB_LIST_HPP
+
+#include <deque>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/only_if_used.hpp"
+
+namespace procpool::detail::backend {
+
+template <class = only_if_used>
+class basic_job_list {
+public:
+    using job_ptr = std::shared_ptr<remote_job>;
+
+    /// Whether nothing is left to be run, neither elements nor callbacks.
+    bool empty() const noexcept { return open_.empty() && completed_.empty() && callbacks_running_ == 0; }
+    /// The jobs that are not complete, in no order.
+    const std::vector<job_ptr>& open() const noexcept { return open_; }
+
+    void add(const job_ptr& job) {
+        job->place = open_.size();
+        open_.push_back(job);
+    }
+
+    /// Takes a complete job out of those that are open; it is done when its callbacks have run.
+    /// @return false if there was nothing to do
+    bool complete(job_ptr job) {
+        if (!job->complete() || job->callbacks_taken()) return false;
+        if (job->place >= open_.size() || open_[job->place] != job) return false;
+        open_.back()->place = job->place;
+        open_[job->place].swap(open_.back());
+        open_.pop_back();
+        auto callbacks = job->take_callbacks();
+        if (callbacks.empty())
+            job->set_done();
+        else
+            completed_.push_back({job, std::move(callbacks)});
+        retired_.insert(retired_.end(), std::make_move_iterator(job->pins.begin()),
+                        std::make_move_iterator(job->pins.end()));
+        job->pins.clear();
+        retired_.push_back(std::move(job));
+        return true;
+    }
+
+    // ---- callbacks
+
+    struct completed {
+        job_ptr job;
+        std::vector<std::function<void()>> callbacks;
+    };
+
+    bool has_callbacks() const noexcept { return !completed_.empty(); }
+    /// Those that run next; end_callbacks() must follow.
+    std::optional<completed> begin_callbacks() {
+        if (completed_.empty()) return std::nullopt;
+        completed next = std::move(completed_.front());
+        completed_.pop_front();
+        ++callbacks_running_;
+        return next;
+    }
+    void end_callbacks(const completed& ended) {
+        --callbacks_running_;
+        ended.job->set_done();
+    }
+
+    /// What only waits for its destructors, the user's among them, to be run without the lock.
+    wire::pins take_retired() noexcept { return std::exchange(retired_, {}); }
+
+private:
+    std::vector<job_ptr> open_;
+    std::deque<completed> completed_;
+    unsigned callbacks_running_ = 0;
+    wire::pins retired_;
+};
+using job_list = basic_job_list<>;
+
+}  // namespace procpool::detail::backend
+
+#endif
