@@ -18,6 +18,7 @@
 #include "procpool/pool.hpp"
 #include "support/leftovers.hpp"
 #include "support/processes.hpp"
+#include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
@@ -209,9 +210,8 @@ TEST(Descriptors, of_the_pool_are_not_in_a_program_that_it_starts) {
 }
 
 TEST(Descriptors, copy_of_the_pool_in_a_forked_child_refuses_to_work_and_harms_nobody) {
-#if defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "the sanitizer allows no threads in a child of a program that had some";
-#endif
+    if (test::thread_sanitizer)
+        GTEST_SKIP() << "the sanitizer allows no threads in a child of a program that had some";
     mp::Pool pool(2);
     child_program child([&] {
         mp::Pool copy = std::move(pool);

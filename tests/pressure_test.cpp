@@ -17,6 +17,7 @@
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
 #include "support/processes.hpp"
+#include "support/sanitizers.hpp"
 #include "support/views.hpp"
 
 namespace {

@@ -15,6 +15,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
+#include "support/sanitizers.hpp"
 #include "support/views.hpp"
 
 namespace {

@@ -19,6 +19,7 @@
 #include "procpool/pool.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
+#include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"

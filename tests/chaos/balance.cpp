@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "sanitizers.hpp"
 #include "support/leftovers.hpp"
+#include "support/sanitizers.hpp"
 #include "support/wait.hpp"
 #include "tally.hpp"
 
@@ -49,7 +49,7 @@ void expect(bool good, const std::string& otherwise) {
 }  // namespace
 
 std::optional<std::size_t> allocated_bytes() {
-    if (sanitized) return std::nullopt;
+    if (test::sanitized) return std::nullopt;
     const auto all = ::mallinfo2();
     return all.uordblks + all.hblkhd;
 }
@@ -63,7 +63,7 @@ std::size_t resident_bytes(long pid) {
 }
 
 void trim_memory() {
-    if (!sanitized) ::malloc_trim(0);
+    if (!test::sanitized) ::malloc_trim(0);
 }
 
 balance::balance()

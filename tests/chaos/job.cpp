@@ -8,7 +8,7 @@
 #include <string>
 
 #include "board.hpp"
-#include "sanitizers.hpp"
+#include "support/sanitizers.hpp"
 
 namespace chaos {
 
@@ -26,7 +26,7 @@ std::span<const job_kind> all_kinds() {
         job_kind{"imap of texts", 5, run_imap_of_texts},
         job_kind{"shared arrays", 5, run_arrays},
         job_kind{"awkward values", 3, run_awkward},
-        job_kind{"nested pools", thread_sanitizer ? 0u : 4u, run_nested, needs::any, false},
+        job_kind{"nested pools", test::thread_sanitizer ? 0u : 4u, run_nested, needs::any, false},
         job_kind{"another pool in a slot", 3, run_replacement, needs::any, false},
         job_kind{"a pool ends in the midst", 4, run_end_in_the_midst, needs::own},
         job_kind{"handles outlive their pool", 2, run_orphaned_handles, needs::own},

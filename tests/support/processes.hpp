@@ -24,12 +24,6 @@
 
 namespace test {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
-#endif
-
 struct process_state {
     char state = 'X';  // as in /proc: R, S, D, T (stopped), Z (zombie); X if there is no such process
     long parent = 0;
