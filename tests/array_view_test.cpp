@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <list>
 #include <numeric>
 #include <ranges>
 #include <type_traits>
@@ -39,7 +40,7 @@ TEST_F(array_view, has_no_elements_by_default) {
 TEST_F(array_view, last_index_runs_fastest) {
     const ArrayView<int, 3> view(numbers.data(), {2, 3, 4});
     EXPECT_EQ(view.size(), 24u);
-    EXPECT_EQ(view.strides(), (std::array<std::size_t, 3>{12, 4, 1}));
+    EXPECT_EQ(view.strides(), (std::array<std::ptrdiff_t, 3>{12, 4, 1}));
     EXPECT_EQ(view(0, 0, 1), 1);
     EXPECT_EQ(view(0, 1, 0), 4);
     EXPECT_EQ(view(1, 0, 0), 12);
@@ -107,6 +108,107 @@ TEST_F(array_view, iterates_over_the_elements_of_a_temporary_view) {
     for (int& number : view[2]) number = 0;
     EXPECT_EQ(std::ranges::count(numbers, 0), 7);  // a whole row, and the first element
     EXPECT_EQ(*std::ranges::max_element(view[1]), 11);
+}
+
+// ---- other views of the same elements
+
+TEST_F(array_view, slices_are_those_of_python) {
+    const ArrayView<int, 1> all(numbers.data(), {10});
+    using vector = std::vector<int>;
+    EXPECT_EQ(all.slice(0, {}).to_vector(), (vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+    EXPECT_EQ(all.slice(0, {.from = 2, .to = 5}).to_vector(), (vector{2, 3, 4}));
+    EXPECT_EQ(all.slice(0, {.from = -3}).to_vector(), (vector{7, 8, 9}));
+    EXPECT_EQ(all.slice(0, {.to = -8}).to_vector(), (vector{0, 1}));
+    EXPECT_EQ(all.slice(0, {.step = 4}).to_vector(), (vector{0, 4, 8}));
+    EXPECT_EQ(all.slice(0, {.from = 1, .to = 8, .step = 3}).to_vector(), (vector{1, 4, 7}));
+    EXPECT_EQ(all.slice(0, {.step = -3}).to_vector(), (vector{9, 6, 3, 0}));
+    EXPECT_EQ(all.slice(0, {.from = 7, .to = 2, .step = -2}).to_vector(), (vector{7, 5, 3}));
+    EXPECT_EQ(all.slice(0, {.from = 2, .step = -1}).to_vector(), (vector{2, 1, 0}));
+    EXPECT_EQ(all.slice(0, {.from = -100, .to = 100}).to_vector().size(), 10u) << "limits are no errors";
+    EXPECT_EQ(all.slice(0, {.from = 100, .to = -100, .step = -1}).to_vector().size(), 10u);
+    for (const auto& none : {procpool::ArraySlice{.from = 5, .to = 5},
+                             {.from = 8, .to = 2},
+                             {.from = 10},
+                             {.from = 2, .to = 8, .step = -1}})
+        EXPECT_TRUE(all.slice(0, none).empty());
+    EXPECT_TRUE((ArrayView<int, 1>().slice(0, {.step = -1}).empty()));
+    EXPECT_THROW((void)all.slice(1, {}), std::out_of_range);
+    EXPECT_THROW((void)all.slice(0, {.step = 0}), std::invalid_argument);
+}
+
+TEST_F(array_view, slices_of_slices_show_the_same_elements) {
+    const ArrayView<int, 2> view(numbers.data(), {4, 6});
+    const auto inner = view.slice(0, {.from = 1, .to = 3}).slice(1, {.step = 2}).slice(1, {.step = -1});
+    EXPECT_EQ(inner.shape(), (std::array<std::size_t, 2>{2, 3}));
+    EXPECT_EQ(inner.to_vector(), (std::vector{10, 8, 6, 16, 14, 12}));
+    inner(1, 0) = -1;
+    EXPECT_EQ(numbers[16], -1);
+}
+
+TEST_F(array_view, rows_are_the_sub_arrays_in_order) {
+    const ArrayView<int, 2> view(numbers.data(), {4, 6});
+    int first = 0;
+    for (const ArrayView<int, 1> row : view.rows()) {
+        EXPECT_EQ(row(0), first);
+        EXPECT_EQ(row.size(), 6u);
+        first += 6;
+    }
+    EXPECT_EQ(first, 24);
+    EXPECT_EQ(view.rows().size(), 4u);
+    for (int& element : view[3].rows()) element = 0;
+    EXPECT_EQ(numbers[23], 0);
+    EXPECT_EQ((ArrayView<int, 2>().rows().begin()), (ArrayView<int, 2>().rows().end()));
+}
+
+TEST_F(array_view, transposes_dimensions_without_a_copy) {
+    const ArrayView<int, 3> view(numbers.data(), {2, 3, 4});
+    EXPECT_EQ(view.transposed().shape(), (std::array<std::size_t, 3>{4, 3, 2}));
+    EXPECT_EQ(&view.transposed()(3, 2, 1), &numbers[23]);
+    const auto turned = view.transposed({1, 2, 0});
+    EXPECT_EQ(turned.shape(), (std::array<std::size_t, 3>{3, 4, 2}));
+    EXPECT_EQ(turned(2, 1, 1), view(1, 2, 1));
+    EXPECT_THROW((void)view.transposed({0, 1, 1}), std::invalid_argument);
+    EXPECT_THROW((void)view.transposed({0, 1, 3}), std::invalid_argument);
+}
+
+TEST_F(array_view, reshapes_elements_that_lie_side_by_side) {
+    const ArrayView<int, 3> view(numbers.data(), {2, 3, 4});
+    EXPECT_EQ(view.reshape<1>({24})(23), 23);
+    EXPECT_EQ(view.reshape<2>({6, 4})(5, 0), 20);
+    EXPECT_EQ((view[1].reshape<4>({1, 4, 1, 3})(0, 3, 0, 2)), 23);
+    EXPECT_THROW((void)view.reshape<2>({5, 5}), std::invalid_argument);
+    EXPECT_THROW((void)view.transposed().reshape<1>({24}), std::logic_error);
+}
+
+// ---- all elements at once
+
+TEST_F(array_view, fills_no_more_than_what_it_shows) {
+    ArrayView<int, 1>(numbers.data(), {4}).fill(7);
+    ArrayView<int, 2>(numbers.data(), {4, 6}).slice(1, {.from = -1}).fill(9);
+    EXPECT_EQ((std::vector(numbers.begin(), numbers.begin() + 12)),
+              (std::vector{7, 7, 7, 7, 4, 9, 6, 7, 8, 9, 10, 9}));
+}
+
+TEST_F(array_view, copies_from_ranges_of_its_size_only) {
+    const ArrayView<int, 2> view(numbers.data(), {2, 2});
+    view.copy_from(std::vector{4, 3, 2, 1});
+    EXPECT_EQ(view(0, 0), 4);
+    view.transposed().copy_from(std::list<short>{1, 2, 3, 4});
+    EXPECT_EQ(view(0, 1), 3);
+    view.copy_from(ArrayView<const int, 2>(numbers.data() + 8, {2, 2}).transposed());
+    EXPECT_EQ(view.to_vector(), (std::vector{8, 10, 9, 11}));
+    EXPECT_THROW(view.copy_from(std::vector{1, 2, 3}), std::invalid_argument);
+    EXPECT_THROW(view.copy_from(std::vector{1, 2, 3, 4, 5}), std::invalid_argument);
+    EXPECT_EQ(view(0, 0), 8) << "what can't be copied leaves it as it was";
+}
+
+TEST_F(array_view, is_equal_to_one_of_the_same_shape_and_elements) {
+    const std::vector<long> same(numbers.begin(), numbers.end());
+    const ArrayView<int, 2> view(numbers.data(), {4, 6});
+    EXPECT_TRUE(view == (ArrayView<const long, 2>(same.data(), {4, 6})));
+    EXPECT_TRUE(view != (ArrayView<const long, 2>(same.data(), {6, 4})));
+    EXPECT_TRUE(view.slice(0, {.to = 2}) == (ArrayView<int, 2>(numbers.data(), {2, 6})));
+    EXPECT_TRUE(view.slice(1, {.step = -1}) != view);
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ TEST_F(shared_array, says_when_file_descriptors_run_out) {
 TEST_F(shared_array, last_index_runs_fastest) {
     const SharedArray<int, 3> array({2, 3, 4});
     std::iota(array.begin(), array.end(), 0);
-    EXPECT_EQ(array.strides(), (std::array<std::size_t, 3>{12, 4, 1}));
+    EXPECT_EQ(array.strides(), (std::array<std::ptrdiff_t, 3>{12, 4, 1}));
     int expected = 0;
     for (int i = 0; i < 2; ++i)
         for (long j = 0; j < 3; ++j)

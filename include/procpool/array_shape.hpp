@@ -86,13 +86,13 @@ std::size_t bytes_of_shape(const std::array<std::size_t, Rank>& shape, std::size
 
 /// Strides, in elements, of an array without gaps whose last index runs fastest.
 template <std::size_t Rank>
-constexpr std::array<std::size_t, Rank> row_major_strides(
+constexpr std::array<std::ptrdiff_t, Rank> row_major_strides(
     const std::array<std::size_t, Rank>& shape) noexcept {
-    std::array<std::size_t, Rank> strides{};
-    std::size_t stride = 1;
+    std::array<std::ptrdiff_t, Rank> strides{};
+    std::ptrdiff_t stride = 1;
     for (std::size_t d = Rank; d-- > 0;) {
         strides[d] = stride;
-        stride *= shape[d];
+        stride *= static_cast<std::ptrdiff_t>(shape[d]);
     }
     return strides;
 }

@@ -3,15 +3,20 @@
 #ifndef PROCPOOL_ARRAY_VIEW_HPP
 #define PROCPOOL_ARRAY_VIEW_HPP
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <concepts>
 #include <cstddef>
 #include <iterator>
+#include <optional>
 #include <ranges>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "procpool/array_shape.hpp"
 
@@ -29,14 +34,16 @@ public:
     using pointer = T*;
     using reference = T&;
     using sizes = std::array<std::size_t, Rank>;
+    using distances = std::array<std::ptrdiff_t, Rank>;
 
-    array_iterator() noexcept = default;
-    array_iterator(T* first, const sizes& shape, const sizes& strides, std::size_t left) noexcept
+    constexpr array_iterator() noexcept = default;
+    constexpr array_iterator(T* first, const sizes& shape, const distances& strides,
+                             std::size_t left) noexcept
         : at_(first), shape_(shape), strides_(strides), left_(left) {}
 
-    T& operator*() const noexcept { return *at_; }
-    T* operator->() const noexcept { return at_; }
-    array_iterator& operator++() noexcept {
+    constexpr T& operator*() const noexcept { return *at_; }
+    constexpr T* operator->() const noexcept { return at_; }
+    constexpr array_iterator& operator++() noexcept {
         --left_;
         for (std::size_t d = Rank; d-- > 0;) {
             if (++index_[d] < shape_[d]) {
@@ -44,25 +51,104 @@ public:
                 break;
             }
             index_[d] = 0;
-            at_ -= (shape_[d] - 1) * strides_[d];
+            at_ -= static_cast<std::ptrdiff_t>(shape_[d] - 1) * strides_[d];
         }
         return *this;
     }
-    array_iterator operator++(int) noexcept {
+    constexpr array_iterator operator++(int) noexcept {
         array_iterator before = *this;
         ++*this;
         return before;
     }
-    friend bool operator==(const array_iterator& a, const array_iterator& b) noexcept {
+    friend constexpr bool operator==(const array_iterator& a, const array_iterator& b) noexcept {
         return a.left_ == b.left_;
     }
 
 private:
     T* at_ = nullptr;
     sizes shape_{};
-    sizes strides_{};
+    distances strides_{};
     sizes index_{};
     std::size_t left_ = 0;
+};
+
+}  // namespace detail
+
+template <class T, std::size_t Rank>
+class ArrayView;
+
+/// Some of the indices of a dimension, as Python's slices: from `from` up to before `to` in steps. What is
+/// left out reaches to the dimension's end, negative numbers count from there, a negative step goes
+/// backwards.
+struct ArraySlice {
+    std::optional<std::ptrdiff_t> from = {};
+    std::optional<std::ptrdiff_t> to = {};
+    std::ptrdiff_t step = 1;
+
+    struct indices {
+        std::size_t first, count;
+    };
+    /// What that means for a dimension of `size` elements.
+    /// @throws std::invalid_argument if the step is 0
+    constexpr indices of(std::size_t size) const {
+        if (step == 0) throw std::invalid_argument("procpool: a slice can't have a step of 0");
+        const auto length = static_cast<std::ptrdiff_t>(size);
+        // Going backwards, the place before the first element is a limit, too.
+        const std::ptrdiff_t least = step > 0 ? 0 : -1;
+        const std::ptrdiff_t most = step > 0 ? length : length - 1;
+        const auto place = [&](std::ptrdiff_t index) {
+            return std::clamp(index < 0 ? index + length : index, least, most);
+        };
+        const std::ptrdiff_t first = from ? place(*from) : step > 0 ? least : most;
+        const std::ptrdiff_t last = to ? place(*to) : step > 0 ? most : least;
+        const std::ptrdiff_t distance = step > 0 ? last - first : first - last;
+        if (distance <= 0) return {0, 0};
+        const auto stride =
+            step > 0 ? static_cast<std::size_t>(step) : std::size_t{0} - static_cast<std::size_t>(step);
+        return {static_cast<std::size_t>(first), (static_cast<std::size_t>(distance) - 1) / stride + 1};
+    }
+};
+
+namespace detail {
+
+/// The sub-arrays of an array at all first indices.
+template <class T, std::size_t Rank>
+class array_rows {
+public:
+    class iterator {
+    public:
+        using iterator_concept = std::forward_iterator_tag;
+        using value_type = std::remove_cvref_t<decltype(std::declval<const ArrayView<T, Rank>&>()[0])>;
+        using difference_type = std::ptrdiff_t;
+
+        constexpr iterator() noexcept = default;
+        constexpr iterator(const ArrayView<T, Rank>& of, std::size_t at) noexcept : of_(of), at_(at) {}
+        constexpr decltype(auto) operator*() const noexcept { return of_[at_]; }
+        constexpr iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.at_ == b.at_;
+        }
+
+    private:
+        ArrayView<T, Rank> of_;
+        std::size_t at_ = 0;
+    };
+
+    constexpr explicit array_rows(const ArrayView<T, Rank>& of) noexcept : of_(of) {}
+    constexpr iterator begin() const noexcept { return {of_, 0}; }
+    constexpr iterator end() const noexcept { return {of_, size()}; }
+    constexpr std::size_t size() const noexcept { return of_.shape()[0]; }
+
+private:
+    ArrayView<T, Rank> of_;
 };
 
 }  // namespace detail
@@ -93,7 +179,7 @@ public:
 
     /// Element (i, j, ...) is data[i * strides[0] + j * strides[1] + ...].
     constexpr ArrayView(T* data, const std::array<std::size_t, Rank>& shape,
-                        const std::array<std::size_t, Rank>& strides) noexcept
+                        const std::array<std::ptrdiff_t, Rank>& strides) noexcept
         : data_(data), shape_(shape), strides_(strides) {}
 
     template <class U>
@@ -127,15 +213,14 @@ public:
         const auto i = static_cast<std::size_t>(index);
         assert(i < shape_[0] && "procpool: index outside of the array");
         if constexpr (Rank == 1) {
-            return static_cast<T&>(data_[i * strides_[0]]);
+            return static_cast<T&>(data_[static_cast<std::ptrdiff_t>(i) * strides_[0]]);
         } else {
             std::array<std::size_t, Rank - 1> shape{};
-            std::array<std::size_t, Rank - 1> strides{};
-            for (std::size_t d = 1; d < Rank; ++d) {
-                shape[d - 1] = shape_[d];
-                strides[d - 1] = strides_[d];
-            }
-            return ArrayView<T, Rank - 1>(data_ + i * strides_[0], shape, strides);
+            std::array<std::ptrdiff_t, Rank - 1> strides{};
+            std::copy(shape_.begin() + 1, shape_.end(), shape.begin());
+            std::copy(strides_.begin() + 1, strides_.end(), strides.begin());
+            return ArrayView<T, Rank - 1>(data_ + static_cast<std::ptrdiff_t>(i) * strides_[0], shape,
+                                          strides);
         }
     }
 
@@ -143,7 +228,7 @@ public:
     /// Number of elements in each dimension.
     constexpr const std::array<std::size_t, Rank>& shape() const noexcept { return shape_; }
     /// How many elements (not bytes) lie between one index and the next, in each dimension.
-    constexpr const std::array<std::size_t, Rank>& strides() const noexcept { return strides_; }
+    constexpr const std::array<std::ptrdiff_t, Rank>& strides() const noexcept { return strides_; }
     /// Number of elements.
     constexpr std::size_t size() const noexcept {
         std::size_t product = 1;
@@ -173,6 +258,100 @@ public:
     constexpr iterator begin() const noexcept { return {data_, shape_, strides_, size()}; }
     constexpr iterator end() const noexcept { return {data_, shape_, strides_, 0}; }
 
+    // ---- other views of the same elements
+
+    /// Some indices of a dimension: `image.slice(0, {.from = 10, .to = 20})`, `image.slice(1, {.step = -1})`.
+    /// @throws std::out_of_range if there is no such dimension
+    /// @throws std::invalid_argument if the step is 0
+    constexpr ArrayView slice(std::size_t dimension, const ArraySlice& which) const {
+        if (dimension >= Rank)
+            throw std::out_of_range("procpool: there is no dimension " + std::to_string(dimension) +
+                                    " in an array of shape " + detail::shape_text(shape_));
+        const auto [first, count] = which.of(shape_[dimension]);
+        ArrayView result = *this;
+        if (count > 0) result.data_ += static_cast<std::ptrdiff_t>(first) * strides_[dimension];
+        result.shape_[dimension] = count;
+        result.strides_[dimension] *= which.step;
+        return result;
+    }
+
+    /// The sub-arrays at all first indices, to be looped over; with one dimension, the elements.
+    constexpr detail::array_rows<T, Rank> rows() const noexcept { return detail::array_rows<T, Rank>(*this); }
+
+    /// The dimensions in the opposite order: element (i, j) is (j, i) of this.
+    constexpr ArrayView transposed() const noexcept {
+        ArrayView result = *this;
+        std::reverse(result.shape_.begin(), result.shape_.end());
+        std::reverse(result.strides_.begin(), result.strides_.end());
+        return result;
+    }
+
+    /// The dimensions in any order: number d of the result is number order[d] of this.
+    /// @throws std::invalid_argument unless `order` has each dimension once
+    constexpr ArrayView transposed(const std::array<std::size_t, Rank>& order) const {
+        ArrayView result = *this;
+        std::array<bool, Rank> seen{};
+        for (std::size_t d = 0; d < Rank; ++d) {
+            if (order[d] >= Rank || std::exchange(seen[order[d]], true))
+                throw std::invalid_argument("procpool: " + detail::shape_text(order) +
+                                            " doesn't name each dimension of an array once");
+            result.shape_[d] = shape_[order[d]];
+            result.strides_[d] = strides_[order[d]];
+        }
+        return result;
+    }
+
+    /// The same elements, in order, in another shape: `view.template reshape<2>({rows, cols})`.
+    /// @throws std::invalid_argument if that has another number of elements
+    /// @throws std::logic_error unless is_contiguous(): to reshape would be to copy
+    template <std::size_t NewRank>
+    constexpr ArrayView<T, NewRank> reshape(const ArrayShape<NewRank>& shape) const {
+        if (detail::bytes_of_shape(shape.sizes(), 1) != size())
+            throw std::invalid_argument("procpool: an array of shape " + detail::shape_text(shape_) +
+                                        " can't have the shape " + detail::shape_text(shape.sizes()));
+        return {span().data(), shape.sizes()};
+    }
+
+    // ---- all elements at once
+
+    /// Sets all elements.
+    constexpr void fill(const value_type& value) const
+        requires(!std::is_const_v<T>)
+    {
+        if (is_contiguous())
+            std::fill_n(data_, size(), value);
+        else
+            std::fill(begin(), end(), value);
+    }
+
+    /// Sets all elements, in order, to those of a range.
+    /// @throws std::invalid_argument if that has another number of elements
+    template <std::ranges::forward_range Range>
+        requires(!std::is_const_v<T> && std::is_assignable_v<T&, std::ranges::range_reference_t<Range>>)
+    constexpr void copy_from(Range&& values) const {
+        const auto count = static_cast<std::size_t>(std::ranges::distance(values));
+        if (count != size())
+            throw std::invalid_argument("procpool: " + std::to_string(count) +
+                                        " values can't fill an array of shape " + detail::shape_text(shape_));
+        if (is_contiguous())
+            std::ranges::copy(values, data_);
+        else
+            std::ranges::copy(values, begin());
+    }
+
+    /// A copy of all elements, in order.
+    constexpr std::vector<value_type> to_vector() const {
+        if (is_contiguous()) return {data_, data_ + size()};
+        return {begin(), end()};
+    }
+
+    /// Whether both have the same shape and equal elements.
+    template <class U>
+        requires std::equality_comparable_with<const value_type&, const U&>
+    friend constexpr bool operator==(const ArrayView& a, const ArrayView<U, Rank>& b) {
+        return a.shape() == b.shape() && std::equal(a.begin(), a.end(), b.begin());
+    }
+
 private:
     template <class... Indices>
     static constexpr void check_indices() noexcept {
@@ -189,10 +368,10 @@ private:
     }
 
     template <class... Indices>
-    constexpr std::size_t offset_of(Indices... indices) const noexcept {
+    constexpr std::ptrdiff_t offset_of(Indices... indices) const noexcept {
         std::size_t d = 0;
-        std::size_t offset = 0;
-        ((offset += static_cast<std::size_t>(indices) * strides_[d++]), ...);
+        std::ptrdiff_t offset = 0;
+        ((offset += static_cast<std::ptrdiff_t>(indices) * strides_[d++]), ...);
         return offset;
     }
 
@@ -206,7 +385,7 @@ private:
 
     T* data_ = nullptr;
     std::array<std::size_t, Rank> shape_{};
-    std::array<std::size_t, Rank> strides_{};
+    std::array<std::ptrdiff_t, Rank> strides_{};
 };
 
 namespace detail::wire {

@@ -50,16 +50,18 @@ consteval char element_kind() {
 
 /// An array in shared memory: workers read and write the elements themselves, what travels is a handle.
 ///
-/// A copy is another handle of the same elements, whose memory is freed when the last handle in any process
-/// is gone. As with std::span a const handle gives writable elements. Elements start as zero bytes and lie
-/// side by side, the last index fastest. Tasks get an array as an argument, through partial(), inside of
-/// what cereal serialises, or return one; what a forked process inherits in a variable is not mapped there.
+/// It is an ArrayView that keeps its elements alive: a copy is another handle of the same elements, whose
+/// memory is freed when the last handle in any process is gone. As with std::span a const handle gives
+/// writable elements. Elements start as zero bytes and lie side by side, the last index fastest. What is cut
+/// from it, as by operator[] and slice(), is a view, good for as long as a handle in this process is. Tasks
+/// get an array as an argument, through partial(), inside of what cereal serialises, or return one; what a
+/// forked process inherits in a variable is not mapped there.
 ///
 /// Threads and processes may use different elements at once; one element that somebody writes while others
 /// use it is a data race, as between threads (std::atomic_ref works between processes too). Copying and
 /// destroying handles is as safe as with std::shared_ptr. An array takes a file descriptor in each process.
 template <class T, std::size_t Rank>
-class SharedArray {
+class SharedArray : public ArrayView<T, Rank> {
     static_assert(Rank > 0 && Rank < 256, "procpool: a SharedArray has from 1 to 255 dimensions");
     static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>,
                   "procpool: the elements of a SharedArray are neither const nor volatile; for read-only "
@@ -72,12 +74,8 @@ class SharedArray {
                   "structs of them): a type that owns memory, as std::string does, can't be shared");
 
 public:
-    using element_type = T;
-    using value_type = T;
-    using size_type = std::size_t;
-    using difference_type = std::ptrdiff_t;
-    using reference = T&;
     using iterator = T*;
+    using ArrayView<T, Rank>::data, ArrayView<T, Rank>::shape, ArrayView<T, Rank>::size;
 
     /// No elements: all sizes are 0.
     SharedArray() noexcept = default;
@@ -90,8 +88,8 @@ public:
     /// has less memory than that, or the system's error if it gives no memory or no file descriptor
     template <class Shape = ArrayShape<Rank>>
         requires detail::is_shape<Shape, Rank>
-    explicit SharedArray(const Shape& shape) {
-        const auto sizes = ArrayShape<Rank>(shape).sizes();
+    explicit SharedArray(const Shape& dimensions) {
+        const auto sizes = ArrayShape<Rank>(dimensions).sizes();
         if (const std::size_t bytes = detail::bytes_of_shape(sizes, sizeof(T)))
             segment_ = detail::posix::shared_segment::create(bytes);
         show(sizes);
@@ -110,49 +108,16 @@ public:
 
     friend void swap(SharedArray& a, SharedArray& b) noexcept {
         a.segment_.swap(b.segment_);
-        std::swap(a.view_, b.view_);
+        std::swap(static_cast<ArrayView<T, Rank>&>(a), static_cast<ArrayView<T, Rank>&>(b));
     }
 
-    static constexpr std::size_t rank() noexcept { return Rank; }
-
-    /// The element at `Rank` indices of any integer types, `images(7, row, col)`; they are not checked.
-    template <class... Indices>
-    T& operator()(Indices... indices) const noexcept {
-        return view_(indices...);
-    }
-
-    /// The same, checked.
-    /// @throws std::out_of_range
-    template <class... Indices>
-    T& at(Indices... indices) const {
-        return view_.at(indices...);
-    }
-
-    /// The sub-array at a first index, as an ArrayView<T, Rank - 1> without a copy, good for as long as a
-    /// handle in this process is; with one dimension, the element itself. The index is not checked.
-    template <class Index>
-    decltype(auto) operator[](Index index) const noexcept {
-        return view_[index];
-    }
-
-    /// The first element; null if there is none.
-    T* data() const noexcept { return view_.data(); }
-    /// Number of elements in each dimension.
-    const std::array<std::size_t, Rank>& shape() const noexcept { return view_.shape(); }
-    /// How many elements (not bytes) lie between one index and the next, in each dimension.
-    const std::array<std::size_t, Rank>& strides() const noexcept { return view_.strides(); }
-    /// Number of elements.
-    std::size_t size() const noexcept { return view_.size(); }
-    bool empty() const noexcept { return view_.empty(); }
     /// All elements in order, the last index fastest.
     std::span<T> span() const noexcept { return {data(), size()}; }
     iterator begin() const noexcept { return data(); }
     iterator end() const noexcept { return data() + size(); }
 
     /// All elements, with their shape, without a copy.
-    ArrayView<T, Rank> view() const noexcept { return view_; }
-    operator ArrayView<T, Rank>() const noexcept { return view_; }
-    operator ArrayView<const T, Rank>() const noexcept { return view_; }
+    ArrayView<T, Rank> view() const noexcept { return *this; }
 
     /// For cereal, in messages between the processes of a pool.
     template <class Archive>
@@ -217,11 +182,10 @@ private:
 
     void show(const std::array<std::size_t, Rank>& sizes) noexcept {
         T* const first = segment_ ? std::launder(reinterpret_cast<T*>(segment_->data())) : nullptr;
-        view_ = ArrayView<T, Rank>(first, sizes);
+        static_cast<ArrayView<T, Rank>&>(*this) = ArrayView<T, Rank>(first, sizes);
     }
 
     std::shared_ptr<detail::posix::shared_segment> segment_;
-    ArrayView<T, Rank> view_;
 };
 
 }  // namespace procpool
