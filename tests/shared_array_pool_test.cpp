@@ -262,4 +262,32 @@ TEST_F(shared_array_in_a_pool, is_freed_after_a_task_that_failed) {
     EXPECT_TRUE(eventually([] { return descriptors_below() == 0; })) << descriptors_below();
 }
 
+// ---- read-only
+
+TEST(shared_array_in_tasks, of_const_elements_can_only_be_read_there) {
+    mp::SharedArray<int, 1> numbers({100});
+    numbers.fill(7);
+    mp::Pool pool(2);
+    const mp::SharedArray<const int, 1> shown = numbers;
+    const auto write_at_3 = [](const mp::SharedArray<const int, 1>& array, int i) {
+        ::signal(SIGSEGV, SIG_DFL);  // sanitizers have a handler
+        if (i == 3) const_cast<int&>(array(0)) = 0;
+        return array(i);
+    };
+    const auto outcomes =
+        pool.try_map(mp::partial(write_at_3, shown), std::vector{0, 1, 2, 3, 4, 5}, {.chunksize = 1});
+    for (std::size_t i = 0; i < 6; ++i) {
+        if (i == 3) {
+            EXPECT_THROW(outcomes[i].value(), mp::WorkerDied);
+        } else {
+            EXPECT_EQ(outcomes[i].value(), 7);
+        }
+    }
+    EXPECT_EQ(numbers(0), 7);
+    numbers(1) = 8;
+    EXPECT_EQ(pool.apply(write_at_3, shown, 1), 8) << "it is the same memory";
+    EXPECT_EQ(pool.apply([](const mp::SharedArray<int, 1>& array) { return array(1) = 9; }, numbers), 9);
+    EXPECT_EQ(shown(1), 9);
+}
+
 }  // namespace

@@ -52,7 +52,9 @@ consteval char element_kind() {
 ///
 /// It is an ArrayView that keeps its elements alive: a copy is another handle of the same elements, whose
 /// memory is freed when the last handle in any process is gone. As with std::span a const handle gives
-/// writable elements. Elements start as zero bytes and lie side by side, the last index fastest. What is cut
+/// writable elements; a SharedArray<const T, Rank>, to which it converts, doesn't, and a worker that gets one
+/// has the memory mapped read-only: a stray write there is a crash of that worker and harms nobody else.
+/// Elements start as zero bytes and lie side by side, the last index fastest. What is cut
 /// from it, as by operator[] and slice(), is a view, good for as long as a handle in this process is. Tasks
 /// get an array as an argument, through partial(), inside of what cereal serialises, or return one; what a
 /// forked process inherits in a variable is not mapped there.
@@ -63,9 +65,7 @@ consteval char element_kind() {
 template <class T, std::size_t Rank>
 class SharedArray : public ArrayView<T, Rank> {
     static_assert(Rank > 0 && Rank < 256, "procpool: a SharedArray has from 1 to 255 dimensions");
-    static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>,
-                  "procpool: the elements of a SharedArray are neither const nor volatile; for read-only "
-                  "access take an ArrayView<const T, Rank>");
+    static_assert(!std::is_volatile_v<T>, "procpool: the elements of a SharedArray are not volatile");
     static_assert(!std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_reference_v<T>,
                   "procpool: a SharedArray can't hold pointers or references: they mean nothing in another "
                   "process; hold indices, or the values themselves");
@@ -87,13 +87,19 @@ public:
     /// @throws std::system_error with errc::not_enough_memory if the machine (with its swap) or the cgroup
     /// has less memory than that, or the system's error if it gives no memory or no file descriptor
     template <class Shape = ArrayShape<Rank>>
-        requires detail::is_shape<Shape, Rank>
+        requires(detail::is_shape<Shape, Rank> && !std::is_const_v<T>)
     explicit SharedArray(const Shape& dimensions) {
         const auto sizes = ArrayShape<Rank>(dimensions).sizes();
         if (const std::size_t bytes = detail::bytes_of_shape(sizes, sizeof(T)))
             segment_ = detail::posix::shared_segment::create(bytes);
         show(sizes);
     }
+
+    /// Another handle, by which the elements can't be written to.
+    template <class U>
+        requires(std::is_const_v<T> && std::is_same_v<const U, T>)
+    SharedArray(const SharedArray<U, Rank>& array) noexcept
+        : ArrayView<T, Rank>(array.view()), segment_(array.segment_) {}
 
     SharedArray(const SharedArray&) noexcept = default;
     SharedArray& operator=(const SharedArray&) noexcept = default;
@@ -152,6 +158,9 @@ public:
     }
 
 private:
+    template <class, std::size_t>
+    friend class SharedArray;
+
     SharedArray(const std::array<std::size_t, Rank>& sizes, const detail::posix::segment_handle& memory) {
         std::size_t bytes = 0;
         try {
@@ -162,12 +171,16 @@ private:
         if (bytes != memory.size)
             throw SerializationError("procpool: a shared array of shape " + detail::shape_text(sizes) +
                                      " arrived with " + std::to_string(memory.size) + " bytes of memory");
-        if (bytes != 0) segment_ = detail::posix::shared_segment::open(memory);
+        using detail::posix::access, detail::posix::shared_segment;
+        constexpr access mode = std::is_const_v<T> ? access::read_only : access::read_write;
+        if (bytes != 0) segment_ = shared_segment::open(memory, mode);
         show(sizes);
     }
 
     static detail::array_handle kind() noexcept {
-        return {.element_kind = detail::element_kind<T>(), .rank = Rank, .element_size = sizeof(T)};
+        return {.element_kind = detail::element_kind<std::remove_const_t<T>>(),
+                .rank = Rank,
+                .element_size = sizeof(T)};
     }
 
     static void require_same_kind(const detail::array_handle& arrived) {

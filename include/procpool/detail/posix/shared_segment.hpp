@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -42,10 +43,13 @@ struct segment_handle {
     std::uint64_t size = 0;  // bytes
 };
 
+/// What may be done with mapped memory: a stray write to what is only to be read is a fault.
+enum class access { read_write, read_only };
+
 /// A mapping by Boost.Interprocess, which a forked child doesn't inherit and doesn't undo.
 class shared_mapping {
 public:
-    shared_mapping(const fd& file, std::size_t size) : region_(map(file, size)) {}
+    shared_mapping(const fd& file, std::size_t size, access mode) : region_(map(file, size, mode)) {}
     shared_mapping(const shared_mapping&) = delete;
     shared_mapping& operator=(const shared_mapping&) = delete;
     ~shared_mapping() {
@@ -61,15 +65,18 @@ private:
 
     struct mappable {
         const fd& file;
-        boost::interprocess::mode_t get_mode() const { return boost::interprocess::read_write; }
+        boost::interprocess::mode_t mode;
+        boost::interprocess::mode_t get_mode() const { return mode; }
         boost::interprocess::mapping_handle_t get_mapping_handle() const {
             return boost::interprocess::ipcdetail::mapping_handle_from_file_handle(file.get());
         }
     };
 
-    static region map(const fd& file, std::size_t size) {
+    static region map(const fd& file, std::size_t size, access mode) {
+        const auto mapped_for =
+            mode == access::read_only ? boost::interprocess::read_only : boost::interprocess::read_write;
         try {
-            region mapped(mappable{file}, boost::interprocess::read_write, 0, size);
+            region mapped(mappable{file, mapped_for}, mapped_for, 0, size);
             checked(::madvise(mapped.get_address(), size, MADV_DONTFORK), "madvise(MADV_DONTFORK)");
             return mapped;
         } catch (const boost::interprocess::interprocess_exception& error) {
@@ -94,14 +101,14 @@ public:
         const auto lock = fd_registry::instance().hold_forks();
         fd file = make_memfd("procpool-array", size);
         const struct stat status = status_of(file);
-        return remember(std::move(file), status, size);
+        return remember(std::move(file), status, size, access::read_write);
     }
 
     /// The segment that another process (or this one) named: the one that is mapped already, if there is.
     /// @throws SerializationError if it can't be had, mostly since its owner is gone.
-    static std::shared_ptr<shared_segment> open(const segment_handle& wanted) {
+    static std::shared_ptr<shared_segment> open(const segment_handle& wanted, access mode) {
         const auto lock = fd_registry::instance().hold_forks();
-        if (const auto at = known().find({wanted.device, wanted.inode}); at != known().end())
+        if (const auto at = known().find({wanted.device, wanted.inode, mode}); at != known().end())
             if (auto segment = at->second.lock(); segment && segment->is_of_this_process()) {
                 if (segment->size() != wanted.size) refuse(wanted, "its size is not the one that was sent");
                 return segment;
@@ -112,18 +119,20 @@ public:
         if (::stat(path.c_str(), &status) != 0) refuse_after_error(wanted, errno);
         if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
         try {
-            fd file(checked(::open(path.c_str(), O_RDWR | O_CLOEXEC), "open (shared array)"));
+            const int how = mode == access::read_only ? O_RDONLY : O_RDWR;
+            fd file(checked(::open(path.c_str(), how | O_CLOEXEC), "open (shared array)"));
             status = status_of(file);
             if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
-            return remember(std::move(file), status, static_cast<std::size_t>(wanted.size));
+            return remember(std::move(file), status, static_cast<std::size_t>(wanted.size), mode);
         } catch (const std::system_error& error) {
             refuse_after_error(wanted, error.code().value());
         }
     }
 
-    shared_segment(fd file, const struct stat& status, std::size_t size)
-        : file_(std::move(file)),
-          mapping_(file_, size),
+    shared_segment(fd file, const struct stat& status, std::size_t size, access mode)
+        : mode_(mode),
+          file_(std::move(file)),
+          mapping_(file_, size, mode),
           handle_{current_pid(), file_.get(), status.st_dev, status.st_ino, size} {}
     shared_segment(const shared_segment&) = delete;
     shared_segment& operator=(const shared_segment&) = delete;
@@ -132,7 +141,7 @@ public:
         const auto lock = fd_registry::instance().hold_forks();
         live_bytes().fetch_sub(size(), std::memory_order_relaxed);
         // Unless another thread has opened it anew since the last handle went.
-        const auto at = known().find({handle_.device, handle_.inode});
+        const auto at = known().find({handle_.device, handle_.inode, mode_});
         if (at != known().end() && at->second.expired()) known().erase(at);
         // The memory itself is given back without the lock: that takes 0.2 s a gigabyte.
         file_.reset();
@@ -148,9 +157,10 @@ public:
     }
 
 private:
-    using segments = std::map<std::pair<std::uint64_t, std::uint64_t>, std::weak_ptr<shared_segment>>;
+    using identity = std::tuple<std::uint64_t, std::uint64_t, access>;
+    using segments = std::map<identity, std::weak_ptr<shared_segment>>;
 
-    /// What this process has mapped, by device and inode; guarded by hold_forks(), so that no child
+    /// What this process has mapped, by device, inode and access; guarded by hold_forks(), so that no child
     /// inherits it locked. Leaked: arrays of static lifetime end after it would.
     static segments& known() {
         static segments* const all = new segments;
@@ -162,9 +172,10 @@ private:
         return bytes;
     }
 
-    static std::shared_ptr<shared_segment> remember(fd file, const struct stat& status, std::size_t size) {
-        auto segment = std::make_shared<shared_segment>(std::move(file), status, size);
-        known()[{segment->handle_.device, segment->handle_.inode}] = segment;
+    static std::shared_ptr<shared_segment> remember(fd file, const struct stat& status, std::size_t size,
+                                                    access mode) {
+        auto segment = std::make_shared<shared_segment>(std::move(file), status, size, mode);
+        known()[{segment->handle_.device, segment->handle_.inode, mode}] = segment;
         live_bytes().fetch_add(size, std::memory_order_relaxed);
         return segment;
     }
@@ -202,7 +213,7 @@ private:
     static std::uint64_t untouched_bytes() {
         std::vector<std::shared_ptr<shared_segment>> mapped;  // a segment that ends changes `known`
         const auto lock = fd_registry::instance().hold_forks();
-        for (const auto& [identity, entry] : known()) mapped.push_back(entry.lock());
+        for (const auto& [which, entry] : known()) mapped.push_back(entry.lock());
         std::uint64_t sum = 0;
         for (const auto& segment : mapped)
             if (segment && segment->is_of_this_process()) {
@@ -235,6 +246,7 @@ private:
     }
 
     const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
+    const access mode_;
     fd file_;
     shared_mapping mapping_;
     segment_handle handle_;
