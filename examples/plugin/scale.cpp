@@ -5,6 +5,7 @@
 namespace {
 std::vector<double> scale(const std::vector<double>& values) {
     std::vector<double> scaled;
+    scaled.reserve(values.size());
     for (const double value : values) scaled.push_back(0.5 * value);
     return scaled;
 }

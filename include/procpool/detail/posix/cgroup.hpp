@@ -47,7 +47,7 @@ void for_each_cgroup(const std::string& root, std::string_view controller, const
         if (path == "/") path.clear();
         // In a container the path may be one that only the host sees: its own group is then the topmost.
         for (;; path.erase(path.find_last_of('/'))) {
-            use(root + mounted_at + path);
+            use(std::string(root).append(mounted_at).append(path));
             if (path.empty()) return;
         }
     });

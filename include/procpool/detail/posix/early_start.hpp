@@ -19,6 +19,7 @@ using initial_function = void (*)(int argc, char** argv, char** environment);
 
 }  // namespace procpool::detail::posix
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker's and the C library's names
 extern "C" {
 // The program's initial functions in their order, as linkers provide it; absent in shared libraries.
 [[gnu::weak,
@@ -28,6 +29,7 @@ extern "C" {
 void __pthread_register_cancel(__pthread_unwind_buf_t*);
 #endif
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace procpool::detail::posix {
 

@@ -293,7 +293,7 @@ std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::ui
     try {
         throw origin;
     } catch (...) {
-        const std::exception_ptr as_text = std::current_exception();
+        std::exception_ptr as_text = std::current_exception();
         const exception_kind* const kind = exception_registry::instance().find(mangled_name);
         if (!kind) return as_text;
         try {
