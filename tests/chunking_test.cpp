@@ -175,7 +175,7 @@ TEST(Encode, blocks_that_follow_each_other_can_be_joined) {
 
 template <class Range>
 auto make_encoder(Range& range) {
-    return backend::range_encoder(std::ranges::begin(range), std::ranges::end(range));
+    return backend::range_encoder(std::ranges::begin(range), std::ranges::end(range), nullptr);
 }
 
 /// Encodes a whole range and decodes it; each block but the last must consist of whole chunks.

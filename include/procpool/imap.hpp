@@ -107,7 +107,7 @@ private:
             : pool(std::move(the_pool)),
               job(std::move(the_job)),
               range(std::forward<Range>(input)),
-              encoder(std::ranges::begin(range), std::ranges::end(range)),
+              encoder(std::ranges::begin(range), std::ranges::end(range), pool->arena()),
               window(window_size) {}
 
         std::shared_ptr<detail::backend::pool_backend> pool;

@@ -56,6 +56,10 @@ struct PoolOptions {
     /// plus 2.
     std::optional<int> restart_limit = {};
     WorkerLimits limits = {};
+    /// Bytes of shared memory that large arguments on their way may take, and the large results of each
+    /// worker; more than that goes through pipes, slower. By default a quarter of the machine's memory. What
+    /// was not used for a second is given back.
+    std::optional<std::size_t> arena_limit = {};
     /// Where what workers print goes.
     worker_output output = worker_output::direct;
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; none by

@@ -77,6 +77,16 @@ struct codec<Partial<F, Bound...>> {
     }
 };
 
+/// Its parameters are those that are not bound.
+template <class F, class... Bound>
+    requires(signature<F>::known && !std::is_member_function_pointer_v<F> &&
+             sizeof...(Bound) <= signature<F>::count)
+struct signature<Partial<F, Bound...>> {
+    static constexpr bool known = false;  // what is refused of F is refused as its call
+    template <std::size_t Index>
+    using parameter = typename signature<F>::template parameter<Index + sizeof...(Bound)>;
+};
+
 template <class F, class... Bound>
 struct callable_check<Partial<F, Bound...>> {
     static consteval bool run() {

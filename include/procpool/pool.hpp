@@ -135,7 +135,7 @@ public:
         return apply_async(std::forward<F>(function), std::forward<Args>(args)...).get();
     }
     template <class F, class... Args>
-    auto apply(TaskOptions options, F&& function, Args&&... args) {
+    auto apply(const TaskOptions& options, F&& function, Args&&... args) {
         return apply_async(options, std::forward<F>(function), std::forward<Args>(args)...).get();
     }
 
@@ -146,16 +146,16 @@ public:
         return apply_async(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
     }
     template <class F, class... Args>
-    auto apply_async(TaskOptions options, F&& function, Args&&... args) {
+    auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {
         using namespace detail;
         using task = call_task<F, Args...>;
         if constexpr (task::check()) {
             using result = typename task::result;
             using job_type = backend::typed_job<result, job::one_result<result>>;
             auto& pool = core();
-            auto job = std::make_shared<job_type>(task::define(function), true);
+            auto job = std::make_shared<job_type>(task::define(function, pool.arena()), true);
             backend::apply_options(*job, options);
-            backend::block arguments;
+            backend::block arguments{.bytes = {}, .pins = {}, .large = {pool.arena()}};
             std::exception_ptr failed;
             try {
                 backend::append_element(arguments, std::forward_as_tuple(std::as_const(args)...));
@@ -188,46 +188,46 @@ public:
     /// range; its size, unless it is known or `chunksize` is given, is found by reading all of it first.
     /// @throws what a task threw, WorkerDied, PoolTerminated; what the input throws; std::invalid_argument
     template <class F, std::ranges::input_range Range>
-    auto map(F&& function, Range&& input, MapOptions options = {}) {
+    auto map(F&& function, Range&& input, const MapOptions& options = {}) {
         return run<map_task<F, Range>, values>(function, input, options);
     }
     /// map() with the elements' own members as arguments: each element is a tuple or a pair.
     template <class F, std::ranges::input_range Range>
-    auto starmap(F&& function, Range&& input, MapOptions options = {}) {
+    auto starmap(F&& function, Range&& input, const MapOptions& options = {}) {
         return run<starmap_task<F, Range>, values>(function, input, options);
     }
 
     /// map() that returns for each element its value or its error: one bad element costs only itself.
     template <class F, std::ranges::input_range Range>
-    auto try_map(F&& function, Range&& input, MapOptions options = {}) {
+    auto try_map(F&& function, Range&& input, const MapOptions& options = {}) {
         return run<map_task<F, Range>, outcomes>(function, input, options);
     }
     /// starmap() that returns for each element its value or its error.
     template <class F, std::ranges::input_range Range>
-    auto try_starmap(F&& function, Range&& input, MapOptions options = {}) {
+    auto try_starmap(F&& function, Range&& input, const MapOptions& options = {}) {
         return run<starmap_task<F, Range>, outcomes>(function, input, options);
     }
 
     /// Starts map() and returns at once; the input is read before it returns.
     template <class F, std::ranges::input_range Range>
-    auto map_async(F&& function, Range&& input, MapOptions options = {}) {
+    auto map_async(F&& function, Range&& input, const MapOptions& options = {}) {
         return run_async<map_task<F, Range>>(function, input, options);
     }
     /// Starts starmap() and returns at once; the input is read before it returns.
     template <class F, std::ranges::input_range Range>
-    auto starmap_async(F&& function, Range&& input, MapOptions options = {}) {
+    auto starmap_async(F&& function, Range&& input, const MapOptions& options = {}) {
         return run_async<starmap_task<F, Range>>(function, input, options);
     }
 
     /// Calls `function(element)` for each element and returns the results one by one, in input order, as they
     /// are asked for; see ImapResults. A range that is no temporary must outlive them.
     template <class F, std::ranges::input_range Range>
-    auto imap(F&& function, Range&& input, MapOptions options = {}) {
+    auto imap(F&& function, Range&& input, const MapOptions& options = {}) {
         return stream<F>(function, std::forward<Range>(input), options, true);
     }
     /// imap() in the order in which elements are finished.
     template <class F, std::ranges::input_range Range>
-    auto imap_unordered(F&& function, Range&& input, MapOptions options = {}) {
+    auto imap_unordered(F&& function, Range&& input, const MapOptions& options = {}) {
         return stream<F>(function, std::forward<Range>(input), options, false);
     }
 
@@ -299,11 +299,9 @@ private:
     template <class Task, template <class> class Results, class F>
     auto new_job(const F& function) {
         using results = Results<typename Task::result>;
-        core();
-        auto job = std::make_shared<
+        return std::make_shared<
             detail::backend::typed_job<typename Task::result, results, typename results::result>>(
-            Task::define(function), false);
-        return job;
+            Task::define(function, core().arena()), false);
     }
 
     template <class Task, template <class> class Results, class Job>
@@ -322,7 +320,7 @@ private:
             const std::uint64_t window =
                 job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
             auto job = std::make_shared<backend::typed_job<result, job::stream_of_results<result>>>(
-                task::define(function), false, window, ordered);
+                task::define(function, pool.arena()), false, window, ordered);
             backend::apply_options(*job, options);
             job->chunk = std::min(chunk, window);
             {

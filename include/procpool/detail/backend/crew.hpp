@@ -14,13 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/backend/pool_memory.hpp"
 #include "procpool/detail/backend/restart_policy.hpp"
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/event.hpp"
-#include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/poller.hpp"
 #include "procpool/detail/posix/zygote.hpp"
 #include "procpool/detail/wire/error_record.hpp"
@@ -32,6 +32,7 @@ namespace procpool::detail::backend {
 struct crew_options {
     std::uint32_t workers = 1;
     std::size_t restart_limit = 0;
+    std::size_t arena_limit = 0;  // bytes
     posix::worker_settings settings;
     /// Run by each new worker before anything else; none if null.
     std::shared_ptr<remote_job> initializer;
@@ -50,17 +51,18 @@ public:
 
     basic_crew(crew_options options, const posix::event& interruption)
         : options_(std::move(options)),
-          memory_file_(posix::make_memfd("procpool", options_.workers * worker::slot_memory)),
-          memory_(memory_file_, 0, options_.workers * worker::slot_memory),
+          memory_(options_.workers, options_.arena_limit),
           links_(options_.workers),
           restarts_(options_.workers, options_.restart_limit) {
         poller_.add(interruption.file(), posix::poller::interest::read, key_interruption);
+        options_.settings.arenas = memory_.layout();
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
         start_zygote();
     }
 
     posix::poller& poller() noexcept { return poller_; }
+    pool_memory& memory() noexcept { return memory_; }
     std::vector<worker_link>& links() noexcept { return links_; }
     const std::vector<worker_link>& links() const noexcept { return links_; }
     worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
@@ -200,7 +202,7 @@ private:
 
     void start_zygote() {
         zygote_ =
-            std::make_unique<posix::zygote>(memory_file_, &worker::main<>, options_.settings, signal_mask_);
+            std::make_unique<posix::zygote>(memory_.file(), &worker::main<>, options_.settings, signal_mask_);
         poller_.add(zygote_->control(), posix::poller::interest::read, key_zygote);
         ++zygote_number_;
     }
@@ -222,7 +224,9 @@ private:
     }
 
     void launch(worker_link& link) {
-        const posix::fd results = link.connect(memory_.data() + slot_of(link) * worker::slot_memory);
+        // Of the worker before: what it had sent is read, as far as anybody wanted it.
+        if (link.serial != 0 && link.has_arena_memory()) memory_.discard_results(slot_of(link));
+        const posix::fd results = link.connect(memory_.slot(slot_of(link)));
         link.serial = ++last_serial_;
         link.zygote = zygote_number_;
         poller_.add(link.results(), posix::poller::interest::read, key_results(link));
@@ -237,11 +241,10 @@ private:
         send(link);
     }
 
-    const crew_options options_;
+    crew_options options_;
     // The one of the thread that makes the pool, whoever replaces a zygote.
     const posix::signal_mask signal_mask_ = posix::signal_mask::of_this_thread();
-    posix::fd memory_file_;
-    posix::mapping memory_;
+    pool_memory memory_;
     posix::poller poller_;
     std::unique_ptr<posix::zygote> zygote_;
     std::uint64_t zygote_number_ = 0;  // tells it from those before

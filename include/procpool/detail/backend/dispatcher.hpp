@@ -91,7 +91,7 @@ public:
 private:
     static void count(remote_job& job, const block& elements) noexcept {
         job.ready_elements += elements.count;
-        job.ready_bytes += elements.payload().size();
+        job.ready_bytes += elements.weight();
     }
     void list(const std::shared_ptr<remote_job>& job) {
         if (!std::exchange(job->listed, true)) queue_.push_back(job);
@@ -124,7 +124,7 @@ private:
             elements = front.take_front(count);
         }
         job->ready_elements -= elements.count;
-        job->ready_bytes -= elements.payload().size();
+        job->ready_bytes -= elements.weight();
         link.give(job, std::move(elements));
         look_when_due(link, *job);
         if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 #include <iterator>
+#include <memory>
 #include <ranges>
 #include <tuple>
 #include <type_traits>
@@ -38,19 +39,25 @@ void append_element(block& to, const T& element) {
     constexpr std::size_t fixed = encoded_size<wire_type>;
     const std::size_t before = to.bytes.size();
     const std::size_t pins_before = to.pins.size();
+    const std::size_t parts_before = to.large.parts.size();
+    const std::size_t large_before = to.large.bytes;
+    const auto undo = [&] {
+        to.bytes.shrink_to(before);
+        to.pins.resize(pins_before);
+        to.large.parts.resize(parts_before);
+        to.large.bytes = large_before;
+    };
     to.stride = fixed;
     try {
         if constexpr (fixed == wire::variable_stride) to.bytes.append_value(std::uint64_t{0});
-        wire::encode({to.bytes, to.pins}, element);
+        wire::encode({to.bytes, to.pins, &to.large}, element);
     } catch (const std::exception& error) {
-        to.bytes.shrink_to(before);
-        to.pins.resize(pins_before);
+        undo();
         if (dynamic_cast<const SerializationError*>(&error)) throw;
         throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
                                  ", can't be serialised: " + error.what());
     } catch (...) {
-        to.bytes.shrink_to(before);
-        to.pins.resize(pins_before);
+        undo();
         throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
                                  ", can't be serialised: an exception that is no std::exception");
     }
@@ -65,7 +72,9 @@ void append_element(block& to, const T& element) {
 template <class Iterator, class Sentinel>
 class range_encoder {
 public:
-    range_encoder(Iterator begin, Sentinel end) : at_(std::move(begin)), end_(std::move(end)) {}
+    /// Large parts go to `memory`, if there is any.
+    range_encoder(Iterator begin, Sentinel end, std::shared_ptr<wire::arena> memory)
+        : at_(std::move(begin)), end_(std::move(end)), memory_(std::move(memory)) {}
 
     bool at_end() {
         if (pending_error_ || broken_) return false;
@@ -87,7 +96,7 @@ public:
         constexpr std::size_t enough_bytes = 64 * 1024;
         constexpr std::uint64_t enough_elements = 2048;
         if (broken_) std::rethrow_exception(std::exchange(broken_, nullptr));
-        block result{.first = encoded_, .bytes = {}, .pins = {}};
+        block result{.first = encoded_, .bytes = {}, .pins = {}, .large = {memory_}};
         using value = std::iter_value_t<Iterator>;
         if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
                       wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
@@ -113,6 +122,7 @@ public:
                 if (result.count > 0 && result.count % chunk == 0 &&
                     (result.bytes.size() >= enough_bytes || result.count >= enough_elements))
                     break;
+                if (result.large.bytes >= enough_bytes) break;  // whoever has a part of a chunk has enough
                 catch_up();
                 if (at_ == end_) break;
                 decltype(auto) element = *at_;
@@ -140,6 +150,7 @@ private:
 
     Iterator at_;
     Sentinel end_;
+    std::shared_ptr<wire::arena> memory_;
     std::uint64_t encoded_ = 0;
     bool behind_ = false;  // at_ is the last element that was encoded
     std::exception_ptr pending_error_;

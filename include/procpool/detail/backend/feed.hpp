@@ -94,7 +94,7 @@ void feed(const std::shared_ptr<pool_backend>& pool, const std::shared_ptr<Job>&
     }
     cancel_on_stop(pool, job, options.stop);
     try {
-        range_encoder encoder(std::ranges::begin(input), std::ranges::end(input));
+        range_encoder encoder(std::ranges::begin(input), std::ranges::end(input), pool->arena());
         if (!chunksize && !count) submit_at_once(*pool, job, encoder);
         while (!encoder.at_end()) {
             block elements = encoder.next(job->chunk);

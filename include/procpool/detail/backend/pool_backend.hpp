@@ -52,8 +52,14 @@ public:
                (job.ready_elements < many_elements && job.ready_bytes < many_bytes);
     }
 
+    /// For large arguments; null if there is none. Without the lock.
+    const std::shared_ptr<wire::arena>& arena() const noexcept { return arena_; }
+
     /// To be called after work was handed over that the caller does not wait for.
     void leave() { hand_over(); }
+
+protected:
+    std::shared_ptr<wire::arena> arena_;  // stays as it is once the pool is made
 };
 
 }  // namespace procpool::detail::backend

@@ -46,6 +46,7 @@ public:
           callbacks_(std::move(options.error_handler)),
           crew_(std::move(options.crew), interruption()),
           dispatcher_(crew_, options.max_elements_per_worker) {
+        arena_ = crew_.memory().arguments();
         lock held = acquire();
         crew_.launch_all();
         wait_for_start(held);
@@ -73,6 +74,8 @@ public:
     void submit(const std::shared_ptr<remote_job>& job, block elements) override {
         job->add_submitted(elements.count);
         job->expected -= std::min(job->expected, elements.count);
+        // Chunks save messages, which cost nothing beside such elements.
+        if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
         if (job->failure() || job->abandoned) return;
         dispatcher_.push_back(job, std::move(elements));
         if (dispatcher_.dispatch() < waits_until_) interrupt_driver();
@@ -163,6 +166,7 @@ private:
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
         for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
+        until = std::min(until, tidy_at_);
         waits_until_ = until;
         held.unlock();
         const auto events = crew_.poller().wait(until);
@@ -212,6 +216,8 @@ private:
         if (crew_.initializer() && crew_.initializer()->failure()) fail(crew_.initializer()->failure());
         deliveries_.clear();
         // Only now are the values rebuilt that refer to something of the workers'.
+        for (worker_link& link : crew_.links())
+            if (link.now != worker_link::state::down) link.acknowledge();
         for (worker_link* link : std::exchange(releases_, {})) {
             if (!link->tasks()) continue;
             link->send_release();
@@ -221,6 +227,7 @@ private:
             if (link->work().elements() == 0) link->end_input();
         // Not earlier: what is delivered lies in the dead workers' buffers.
         if ((!dead.empty() || crew_.launch_at()) && !failure_) crew_.launch_missing();
+        if (tidy_at_ != steady_time::max() && std::chrono::steady_clock::now() >= tidy_at_) tidy();
         notify_ready();
     }
 
@@ -261,6 +268,23 @@ private:
         const auto now = std::chrono::steady_clock::now();
         for (worker_link& link : crew_.links())
             if (link.look_at <= now) look_after(link, now);
+    }
+
+    /// Gives back the memory that is kept for large arguments and results, if none were on their way for a
+    /// while.
+    void tidy() {
+        tidy_at_ = steady_time::max();
+        if (!jobs_.open().empty()) return;  // the end of these is the beginning of another while
+        if (arena_) arena_->trim();
+        for (worker_link& link : crew_.links())
+            if (dispatcher_.can_work(link) && link.has_arena_memory() && link.send_tidy()) crew_.send(link);
+    }
+    bool keeps_memory() const noexcept {
+        return arena_ &&
+               (arena_->reserved() > 0 ||
+                std::any_of(crew_.links().begin(), crew_.links().end(), [](const worker_link& link) {
+                    return link.now != worker_link::state::down && link.has_arena_memory();
+                }));
     }
 
     /// Takes results that are held back, ends what runs too long, and says when to look again.
@@ -329,7 +353,9 @@ private:
 
     void finish_if_complete(const std::shared_ptr<remote_job>& job) {
         const bool refers = !job->pins.empty();
-        if (!jobs_.complete(job) || job->once()) return;
+        if (!jobs_.complete(job)) return;
+        if (jobs_.open().empty() && keeps_memory()) tidy_at_ = deadline_in(memory_patience);
+        if (job->once()) return;
         for (worker_link& link : crew_.links()) {
             link.forget(job->id);
             // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
@@ -360,7 +386,7 @@ private:
 
     bool has_work() const override {
         return !jobs_.open().empty() || jobs_.has_callbacks() || !dying_.empty() || crew_.has_lost() ||
-               crew_.launch_at() ||
+               crew_.launch_at() || tidy_at_ != steady_time::max() ||
                std::any_of(crew_.links().begin(), crew_.links().end(),
                            [](const worker_link& link) { return link.look_at != steady_time::max(); });
     }
@@ -513,10 +539,11 @@ private:
     job_list jobs_;
     timing_table timings_;
 
-    std::vector<delivery> local_;                   // results that no worker made
-    std::vector<worker_link*> dying_;               // whose exit is known and whose remains are not yet taken
-    std::vector<worker_link*> releases_;            // whose pinned results were received
-    std::vector<worker_link*> finished_;            // that have run all that they may
+    std::vector<delivery> local_;               // results that no worker made
+    std::vector<worker_link*> dying_;           // whose exit is known and whose remains are not yet taken
+    std::vector<worker_link*> releases_;        // whose pinned results were received
+    std::vector<worker_link*> finished_;        // that have run all that they may
+    steady_time tidy_at_ = steady_time::max();  // when memory that nobody has used meanwhile is given back
     steady_time waits_until_ = steady_time::min();  // how long whoever drives waits for something to do
     // What a step works on.
     std::vector<worker_link*> readable_;

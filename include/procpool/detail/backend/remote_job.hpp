@@ -30,18 +30,27 @@ struct block {
     wire::buffer bytes;
     std::size_t begin = 0;  // where in `bytes` the elements start
     std::vector<std::string> attempts =
-        {};           // how those ended that were made with it (then it is one element)
-    wire::pins pins;  // what the elements refer to
+        {};                        // how those ended that were made with it (then it is one element)
+    wire::pins pins;               // what the elements refer to
+    wire::large_parts large = {};  // of the elements
 
+    /// Bytes to be moved, wherever they lie.
+    std::size_t weight() const noexcept { return bytes.size() - begin + large.bytes; }
     std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
 
     /// Cuts off the first `n` elements.
     block take_front(std::uint64_t n) {
         wire::element_reader reader(payload(), stride);
         const auto taken = reader.next_run(n, n);
-        block front{
-            .first = first, .count = n, .stride = stride, .bytes = {}, .attempts = attempts, .pins = pins};
+        block front{.first = first,
+                    .count = n,
+                    .stride = stride,
+                    .bytes = {},
+                    .attempts = attempts,
+                    .pins = pins,
+                    .large = share_of_large(n)};
         front.bytes.append(taken.data(), taken.size());
+        large.bytes -= front.large.bytes;
         first += n;
         count -= n;
         begin += taken.size();
@@ -62,7 +71,8 @@ struct block {
                    .stride = stride,
                    .bytes = {},
                    .attempts = attempts,
-                   .pins = pins};
+                   .pins = pins,
+                   .large = share_of_large(n)};
         some.bytes.append(wanted.data(), wanted.size());
         return some;
     }
@@ -78,6 +88,14 @@ struct block {
         bytes.append(more.data(), more.size());
         count += next.count;
         pins.insert(pins.end(), next.pins.begin(), next.pins.end());
+        large.parts.insert(large.parts.end(), next.large.parts.begin(), next.large.parts.end());
+        large.bytes += next.large.bytes;
+    }
+
+private:
+    /// Which part is whose isn't known: all stay until all elements are done, their bytes are divided.
+    wire::large_parts share_of_large(std::uint64_t n) const {
+        return {large.memory, large.parts, large.bytes / std::max<std::uint64_t>(count, 1) * n};
     }
 };
 

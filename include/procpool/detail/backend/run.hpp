@@ -22,7 +22,7 @@ struct run {
     std::uint64_t results = 0;  // elements whose result has come
     wire::buffer head;          // frames that go before the elements
     std::size_t sent = 0;       // bytes of head and elements that went out
-    std::size_t counted = 0;    // bytes among those that are out; less than the payload if some were recalled
+    std::size_t counted = 0;    // bytes among those that are out; less than they weigh if some were recalled
 
     std::uint64_t left() const noexcept { return elements.count - results; }
     std::size_t size() const noexcept { return head.size() + elements.payload().size(); }

@@ -32,7 +32,7 @@ public:
     std::uint64_t results() const noexcept { return results_; }
 
     void add(run next) {
-        next.counted = next.elements.payload().size();
+        next.counted = next.elements.weight();
         elements_ += next.elements.count;
         bytes_ += next.counted;
         runs_.push_back(std::move(next));
@@ -136,7 +136,7 @@ public:
             // Their bytes may be on their way: they stay.
             back.push_back({one.job, one.elements.copy(one.results + kept, count)});
             one.elements.count -= count;
-            const std::size_t bytes = back.back().elements.payload().size();
+            const std::size_t bytes = std::min(one.counted, back.back().elements.weight());
             one.counted -= bytes;
             bytes_ -= bytes;
             elements_ -= count;
@@ -156,8 +156,7 @@ public:
         elements_ = 0;
         bytes_ = 0;
         for (run& one : runs_)
-            if (one.counted < one.elements.payload().size())
-                one.elements = one.elements.copy(0, one.elements.count);
+            if (one.counted < one.elements.weight()) one.elements = one.elements.copy(0, one.elements.count);
         return std::exchange(runs_, {});
     }
 

@@ -23,6 +23,8 @@ namespace procpool::detail::backend {
 inline constexpr std::chrono::milliseconds results_patience{1};
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_patience{2};
+/// For so long the memory of large arguments and results is kept for the next ones.
+inline constexpr std::chrono::seconds memory_patience{1};
 
 template <class = only_if_used>
 void look_in(worker_link& link, std::chrono::nanoseconds time) {

@@ -121,18 +121,20 @@ struct remote_task {
     using result = wire::result_of_call<F, Wire...>;
 
     /// What a worker needs to know about it: the location of its code, and the callable.
-    static task_definition define(const F& function) {
+    static task_definition define(const F& function, const std::shared_ptr<wire::arena>& memory = nullptr) {
         task_definition definition;
+        wire::large_parts large{memory};
         definition.describe = &wire::describe<Wire...>;
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
         try {
-            wire::callable_codec<F>::encode({definition.bytes, definition.pins}, function);
+            wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function);
         } catch (const SerializationError&) {
             throw;
         } catch (const std::exception& error) {
             throw SerializationError("procpool: a callable, a " + type_name(typeid(F)) +
                                      ", can't be serialised: " + error.what());
         }
+        definition.pins.insert(definition.pins.end(), large.parts.begin(), large.parts.end());
         return definition;
     }
 };

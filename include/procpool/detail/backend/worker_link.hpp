@@ -84,6 +84,7 @@ public:
     const posix::fd& tasks() const noexcept { return tasks_; }
     const posix::fd& results() const noexcept { return stream_.pipe(); }
     const worker::black_box& box() const noexcept { return *box_; }
+    bool has_arena_memory() const noexcept { return box_->arena_bytes.load(std::memory_order_acquire) != 0; }
     /// What it has got.
     const runs_in_flight& work() const noexcept { return work_; }
     /// For messages; a result can be quicker than the zygote's news.
@@ -167,6 +168,19 @@ public:
             wire::task_header{.what = wire::task_header::kind::release, .count = work_.results()});
         work_.add(std::move(release));
     }
+
+    /// Tells a worker that has nothing to do to give back memory that it keeps. True if there is something to
+    /// send.
+    bool send_tidy() {
+        if (work_.elements() > 0) return false;
+        run tidy;
+        tidy.head.append_value(wire::task_header{.what = wire::task_header::kind::tidy});
+        work_.add(std::move(tidy));
+        return true;
+    }
+
+    /// What the results so far refer to isn't needed any more.
+    void acknowledge() noexcept { box_->received.store(work_.results(), std::memory_order_release); }
 
     // ---- receiving: by the thread that drives, without the lock
 

@@ -3,7 +3,10 @@
 #ifndef PROCPOOL_DETAIL_POSIX_AVAILABLE_MEMORY_HPP
 #define PROCPOOL_DETAIL_POSIX_AVAILABLE_MEMORY_HPP
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <initializer_list>
@@ -76,6 +79,24 @@ inline std::uint64_t available_memory(const std::string& root = "") {
         });
     }
     return least;
+}
+
+/// Bytes that the machine has.
+inline std::uint64_t physical_memory() noexcept {
+    const long pages = ::sysconf(_SC_PHYS_PAGES);
+    const long page = ::sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
+}
+
+/// Whether there are `size` bytes more. The kernel promises any amount, and kills whoever takes it at its
+/// word. Small amounts are looked at together, since a look takes longer than to get them.
+inline bool expect_memory(std::uint64_t size) {
+    constexpr std::uint64_t worth_a_look = std::uint64_t{16} << 20;
+    static std::atomic<std::uint64_t> unseen{0};
+    if (size < worth_a_look && unseen.fetch_add(size, std::memory_order_relaxed) + size < worth_a_look)
+        return true;
+    unseen.store(0, std::memory_order_relaxed);
+    return size <= available_memory();
 }
 
 }  // namespace procpool::detail::posix

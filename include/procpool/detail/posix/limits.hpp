@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_POSIX_LIMITS_HPP
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
@@ -56,6 +58,28 @@ inline void limit_allocations(std::uint64_t bytes) {
     if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < most) return;  // it may use less anyway
     limit.rlim_cur = most;
     checked(::setrlimit(RLIMIT_DATA, &limit), "setrlimit(RLIMIT_DATA)");
+}
+
+/// Bytes that a file may have; to make a larger one is a fatal signal.
+inline std::uint64_t largest_file() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return std::numeric_limits<std::uint64_t>::max();
+    return limit.rlim_cur;
+}
+
+/// Keeps freed memory for the next large object: fresh memory is slower than copying what comes into it.
+inline void keep_heap() noexcept {
+#ifdef __GLIBC__
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
+#endif
+}
+/// Gives freed memory back to the system.
+inline void give_back_heap() noexcept {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
 }
 
 /// Makes this process `more` nicer to others.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "procpool/detail/posix/error.hpp"
@@ -28,14 +29,18 @@ inline fd make_memfd(const char* name, std::size_t size) {
     return file;
 }
 
+/// What may be done with mapped memory: a stray write to what is only to be read is a fault.
+enum class access { read_write, read_only };
+
 /// A mapped piece of a memory file; unmapped at the end. Forked children don't inherit it.
 class mapping {
 public:
     mapping() noexcept = default;
-    mapping(const fd& file, std::size_t offset, std::size_t size)
+    mapping(const fd& file, std::size_t offset, std::size_t size, access mode = access::read_write)
         : size_(size), generation_(fork_generation.load(std::memory_order_relaxed)) {
+        const int protection = mode == access::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
         void* const at =
-            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), static_cast<off_t>(offset));
+            ::mmap(nullptr, size, protection, MAP_SHARED, file.get(), static_cast<off_t>(offset));
         if (at == MAP_FAILED) throw_system_error(errno, "mmap (shared memory)");
         at_ = static_cast<std::byte*>(at);
         if (::madvise(at, size, MADV_DONTFORK) != 0) {
@@ -64,6 +69,30 @@ private:
     std::size_t size_ = 0;
     unsigned generation_ = 0;
 };
+
+/// Takes the memory behind whole pages of a mapping now, so that a write to them can't fail later.
+/// False if there isn't so much, or the kernel (before Linux 5.14) can't say.
+inline bool reserve_pages(std::byte* from, std::size_t size) noexcept {
+#ifdef MADV_POPULATE_WRITE
+    return retry_on_eintr([&] { return ::madvise(from, size, MADV_POPULATE_WRITE); }) == 0;
+#else
+    static_cast<void>(from), static_cast<void>(size);
+    return false;
+#endif
+}
+
+/// Gives the memory behind whole pages of a mapped memory file back; they are zeros from then on.
+inline void discard_pages(std::byte* from, std::size_t size) noexcept {
+    retry_on_eintr([&] { return ::madvise(from, size, MADV_REMOVE); });
+}
+
+/// Makes the first write to fresh private memory quicker, where the system has large pages to give.
+inline void expect_large_write(void* from, std::size_t size) noexcept {
+    const auto page = static_cast<std::uintptr_t>(page_size());
+    const auto begin = (reinterpret_cast<std::uintptr_t>(from) + page - 1) / page * page;
+    const auto end = (reinterpret_cast<std::uintptr_t>(from) + size) / page * page;
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
 
 }  // namespace procpool::detail::posix
 

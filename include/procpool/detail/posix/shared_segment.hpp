@@ -43,9 +43,6 @@ struct segment_handle {
     std::uint64_t size = 0;  // bytes
 };
 
-/// What may be done with mapped memory: a stray write to what is only to be read is a fault.
-enum class access { read_write, read_only };
-
 /// A mapping by Boost.Interprocess, which a forked child doesn't inherit and doesn't undo.
 class shared_mapping {
 public:

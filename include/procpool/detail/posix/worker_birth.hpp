@@ -15,12 +15,21 @@
 
 namespace procpool::detail::posix {
 
+/// Where in a pool's memory file the arenas lie: one for arguments, then one for each worker's results.
+struct arena_layout {
+    std::uint64_t pool = 0;   // tells them from other pools'
+    std::uint64_t begin = 0;  // bytes
+    std::uint64_t size = 0;   // bytes of each; 0 if there are none
+    std::uint64_t limit = 0;  // bytes of memory that each may take
+};
+
 /// What all workers of a pool have in common.
 struct worker_settings {
     start_method how = start_method::fork;  // never automatic
     WorkerLimits limits;
     worker_output output = worker_output::direct;
     std::size_t stderr_tail = 0;
+    arena_layout arenas = {};
 };
 
 /// What a new worker process starts with.
@@ -29,7 +38,7 @@ struct worker_birth {
     std::uint64_t serial = 0;
     fd tasks;    // read end
     fd results;  // write end
-    fd memory;   // the pool's black boxes and outboxes
+    fd memory;   // the pool's black boxes, outboxes and arenas
     worker_settings settings;
 };
 

@@ -22,23 +22,22 @@
 
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::wire {
 
-/// Objects that must live until a message that refers to them was received.
-using pins = std::vector<std::shared_ptr<const void>>;
-
 class output_archive : public cereal::OutputArchive<output_archive, cereal::AllowEmptyClassElision> {
 public:
-    output_archive(buffer& to, pins& held) : OutputArchive(this), to_(to), held_(held) {}
+    explicit output_archive(sink out) : OutputArchive(this), out_(out) {}
 
-    void write(const void* from, std::size_t size) { to_.append(from, size); }
-    void pin(std::shared_ptr<const void> object) { held_.push_back(std::move(object)); }
+    void write(const void* from, std::size_t size) { out_.to.append(from, size); }
+    /// The same for what may be large; to be read by read_bulk().
+    void write_bulk(const void* from, std::size_t size) { append_bulk(out_, from, size); }
+    void pin(std::shared_ptr<const void> object) { out_.held.push_back(std::move(object)); }
 
 private:
-    buffer& to_;
-    pins& held_;
+    sink out_;
 };
 
 class input_archive : public cereal::InputArchive<input_archive, cereal::AllowEmptyClassElision> {
@@ -46,8 +45,20 @@ public:
     explicit input_archive(cursor& from) : InputArchive(this), from_(from) {}
 
     void read(void* to, std::size_t size) { from_.copy_to(to, size); }
+    void read_bulk(void* to, std::size_t size) {
+        const auto bytes = take_bulk(from_);
+        if (bytes.size() != size)
+            throw SerializationError("procpool: a message holds " + std::to_string(bytes.size()) +
+                                     " bytes where " + std::to_string(size) + " must be");
+        if (size > 0) std::memcpy(to, bytes.data(), size);
+    }
     std::size_t left() const noexcept { return from_.left(); }
-    std::size_t claimed(std::uint64_t count) { return from_.claimed(count); }
+    /// See cursor::claimed(). cereal says how many elements there are before it reads them in bulk.
+    std::size_t claimed(std::uint64_t count) {
+        if (count > arena_threshold / 16 && count <= size_of_part_ahead(from_))
+            return static_cast<std::size_t>(count);
+        return from_.claimed(count);
+    }
 
     /// Called for each object on the way in. Some hold objects of their own type, and these again.
     void descend() const {
@@ -86,6 +97,7 @@ class probe_archive : public cereal::OutputArchive<probe_archive> {
 public:
     probe_archive() : OutputArchive(this) {}
     void write(const void*, std::size_t) {}
+    void write_bulk(const void*, std::size_t) {}
 };
 
 template <class Archive>
@@ -143,11 +155,19 @@ void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, T& value) {
 
 template <procpool::detail::wire::output Archive, class T>
 void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, const BinaryData<T>& data) {
-    archive.write(data.data, static_cast<std::size_t>(data.size));
+    const auto size = static_cast<std::size_t>(data.size);
+    if (size < procpool::detail::wire::arena_threshold)
+        archive.write(data.data, size);
+    else
+        archive.write_bulk(data.data, size);
 }
 template <std::same_as<procpool::detail::wire::input_archive> Archive, class T>
 void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, BinaryData<T>& data) {
-    archive.read(data.data, static_cast<std::size_t>(data.size));
+    const auto size = static_cast<std::size_t>(data.size);
+    if (size < procpool::detail::wire::arena_threshold)
+        archive.read(data.data, size);
+    else
+        archive.read_bulk(data.data, size);
 }
 
 template <class Archive, class T>

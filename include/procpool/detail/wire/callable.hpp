@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_WIRE_CALLABLE_HPP
 #define PROCPOOL_DETAIL_WIRE_CALLABLE_HPP
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <functional>
@@ -140,10 +141,17 @@ struct callable_check {
 template <class F>
 struct signature {
     static constexpr bool known = false;
+    template <std::size_t Index>
+    using parameter = void;
 };
 template <class... Parameters>
 struct known_signature {
     static constexpr bool known = true;
+    static constexpr std::size_t count = sizeof...(Parameters);
+    /// void where there is none.
+    template <std::size_t Index>
+    using parameter =
+        std::tuple_element_t<std::min(Index, sizeof...(Parameters)), std::tuple<Parameters..., void>>;
     static constexpr bool has_mutable_reference =
         ((std::is_lvalue_reference_v<Parameters> && !std::is_const_v<std::remove_reference_t<Parameters>>) ||
          ...);

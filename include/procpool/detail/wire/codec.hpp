@@ -20,14 +20,9 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/pointer_check.hpp"
+#include "procpool/detail/wire/sink.hpp"
 
 namespace procpool::detail::wire {
-
-/// Where encoded values go, with what they refer to.
-struct sink {
-    buffer& to;
-    pins& held;
-};
 
 /// Travels as its bytes.
 template <class T>
@@ -52,7 +47,7 @@ struct codec {
 
     static void encode(sink out, const T& value) {
         if constexpr (!std::is_default_constructible_v<T>) out.to.append_value(std::uint8_t{1});
-        output_archive archive(out.to, out.held);
+        output_archive archive(out);
         archive(value);
     }
 
@@ -99,28 +94,33 @@ struct codec<std::basic_string<Char, Traits, Allocator>> {
     using string = std::basic_string<Char, Traits, Allocator>;
     static constexpr bool sendable = true;
     static void encode(sink out, std::basic_string_view<Char, Traits> value) {
-        out.to.append_value(std::uint64_t{value.size() * sizeof(Char)});
-        out.to.append(value.data(), value.size() * sizeof(Char));
+        append_bulk(out, value.data(), value.size() * sizeof(Char));
     }
     static string decode(cursor& from) {
-        const auto bytes = from.sized();
+        const auto bytes = take_bulk(from);
         string value(bytes.size() / sizeof(Char), Char{});
         if (!value.empty()) std::memcpy(value.data(), bytes.data(), value.size() * sizeof(Char));
         return value;
     }
 };
 
+template <class T>
+bool is_aligned(const std::byte* at) noexcept {
+    return reinterpret_cast<std::uintptr_t>(at) % alignof(T) == 0;
+}
+
 template <class T, class Allocator>
 struct codec<std::vector<T, Allocator>> {
     using vector = std::vector<T, Allocator>;
     static constexpr bool sendable = codec<T>::sendable;
     static constexpr bool in_bulk = flat<T> && !std::is_same_v<T, bool>;
+    /// The C library takes memory for so much from the system, and gives it back at once.
+    static constexpr std::size_t worth_advice = std::size_t{4} << 20;
 
     static void encode(sink out, const vector& value) {
         if constexpr (in_bulk) {
             refuse_pointers(value.data(), value.size());
-            out.to.append_value(std::uint64_t{value.size() * sizeof(T)});
-            out.to.append(value.data(), value.size() * sizeof(T));
+            append_bulk(out, value.data(), value.size() * sizeof(T));
         } else {
             out.to.append_value(std::uint64_t{value.size()});
             for (const auto& element : value) {
@@ -134,9 +134,18 @@ struct codec<std::vector<T, Allocator>> {
 
     static vector decode(cursor& from) {
         if constexpr (in_bulk) {
-            const auto bytes = from.sized();
+            const auto bytes = take_bulk(from);
+            const std::size_t count = bytes.size() / sizeof(T);
+            if (is_aligned<T>(bytes.data())) {
+                const T* const first = reinterpret_cast<const T*>(bytes.data());
+                vector value;
+                value.reserve(count);
+                if (bytes.size() >= worth_advice) posix::expect_large_write(value.data(), bytes.size());
+                value.assign(first, first + count);
+                return value;
+            }
             if constexpr (std::is_default_constructible_v<T>) {
-                vector value(bytes.size() / sizeof(T));
+                vector value(count);
                 if (!value.empty()) std::memcpy(value.data(), bytes.data(), value.size() * sizeof(T));
                 return value;
             } else {

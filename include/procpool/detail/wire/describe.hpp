@@ -57,7 +57,7 @@ struct description<T> : description<std::underlying_type_t<T>> {};
 template <>
 struct description<std::string> {
     static bool append(std::string& text, cursor& from) {
-        const auto bytes = from.sized();
+        const auto bytes = take_bulk(from);
         append_quoted(text, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
         return true;
     }

@@ -30,6 +30,7 @@ struct task_header {
         run,          // `count` elements of the job
         forget,       // the job's callable won't be needed again
         release,      // the first `count` results are received: what they refer to may go
+        tidy,         // nothing to do for now: memory that is kept for more work may go
         recalled,     // elements before this that were not begun were taken back, for the `count`-th time
     };
     std::uint32_t magic = magic_number;

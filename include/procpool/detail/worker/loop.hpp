@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,7 @@ public:
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
           tasks_(std::move(birth.tasks)),
           most_growth_(limits.memory_growth) {
+        open_arenas(birth);
         birth.memory.reset();
         posix::crash_recorder::install(box_.crash);
         if (most_growth_) growth_.emplace(*most_growth_);
@@ -60,6 +62,23 @@ private:
         const task_ops* how = nullptr;
         std::shared_ptr<void> callable;
     };
+
+    /// Arguments can be read there and nothing else, so that no stray write harms another worker.
+    void open_arenas(const posix::worker_birth& birth) {
+        const posix::arena_layout& arenas = birth.settings.arenas;
+        if (arenas.size == 0) return;
+        const std::uint64_t own = (1 + std::uint64_t{birth.slot}) * arenas.size;
+        try {
+            arguments_.emplace(
+                arenas.pool, 0,
+                posix::mapping(birth.memory, arenas.begin, arenas.size, posix::access::read_only));
+            auto results = std::make_shared<const wire::arena_window>(
+                arenas.pool, own, posix::mapping(birth.memory, arenas.begin + own, arenas.size));
+            outbox_.use(std::make_shared<wire::arena>(std::move(results), arenas.size, arenas.limit));
+        } catch (const std::system_error&) {  // its addresses are limited: results go through the pipe
+            if (!arguments_) throw;
+        }
+    }
 
     /// Waits for input, after everything that is done was sent; false at its end.
     bool read_more() {
@@ -94,6 +113,10 @@ private:
             case wire::task_header::kind::run: run_elements(header, payload); break;
             case wire::task_header::kind::forget: forget(header.job); break;
             case wire::task_header::kind::release: outbox_.release_pins(header.count); break;
+            case wire::task_header::kind::tidy:
+                outbox_.tidy();
+                posix::give_back_heap();
+                break;
             case wire::task_header::kind::recalled: recalls_ = header.count; break;
         }
         parsed_ += sizeof header + payload.size();
@@ -155,7 +178,7 @@ private:
         } catch (abi::__forced_unwind&) {
             posix::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
         } catch (...) {
-            wire::encode_current_exception(outbox_.scratch());
+            wire::encode_current_exception(outbox_.error_scratch());
             outbox_.put_error();
             good = false;
         }
@@ -186,6 +209,7 @@ private:
     }
 
     posix::mapping memory_;
+    std::optional<wire::arena_window> arguments_;
     black_box& box_;
     outbox outbox_;
     posix::fd tasks_;
@@ -211,6 +235,7 @@ int main(posix::worker_birth& birth) {
     const WorkerLimits& limits = birth.settings.limits;
     wire::may_load_libraries = true;
     if (limits.nice > 0) posix::add_niceness(limits.nice);
+    posix::keep_heap();
     if (limits.pin_to_cpu) posix::pin_to_cpu(birth.slot);
     if (limits.memory) posix::limit_allocations(*limits.memory);
     // Odd multiples of a constant differ for all serials; the process id makes pools differ too.

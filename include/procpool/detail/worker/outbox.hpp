@@ -38,9 +38,21 @@ public:
         commit();
     }
 
+    /// Large parts of results go there from now on.
+    void use(std::shared_ptr<wire::arena> memory) noexcept { new_large_.memory = std::move(memory); }
+
     /// Where a result is encoded before put_encoded(); empty at the start.
-    wire::sink scratch() noexcept {
+    wire::sink scratch() {
         scratch_.clear();
+        new_pins_.clear();
+        new_large_.parts.clear();
+        release_pins(box_.received.load(std::memory_order_acquire));
+        return {scratch_, new_pins_, &new_large_};
+    }
+    /// The same before put_error().
+    wire::sink error_scratch() noexcept {
+        scratch_.clear();
+        new_pins_.clear();
         return {scratch_, new_pins_};
     }
 
@@ -49,13 +61,27 @@ public:
         const bool pinned = !new_pins_.empty();
         for (auto& object : new_pins_) pins_.push_back({results_, std::move(object)});
         new_pins_.clear();
+        // The pool says by itself that it has received them.
+        for (auto& part : new_large_.parts) pins_.push_back({results_, std::move(part)});
+        if (!new_large_.parts.empty())
+            box_.arena_bytes.store(new_large_.memory->reserved(), std::memory_order_release);
+        new_large_.parts.clear();
         put_sized(wire::result_header::kind::values, pinned);
     }
 
-    /// Adds an error record that was encoded into scratch().
+    /// Adds an error record that was encoded into error_scratch().
     void put_error() {
         new_pins_.clear();
+        new_large_.parts.clear();
         put_sized(wire::result_header::kind::error, false);
+    }
+
+    /// Gives back the memory that is kept for more results.
+    void tidy() noexcept {
+        release_pins(box_.received.load(std::memory_order_acquire));
+        if (!new_large_.memory) return;
+        new_large_.memory->trim();
+        box_.arena_bytes.store(new_large_.memory->reserved(), std::memory_order_release);
     }
 
     bool empty() const noexcept { return used_ == 0; }
@@ -177,6 +203,7 @@ private:
     std::uint64_t open_stride_ = 0;
     wire::buffer scratch_;
     wire::pins new_pins_;
+    wire::large_parts new_large_;
     std::deque<pin> pins_;
 };
 using outbox = basic_outbox<>;

@@ -7,7 +7,9 @@
 #include <memory>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
+#include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 
@@ -40,10 +42,14 @@ void put_result(outbox& results, const R& value) {
     }
 }
 
-template <class T>
-T decode_argument(wire::cursor& from) {
+/// What is a T for the task: that, or what borrows one.
+template <class T, class Argument>
+Argument decode_argument(wire::cursor& from) {
     try {
-        return wire::codec<T>::decode(from);
+        if constexpr (std::is_same_v<T, Argument>)
+            return wire::codec<T>::decode(from);
+        else
+            return Argument(from);
     } catch (const SerializationError&) {
         throw;
     } catch (const std::exception& error) {
@@ -66,11 +72,19 @@ private:
     }
 
     static void run(void* callable, wire::cursor& from, outbox& results) {
-        std::tuple<Args...> arguments{decode_argument<Args>(from)...};  // braces: from left to right
+        [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+            run_with<wire::argument_t<F, Index, Args>...>(*static_cast<F*>(callable), from, results);
+        }(std::index_sequence_for<Args...>());
+    }
+
+    template <class... Arguments>
+    static void run_with(F& function, wire::cursor& from, outbox& results) {
+        std::tuple<Arguments...> arguments{
+            decode_argument<Args, Arguments>(from)...};  // braces: from left to right
         const auto call = [&]() -> decltype(auto) {
             return std::apply(
-                [&](Args&... args) -> decltype(auto) {
-                    return std::invoke(*static_cast<F*>(callable), std::move(args)...);
+                [&](Arguments&... args) -> decltype(auto) {
+                    return std::invoke(function, std::move(args)...);
                 },
                 arguments);
         };

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// Shared memory in which the large parts of messages lie, where their receiver reads them.
+//
+// A message holds the place of such a part instead of its bytes. The memory is one file of the pool's, in
+// which each writer (the pool, for arguments; each worker, for its results) has a range of its own. Pieces
+// are used again and again, since memory that is touched for the first time is slower than a pipe.
+#ifndef PROCPOOL_DETAIL_WIRE_ARENA_HPP
+#define PROCPOOL_DETAIL_WIRE_ARENA_HPP
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/available_memory.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::wire {
+
+/// Where a large part of a message lies: among the arenas of which pool, and where there.
+struct arena_place {
+    std::uint64_t pool = 0;
+    std::uint64_t offset = 0;
+};
+
+/// Parts of so many bytes go through an arena; it costs as much as a copy through a pipe of about half of
+/// that.
+inline constexpr std::size_t arena_threshold = 64 * 1024;
+
+/// What stands before each part in an arena, so that no place is believed that was not given out.
+struct arena_part_header {
+    std::uint64_t pool = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+};
+/// So far from the header, and so well aligned, is its part.
+inline constexpr std::size_t arena_alignment = 64;
+static_assert(sizeof(arena_part_header) <= arena_alignment);
+
+/// A stretch of a pool's arenas, as this process sees it.
+template <class = only_if_used>
+class basic_arena_window {
+public:
+    /// `memory` begins at `first` among the arenas of `pool`.
+    basic_arena_window(std::uint64_t pool, std::uint64_t first, posix::mapping memory)
+        : pool_(pool), first_(first), memory_(std::move(memory)) {
+        const auto lock = posix::fd_registry::instance().hold_forks();
+        windows().push_back(this);
+    }
+    basic_arena_window(const basic_arena_window&) = delete;
+    basic_arena_window& operator=(const basic_arena_window&) = delete;
+    ~basic_arena_window() {
+        const auto lock = posix::fd_registry::instance().hold_forks();
+        std::erase(windows(), this);
+    }
+
+    std::uint64_t pool() const noexcept { return pool_; }
+    std::uint64_t first() const noexcept { return first_; }
+    std::byte* data() const noexcept { return memory_.data(); }
+    std::size_t size() const noexcept { return memory_.size(); }
+
+    /// The `size` bytes at `place`, in whatever window of this process that is; nothing unless a part of that
+    /// size was put there.
+    static std::optional<std::span<const std::byte>> find(const arena_place& place, std::uint64_t size) {
+        const auto lock = posix::fd_registry::instance().hold_forks();
+        for (const basic_arena_window* window : windows())
+            if (window->is_mapped_here() && window->pool_ == place.pool && place.offset >= window->first_ &&
+                place.offset - window->first_ < window->size())
+                return window->part_at(place, size);
+        return std::nullopt;
+    }
+
+private:
+    /// Leaked: pools of static lifetime end after it would.
+    static std::vector<const basic_arena_window*>& windows() {
+        static auto* const all = new std::vector<const basic_arena_window*>;
+        return *all;
+    }
+
+    /// Not in a forked child, which may itself have windows of the same pool.
+    bool is_mapped_here() const noexcept {
+        return generation_ == posix::fork_generation.load(std::memory_order_relaxed);
+    }
+
+    std::optional<std::span<const std::byte>> part_at(const arena_place& place, std::uint64_t size) const {
+        const std::uint64_t at = place.offset - first_;
+        if (at % arena_alignment != 0 || at < arena_alignment || size > this->size() - at)
+            return std::nullopt;
+        arena_part_header header;
+        std::memcpy(&header, data() + at - arena_alignment, sizeof header);
+        if (header.pool != pool_ || header.offset != place.offset || header.size != size) return std::nullopt;
+        return std::span<const std::byte>(data() + at, static_cast<std::size_t>(size));
+    }
+
+    const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
+    const std::uint64_t pool_;
+    const std::uint64_t first_;
+    const posix::mapping memory_;
+};
+using arena_window = basic_arena_window<>;
+
+/// The range of one writer, who is this process. Thread-safe.
+template <class = only_if_used>
+class basic_arena : public std::enable_shared_from_this<basic_arena<>> {
+public:
+    /// The range is the first `size` bytes of the window, of which `limit` bytes at the most are memory at
+    /// any time.
+    basic_arena(std::shared_ptr<const arena_window> window, std::size_t size, std::size_t limit)
+        : window_(std::move(window)), size_(size), limit_(limit) {}
+
+    /// A part of a message, for as long as `memory` lives.
+    struct part {
+        std::shared_ptr<std::byte> memory;
+        arena_place place;
+    };
+
+    /// Room for a part of `size` bytes; nothing if that is more than the limit allows or the machine has.
+    std::optional<part> allocate(std::size_t size) {
+        if (size > limit_) return std::nullopt;
+        const std::size_t capacity = capacity_for(arena_alignment + size);
+        const std::lock_guard lock(mutex_);
+        std::optional<piece> found = take(capacity);
+        if (!found) return std::nullopt;
+        if (!reserve(*found, arena_alignment + size)) {
+            put_back(*found);
+            return std::nullopt;
+        }
+        std::byte* const at = window_->data() + found->offset + arena_alignment;
+        const arena_place place{window_->pool(), window_->first() + found->offset + arena_alignment};
+        const arena_part_header header{place.pool, place.offset, size};
+        std::memcpy(at - arena_alignment, &header, sizeof header);
+        return part{std::shared_ptr<std::byte>(at, [self = this->shared_from_this(),
+                                                    piece = *found](std::byte*) { self->free(piece); }),
+                    place};
+    }
+
+    /// Gives back all memory that no part takes.
+    void trim() noexcept {
+        const std::lock_guard lock(mutex_);
+        for (auto& [capacity, pieces] : free_)
+            for (piece& one : pieces) discard(one);
+    }
+
+    /// Bytes of memory that are taken, parts or not.
+    std::size_t reserved() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return reserved_;
+    }
+
+private:
+    struct piece {
+        std::size_t offset;    // in the window
+        std::size_t capacity;  // bytes of the range
+        std::size_t reserved;  // bytes of memory
+    };
+
+    /// Sizes in steps of a quarter at the most, so that pieces fit again.
+    static std::size_t capacity_for(std::size_t size) noexcept {
+        const std::size_t step = std::max<std::size_t>(arena_threshold, std::bit_floor(size) / 4);
+        return (size + step - 1) / step * step;
+    }
+
+    /// One that was used before, or else new range, or else a larger one.
+    std::optional<piece> take(std::size_t capacity) {
+        auto at = free_.find(capacity);
+        if (at == free_.end() || at->second.empty()) {
+            if (capacity <= size_ - begun_)
+                return piece{std::exchange(begun_, begun_ + capacity), capacity, 0};
+            at = std::find_if(free_.lower_bound(capacity), free_.end(),
+                              [](const auto& same) { return !same.second.empty(); });
+            if (at == free_.end()) return std::nullopt;
+        }
+        const piece found = at->second.back();
+        at->second.pop_back();
+        return found;
+    }
+
+    bool reserve(piece& one, std::size_t size) {
+        const std::size_t page = posix::page_size();
+        const std::size_t wanted = (size + page - 1) / page * page;
+        if (wanted <= one.reserved) return true;
+        const std::size_t more = wanted - one.reserved;
+        for (auto& [capacity, pieces] : free_)
+            for (piece& other : pieces)
+                if (reserved_ + more > limit_) discard(other);
+        if (reserved_ + more > limit_ || !posix::expect_memory(more)) return false;
+        if (!posix::reserve_pages(window_->data() + one.offset + one.reserved, more)) return false;
+        one.reserved = wanted;
+        reserved_ += more;
+        return true;
+    }
+
+    void discard(piece& one) noexcept {
+        if (one.reserved == 0) return;
+        posix::discard_pages(window_->data() + one.offset, one.reserved);
+        reserved_ -= std::exchange(one.reserved, 0);
+    }
+
+    void put_back(const piece& one) { free_[one.capacity].push_back(one); }
+
+    void free(const piece& one) noexcept {
+        // A forked child has a copy of the books, and none of the memory.
+        if (generation_ != posix::fork_generation.load(std::memory_order_relaxed)) return;
+        const std::lock_guard lock(mutex_);
+        try {
+            put_back(one);
+        } catch (const std::bad_alloc&) {  // the piece is not used again
+            piece lost = one;
+            discard(lost);
+        }
+    }
+
+    const std::shared_ptr<const arena_window> window_;
+    const std::size_t size_;
+    const std::size_t limit_;
+    const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
+    mutable std::mutex mutex_;
+    std::size_t begun_ = 0;                           // of the range, from its beginning
+    std::map<std::size_t, std::vector<piece>> free_;  // by capacity; the last one used is the warmest
+    std::size_t reserved_ = 0;
+};
+using arena = basic_arena<>;
+
+}  // namespace procpool::detail::wire
+
+#endif

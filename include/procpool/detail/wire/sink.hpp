@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Where encoded values go: small things into the message, large ones into an arena.
+#ifndef PROCPOOL_DETAIL_WIRE_SINK_HPP
+#define PROCPOOL_DETAIL_WIRE_SINK_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+
+namespace procpool::detail::wire {
+
+/// Objects that must live until a message that refers to them was received.
+using pins = std::vector<std::shared_ptr<const void>>;
+
+/// The parts of a message that lie in an arena.
+struct large_parts {
+    std::shared_ptr<arena> memory;  // for more; none: all goes into the message
+    pins parts = {};
+    std::size_t bytes = 0;
+};
+
+/// Where encoded values go, with what they refer to.
+struct sink {
+    buffer& to;
+    pins& held;
+    large_parts* large = nullptr;
+};
+
+/// In the upper bit of the size of bytes that lie in an arena; their place follows instead of them.
+inline constexpr std::uint64_t lies_in_arena = std::uint64_t{1} << 63;
+
+/// Appends a size, and room for so many bytes. @return where that is
+inline std::byte* append_bulk(sink out, std::size_t size) {
+    if (size >= arena_threshold && out.large && out.large->memory)
+        if (auto part = out.large->memory->allocate(size)) {
+            out.large->parts.push_back(part->memory);
+            out.large->bytes += size;
+            out.to.append_value(std::uint64_t{size} | lies_in_arena);
+            out.to.append_value(part->place);
+            return part->memory.get();
+        }
+    out.to.append_value(std::uint64_t{size});
+    return out.to.extend(size);
+}
+inline void append_bulk(sink out, const void* from, std::size_t size) {
+    std::byte* const to = append_bulk(out, size);
+    if (size > 0) std::memcpy(to, from, size);
+}
+
+/// The bytes that append_bulk() was given room for, wherever they lie.
+inline std::span<const std::byte> take_bulk(cursor& from) {
+    const auto size = from.value<std::uint64_t>();
+    if ((size & lies_in_arena) == 0) return from.take(static_cast<std::size_t>(size));
+    const auto place = from.value<arena_place>();
+    if (const auto part = arena_window::find(place, size & ~lies_in_arena)) return *part;
+    throw SerializationError("procpool: a message refers to " + std::to_string(size & ~lies_in_arena) +
+                             " bytes of shared memory at " + std::to_string(place.offset) +
+                             " that were never put there");
+}
+
+/// How many bytes of an arena take_bulk() would give next; 0 if it would give others, or none.
+inline std::size_t size_of_part_ahead(cursor from) {
+    if (from.left() < sizeof(std::uint64_t) + sizeof(arena_place)) return 0;
+    const auto size = from.value<std::uint64_t>();
+    if ((size & lies_in_arena) == 0) return 0;
+    const auto part = arena_window::find(from.value<arena_place>(), size & ~lies_in_arena);
+    return part ? part->size() : 0;
+}
+
+}  // namespace procpool::detail::wire
+
+#endif
