@@ -36,6 +36,10 @@ public:
     void write(const void* from, std::size_t size) { to_.append(from, size); }
     void pin(std::shared_ptr<const void> object) { held_.push_back(std::move(object)); }
 
+    // For what a codec encodes wherever it is.
+    buffer& to() const noexcept { return to_; }
+    pins& held() const noexcept { return held_; }
+
 private:
     buffer& to_;
     pins& held_;
@@ -48,6 +52,7 @@ public:
     void read(void* to, std::size_t size) { from_.copy_to(to, size); }
     std::size_t left() const noexcept { return from_.left(); }
     std::size_t claimed(std::uint64_t count) { return from_.claimed(count); }
+    cursor& from() const noexcept { return from_; }
 
     /// Called for each object on the way in. Some hold objects of their own type, and these again.
     void descend() const {
