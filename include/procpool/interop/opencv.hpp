@@ -29,21 +29,28 @@
 namespace procpool {
 namespace detail {
 
-/// OpenCV's number for a type of elements, or -1.
+/// OpenCV's number for a type of elements.
 template <class T>
 consteval int mat_depth() {
-    if constexpr (std::is_same_v<T, std::uint8_t>) return CV_8U;
-    if constexpr (std::is_same_v<T, std::int8_t>) return CV_8S;
-    if constexpr (std::is_same_v<T, std::uint16_t>) return CV_16U;
-    if constexpr (std::is_same_v<T, std::int16_t>) return CV_16S;
-    if constexpr (std::is_same_v<T, std::int32_t>) return CV_32S;
-    if constexpr (std::is_same_v<T, float>) return CV_32F;
-    if constexpr (std::is_same_v<T, double>) return CV_64F;
-    return -1;
+    if constexpr (std::is_same_v<T, std::uint8_t>)
+        return CV_8U;
+    else if constexpr (std::is_same_v<T, std::int8_t>)
+        return CV_8S;
+    else if constexpr (std::is_same_v<T, std::uint16_t>)
+        return CV_16U;
+    else if constexpr (std::is_same_v<T, std::int16_t>)
+        return CV_16S;
+    else if constexpr (std::is_same_v<T, std::int32_t>)
+        return CV_32S;
+    else if constexpr (std::is_same_v<T, float>)
+        return CV_32F;
+    else if constexpr (std::is_same_v<T, double>)
+        return CV_64F;
+    else
+        static_assert(sizeof(T) == 0,
+                      "procpool: OpenCV has no such elements; it has std::uint8_t, std::int8_t, "
+                      "std::uint16_t, std::int16_t, std::int32_t, float and double");
 }
-
-template <class T>
-concept mat_element = mat_depth<std::remove_const_t<T>>() >= 0;
 
 template <std::size_t Rank>
 [[noreturn]] void throw_no_mat(const std::array<std::size_t, Rank>& shape, const std::string& why) {
@@ -71,10 +78,8 @@ std::conditional_t<std::is_const_v<T>, const cv::Mat, cv::Mat> as_mat(const Arra
     static_assert(Rank == 2 || Rank == 3,
                   "procpool: a cv::Mat shows an array of rows and columns, or of rows, columns and channels; "
                   "take view[i] of an array of more dimensions, or reshape() it");
-    static_assert(detail::mat_element<T>,
-                  "procpool: OpenCV has no such elements; it has std::uint8_t, std::int8_t, std::uint16_t, "
-                  "std::int16_t, std::int32_t, float and double");
-    if constexpr ((Rank == 2 || Rank == 3) && detail::mat_element<T>) {
+    constexpr int depth = detail::mat_depth<std::remove_const_t<T>>();
+    if constexpr (Rank == 2 || Rank == 3) {
         const auto& shape = view.shape();
         const auto& strides = view.strides();
         const std::size_t rows = shape[0], cols = shape[1], channels = Rank == 3 ? shape[Rank - 1] : 1;
@@ -94,7 +99,6 @@ std::conditional_t<std::is_const_v<T>, const cv::Mat, cv::Mat> as_mat(const Arra
 
         const std::size_t step = view.empty() || rows == 1 ? std::size_t{cv::Mat::AUTO_STEP}
                                                            : static_cast<std::size_t>(strides[0]) * sizeof(T);
-        constexpr int depth = detail::mat_depth<std::remove_const_t<T>>();
         return {static_cast<int>(rows), static_cast<int>(cols),
                 CV_MAKETYPE(depth, static_cast<int>(channels)),
                 const_cast<std::remove_const_t<T>*>(view.data()), step};
@@ -110,11 +114,9 @@ std::conditional_t<std::is_const_v<T>, const cv::Mat, cv::Mat> as_mat(const Arra
 /// @throws std::invalid_argument if the Mat has elements of another type, or another number of dimensions
 template <class T, std::size_t Rank>
 ArrayView<T, Rank> view_of(const cv::Mat& mat) {
-    static_assert(detail::mat_element<T>,
-                  "procpool: OpenCV has no such elements; it has std::uint8_t, std::int8_t, std::uint16_t, "
-                  "std::int16_t, std::int32_t, float and double");
+    constexpr int depth = detail::mat_depth<std::remove_const_t<T>>();
     if (mat.dims == 0) return {};
-    if (mat.depth() != detail::mat_depth<std::remove_const_t<T>>())
+    if (mat.depth() != depth)
         throw std::invalid_argument("procpool: a cv::Mat of type " + cv::typeToString(mat.type()) +
                                     " has no elements of type " + detail::type_name(typeid(T)));
     const auto dims = static_cast<std::size_t>(mat.dims);
