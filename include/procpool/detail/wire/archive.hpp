@@ -36,6 +36,9 @@ public:
     void write_bulk(const void* from, std::size_t size) { append_bulk(out_, from, size); }
     void pin(std::shared_ptr<const void> object) { out_.held.push_back(std::move(object)); }
 
+    /// For what a codec encodes wherever it is.
+    const sink& to() const noexcept { return out_; }
+
 private:
     sink out_;
 };
@@ -59,6 +62,8 @@ public:
             return static_cast<std::size_t>(count);
         return from_.claimed(count);
     }
+    /// For what a codec decodes wherever it is.
+    cursor& from() const noexcept { return from_; }
 
     /// Called for each object on the way in. Some hold objects of their own type, and these again.
     void descend() const {

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+
+# Sets `libraries` to what links the named modules of OpenCV, or to nothing if one is missing.
+function(find_opencv libraries)
+    set(${libraries} "" PARENT_SCOPE)
+    find_package(OpenCV QUIET COMPONENTS ${ARGN})
+    if(OpenCV_FOUND)
+        set(${libraries} ${OpenCV_LIBS} PARENT_SCOPE)
+        return()
+    endif()
+    # Debian has OpenCV's CMake package only in libopencv-dev, which brings a hundred other packages.
+    find_path(OPENCV_INCLUDE_DIR opencv2/core.hpp PATH_SUFFIXES opencv4)
+    set(found "")
+    foreach(module IN LISTS ARGN)
+        find_library(OPENCV_${module}_LIBRARY opencv_${module})
+        if(NOT OPENCV_INCLUDE_DIR OR NOT OPENCV_${module}_LIBRARY)
+            return()
+        endif()
+        if(NOT TARGET opencv_${module})
+            add_library(opencv_${module} INTERFACE)
+            target_include_directories(opencv_${module} SYSTEM INTERFACE ${OPENCV_INCLUDE_DIR})
+            target_link_libraries(opencv_${module} INTERFACE ${OPENCV_${module}_LIBRARY})
+        endif()
+        list(APPEND found opencv_${module})
+    endforeach()
+    set(${libraries} ${found} PARENT_SCOPE)
+endfunction()
