@@ -136,13 +136,15 @@ struct codec<std::vector<T, Allocator>> {
         if constexpr (in_bulk) {
             const auto bytes = take_bulk(from);
             const std::size_t count = bytes.size() / sizeof(T);
-            if (is_aligned<T>(bytes.data())) {
-                const T* const first = reinterpret_cast<const T*>(bytes.data());
-                vector value;
-                value.reserve(count);
-                if (bytes.size() >= worth_advice) posix::expect_large_write(value.data(), bytes.size());
-                value.assign(first, first + count);
-                return value;
+            if constexpr (std::is_copy_constructible_v<T> && std::is_copy_assignable_v<T>) {
+                if (is_aligned<T>(bytes.data())) {
+                    const T* const first = reinterpret_cast<const T*>(bytes.data());
+                    vector value;
+                    value.reserve(count);
+                    if (bytes.size() >= worth_advice) posix::expect_large_write(value.data(), bytes.size());
+                    value.assign(first, first + count);
+                    return value;
+                }
             }
             if constexpr (std::is_default_constructible_v<T>) {
                 vector value(count);
