@@ -180,7 +180,10 @@ public:
     }
 
     /// What the results so far refer to isn't needed any more.
-    void acknowledge() noexcept { box_->received.store(work_.results(), std::memory_order_release); }
+    void acknowledge() noexcept {
+        if (box_->received.load(std::memory_order_relaxed) != work_.results())
+            box_->received.store(work_.results(), std::memory_order_release);
+    }
 
     // ---- receiving: by the thread that drives, without the lock
 

@@ -48,6 +48,7 @@ public:
             ::munmap(at, size);
             throw_system_error(error, "madvise(MADV_DONTFORK)");
         }
+        ::madvise(at, size, MADV_DONTDUMP);  // a core file of all that is addressed would take minutes
     }
     mapping(mapping&& other) noexcept
         : at_(std::exchange(other.at_, nullptr)), size_(other.size_), generation_(other.generation_) {}

@@ -193,9 +193,8 @@ private:
         const std::size_t wanted = (size + page - 1) / page * page;
         if (wanted <= one.reserved) return true;
         const std::size_t more = wanted - one.reserved;
-        for (auto& [capacity, pieces] : free_)
-            for (piece& other : pieces)
-                if (reserved_ + more > limit_) discard(other);
+        for (auto at = free_.begin(); at != free_.end() && reserved_ + more > limit_; ++at)
+            for (piece& other : at->second) discard(other);
         if (reserved_ + more > limit_ || !posix::expect_memory(more)) return false;
         if (!posix::reserve_pages(window_->data() + one.offset + one.reserved, more)) return false;
         one.reserved = wanted;

@@ -38,10 +38,10 @@ struct black_box {
     /// Bytes of memory that its results' arena has taken.
     std::atomic<std::uint64_t> arena_bytes{0};
     /// Written by the pool: results that it has received, so that what they refer to may go.
-    std::atomic<std::uint64_t> received{0};
+    alignas(64) std::atomic<std::uint64_t> received{0};
 
     /// 1 once its memory has grown so much that it should be replaced.
-    std::atomic<std::uint64_t> overgrown{0};
+    alignas(64) std::atomic<std::uint64_t> overgrown{0};
     /// The last of the calls on its stack, if it crashed.
     posix::crash_record crash;
 

@@ -46,7 +46,7 @@ public:
         scratch_.clear();
         new_pins_.clear();
         new_large_.parts.clear();
-        release_pins(box_.received.load(std::memory_order_acquire));
+        if (!pins_.empty()) release_pins(box_.received.load(std::memory_order_acquire));
         return {scratch_, new_pins_, &new_large_};
     }
     /// The same before put_error().
