@@ -122,6 +122,9 @@ TEST(npy_header, of_no_array_can_have_some_sizes) {
     EXPECT_TRUE(contains(refusal_of_shape("3"), "is damaged"));
     EXPECT_TRUE(contains(refusal_of_shape("(3"), "is damaged"));
     EXPECT_TRUE(contains(refusal_of_shape("(None,)"), "None"));
+    std::string many = "(1";
+    for (int i = 0; i < 255; ++i) many += ",1";
+    EXPECT_TRUE(contains(refusal_of_shape(many + ")"), "more sizes than"));
 }
 
 TEST(npy_header, of_something_else_is_refused) {

@@ -143,13 +143,15 @@ TEST_F(shared_array_of, share_of_what_is_shared_is_no_copy) {
 
 // ---- kinds of memory
 
+class shared_array_memory : public test::arrays {};
+
 std::int64_t bytes_taken(const SharedArray<char, 1>& array) {
     struct stat status{};
     EXPECT_EQ(::stat(array.path().c_str(), &status), 0);
     return status.st_blocks * 512;
 }
 
-TEST_F(shared_array_of, memory_takes_it_at_once_if_asked) {
+TEST_F(shared_array_memory, is_taken_at_once_if_asked) {
     constexpr int size = 1 << 20;
     const SharedArray<char, 1> later({size});
     EXPECT_EQ(bytes_taken(later), 0);
@@ -163,7 +165,7 @@ TEST_F(shared_array_of, memory_takes_it_at_once_if_asked) {
     EXPECT_EQ(copy[1], 'b');
 }
 
-TEST_F(shared_array_of, memory_is_there_at_once_on_kernels_without_a_call_for_it) {
+TEST_F(shared_array_memory, is_taken_at_once_on_kernels_without_a_call_for_it) {
     constexpr std::size_t size = 1 << 20;
     const posix::fd file = posix::make_memfd("old-kernel", size);
     const posix::mapping memory(file, 0, size);
@@ -176,7 +178,7 @@ TEST_F(shared_array_of, memory_is_there_at_once_on_kernels_without_a_call_for_it
     EXPECT_EQ(memory.data()[4096], std::byte{0});
 }
 
-TEST_F(shared_array_of, memory_that_can_not_be_reserved_is_an_error) {
+TEST_F(shared_array_memory, that_can_not_be_taken_is_an_error) {
     const posix::fd none;
     std::byte untouched{};
     EXPECT_THROW(posix::reserve_and_touch(none, &untouched, 1), std::system_error);
@@ -188,7 +190,7 @@ TEST_F(shared_array_of, memory_that_can_not_be_reserved_is_an_error) {
     EXPECT_THROW((SharedArray<char, 1>({std::uint64_t{1} << 50}, {.prefault = true})), std::system_error);
 }
 
-TEST_F(shared_array_of, huge_pages_is_as_good_where_there_are_none) {
+TEST_F(shared_array_memory, of_huge_pages_is_as_good_where_there_are_none) {
     const SharedArray<int, 1> array({3 << 20}, {.huge_pages = true, .prefault = true});
     std::iota(array.begin(), array.end(), 0);
     EXPECT_EQ(array[(3 << 20) - 1], (3 << 20) - 1);
@@ -287,7 +289,7 @@ TEST_F(mapped_file, takes_no_memory_from_other_arrays) {
 
 // ---- for other programs
 
-TEST_F(shared_array_of, a_path_leads_other_programs_to_its_memory) {
+TEST_F(shared_array_memory, is_found_by_other_programs_at_its_path) {
     const auto array = SharedArray<char, 1>::of({'a', 'b', 'c'});
     std::fstream file(array.path(), std::ios::in | std::ios::out | std::ios::binary);
     std::string text;

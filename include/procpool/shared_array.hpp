@@ -68,10 +68,10 @@ concept elements_of =
 /// memory is freed when the last handle in any process is gone. As with std::span a const handle gives
 /// writable elements; a SharedArray<const T, Rank>, to which it converts, doesn't, and a worker that gets one
 /// has the memory mapped read-only: a stray write there is a crash of that worker and harms nobody else.
-/// Elements start as zero bytes and lie side by side, the last index fastest. What is cut
-/// from it, as by operator[] and slice(), is a view, good for as long as a handle in this process is. Tasks
-/// get an array as an argument, through partial(), inside of what cereal serialises, or return one; what a
-/// forked process inherits in a variable is not mapped there.
+/// Elements start as zero bytes and lie side by side, the last index fastest. What is cut from it, as by
+/// operator[] and slice(), is a view, good for as long as a handle in this process is. Tasks get an array as
+/// an argument, through partial(), inside of what cereal serialises, or return one; what a forked process
+/// inherits in a variable is not mapped there.
 ///
 /// Threads and processes may use different elements at once; one element that somebody writes while others
 /// use it is a data race, as between threads (std::atomic_ref works between processes too). Copying and
@@ -109,8 +109,8 @@ public:
         show(sizes);
     }
 
-    /// New elements, listed: `SharedArray<int, 1>::of({1, 2, 3})`, `SharedArray<int, 2>::of({{1, 2}, {3,
-    /// 4}})`. (In the constructor, braces are a shape.)
+    /// New elements, listed: `SharedArray<int, 1>::of({1, 2, 3})`, or with more dimensions
+    /// `SharedArray<int, 2>::of({{1, 2}, {3, 4}})`. (In the constructor, braces are a shape.)
     /// @throws std::invalid_argument if the inner lists differ in length
     /// @throws std::system_error as the constructor does
     static SharedArray of(detail::nested_list<std::remove_const_t<T>, Rank> elements,
@@ -201,7 +201,7 @@ public:
 
     /// Where other programs of the same user find the memory, as a file that holds the elements and can be
     /// mapped: "/proc/PID/fd/N", for numpy.memmap for instance. It is good while a handle in this process is.
-    /// Empty if there are no elements.
+    /// (Those of map_file() begin at its offset.) Empty if there are no elements.
     std::string path() const { return segment_ ? segment_->path() : std::string(); }
 
     /// For cereal, in messages between the processes of a pool.

@@ -169,6 +169,7 @@ private:
         expect('(');
         while (!take(')')) {
             numbers.push_back(number());
+            if (numbers.size() > 255) refuse("has more sizes than an array can have dimensions");
             if (!take(',')) {
                 expect(')');
                 break;

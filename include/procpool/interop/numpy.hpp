@@ -109,8 +109,8 @@ private:
             refuse("holds structures, which can't be read: save each field as an array of its own");
         if (dtype.find('O') != dtype.npos)
             refuse("holds Python objects, which can't be read: save an array of numbers");
-        refuse("has another element type (element type mismatch): the file holds " + dtype + ", asked for " +
-               procpool::detail::type_name(typeid(T)) + " (" + numpy_dtype<T>() + ")");
+        refuse("has another element type (element type mismatch): the file holds " + dtype.substr(0, 40) +
+               ", asked for " + procpool::detail::type_name(typeid(T)) + " (" + numpy_dtype<T>() + ")");
     }
 
     void require_shape() {
