@@ -19,13 +19,13 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <procpool/interop/numpy.hpp>
 #include <procpool/partial.hpp>
 #include <procpool/pool.hpp>
 #include <procpool/shared_array.hpp>
 
 #include "contact_sheet.hpp"
 #include "decode.hpp"
-#include "npy.hpp"
 
 namespace mp = procpool;
 
@@ -166,7 +166,7 @@ int main(int argc, char** argv) try {
         options->serial ? load_all_serially(images, files) : load_all(images, files, options->workers);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
 
-    write_npy<std::uint8_t>(options->out + ".npy", images.span(), images.shape());
+    mp::interop::save_npy(options->out + ".npy", images);
     if (!cv::imwrite(options->out + ".png", sheet_of(images, files, failures)))
         throw std::runtime_error("can't write " + options->out + ".png");
     std::printf("%zu of %zu images in %.3f s: %s.npy, %s.png\n", files.size() - failures.size(), files.size(),

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <iterator>
 #include <list>
@@ -200,6 +201,12 @@ TEST_F(array_view, copies_from_ranges_of_its_size_only) {
     EXPECT_THROW(view.copy_from(std::vector{1, 2, 3}), std::invalid_argument);
     EXPECT_THROW(view.copy_from(std::vector{1, 2, 3, 4, 5}), std::invalid_argument);
     EXPECT_EQ(view(0, 0), 8) << "what can't be copied leaves it as it was";
+}
+
+TEST_F(array_view, of_bool_has_a_vector_of_its_elements) {
+    const std::array<bool, 3> flags = {false, true, true};
+    EXPECT_EQ((ArrayView<const bool, 1>(flags.data(), {3}).to_vector()), (std::vector{false, true, true}));
+    EXPECT_EQ((ArrayView<const bool, 1>(flags.data(), {2}, {2}).to_vector()), (std::vector{false, true}));
 }
 
 TEST_F(array_view, is_equal_to_one_of_the_same_shape_and_elements) {

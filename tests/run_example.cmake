@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Passes if PROGRAM exits with 0 and prints the lines of EXPECTED. A line `~REGEX` there stands for any line
-# that REGEX matches from end to end.
+# Passes if PROGRAM, run with the list ARGUMENTS, exits with 0 and prints the lines of EXPECTED. A line `~REGEX`
+# there stands for any line that REGEX matches from end to end.
 file(READ ${EXPECTED} expected)
-execute_process(COMMAND ${PROGRAM} RESULT_VARIABLE status OUTPUT_VARIABLE printed ERROR_VARIABLE errors)
+execute_process(COMMAND ${PROGRAM} ${ARGUMENTS} RESULT_VARIABLE status OUTPUT_VARIABLE printed ERROR_VARIABLE errors)
 message("${printed}${errors}")
 if(NOT status EQUAL 0)
     message(FATAL_ERROR "${PROGRAM} ended with ${status}")

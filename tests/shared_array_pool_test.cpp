@@ -21,6 +21,7 @@
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
@@ -288,6 +289,57 @@ TEST(shared_array_in_tasks, of_const_elements_can_only_be_read_there) {
     EXPECT_EQ(pool.apply(write_at_3, shown, 1), 8) << "it is the same memory";
     EXPECT_EQ(pool.apply([](const mp::SharedArray<int, 1>& array) { return array(1) = 9; }, numbers), 9);
     EXPECT_EQ(shown(1), 9);
+}
+
+long read_or_write(const mp::SharedArray<const int, 1>& numbers, int i) {
+    ::signal(SIGSEGV, SIG_DFL);  // sanitizers have a handler
+    if (i == 3) const_cast<int&>(numbers(0)) = 0;
+    return std::accumulate(numbers.begin(), numbers.end(), 0L) + i;
+}
+
+/// Element 3 crashes its worker, all others see the numbers 0 to 99.
+void expect_only_to_be_read(const mp::SharedArray<const int, 1>& numbers) {
+    mp::Pool pool(2);
+    const auto outcomes = pool.try_map(mp::partial(read_or_write, numbers), first_numbers(8));
+    for (std::size_t i = 0; i < 8; ++i) {
+        if (i == 3) {
+            EXPECT_THROW(outcomes[i].value(), mp::WorkerDied);
+        } else {
+            EXPECT_EQ(outcomes[i].value(), 4950 + static_cast<long>(i));
+        }
+    }
+    EXPECT_EQ(numbers(0), 0);
+    EXPECT_EQ(numbers(99), 99);
+}
+
+TEST_F(shared_array_in_a_pool, made_by_share_can_only_be_read_there) {
+    std::vector<int> numbers = first_numbers(100);
+    expect_only_to_be_read(mp::share(numbers));
+}
+
+TEST_F(shared_array_in_a_pool, mapped_from_a_file_can_only_be_read_there) {
+    const test::temporary_folder folder;
+    const std::string path = folder.path("numbers");
+    std::vector<int> numbers = first_numbers(100);
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(numbers.data()), 100 * sizeof(int));
+    expect_only_to_be_read(mp::SharedArray<const int, 1>::map_file(path, {100}));
+    std::vector<int> after(100);
+    std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(after.data()), 100 * sizeof(int));
+    EXPECT_EQ(after, numbers);
+}
+
+TEST_F(shared_array_in_a_pool, shared_by_a_task_comes_back_as_a_result) {
+    mp::Pool pool(2);
+    const auto made = pool.apply([](int count) { return mp::share(first_numbers(count)); }, 100);
+    EXPECT_EQ(made(99), 99);
+}
+
+TEST_F(shared_array_in_a_pool, of_huge_pages_is_filled_in_place) {
+    mp::Pool pool(2);
+    const table array({200, 3000}, {.huge_pages = true});
+    pool.map(mp::partial(fill_row, array), first_numbers(200));
+    EXPECT_TRUE(is_filled(array));
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -21,6 +23,7 @@
 
 #include "procpool/shared_array.hpp"
 #include "support/arrays.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
@@ -256,6 +259,37 @@ TEST_F(shared_array_processes, a_corrupt_message_is_an_error) {
         accepted += refusal<decltype(SharedArray(array))>(changed) == "accepted";
     }
     EXPECT_LE(accepted, 2 * sizeof(std::uint64_t) + sizeof(std::uint16_t));
+}
+
+// ---- mapped files
+
+TEST_F(shared_array_processes, a_mapped_file_is_mapped_by_others_even_if_deleted) {
+    const test::temporary_folder folder;
+    const std::string path = folder.path("numbers");
+    std::ofstream(path) << "0123456789";
+    const auto array = SharedArray<const char, 1>::map_file(path, {6}, 4);
+    const message sent = encoded(array);
+    std::ofstream(path, std::ios::app) << "more";
+    std::filesystem::remove(path);
+    EXPECT_EQ(run_in_child([&] {
+                  const auto received = decoded<SharedArray<const char, 1>>(sent.bytes.bytes());
+                  return std::string(received.begin(), received.end()) == "456789" ? 0 : 1;
+              }),
+              0);
+}
+
+TEST_F(shared_array_processes, a_mapped_file_that_was_shortened_is_refused) {
+    const test::temporary_folder folder;
+    const std::string path = folder.path("numbers");
+    std::ofstream(path) << "0123456789";
+    const auto array = SharedArray<const char, 1>::map_file(path, {6}, 4);
+    const message sent = encoded(array);
+    std::filesystem::resize_file(path, 9);
+    EXPECT_EQ(run_in_child([&] {
+                  const std::string text = refusal<SharedArray<const char, 1>>(sent.bytes.bytes());
+                  return text.find("shorter than what was sent") != text.npos ? 0 : 1;
+              }),
+              0);
 }
 
 // ---- forks

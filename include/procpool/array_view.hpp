@@ -341,8 +341,8 @@ public:
 
     /// A copy of all elements, in order.
     constexpr std::vector<value_type> to_vector() const {
-        if (is_contiguous()) return {data_, data_ + size()};
-        return {begin(), end()};
+        if (is_contiguous()) return std::vector<value_type>(data_, data_ + size());
+        return std::vector<value_type>(begin(), end());
     }
 
     /// Whether both have the same shape and equal elements.

@@ -6,16 +6,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
+#include <ranges>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 
+#include "procpool/array_options.hpp"
 #include "procpool/array_shape.hpp"
 #include "procpool/array_view.hpp"
+#include "procpool/detail/nested_list.hpp"
 #include "procpool/detail/posix/shared_segment.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/error.hpp"
@@ -28,8 +32,9 @@ namespace detail {
 struct array_handle {
     char element_kind = 0;  // the letters of NumPy's dtypes
     unsigned char rank = 0;
-    std::uint16_t reserved = 0;
+    std::uint16_t huge_pages = 0;
     std::uint32_t element_size = 0;
+    std::uint64_t offset = 0;  // of the first element in the memory, in bytes
     posix::segment_handle memory{};
 
     friend std::string text_of(const array_handle& handle) {
@@ -46,6 +51,15 @@ consteval char element_kind() {
     return 'V';
 }
 
+template <class T, std::size_t Rank>
+void is_array_view(const ArrayView<T, Rank>&);
+
+/// What has elements in one dimension only, unlike an ArrayView of more.
+template <class Range, class T>
+concept elements_of =
+    std::ranges::forward_range<Range> && std::is_assignable_v<T&, std::ranges::range_reference_t<Range>> &&
+    !requires(const std::remove_cvref_t<Range>& range) { is_array_view(range); };
+
 }  // namespace detail
 
 /// An array in shared memory: workers read and write the elements themselves, what travels is a handle.
@@ -54,10 +68,10 @@ consteval char element_kind() {
 /// memory is freed when the last handle in any process is gone. As with std::span a const handle gives
 /// writable elements; a SharedArray<const T, Rank>, to which it converts, doesn't, and a worker that gets one
 /// has the memory mapped read-only: a stray write there is a crash of that worker and harms nobody else.
-/// Elements start as zero bytes and lie side by side, the last index fastest. What is cut
-/// from it, as by operator[] and slice(), is a view, good for as long as a handle in this process is. Tasks
-/// get an array as an argument, through partial(), inside of what cereal serialises, or return one; what a
-/// forked process inherits in a variable is not mapped there.
+/// Elements start as zero bytes and lie side by side, the last index fastest. What is cut from it, as by
+/// operator[] and slice(), is a view, good for as long as a handle in this process is. Tasks get an array as
+/// an argument, through partial(), inside of what cereal serialises, or return one; what a forked process
+/// inherits in a variable is not mapped there.
 ///
 /// Threads and processes may use different elements at once; one element that somebody writes while others
 /// use it is a data race, as between threads (std::atomic_ref works between processes too). Copying and
@@ -88,11 +102,71 @@ public:
     /// has less memory than that, or the system's error if it gives no memory or no file descriptor
     template <class Shape = ArrayShape<Rank>>
         requires(detail::is_shape<Shape, Rank> && !std::is_const_v<T>)
-    explicit SharedArray(const Shape& dimensions) {
+    explicit SharedArray(const Shape& dimensions, const ArrayOptions& options = {}) {
         const auto sizes = ArrayShape<Rank>(dimensions).sizes();
         if (const std::size_t bytes = detail::bytes_of_shape(sizes, sizeof(T)))
-            segment_ = detail::posix::shared_segment::create(bytes);
+            segment_ = detail::posix::shared_segment::create(bytes, options);
         show(sizes);
+    }
+
+    /// New elements, listed: `SharedArray<int, 1>::of({1, 2, 3})`, or with more dimensions
+    /// `SharedArray<int, 2>::of({{1, 2}, {3, 4}})`. (In the constructor, braces are a shape.)
+    /// @throws std::invalid_argument if the inner lists differ in length
+    /// @throws std::system_error as the constructor does
+    static SharedArray of(detail::nested_list<std::remove_const_t<T>, Rank> elements,
+                          const ArrayOptions& options = {}) {
+        writable made(detail::sizes_of<Rank>(elements), options);
+        auto at = made.begin();
+        detail::for_each_element<Rank>(elements, [&](const auto& element) { *at++ = element; });
+        return made;
+    }
+
+    /// A copy of the elements of a range, as std::vector or std::span: `SharedArray<float, 1>::of(weights)`.
+    /// @throws std::system_error as the constructor does
+    template <class Range>
+        requires(Rank == 1 && detail::elements_of<Range, std::remove_const_t<T>>)
+    static SharedArray of(Range&& elements, const ArrayOptions& options = {}) {
+        writable made({std::ranges::distance(elements)}, options);
+        made.copy_from(elements);
+        return made;
+    }
+
+    /// A copy of what a view shows, side by side in the view's order: `of(images.transposed())`.
+    /// @throws std::system_error as the constructor does
+    template <class U>
+        requires std::is_assignable_v<std::remove_const_t<T>&, U&>
+    static SharedArray of(const ArrayView<U, Rank>& view, const ArrayOptions& options = {}) {
+        writable made(view.shape(), options);
+        if (view.is_contiguous())
+            made.copy_from(view.span());
+        else
+            made.copy_from(view);
+        return made;
+    }
+
+    /// The elements that a file holds, as numpy.memmap: they lie there from byte `offset` on, in the
+    /// machine's own representation, and are read when they are first used. Workers map the file, too; it may
+    /// be renamed or deleted meanwhile. If somebody shortens it, to use what is missing is a fault (SIGBUS).
+    /// @throws std::invalid_argument if `offset` is no multiple of the elements' alignment
+    /// @throws std::length_error if the sizes overflow
+    /// @throws std::system_error if the file can't be opened
+    /// @throws Error if it is too short, or no regular file
+    static SharedArray map_file(const std::string& path, const ArrayShape<Rank>& shape,
+                                std::uint64_t offset = 0)
+        requires(std::is_const_v<T>)
+    {
+        if (offset % alignof(T) != 0)
+            throw std::invalid_argument("procpool: elements that begin at byte " + std::to_string(offset) +
+                                        " of " + path + " can't be mapped: they are aligned to " +
+                                        std::to_string(alignof(T)) + " bytes");
+        SharedArray mapped;
+        if (const std::size_t bytes = detail::bytes_of_shape(shape.sizes(), sizeof(T))) {
+            if (offset > std::numeric_limits<std::uint64_t>::max() - bytes)
+                throw std::length_error("procpool: no file has elements at byte " + std::to_string(offset));
+            mapped.segment_ = detail::posix::shared_segment::open_file(path, offset + bytes);
+        }
+        mapped.show(shape.sizes(), offset);
+        return mapped;
     }
 
     /// Another handle, by which the elements can't be written to.
@@ -125,6 +199,11 @@ public:
     /// All elements, with their shape, without a copy.
     ArrayView<T, Rank> view() const noexcept { return *this; }
 
+    /// Where other programs of the same user find the memory, as a file that holds the elements and can be
+    /// mapped: "/proc/PID/fd/N", for numpy.memmap for instance. It is good while a handle in this process is.
+    /// (Those of map_file() begin at its offset.) Empty if there are no elements.
+    std::string path() const { return segment_ ? segment_->path() : std::string(); }
+
     /// For cereal, in messages between the processes of a pool.
     template <class Archive>
     void save(Archive& archive) const {
@@ -134,7 +213,11 @@ public:
             "which only procpool's own messages can carry; to a file, save its elements");
         if constexpr (std::is_same_v<Archive, detail::wire::output_archive>) {
             detail::array_handle handle = kind();
-            if (segment_) handle.memory = segment_->handle();
+            if (segment_) {
+                handle.huge_pages = segment_->wants_huge_pages();
+                handle.offset = offset();
+                handle.memory = segment_->handle();
+            }
             archive.write(&handle, sizeof handle);
             archive.write(shape().data(), sizeof(std::size_t) * Rank);
             if (segment_) archive.pin(segment_);
@@ -153,28 +236,42 @@ public:
             require_same_kind(handle);
             std::array<std::size_t, Rank> sizes{};
             archive.read(sizes.data(), sizeof(std::size_t) * Rank);
-            *this = SharedArray(sizes, handle.memory);
+            *this = opened(sizes, handle);
         }
     }
 
 private:
     template <class, std::size_t>
     friend class SharedArray;
+    using writable = SharedArray<std::remove_const_t<T>, Rank>;
 
-    SharedArray(const std::array<std::size_t, Rank>& sizes, const detail::posix::segment_handle& memory) {
+    static SharedArray opened(const std::array<std::size_t, Rank>& sizes,
+                              const detail::array_handle& handle) {
         std::size_t bytes = 0;
         try {
             bytes = detail::bytes_of_shape(sizes, sizeof(T));
         } catch (const std::length_error& error) {
             throw SerializationError(error.what());
         }
-        if (bytes != memory.size)
+        const std::uint64_t there = handle.memory.size;
+        if (handle.offset % alignof(T) != 0 || bytes > there || handle.offset > there - bytes)
             throw SerializationError("procpool: a shared array of shape " + detail::shape_text(sizes) +
-                                     " arrived with " + std::to_string(memory.size) + " bytes of memory");
+                                     " arrived at byte " + std::to_string(handle.offset) + " of " +
+                                     std::to_string(there) + " bytes of memory");
         using detail::posix::access, detail::posix::shared_segment;
         constexpr access mode = std::is_const_v<T> ? access::read_only : access::read_write;
-        if (bytes != 0) segment_ = shared_segment::open(memory, mode);
-        show(sizes);
+        SharedArray array;
+        if (bytes != 0) {
+            array.segment_ = shared_segment::open(handle.memory, mode);
+            if (handle.huge_pages && !array.segment_->wants_huge_pages()) array.segment_->want_huge_pages();
+        }
+        array.show(sizes, handle.offset);
+        return array;
+    }
+
+    /// Of the first element in the memory, in bytes.
+    std::uint64_t offset() const noexcept {
+        return static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(data()) - segment_->data());
     }
 
     static detail::array_handle kind() noexcept {
@@ -193,13 +290,36 @@ private:
                                  " arrived where one of " + text_of(own) + " was meant");
     }
 
-    void show(const std::array<std::size_t, Rank>& sizes) noexcept {
-        T* const first = segment_ ? std::launder(reinterpret_cast<T*>(segment_->data())) : nullptr;
+    void show(const std::array<std::size_t, Rank>& sizes, std::uint64_t offset = 0) noexcept {
+        T* const first = segment_ ? std::launder(reinterpret_cast<T*>(segment_->data() + offset)) : nullptr;
         static_cast<ArrayView<T, Rank>&>(*this) = ArrayView<T, Rank>(first, sizes);
     }
 
     std::shared_ptr<detail::posix::shared_segment> segment_;
 };
+
+/// A copy of a range's elements that all processes may read and none can write:
+/// `pool.map(mp::partial(score, mp::share(weights)), files)`. A worker that writes to it all the same
+/// crashes, alone; the type of a parameter for it is SharedArray<const T, 1>.
+/// @throws std::system_error as SharedArray's constructor does
+template <std::ranges::forward_range Range>
+    requires detail::elements_of<Range, std::ranges::range_value_t<Range>>
+auto share(Range&& elements, const ArrayOptions& options = {}) {
+    return SharedArray<const std::ranges::range_value_t<Range>, 1>::of(elements, options);
+}
+
+/// The same of what a view shows, with its shape.
+/// @throws std::system_error as SharedArray's constructor does
+template <class T, std::size_t Rank>
+SharedArray<const T, Rank> share(const ArrayView<T, Rank>& view, const ArrayOptions& options = {}) {
+    return SharedArray<const T, Rank>::of(view, options);
+}
+
+/// Another handle of what is shared already, without a copy.
+template <class T, std::size_t Rank>
+SharedArray<const T, Rank> share(const SharedArray<T, Rank>& array) noexcept {
+    return array;
+}
 
 }  // namespace procpool
 

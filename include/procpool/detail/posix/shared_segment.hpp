@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A piece of memory that several processes share: anonymous, found by a handle, gone with its last user.
+// A piece of memory that several processes share, found by a handle: anonymous and gone with its last user,
+// or a file that is only read.
 //
 // Each process that uses a segment has it mapped once and holds a descriptor of its own, through which
 // others open it (/proc/PID/fd/N). Forked children inherit neither: a zygote that held them would keep the
@@ -25,10 +26,12 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/array_options.hpp"
 #include "procpool/detail/posix/available_memory.hpp"
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/populate.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/error.hpp"
 
@@ -40,7 +43,7 @@ struct segment_handle {
     std::int64_t fd = -1;
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    std::uint64_t size = 0;  // bytes
+    std::uint64_t size = 0;  // bytes that are mapped; a file may have grown since
 };
 
 /// A mapping by Boost.Interprocess, which a forked child doesn't inherit and doesn't undo.
@@ -92,25 +95,39 @@ class shared_segment {
 public:
     /// New zero-filled memory of `size` bytes, at least 1.
     /// @throws std::system_error if it isn't there: errc::not_enough_memory, too_many_files_open, ...
-    static std::shared_ptr<shared_segment> create(std::size_t size) {
+    static std::shared_ptr<shared_segment> create(std::size_t size, const ArrayOptions& options = {}) {
         require_memory(size);
-        // No thread can fork, and so inherit a half-made segment, or change `known`.
+        const auto segment = make(size);
+        if (options.huge_pages) segment->want_huge_pages();
+        if (options.prefault) populate(segment->file_, segment->data(), size);
+        return segment;
+    }
+
+    /// A regular file of at least `least` bytes, 1 or more, to be read only.
+    /// @throws std::system_error if it can't be opened
+    /// @throws Error if it is shorter, or no regular file
+    static std::shared_ptr<shared_segment> open_file(const std::string& path, std::uint64_t least) {
         const auto lock = fd_registry::instance().hold_forks();
-        fd file = make_memfd("procpool-array", size);
+        // O_NONBLOCK: nobody may ever write to what turns out to be a named pipe.
+        fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        if (!file) throw_system_error(errno, "open (" + path + ")");
         const struct stat status = status_of(file);
-        return remember(std::move(file), status, size, access::read_write);
+        if (!S_ISREG(status.st_mode))
+            throw Error("procpool: " + path + " can't be mapped: it is no regular file");
+        const auto size = static_cast<std::uint64_t>(status.st_size);
+        if (size < least)
+            throw Error("procpool: " + path + " is too short: it has " + std::to_string(size) +
+                        " bytes, the array in it ends at byte " + std::to_string(least));
+        if (auto segment = find({status.st_dev, status.st_ino, access::read_only}, least)) return segment;
+        return remember(std::move(file), status, size, access::read_only);
     }
 
     /// The segment that another process (or this one) named: the one that is mapped already, if there is.
     /// @throws SerializationError if it can't be had, mostly since its owner is gone.
     static std::shared_ptr<shared_segment> open(const segment_handle& wanted, access mode) {
         const auto lock = fd_registry::instance().hold_forks();
-        if (const auto at = known().find({wanted.device, wanted.inode, mode}); at != known().end())
-            if (auto segment = at->second.lock(); segment && segment->is_of_this_process()) {
-                if (segment->size() != wanted.size) refuse(wanted, "its size is not the one that was sent");
-                return segment;
-            }
-        const std::string path = "/proc/" + std::to_string(wanted.pid) + "/fd/" + std::to_string(wanted.fd);
+        if (auto segment = find({wanted.device, wanted.inode, mode}, wanted.size)) return segment;
+        const std::string path = path_of(wanted);
         // The number may mean a pipe or a device by now, which it would be wrong to open.
         struct stat status{};
         if (::stat(path.c_str(), &status) != 0) refuse_after_error(wanted, errno);
@@ -120,6 +137,8 @@ public:
             fd file(checked(::open(path.c_str(), how | O_CLOEXEC), "open (shared array)"));
             status = status_of(file);
             if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
+            if (static_cast<std::uint64_t>(status.st_size) < wanted.size)
+                refuse(wanted, "it is shorter than what was sent");
             return remember(std::move(file), status, static_cast<std::size_t>(wanted.size), mode);
         } catch (const std::system_error& error) {
             refuse_after_error(wanted, error.code().value());
@@ -136,7 +155,7 @@ public:
     ~shared_segment() {
         if (!is_of_this_process()) return;
         const auto lock = fd_registry::instance().hold_forks();
-        live_bytes().fetch_sub(size(), std::memory_order_relaxed);
+        if (mode_ == access::read_write) live_bytes().fetch_sub(size(), std::memory_order_relaxed);
         // Unless another thread has opened it anew since the last handle went.
         const auto at = known().find({handle_.device, handle_.inode, mode_});
         if (at != known().end() && at->second.expired()) known().erase(at);
@@ -148,6 +167,14 @@ public:
     std::size_t size() const noexcept { return mapping_.size(); }
     /// Good for as long as this segment lives.
     const segment_handle& handle() const noexcept { return handle_; }
+    /// Where other programs of the same user find it, for as long as this segment lives.
+    std::string path() const { return path_of(handle_); }
+    /// Pages are made in the process that first touches them: all that map it have to ask.
+    void want_huge_pages() noexcept {
+        huge_pages_.store(true, std::memory_order_relaxed);
+        prefer_huge_pages(data(), size());
+    }
+    bool wants_huge_pages() const noexcept { return huge_pages_.load(std::memory_order_relaxed); }
     /// False in a forked child that inherited this object: there its memory isn't mapped.
     bool is_of_this_process() const noexcept {
         return generation_ == fork_generation.load(std::memory_order_relaxed);
@@ -164,16 +191,36 @@ private:
         return *all;
     }
 
+    static std::string path_of(const segment_handle& handle) {
+        return "/proc/" + std::to_string(handle.pid) + "/fd/" + std::to_string(handle.fd);
+    }
+
+    /// The one that is mapped already, with at least `least` bytes.
+    static std::shared_ptr<shared_segment> find(const identity& wanted, std::uint64_t least) {
+        const auto at = known().find(wanted);
+        auto segment = at == known().end() ? nullptr : at->second.lock();
+        return segment && segment->is_of_this_process() && segment->size() >= least ? segment : nullptr;
+    }
+
+    /// Bytes that may be written to: what is only read takes no more memory here.
     static std::atomic<std::uint64_t>& live_bytes() noexcept {
         static std::atomic<std::uint64_t> bytes{0};
         return bytes;
+    }
+
+    static std::shared_ptr<shared_segment> make(std::size_t size) {
+        // No thread can fork, and so inherit a half-made segment, or change `known`.
+        const auto lock = fd_registry::instance().hold_forks();
+        fd file = make_memfd("procpool-array", size);
+        const struct stat status = status_of(file);
+        return remember(std::move(file), status, size, access::read_write);
     }
 
     static std::shared_ptr<shared_segment> remember(fd file, const struct stat& status, std::size_t size,
                                                     access mode) {
         auto segment = std::make_shared<shared_segment>(std::move(file), status, size, mode);
         known()[{segment->handle_.device, segment->handle_.inode, mode}] = segment;
-        live_bytes().fetch_add(size, std::memory_order_relaxed);
+        if (mode == access::read_write) live_bytes().fetch_add(size, std::memory_order_relaxed);
         return segment;
     }
 
@@ -184,8 +231,7 @@ private:
     }
 
     static bool is_meant(const struct stat& status, const segment_handle& wanted) noexcept {
-        return S_ISREG(status.st_mode) && status.st_dev == wanted.device && status.st_ino == wanted.inode &&
-               static_cast<std::uint64_t>(status.st_size) == wanted.size;
+        return S_ISREG(status.st_mode) && status.st_dev == wanted.device && status.st_ino == wanted.inode;
     }
 
     /// Throws if `size` more bytes would be more than there are. The kernel promises any amount, and kills
@@ -213,7 +259,7 @@ private:
         for (const auto& [which, entry] : known()) mapped.push_back(entry.lock());
         std::uint64_t sum = 0;
         for (const auto& segment : mapped)
-            if (segment && segment->is_of_this_process()) {
+            if (segment && segment->is_of_this_process() && segment->mode_ == access::read_write) {
                 const auto touched = static_cast<std::uint64_t>(status_of(segment->file_).st_blocks) * 512;
                 sum += segment->size() - std::min<std::uint64_t>(segment->size(), touched);
             }
@@ -244,6 +290,7 @@ private:
 
     const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
     const access mode_;
+    std::atomic<bool> huge_pages_{false};
     fd file_;
     shared_mapping mapping_;
     segment_handle handle_;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Mapped memory before its first use: which pages it gets, and getting them all at once.
+#ifndef PROCPOOL_DETAIL_POSIX_POPULATE_HPP
+#define PROCPOOL_DETAIL_POSIX_POPULATE_HPP
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <string>
+
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/memfd.hpp"
+
+namespace procpool::detail::posix {
+
+/// A wish: kernels without huge pages refuse it, and those that have none for shared memory ignore it.
+inline void prefer_huge_pages(std::byte* memory, std::size_t size) noexcept {
+    (void)::madvise(memory, size, MADV_HUGEPAGE);
+}
+
+[[noreturn]] inline void refuse_to_populate(int error, std::size_t size) {
+    // Each system call has its own word for it.
+    if (error == EFAULT || error == ENOSPC) error = ENOMEM;
+    throw_system_error(error, "taking shared memory of " + std::to_string(size) + " bytes");
+}
+
+/// What populate() does on Linux before 5.14, which has no call for it.
+inline void reserve_and_touch(const fd& file, std::byte* memory, std::size_t size) {
+    // To touch memory that isn't there would be a SIGBUS.
+    if (retry_on_eintr([&] { return ::fallocate(file.get(), 0, 0, static_cast<off_t>(size)); }) != 0)
+        refuse_to_populate(errno, size);
+    for (std::size_t at = 0; at < size; at += page_size()) {
+        volatile std::byte& first = memory[at];
+        first = first;
+    }
+}
+
+/// Gives every page of a newly mapped memory file its memory.
+/// @throws std::system_error with errc::not_enough_memory if there isn't enough
+inline void populate(const fd& file, std::byte* memory, std::size_t size) {
+    constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, which older headers lack
+    // One pass; fallocate would be another one, and give small pages even where huge ones are wanted.
+    if (retry_on_eintr([&] { return ::madvise(memory, size, populate_write); }) == 0) return;
+    if (errno != EINVAL) refuse_to_populate(errno, size);
+    reserve_and_touch(file, memory, size);
+}
+
+}  // namespace procpool::detail::posix
+
+#endif
