@@ -15,6 +15,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/limits.hpp"
 #include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/populate.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/worker_birth.hpp"
 #include "procpool/detail/wire/arena.hpp"
@@ -50,7 +51,7 @@ public:
 
     /// The worker of this slot is dead, and its results are read.
     void discard_results(std::size_t slot) noexcept {
-        if (window_) posix::discard_pages(window_->data() + (1 + slot) * layout_.size, layout_.size);
+        if (window_) posix::give_back_pages(window_->data() + (1 + slot) * layout_.size, layout_.size);
     }
 
 private:

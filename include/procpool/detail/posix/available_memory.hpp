@@ -88,15 +88,14 @@ inline std::uint64_t physical_memory() noexcept {
     return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
 }
 
-/// Whether there are `size` bytes more. The kernel promises any amount, and kills whoever takes it at its
-/// word. Small amounts are looked at together, since a look takes longer than to get them.
-inline bool expect_memory(std::uint64_t size) {
-    constexpr std::uint64_t worth_a_look = std::uint64_t{16} << 20;
+/// Whether to ask for available_memory() before `size` bytes more are taken. The kernel promises any amount,
+/// and kills whoever takes it at its word; but small amounts are had in less time than a look takes.
+inline bool is_worth_a_look(std::uint64_t size) noexcept {
+    constexpr std::uint64_t much = std::uint64_t{16} << 20;
     static std::atomic<std::uint64_t> unseen{0};
-    if (size < worth_a_look && unseen.fetch_add(size, std::memory_order_relaxed) + size < worth_a_look)
-        return true;
+    if (size < much && unseen.fetch_add(size, std::memory_order_relaxed) + size < much) return false;
     unseen.store(0, std::memory_order_relaxed);
-    return size <= available_memory();
+    return true;
 }
 
 }  // namespace procpool::detail::posix

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 
 #include "procpool/detail/posix/error.hpp"
@@ -70,30 +69,6 @@ private:
     std::size_t size_ = 0;
     unsigned generation_ = 0;
 };
-
-/// Takes the memory behind whole pages of a mapping now, so that a write to them can't fail later.
-/// False if there isn't so much, or the kernel (before Linux 5.14) can't say.
-inline bool reserve_pages(std::byte* from, std::size_t size) noexcept {
-#ifdef MADV_POPULATE_WRITE
-    return retry_on_eintr([&] { return ::madvise(from, size, MADV_POPULATE_WRITE); }) == 0;
-#else
-    static_cast<void>(from), static_cast<void>(size);
-    return false;
-#endif
-}
-
-/// Gives the memory behind whole pages of a mapped memory file back; they are zeros from then on.
-inline void discard_pages(std::byte* from, std::size_t size) noexcept {
-    retry_on_eintr([&] { return ::madvise(from, size, MADV_REMOVE); });
-}
-
-/// Makes the first write to fresh private memory quicker, where the system has large pages to give.
-inline void expect_large_write(void* from, std::size_t size) noexcept {
-    const auto page = static_cast<std::uintptr_t>(page_size());
-    const auto begin = (reinterpret_cast<std::uintptr_t>(from) + page - 1) / page * page;
-    const auto end = (reinterpret_cast<std::uintptr_t>(from) + size) / page * page;
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-}
 
 }  // namespace procpool::detail::posix
 

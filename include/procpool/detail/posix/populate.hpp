@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mapped memory before its first use: which pages it gets, and getting them all at once.
+// The pages behind mapped memory: which ones it gets, getting them at once, giving them back.
 #ifndef PROCPOOL_DETAIL_POSIX_POPULATE_HPP
 #define PROCPOOL_DETAIL_POSIX_POPULATE_HPP
 
@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "procpool/detail/posix/error.hpp"
@@ -20,6 +21,26 @@ namespace procpool::detail::posix {
 /// A wish: kernels without huge pages refuse it, and those that have none for shared memory ignore it.
 inline void prefer_huge_pages(std::byte* memory, std::size_t size) noexcept {
     (void)::madvise(memory, size, MADV_HUGEPAGE);
+}
+
+/// Gives whole pages of a mapping their memory now, so that a write to them can't fail later. False, with
+/// errno, if there isn't so much, or the kernel (before Linux 5.14) can't.
+inline bool take_pages(std::byte* from, std::size_t size) noexcept {
+    constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, which older headers lack
+    return retry_on_eintr([&] { return ::madvise(from, size, populate_write); }) == 0;
+}
+
+/// Gives the memory behind whole pages of a mapped memory file back; they are zeros from then on.
+inline void give_back_pages(std::byte* from, std::size_t size) noexcept {
+    retry_on_eintr([&] { return ::madvise(from, size, MADV_REMOVE); });
+}
+
+/// Makes the first write to fresh private memory quicker, where the system has huge pages to give.
+inline void expect_large_write(void* from, std::size_t size) noexcept {
+    const std::size_t page = page_size();
+    const auto begin = reinterpret_cast<std::uintptr_t>(from);
+    const std::size_t gap = (page - begin % page) % page;
+    if (gap < size) prefer_huge_pages(static_cast<std::byte*>(from) + gap, (size - gap) / page * page);
 }
 
 [[noreturn]] inline void refuse_to_populate(int error, std::size_t size) {
@@ -42,9 +63,8 @@ inline void reserve_and_touch(const fd& file, std::byte* memory, std::size_t siz
 /// Gives every page of a newly mapped memory file its memory.
 /// @throws std::system_error with errc::not_enough_memory if there isn't enough
 inline void populate(const fd& file, std::byte* memory, std::size_t size) {
-    constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, which older headers lack
     // One pass; fallocate would be another one, and give small pages even where huge ones are wanted.
-    if (retry_on_eintr([&] { return ::madvise(memory, size, populate_write); }) == 0) return;
+    if (take_pages(memory, size)) return;
     if (errno != EINVAL) refuse_to_populate(errno, size);
     reserve_and_touch(file, memory, size);
 }

@@ -237,11 +237,7 @@ private:
     /// Throws if `size` more bytes would be more than there are. The kernel promises any amount, and kills
     /// whoever takes it at its word.
     static void require_memory(std::size_t size) {
-        constexpr std::uint64_t worth_a_look = std::uint64_t{16} << 20;  // small arrays are made in 10 us
-        static std::atomic<std::uint64_t> unseen{0};
-        if (size < worth_a_look && unseen.fetch_add(size, std::memory_order_relaxed) + size < worth_a_look)
-            return;
-        unseen.store(0, std::memory_order_relaxed);
+        if (!is_worth_a_look(size)) return;
         const std::uint64_t available = available_memory();
         std::uint64_t promised = 0;
         if (size <= available && live_bytes().load(std::memory_order_relaxed) > available - size)

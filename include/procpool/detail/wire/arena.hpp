@@ -26,6 +26,7 @@
 #include "procpool/detail/posix/available_memory.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/populate.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::wire {
@@ -195,8 +196,9 @@ private:
         const std::size_t more = wanted - one.reserved;
         for (auto at = free_.begin(); at != free_.end() && reserved_ + more > limit_; ++at)
             for (piece& other : at->second) discard(other);
-        if (reserved_ + more > limit_ || !posix::expect_memory(more)) return false;
-        if (!posix::reserve_pages(window_->data() + one.offset + one.reserved, more)) return false;
+        if (reserved_ + more > limit_) return false;
+        if (posix::is_worth_a_look(more) && more > posix::available_memory()) return false;
+        if (!posix::take_pages(window_->data() + one.offset + one.reserved, more)) return false;
         one.reserved = wanted;
         reserved_ += more;
         return true;
@@ -204,7 +206,7 @@ private:
 
     void discard(piece& one) noexcept {
         if (one.reserved == 0) return;
-        posix::discard_pages(window_->data() + one.offset, one.reserved);
+        posix::give_back_pages(window_->data() + one.offset, one.reserved);
         reserved_ -= std::exchange(one.reserved, 0);
     }
 

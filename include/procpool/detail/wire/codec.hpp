@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/posix/populate.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
