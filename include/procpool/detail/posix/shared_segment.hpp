@@ -234,8 +234,7 @@ private:
         return S_ISREG(status.st_mode) && status.st_dev == wanted.device && status.st_ino == wanted.inode;
     }
 
-    /// Throws if `size` more bytes would be more than there are. The kernel promises any amount, and kills
-    /// whoever takes it at its word.
+    /// Throws if `size` more bytes would be more than there are.
     static void require_memory(std::size_t size) {
         if (!is_worth_a_look(size)) return;
         const std::uint64_t available = available_memory();
