@@ -226,14 +226,13 @@ inline NpyHeader NpyHeader::read(std::istream& file) {
 inline std::string NpyHeader::bytes() const {
     std::string text =
         "{'descr': '" + dtype + "', 'fortran_order': " + (fortran_order ? "True" : "False") + ", 'shape': (";
-    for (const std::size_t size : shape) text += std::to_string(size) + ", ";
     // "(3,)" and "(3, 4)", as Python writes them.
-    if (!shape.empty()) text.resize(text.size() - (shape.size() == 1 ? 1 : 2));
-    text += "), }";
+    for (std::size_t d = 0; d < shape.size(); ++d)
+        text.append(d > 0 ? ", " : "").append(std::to_string(shape[d]));
+    text += shape.size() == 1 ? ",), }" : "), }";
     // The elements begin at a multiple of 64, for those who map the file.
     constexpr std::size_t before = 10;
-    text.resize((before + text.size() + 64) / 64 * 64 - before, ' ');
-    text.back() = '\n';
+    text.append(63 - (before + text.size()) % 64, ' ').append("\n");
     // At most 255 sizes of 20 digits: two bytes tell the length.
     std::string start = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0};
     start += {static_cast<char>(text.size() % 256), static_cast<char>(text.size() / 256)};
