@@ -158,7 +158,7 @@ TEST(Encode, blocks_that_follow_each_other_can_be_joined) {
     backend::block joined;
     for (int block = 0; block < 3; ++block) {
         backend::block next;
-        next.first = static_cast<std::uint64_t>(2 * block);
+        next.first = 2 * static_cast<std::uint64_t>(block);
         for (const char letter : {'a', 'b'})
             backend::append_element(next, std::string(1, letter) + std::to_string(block));
         joined.append(std::move(next));
