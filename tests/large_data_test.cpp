@@ -98,9 +98,9 @@ TEST(LargeData, of_all_calls_arrives_whole) {
     mp::Pool pool(2);
     const std::string text(3 * mib, 't');
     EXPECT_EQ(pool.apply([](const std::string& s) { return s + "!"; }, text), text + "!");
-    const std::vector<std::tuple<int, std::string, std::vector<int>>> tuples{
+    const std::vector<std::tuple<std::size_t, std::string, std::vector<int>>> tuples{
         {1, text, {1, 2}}, {2, "short", std::vector<int>(mib, 5)}, {3, text, std::vector<int>(mib, 6)}};
-    EXPECT_EQ(pool.starmap([](int n, const std::string& s,
+    EXPECT_EQ(pool.starmap([](std::size_t n, const std::string& s,
                               const std::vector<int>& v) { return n + s.size() + v.size(); },
                            tuples),
               (std::vector<std::size_t>{1 + 3 * mib + 2, 2 + 5 + mib, 3 + 3 * mib + mib}));

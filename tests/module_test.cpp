@@ -207,7 +207,8 @@ test::child_end sent_to_child(InChild in_child) {
     {
         const small_library library;
         const std::uintptr_t address = address_of(library.its_function());
-        const posix::code_location location = wire::locate_function(address);
+        const auto located = wire::locate_function(address);
+        const posix::code_location& location = located;
         EXPECT_EQ(::write(ends[1], &location, sizeof location), static_cast<ssize_t>(sizeof location));
         EXPECT_EQ(::write(ends[1], &address, sizeof address), static_cast<ssize_t>(sizeof address));
     }

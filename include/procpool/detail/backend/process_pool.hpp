@@ -277,7 +277,7 @@ private:
         if (!jobs_.open().empty()) return;  // the end of these is the beginning of another while
         if (arena_) arena_->trim();
         for (worker_link& link : crew_.links())
-            if (dispatcher_.can_work(link) && link.has_arena_memory() && link.send_tidy()) crew_.send(link);
+            if (dispatcher_.can_work(link) && link.send_tidy()) crew_.send(link);
     }
     bool keeps_memory() const noexcept {
         return arena_ &&

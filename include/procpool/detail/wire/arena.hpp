@@ -8,6 +8,7 @@
 #define PROCPOOL_DETAIL_WIRE_ARENA_HPP
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -118,9 +119,13 @@ template <class = only_if_used>
 class basic_arena : public std::enable_shared_from_this<basic_arena<>> {
 public:
     /// The range is the first `size` bytes of the window, of which `limit` bytes at the most are memory at
-    /// any time.
-    basic_arena(std::shared_ptr<const arena_window> window, std::size_t size, std::size_t limit)
-        : window_(std::move(window)), size_(size), limit_(limit) {}
+    /// any time. How many are is counted in `reserved`, where others may look, also after our death.
+    basic_arena(std::shared_ptr<const arena_window> window, std::size_t size, std::size_t limit,
+                std::atomic<std::uint64_t>* reserved = nullptr)
+        : window_(std::move(window)),
+          size_(size),
+          limit_(limit),
+          reserved_(reserved ? *reserved : own_reserved_) {}
 
     /// A part of a message, for as long as `memory` lives.
     struct part {
@@ -156,10 +161,7 @@ public:
     }
 
     /// Bytes of memory that are taken, parts or not.
-    std::size_t reserved() const noexcept {
-        const std::lock_guard lock(mutex_);
-        return reserved_;
-    }
+    std::uint64_t reserved() const noexcept { return reserved_.load(std::memory_order_relaxed); }
 
 private:
     struct piece {
@@ -194,20 +196,21 @@ private:
         const std::size_t wanted = (size + page - 1) / page * page;
         if (wanted <= one.reserved) return true;
         const std::size_t more = wanted - one.reserved;
-        for (auto at = free_.begin(); at != free_.end() && reserved_ + more > limit_; ++at)
+        for (auto at = free_.begin(); at != free_.end() && reserved() + more > limit_; ++at)
             for (piece& other : at->second) discard(other);
-        if (reserved_ + more > limit_) return false;
+        if (reserved() + more > limit_) return false;
         if (posix::is_worth_a_look(more) && more > posix::available_memory()) return false;
-        if (!posix::take_pages(window_->data() + one.offset + one.reserved, more)) return false;
+        reserved_.fetch_add(more, std::memory_order_release);
         one.reserved = wanted;
-        reserved_ += more;
-        return true;
+        if (posix::take_pages(window_->data() + one.offset + wanted - more, more)) return true;
+        discard(one);  // a part of it may have been taken
+        return false;
     }
 
     void discard(piece& one) noexcept {
         if (one.reserved == 0) return;
         posix::give_back_pages(window_->data() + one.offset, one.reserved);
-        reserved_ -= std::exchange(one.reserved, 0);
+        reserved_.fetch_sub(std::exchange(one.reserved, 0), std::memory_order_release);
     }
 
     void put_back(const piece& one) { free_[one.capacity].push_back(one); }
@@ -231,7 +234,8 @@ private:
     mutable std::mutex mutex_;
     std::size_t begun_ = 0;                           // of the range, from its beginning
     std::map<std::size_t, std::vector<piece>> free_;  // by capacity; the last one used is the warmest
-    std::size_t reserved_ = 0;
+    std::atomic<std::uint64_t> own_reserved_{0};
+    std::atomic<std::uint64_t>& reserved_;
 };
 using arena = basic_arena<>;
 

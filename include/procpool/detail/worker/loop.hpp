@@ -74,7 +74,8 @@ private:
                 posix::mapping(birth.memory, arenas.begin, arenas.size, posix::access::read_only));
             auto results = std::make_shared<const wire::arena_window>(
                 arenas.pool, own, posix::mapping(birth.memory, arenas.begin + own, arenas.size));
-            outbox_.use(std::make_shared<wire::arena>(std::move(results), arenas.size, arenas.limit));
+            outbox_.use(std::make_shared<wire::arena>(std::move(results), arenas.size, arenas.limit,
+                                                      &box_.arena_bytes));
         } catch (const std::system_error&) {  // its addresses are limited: results go through the pipe
             if (!arguments_) throw;
         }

@@ -63,8 +63,6 @@ public:
         new_pins_.clear();
         // The pool says by itself that it has received them.
         for (auto& part : new_large_.parts) pins_.push_back({results_, std::move(part)});
-        if (!new_large_.parts.empty())
-            box_.arena_bytes.store(new_large_.memory->reserved(), std::memory_order_release);
         new_large_.parts.clear();
         put_sized(wire::result_header::kind::values, pinned);
     }
@@ -79,9 +77,7 @@ public:
     /// Gives back the memory that is kept for more results.
     void tidy() noexcept {
         release_pins(box_.received.load(std::memory_order_acquire));
-        if (!new_large_.memory) return;
-        new_large_.memory->trim();
-        box_.arena_bytes.store(new_large_.memory->reserved(), std::memory_order_release);
+        if (new_large_.memory) new_large_.memory->trim();
     }
 
     bool empty() const noexcept { return used_ == 0; }
