@@ -7,11 +7,15 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 
 namespace procpool {
+
+/// The rank of a SharedArray that has as many dimensions as it turns out.
+inline constexpr std::size_t dynamic_rank = std::numeric_limits<std::size_t>::max();
 
 /// Number of elements in each dimension: `{n, rows, cols}`, of any integer types.
 template <std::size_t Rank>
@@ -57,17 +61,16 @@ template <std::integral Size, std::size_t Rank>
 inline constexpr bool is_shape<std::array<Size, Rank>, Rank> = true;
 
 /// "(3, 4)", for messages.
-template <std::size_t Rank>
-std::string shape_text(const std::array<std::size_t, Rank>& shape) {
-    std::string text;
-    for (const std::size_t size : shape) text += (text.empty() ? "(" : ", ") + std::to_string(size);
+inline std::string shape_text(std::span<const std::size_t> shape) {
+    std::string text = "(";
+    for (std::size_t d = 0; d < shape.size(); ++d)
+        text.append(d > 0 ? ", " : "").append(std::to_string(shape[d]));
     return text + ")";
 }
 
 /// Bytes that an array takes.
 /// @throws std::length_error if no process could address them
-template <std::size_t Rank>
-std::size_t bytes_of_shape(const std::array<std::size_t, Rank>& shape, std::size_t element_size) {
+inline std::size_t bytes_of_shape(std::span<const std::size_t> shape, std::size_t element_size) {
     std::size_t bytes = element_size;
     constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
     bool empty = false;

@@ -3,7 +3,9 @@
 #ifndef PROCPOOL_PROCPOOL_HPP
 #define PROCPOOL_PROCPOOL_HPP
 
+#include "procpool/array_output.hpp"
 #include "procpool/cpu_count.hpp"
+#include "procpool/dynamic_array.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"

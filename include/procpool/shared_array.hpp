@@ -76,9 +76,13 @@ concept elements_of =
 /// Threads and processes may use different elements at once; one element that somebody writes while others
 /// use it is a data race, as between threads (std::atomic_ref works between processes too). Copying and
 /// destroying handles is as safe as with std::shared_ptr. An array takes a file descriptor in each process.
-template <class T, std::size_t Rank>
+template <class T, std::size_t Rank = dynamic_rank>
 class SharedArray : public ArrayView<T, Rank> {
-    static_assert(Rank > 0 && Rank < 256, "procpool: a SharedArray has from 1 to 255 dimensions");
+    static_assert(Rank != dynamic_rank,
+                  "procpool: for a SharedArray<T> of any number of dimensions include "
+                  "<procpool/dynamic_array.hpp>");
+    static_assert(Rank > 0 && (Rank < 256 || Rank == dynamic_rank),
+                  "procpool: a SharedArray has from 1 to 255 dimensions");
     static_assert(!std::is_volatile_v<T>, "procpool: the elements of a SharedArray are not volatile");
     static_assert(!std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_reference_v<T>,
                   "procpool: a SharedArray can't hold pointers or references: they mean nothing in another "

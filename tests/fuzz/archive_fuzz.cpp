@@ -18,7 +18,7 @@
 #include "fuzz/property.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/error_record.hpp"
-#include "procpool/shared_array.hpp"
+#include "procpool/dynamic_array.hpp"
 #include "support/sendable_types.hpp"
 
 namespace {
@@ -96,7 +96,7 @@ void try_error_record(message bytes) {
 using test::chain, test::constructed, test::nothing_to_say, test::plain, test::record, test::tree;
 
 /// The first byte of an input says which. New types go to the end: the corpus knows the old ones by number.
-constexpr std::array<void (*)(message), 30> attempts{
+constexpr std::array<void (*)(message), 31> attempts{
     try_error_record,
     try_value<bool>,
     try_value<std::string>,
@@ -127,6 +127,7 @@ constexpr std::array<void (*)(message), 30> attempts{
     try_decoding<std::list<std::list<nothing_to_say>>>,
     try_value<int (*)(int)>,
     try_value<procpool::SharedArray<double, 1>>,
+    try_value<procpool::SharedArray<double>>,
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -20,6 +21,7 @@
 #include "procpool/array_shape.hpp"
 #include "procpool/array_view.hpp"
 #include "procpool/detail/type_name.hpp"
+#include "procpool/dynamic_array.hpp"
 #include "procpool/error.hpp"
 #include "procpool/interop/npy_header.hpp"
 #include "procpool/shared_array.hpp"
@@ -41,10 +43,13 @@ constexpr std::size_t npy_buffer_elements(std::size_t all) noexcept {
     throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), "procpool: " + what);
 }
 
-/// An open .npy file whose array is of these elements and this rank.
+/// An open .npy file whose array is of these elements and this rank, or of any.
 template <class T, std::size_t Rank>
 class npy_reader {
 public:
+    using sizes = std::conditional_t<Rank == dynamic_rank, std::vector<std::size_t>,
+                                     std::array<std::size_t, Rank == dynamic_rank ? 0 : Rank>>;
+
     explicit npy_reader(const std::string& path) : path_(path) {
         errno = 0;
         file_.open(path, std::ios::binary);
@@ -59,7 +64,7 @@ public:
     }
 
     const NpyHeader& header() const noexcept { return header_; }
-    const std::array<std::size_t, Rank>& shape() const noexcept { return shape_; }
+    const sizes& shape() const noexcept { return shape_; }
     /// Whether the bytes of each number are in the opposite order.
     bool is_swapped() const noexcept { return swapped_; }
     /// Whether the last index runs fastest, as it does either way in a single row or column.
@@ -68,19 +73,30 @@ public:
                std::ranges::count_if(shape_, [](std::size_t size) { return size > 1; }) <= 1;
     }
 
-    /// Reads all elements, into a view whose last index runs fastest in the file.
-    void read(const ArrayView<T, Rank>& to) {
-        if (to.is_contiguous()) {
+    /// Reads all elements to where the last index runs fastest.
+    void read(std::span<T> to) {
+        if (is_row_major()) {
             read(to.data(), to.size());
             return;
         }
         const std::size_t most = npy_buffer_elements<T>(to.size());
         const auto buffer = std::make_unique<T[]>(most);
-        auto at = to.begin();
+        // In the file the first index runs fastest.
+        std::vector<std::size_t> strides(shape_.size()), index(shape_.size());
+        for (std::size_t d = shape_.size(), stride = 1; d-- > 0; stride *= shape_[d]) strides[d] = stride;
+        std::size_t place = 0;
         for (std::size_t left = to.size(), count = 0; left > 0; left -= count) {
             count = std::min(left, most);
             read(buffer.get(), count);
-            for (std::size_t i = 0; i < count; ++i) *at++ = buffer[i];
+            for (std::size_t i = 0; i < count; ++i) {
+                to[place] = buffer[i];
+                for (std::size_t d = 0; d < index.size(); ++d) {
+                    place += strides[d];
+                    if (++index[d] < shape_[d]) break;
+                    place -= index[d] * strides[d];
+                    index[d] = 0;
+                }
+            }
         }
     }
 
@@ -114,15 +130,16 @@ private:
     }
 
     void require_shape() {
-        const std::vector<std::size_t>& sizes = header_.shape;
-        if (sizes.size() != Rank) {
-            std::string text;
-            for (const std::size_t size : sizes) text += (text.empty() ? "" : ", ") + std::to_string(size);
-            refuse("has another number of dimensions (rank mismatch): the file holds " +
-                   std::to_string(sizes.size()) + ", of shape (" + text + "), asked for " +
-                   std::to_string(Rank));
+        const std::vector<std::size_t>& found = header_.shape;
+        if constexpr (Rank == dynamic_rank) {
+            shape_ = found;
+        } else {
+            if (found.size() != Rank)
+                refuse("has another number of dimensions (rank mismatch): the file holds " +
+                       std::to_string(found.size()) + ", of shape " + procpool::detail::shape_text(found) +
+                       ", asked for " + std::to_string(Rank));
+            std::copy(found.begin(), found.end(), shape_.begin());
         }
-        std::copy(sizes.begin(), sizes.end(), shape_.begin());
         std::uint64_t bytes = 0;
         try {
             bytes = procpool::detail::bytes_of_shape(shape_, sizeof(T));
@@ -142,7 +159,7 @@ private:
     const std::string path_;
     std::ifstream file_;
     NpyHeader header_;
-    std::array<std::size_t, Rank> shape_{};
+    sizes shape_{};
     bool swapped_ = false;
 };
 
@@ -188,14 +205,15 @@ void save_npy(const std::string& path, const ArrayView<T, Rank>& array) {
 /// A new shared array with the elements of a file that numpy.save wrote:
 /// `const auto images = load_npy<std::uint8_t, 4>("images.npy");`
 ///
-/// Their type must be the file's, in either byte order; in memory the last index always runs fastest.
+/// Their type must be the file's, in either byte order; in memory the last index always runs fastest. Without
+/// a rank the array has the file's: `load_npy<float>("any.npy").shape()`.
 /// @throws std::system_error if the file can't be opened, or there is too little memory
 /// @throws Error if it is no .npy file, damaged, or of another element type or number of dimensions
-template <class T, std::size_t Rank>
+template <class T, std::size_t Rank = dynamic_rank>
 SharedArray<T, Rank> load_npy(const std::string& path, const ArrayOptions& options = {}) {
     detail::npy_reader<T, Rank> file(path);
     SharedArray<T, Rank> array(file.shape(), options);
-    file.read(file.is_row_major() ? array.view() : array.view().transposed());
+    file.read(array.span());
     return array;
 }
 
@@ -203,17 +221,23 @@ SharedArray<T, Rank> load_npy(const std::string& path, const ArrayOptions& optio
 /// it is used, and workers map the file, too. See SharedArray::map_file for what may happen to the file.
 ///
 /// They must lie as they do in memory: aligned, in the machine's byte order, the last index fastest.
-/// load_npy() takes what doesn't.
+/// load_npy() takes what doesn't. Without a rank the array has the file's.
 /// @throws std::system_error if the file can't be opened
 /// @throws Error if it is no such file, or of another element type or number of dimensions
-template <class T, std::size_t Rank>
+template <class T, std::size_t Rank = dynamic_rank>
 SharedArray<const T, Rank> map_npy(const std::string& path) {
     const detail::npy_reader<T, Rank> file(path);
     const std::uint64_t offset = file.header().data_begins;
     if (file.is_swapped()) file.refuse("can't be mapped, since it has another byte order: use load_npy");
     if (!file.is_row_major()) file.refuse("can't be mapped, since it is in Fortran order: use load_npy");
     if (offset % alignof(T) != 0) file.refuse("can't be mapped, since it isn't aligned: use load_npy");
-    return SharedArray<const T, Rank>::map_file(path, file.shape(), offset);
+    if constexpr (Rank == dynamic_rank) {
+        const std::size_t count = procpool::detail::bytes_of_shape(file.shape(), 1);
+        return SharedArray<const T>(SharedArray<const T, 1>::map_file(path, {count}, offset))
+            .reshape(file.shape());
+    } else {
+        return SharedArray<const T, Rank>::map_file(path, file.shape(), offset);
+    }
 }
 
 }  // namespace procpool::interop
