@@ -127,7 +127,7 @@ private:
         posix::set_nonblocking(link_.tasks_reader());
         arrived_ = 0;
         link_.pid = 1;
-        require(link_.out_elements() == 0, "a new worker has nothing to do");
+        require(link_.work().elements() == 0, "a new worker has nothing to do");
     }
 
     void give(entry& to, std::uint64_t count, bool send) {
@@ -171,7 +171,7 @@ private:
         header.what = static_cast<wire::result_header::kind>(what % 4 == 3 ? 1 : 0);
         header.pinned = static_cast<std::uint16_t>(what / 4 % 2);
         header.stride = strides[what / 8 % strides.size()];
-        header.sequence = steps.near(link_.results_seen());
+        header.sequence = steps.near(link_.work().results());
         const message payload = steps.take(steps.byte());
         header.length = steps.near(payload.size());
         wire::buffer bytes;
@@ -188,7 +188,7 @@ private:
         std::copy(left.begin(), left.end(), memory_->begin() + worker::outbox_offset);
         box.committed = steps.near(box.base + left.size());
         box.open_frame = steps.near(box.base);
-        box.begun_and_recalls = steps.near(link_.results_seen());
+        box.begun_and_recalls = steps.near(link_.work().results());
         box.ended = steps.near(0);
         box.busy_ns = static_cast<std::int64_t>(steps.near(0));
     }
@@ -209,7 +209,7 @@ private:
         }
         std::uint64_t left = 0;
         for (const expectation& one : expected_) left += one.left;
-        require(link_.out_elements() == left, "what has no result is known by its number");
+        require(link_.work().elements() == left, "what has no result is known by its number");
         for (const backend::run& one : link_.take_unfinished()) left -= one.left();
         require(left == 0, "what has no result goes back");
         expected_.clear();
