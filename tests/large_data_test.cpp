@@ -2,6 +2,7 @@
 // Large arguments and results: they travel through shared memory, which the pool takes no longer than needed.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@
 
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
+#include "support/processes.hpp"
+#include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
@@ -117,6 +120,20 @@ TEST(LargeData, goes_through_the_pipes_where_shared_memory_is_not_wanted_or_used
         for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(results[i], doubled(all[i]));
         EXPECT_LE(pool_memory(), 3 * limit + mib);
     }
+}
+
+TEST(LargeData, goes_through_the_pipes_where_a_process_may_not_address_so_much) {
+    if (test::sanitized) GTEST_SKIP() << "sanitizers reserve terabytes";
+    test::child_program child([] {
+        const rlimit most{rlim_t{2} << 30, rlim_t{2} << 30};
+        if (::setrlimit(RLIMIT_AS, &most) != 0) return 1;
+        mp::Pool pool(2);
+        const auto all = inputs(6, mib);
+        const auto results = pool.map(doubled, all);
+        return results.size() == 6 && results[5] == doubled(all[5]) ? 0 : 2;
+    });
+    const auto end = child.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
 TEST(LargeData, of_a_pool_in_a_task_arrives_whole) {

@@ -5,23 +5,25 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cereal/types/string.hpp>
-#include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <optional>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <vector>
 
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
+#include "support/shared.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/wait.hpp"
 
 namespace {
 
@@ -82,17 +84,6 @@ int descriptors_below() {
                      std::string::npos;
     }
     return count;
-}
-
-/// Waits until workers have done what nothing tells of.
-template <class Condition>
-bool eventually(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::yield();
-    }
-    return true;
 }
 
 // ---- tasks
@@ -170,7 +161,7 @@ TEST_F(shared_array_in_a_pool, made_by_workers_comes_back_as_a_result) {
         EXPECT_EQ(made[static_cast<std::size_t>(i)].shape(), (std::array<std::size_t, 2>{2, 3}));
         EXPECT_EQ(made[static_cast<std::size_t>(i)](1, 2), i);
     }
-    EXPECT_TRUE(eventually([] { return descriptors_below() == 0; }))
+    EXPECT_TRUE(test::eventually([] { return descriptors_below() == 0; }))
         << descriptors_below() << " left in workers";
     pool.terminate();
     EXPECT_EQ(made[99](1, 2), 99);
@@ -246,8 +237,9 @@ TEST_F(shared_array_in_a_pool, is_freed_while_the_pool_goes_on) {
     pool.apply(fill_row, array, 0);
     EXPECT_GE(holders(inode), 1);
     array = {};
-    EXPECT_TRUE(eventually([&] { return holders(inode) == 0; })) << holders(inode) << " processes hold it";
-    EXPECT_TRUE(eventually([] { return descriptors_below() == 0; }));
+    EXPECT_TRUE(test::eventually([&] { return holders(inode) == 0; }))
+        << holders(inode) << " processes hold it";
+    EXPECT_TRUE(test::eventually([] { return descriptors_below() == 0; }));
     EXPECT_EQ(pool.apply(sum_of, make_table(1)), 6);
 }
 
@@ -260,7 +252,7 @@ TEST_F(shared_array_in_a_pool, is_freed_after_a_task_that_failed) {
                      std::out_of_range);
     }
     EXPECT_TRUE(own_arrays().empty());
-    EXPECT_TRUE(eventually([] { return descriptors_below() == 0; })) << descriptors_below();
+    EXPECT_TRUE(test::eventually([] { return descriptors_below() == 0; })) << descriptors_below();
 }
 
 // ---- read-only
@@ -340,6 +332,51 @@ TEST_F(shared_array_in_a_pool, of_huge_pages_is_filled_in_place) {
     const table array({200, 3000}, {.huge_pages = true});
     pool.map(mp::partial(fill_row, array), first_numbers(200));
     EXPECT_TRUE(is_filled(array));
+}
+
+// ---- memory
+
+struct readers {
+    std::atomic<int> arrived{0};
+    test::gate gate;
+};
+test::shared<readers> all_readers;
+
+/// Bytes of arrays that count as this process's, those that it shares divided by the number of sharers.
+std::size_t proportional_size_of_arrays() {
+    std::ifstream maps("/proc/self/smaps");
+    bool in_array = false;
+    std::size_t sum = 0;
+    for (std::string line; std::getline(maps, line);) {
+        std::size_t kib = 0;
+        if (line.find('-') < line.find(' ')) in_array = line.find("procpool-array") != std::string::npos;
+        if (in_array && std::sscanf(line.c_str(), "Pss: %zu kB", &kib) == 1) sum += kib * 1024;
+    }
+    return sum;
+}
+
+std::size_t read_with_all_others(const mp::SharedArray<const int, 1>& array, int) {
+    const int sum = std::accumulate(array.begin(), array.end(), 0);
+    ++all_readers->arrived;
+    all_readers->gate.pass();
+    return sum == 0 ? proportional_size_of_arrays() : 0;
+}
+
+TEST_F(shared_array_in_a_pool, takes_its_memory_once_however_many_workers_read_it) {
+    constexpr int workers = 8;
+    constexpr std::size_t size = std::size_t{64} << 20;
+    all_readers.reset();
+    mp::Pool pool(workers);
+    const auto array = mp::share(std::vector<int>(size / sizeof(int)));
+    auto result =
+        pool.map_async(mp::partial(read_with_all_others, array), first_numbers(workers), {.chunksize = 1});
+    ASSERT_TRUE(test::eventually([] { return all_readers->arrived == workers; }));
+    const std::size_t own = proportional_size_of_arrays();
+    all_readers->gate.open();
+    const auto shares = result.get();
+    const std::size_t all = std::accumulate(shares.begin(), shares.end(), own);
+    EXPECT_GT(all, size / 2);  // a worker that is done already leaves its share to the others
+    EXPECT_LT(all, size + size / 20);
 }
 
 }  // namespace
