@@ -136,13 +136,15 @@ public:
     /// Room for a part of `size` bytes; nothing if that is more than the limit allows or the machine has.
     std::optional<part> allocate(std::size_t size) {
         if (size > limit_) return std::nullopt;
-        const std::size_t capacity = capacity_for(arena_alignment + size);
-        const std::lock_guard lock(mutex_);
-        std::optional<piece> found = take(capacity);
-        if (!found) return std::nullopt;
-        if (!reserve(*found, arena_alignment + size)) {
-            put_back(*found);
-            return std::nullopt;
+        std::optional<piece> found;
+        {
+            const std::lock_guard lock(mutex_);
+            found = take(capacity_for(arena_alignment + size));
+            if (!found) return std::nullopt;
+            if (!reserve(*found, arena_alignment + size)) {
+                put_back(*found);
+                return std::nullopt;
+            }
         }
         std::byte* const at = window_->data() + found->offset + arena_alignment;
         const arena_place place{window_->pool(), window_->first() + found->offset + arena_alignment};
