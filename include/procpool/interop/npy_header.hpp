@@ -204,7 +204,7 @@ inline NpyHeader NpyHeader::read(std::istream& file) {
     file.read(start.data(), 8);
     if (!file || std::string_view(start.data(), magic.size()) != magic)
         throw Error("is no NumPy file (.npy)");
-    const int version = start[6];
+    const int version = static_cast<unsigned char>(start[6]);
     if (version < 1 || version > 3)
         throw Error("is of version " + std::to_string(version) + " of the format, only 1 to 3 are known");
     const std::size_t length_bytes = version == 1 ? 2 : 4;

@@ -13,7 +13,7 @@ namespace procpool::detail::worker {
 
 /// Written by the worker, read by the pool, unless it says otherwise. Counters start at 0 with each new
 /// worker of a slot.
-struct black_box {
+struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each writer has its own cache lines
     /// The worker's process id: here it is known before the zygote's news of its birth come.
     std::atomic<std::int64_t> pid{0};
     /// 1 once the worker waits for its first element.
