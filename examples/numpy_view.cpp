@@ -19,9 +19,9 @@ int main(int argc, char** argv) {
     const auto matrix = mp::SharedArray<double, 2>::of({{1, 2, 3}, {4, 5, 6}});
 
     // The path is good for as long as the array lives here.
-    std::string command =
-        python + " " + script + " " + matrix.path() + " '" + mp::interop::numpy_dtype<double>() + "'";
-    for (const std::size_t size : matrix.shape()) command += " " + std::to_string(size);
+    std::string command = python + " " + script + " " + matrix.path();
+    command.append(" '").append(mp::interop::numpy_dtype<double>()).append("'");
+    for (const std::size_t size : matrix.shape()) command.append(" ").append(std::to_string(size));
     // [/numpy_view]
     if (std::system(command.c_str()) != 0) {
         std::cerr << "can't run " << command << "\n";
