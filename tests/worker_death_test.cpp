@@ -306,7 +306,7 @@ struct big_result {
 
 TEST_F(WorkerDeath, in_the_midst_of_writing_a_big_result_is_that_elements_error) {
     const test::signal_pipe start, release;
-    mp::Pool pool(2);
+    mp::Pool pool({.processes = 2, .arena_limit = 0});
     std::promise<void> holding;
     // While this callback waits, the pool's own thread can't read what workers write.
     auto first =
