@@ -40,20 +40,11 @@ struct block {
 
     /// Cuts off the first `n` elements.
     block take_front(std::uint64_t n) {
-        wire::element_reader reader(payload(), stride);
-        const auto taken = reader.next_run(n, n);
-        block front{.first = first,
-                    .count = n,
-                    .stride = stride,
-                    .bytes = {},
-                    .attempts = attempts,
-                    .pins = pins,
-                    .large = share_of_large(n)};
-        front.bytes.append(taken.data(), taken.size());
-        large.bytes -= front.large.bytes;
+        block front = copy(0, n);
         first += n;
         count -= n;
-        begin += taken.size();
+        begin += front.bytes.size();
+        large.bytes -= front.large.bytes;
         return front;
     }
 
