@@ -110,6 +110,23 @@ public:
         return link.exit.has_value();
     }
 
+    // ---- memory that is kept for the next large arguments and results
+
+    /// To be called when results have come.
+    void notice_memory_of(const worker_link& link) noexcept {
+        results_take_memory_ = results_take_memory_ || link.has_arena_memory();
+    }
+    bool keeps_memory() const noexcept {
+        return results_take_memory_ || (memory_.arguments() && memory_.arguments()->reserved() > 0);
+    }
+    /// Gives it back; those workers that are busy keep theirs.
+    void tidy() {
+        results_take_memory_ = false;
+        if (memory_.arguments()) memory_.arguments()->trim();
+        for (worker_link& link : links_)
+            if (link.now == worker_link::state::up && link.send_tidy()) send(link);
+    }
+
     struct news_read {
         std::vector<worker_link*> ended;                       // dead; their remains are still to be taken
         std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
@@ -253,6 +270,7 @@ private:
     std::size_t lost_ = 0;
     restart_policy restarts_;
     std::optional<steady_time> launch_at_;
+    bool results_take_memory_ = false;  // of some worker, as far as noticed
 };
 using crew = basic_crew<>;
 

@@ -227,7 +227,11 @@ private:
             if (link->work().elements() == 0) link->end_input();
         // Not earlier: what is delivered lies in the dead workers' buffers.
         if ((!dead.empty() || crew_.launch_at()) && !failure_) crew_.launch_missing();
-        if (tidy_at_ != steady_time::max() && std::chrono::steady_clock::now() >= tidy_at_) tidy();
+        if (tidy_at_ != steady_time::max() && std::chrono::steady_clock::now() >= tidy_at_) {
+            tidy_at_ = steady_time::max();
+            // The end of jobs that came meanwhile is the beginning of another while.
+            if (jobs_.open().empty()) crew_.tidy();
+        }
         notify_ready();
     }
 
@@ -240,6 +244,7 @@ private:
 
     void collect(worker_link& link) {
         link.silent = link.ended();
+        crew_.notice_memory_of(link);
         try {
             link.collect(deliveries_);
         } catch (const SerializationError& error) {
@@ -268,23 +273,6 @@ private:
         const auto now = std::chrono::steady_clock::now();
         for (worker_link& link : crew_.links())
             if (link.look_at <= now) look_after(link, now);
-    }
-
-    /// Gives back the memory that is kept for large arguments and results, if none were on their way for a
-    /// while.
-    void tidy() {
-        tidy_at_ = steady_time::max();
-        if (!jobs_.open().empty()) return;  // the end of these is the beginning of another while
-        if (arena_) arena_->trim();
-        for (worker_link& link : crew_.links())
-            if (dispatcher_.can_work(link) && link.send_tidy()) crew_.send(link);
-    }
-    bool keeps_memory() const noexcept {
-        return arena_ &&
-               (arena_->reserved() > 0 ||
-                std::any_of(crew_.links().begin(), crew_.links().end(), [](const worker_link& link) {
-                    return link.now != worker_link::state::down && link.has_arena_memory();
-                }));
     }
 
     /// Takes results that are held back, ends what runs too long, and says when to look again.
@@ -354,7 +342,7 @@ private:
     void finish_if_complete(const std::shared_ptr<remote_job>& job) {
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
-        if (jobs_.open().empty() && keeps_memory()) tidy_at_ = deadline_in(memory_patience);
+        if (jobs_.open().empty() && crew_.keeps_memory()) tidy_at_ = deadline_in(memory_patience);
         if (job->once()) return;
         for (worker_link& link : crew_.links()) {
             link.forget(job->id);
