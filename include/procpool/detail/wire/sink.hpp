@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/arena_window.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
 namespace procpool::detail::wire {
