@@ -11,12 +11,13 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <set>
 #include <span>
 #include <string>
 #include <system_error>
 
 #include "procpool/detail/wire/codec.hpp"
+#include "support/leftovers.hpp"
 
 namespace test {
 
@@ -42,11 +43,6 @@ inline std::size_t descriptors(long pid = ::getpid()) {
     return count;
 }
 
-inline std::size_t named_shared_memory() {
-    const std::filesystem::directory_iterator entries("/dev/shm");
-    return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
-}
-
 /// Arrays leave nothing behind, in this process or on the machine.
 class arrays : public testing::Test {
 protected:
@@ -59,7 +55,7 @@ protected:
     }
 
 private:
-    const std::size_t named_before_ = named_shared_memory();
+    const std::set<std::string> named_before_ = named_shared_memory();
 };
 
 // ---- messages
