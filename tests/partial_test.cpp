@@ -18,11 +18,12 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/tested_pool.hpp"
 #include "support/views.hpp"
 
 namespace {
 
-namespace mp = procpool;
+namespace mp = test::tested;
 
 int minus(int a, int b) { return a - b; }
 std::string join(const std::string& a, const std::string& b, int c) { return a + b + std::to_string(c); }

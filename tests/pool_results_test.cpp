@@ -19,11 +19,12 @@
 #include <vector>
 
 #include "procpool/pool.hpp"
+#include "support/tested_pool.hpp"
 #include "support/views.hpp"
 
 namespace {
 
-namespace mp = procpool;
+namespace mp = test::tested;
 
 /// Trivially copyable, and always has a value.
 class Meters {

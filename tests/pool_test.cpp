@@ -20,12 +20,13 @@
 
 #include "support/message_of.hpp"
 #include "support/shared.hpp"
+#include "support/tested_pool.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
 
-namespace mp = procpool;
+namespace mp = test::tested;
 using namespace std::chrono_literals;
 using test::message_of;
 

@@ -70,6 +70,10 @@ public:
         ended.job->set_done();
     }
 
+    /// Something that is to be let go of without the lock.
+    void retire(std::shared_ptr<const void> last) {
+        if (last) retired_.push_back(std::move(last));
+    }
     /// What only waits for its destructors, the user's among them, to be run without the lock.
     std::vector<std::shared_ptr<const void>> take_retired() noexcept { return std::exchange(retired_, {}); }
 
