@@ -313,6 +313,7 @@ TEST_F(Callback, may_not_join_the_pool) {
     pool.join();
 }
 
+#if PROCPOOL_TEST_PROCESSES
 TEST_F(Callback, may_terminate_the_pool) {
     for (const bool waited_for : {true, false}) {
         seen.reset();
@@ -336,6 +337,7 @@ TEST_F(Callback, may_terminate_the_pool) {
         own.join();
     }
 }
+#endif
 
 TEST_F(Callback, joining_waits_for_callbacks) {
     std::atomic<bool> ended{false};
