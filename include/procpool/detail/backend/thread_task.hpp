@@ -22,22 +22,39 @@ template <class F, class Tuple, std::size_t... Index>
 inline constexpr bool fits_members<F, Tuple, std::index_sequence<Index...>> =
     std::is_invocable_v<F&, decltype(std::get<Index>(std::declval<Tuple>()))...>;
 
+/// Calls a function and makes an R of what it returns, which may refer to an argument that was converted.
+template <class R, class F, class... Args>
+R invoke_as(F& function, Args&&... args) {
+    if constexpr (std::is_member_pointer_v<std::remove_const_t<F>>)
+        return static_cast<R>(std::invoke(function, std::forward<Args>(args)...));
+    else
+        return static_cast<R>(function(std::forward<Args>(args)...));
+}
+
 /// Calls a function with an element, or with the members of one that is a tuple.
 template <bool Unpack>
 struct calling {
-    template <class F, class Element>
-    static decltype(auto) call(F& function, Element&& element) {
-        return std::invoke(function, std::forward<Element>(element));
+    template <class R, class F, class Element>
+    static R call(F& function, Element&& element) {
+        return invoke_as<R>(function, std::forward<Element>(element));
     }
+    template <class F, class Element>
+    using returned = std::invoke_result_t<F&, Element>;
     template <class F, class Element>
     static constexpr bool fits = std::is_invocable_v<F&, Element>;
 };
 template <>
 struct calling<true> {
-    template <class F, class Element>
-    static decltype(auto) call(F& function, Element&& element) {
-        return std::apply(function, std::forward<Element>(element));
+    template <class R, class F, class Element>
+    static R call(F& function, Element&& element) {
+        return std::apply(
+            [&](auto&&... members) {
+                return invoke_as<R>(function, std::forward<decltype(members)>(members)...);
+            },
+            std::forward<Element>(element));
     }
+    template <class F, class Element>
+    using returned = decltype(std::apply(std::declval<F&>(), std::declval<Element>()));
     template <class F, class Element>
     static constexpr bool fits = [] {
         using tuple = std::remove_cvref_t<Element>;
@@ -93,15 +110,15 @@ struct thread_task {
     using function = shared_function<F, Style>;
     static constexpr bool as_const = fits_as_const<F, Unpack, passed>;
     using callee = std::conditional_t<as_const, const std::decay_t<F>, std::decay_t<F>>;
-    using raw_result = decltype(calling<Unpack>::call(std::declval<callee&>(), std::declval<passed>()));
+    using raw_result = typename calling<Unpack>::template returned<callee, passed>;
     using result = std::remove_cvref_t<raw_result>;
 
     static constexpr bool borrows = Style == job::call_style::waits || Where::is_callers;
     static constexpr bool repeatable =
         std::is_lvalue_reference_v<passed> || std::is_copy_constructible_v<std::remove_cvref_t<passed>>;
 
-    static decltype(auto) call(callee& function, passed&& element) {
-        return calling<Unpack>::call(function, static_cast<passed&&>(element));
+    static result call(callee& function, passed&& element) {
+        return calling<Unpack>::template call<result>(function, static_cast<passed&&>(element));
     }
 
     /// A compile error of one sentence if that can't be.

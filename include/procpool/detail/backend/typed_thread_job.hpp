@@ -116,16 +116,13 @@ private:
     /// The element stays good for another attempt.
     stored again(typename Task::callee& function, const elements& some, std::uint64_t n) {
         using passed = typename Task::passed;
-        if constexpr (std::is_lvalue_reference_v<passed>) {
-            return call(function, where::get(some.values.get(), some.begin + n));
-        } else {
-            std::remove_cvref_t<passed> copy(constant(where::get(some.values.get(), some.begin + n)));
+        if constexpr (std::is_rvalue_reference_v<passed>) {
+            const std::remove_cvref_t<passed>& kept = where::get(some.values.get(), some.begin + n);
+            std::remove_cvref_t<passed> copy(kept);
             return call(function, std::move(copy));
+        } else {
+            return call(function, where::get(some.values.get(), some.begin + n));
         }
-    }
-    template <class T>
-    static const T& constant(const T& value) noexcept {
-        return value;
     }
 
     static stored call(typename Task::callee& function, typename Task::passed&& element) {
@@ -133,7 +130,7 @@ private:
             Task::call(function, static_cast<typename Task::passed&&>(element));
             return {};
         } else {
-            return static_cast<result>(Task::call(function, static_cast<typename Task::passed&&>(element)));
+            return Task::call(function, static_cast<typename Task::passed&&>(element));
         }
     }
 
