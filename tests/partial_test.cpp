@@ -18,11 +18,12 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/tested_pool.hpp"
 #include "support/views.hpp"
 
 namespace {
 
-namespace mp = procpool;
+namespace mp = test::tested;
 
 int minus(int a, int b) { return a - b; }
 std::string join(const std::string& a, const std::string& b, int c) { return a + b + std::to_string(c); }
@@ -160,6 +161,7 @@ TEST_F(Partial, carries_what_can_only_be_moved) {
     EXPECT_EQ(pool.map(bound, test::views::iota(0, 3)), (std::vector{40, 41, 42}));
 }
 
+#if PROCPOOL_TEST_PROCESSES
 TEST_F(Partial, sends_what_it_binds_once_a_call_not_once_an_element) {
     mp::Pool pool(2);
     const auto bound = mp::partial([](const Counted& kept, int i) { return kept.number + i; }, Counted{100});
@@ -171,6 +173,7 @@ TEST_F(Partial, sends_what_it_binds_once_a_call_not_once_an_element) {
     pool.map(bound, test::views::iota(0, 10));
     EXPECT_EQ(seen->saved, 2) << "a new call, a new copy";
 }
+#endif
 
 TEST_F(Partial, that_binds_megabytes_reaches_every_worker) {
     mp::Pool pool(2);
@@ -180,6 +183,7 @@ TEST_F(Partial, that_binds_megabytes_reaches_every_worker) {
     EXPECT_EQ(letters, std::vector(100, 'x'));
 }
 
+#if PROCPOOL_TEST_PROCESSES
 TEST_F(Partial, reaches_replaced_workers_too) {
     mp::Pool pool({.processes = 2, .maxtasksperchild = 1});
     EXPECT_EQ(pool.map(mp::partial(minus, 10), test::views::iota(0, 5), {.chunksize = 1}),
@@ -226,5 +230,6 @@ TEST_F(Partial, that_binds_what_cannot_be_serialised_is_an_error_of_the_call) {
     pool.close();
     pool.join();
 }
+#endif
 
 }  // namespace

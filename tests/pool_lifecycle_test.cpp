@@ -19,12 +19,13 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/tested_pool.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
 
-namespace mp = procpool;
+namespace mp = test::tested;
 using namespace std::chrono_literals;
 
 struct board {
@@ -134,6 +135,7 @@ TEST_F(PoolLifecycle, a_joined_pool_is_over_and_says_so_each_time) {
     expect_refuses_everything(pool);
 }
 
+#if PROCPOOL_TEST_PROCESSES
 TEST_F(PoolLifecycle, joining_leaves_no_worker_behind) {
     mp::Pool pool(2);
     const auto pids = pool.map([](int) { return ::getpid(); }, test::views::iota(0, 100), {.chunksize = 1});
@@ -141,6 +143,7 @@ TEST_F(PoolLifecycle, joining_leaves_no_worker_behind) {
     pool.join();
     for (const int pid : pids) EXPECT_EQ(::kill(pid, 0), -1);
 }
+#endif
 
 TEST_F(PoolLifecycle, several_threads_may_join) {
     mp::Pool pool(2);
@@ -170,6 +173,7 @@ TEST_F(PoolLifecycle, a_terminated_pool_is_over) {
     expect_refuses_everything(pool);
 }
 
+#if PROCPOOL_TEST_PROCESSES
 TEST_F(PoolLifecycle, terminating_ends_every_pending_result) {
     mp::Pool pool(2);
     auto finished = pool.apply_async(twice, 4);
@@ -244,9 +248,11 @@ TEST_F(PoolLifecycle, terminating_during_try_map_gives_every_element_an_outcome)
     }
     EXPECT_FALSE(all.back().has_value());
 }
+#endif
 
 // ---- destroyed
 
+#if PROCPOOL_TEST_PROCESSES
 TEST_F(PoolLifecycle, results_outlive_their_pool) {
     std::optional<mp::Pool> pool(2);
     auto finished = pool->apply_async(twice, 4);
@@ -265,6 +271,7 @@ TEST_F(PoolLifecycle, results_outlive_their_pool) {
     pending.error_callback([&](std::exception_ptr) { told = true; });
     EXPECT_TRUE(told);
 }
+#endif
 
 TEST_F(PoolLifecycle, pools_come_and_go_quickly) {
     for (int i = 0; i < 50; ++i) {

@@ -18,12 +18,13 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/tested_pool.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
 
-namespace mp = procpool;
+namespace mp = test::tested;
 
 struct board {
     std::atomic<int> count{0};

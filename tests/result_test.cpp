@@ -21,12 +21,13 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/tested_pool.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
 namespace {
 
-namespace mp = procpool;
+namespace mp = test::tested;
 using namespace std::chrono_literals;
 
 int twice(int i) { return 2 * i; }

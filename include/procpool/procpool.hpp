@@ -16,6 +16,7 @@
 #include "procpool/result.hpp"
 #include "procpool/shared_array.hpp"
 #include "procpool/start_method.hpp"
+#include "procpool/thread_pool.hpp"
 #include "procpool/version.hpp"
 #include "procpool/worker.hpp"
 

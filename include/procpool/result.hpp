@@ -10,9 +10,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/backend/pool_backend.hpp"
-#include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/job_with_results.hpp"
+#include "procpool/detail/job/runner.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool {
@@ -75,10 +76,10 @@ public:
     /// before), elements that have not begun won't run, and workers that still run some after 2 ms are ended
     /// and replaced. False if the result was there already.
     bool cancel() {
-        const auto lock = pool_->acquire();
-        const bool cancelled = pool_->abandon(job_, detail::backend::pool_backend::running::is_ended,
-                                              "procpool: the call was cancelled");
-        pool_->leave();
+        auto lock = pool_->acquire();
+        const bool cancelled =
+            pool_->abandon(job_, detail::job::runner::running::is_ended, "procpool: the call was cancelled");
+        pool_->leave(lock);
         return cancelled;
     }
 
@@ -89,7 +90,7 @@ public:
     AsyncResult& callback(F function) {
         static_assert(std::invocable<F&> || !std::is_void_v<T>,
                       "procpool: the callback of a void task takes nothing");
-        add_callback([function = std::move(function)](detail::backend::result_source<T>& source) mutable {
+        add_callback([function = std::move(function)](detail::job::result_source<T>& source) mutable {
             if (source.error()) return;
             if constexpr (std::is_void_v<T>)
                 function();
@@ -102,22 +103,23 @@ public:
     /// Calls `function` with the std::exception_ptr if the call ends with an error. Returns *this.
     template <std::invocable<std::exception_ptr> F>
     AsyncResult& error_callback(F function) {
-        add_callback([function = std::move(function)](detail::backend::result_source<T>& source) mutable {
+        add_callback([function = std::move(function)](detail::job::result_source<T>& source) mutable {
             if (const auto error = source.error()) function(error);
         });
         return *this;
     }
 
 private:
-    friend class Pool;
+    template <class Kind>
+    friend class BasicPool;
 
     template <class Job>
-    AsyncResult(std::shared_ptr<detail::backend::pool_backend> pool, const std::shared_ptr<Job>& job)
+    AsyncResult(std::shared_ptr<detail::job::runner> pool, const std::shared_ptr<Job>& job)
         : pool_(std::move(pool)), job_(job), source_(job.get()) {}
 
     bool wait_until(detail::steady_time deadline) const {
         auto lock = pool_->acquire();
-        return pool_->wait(lock, [this] { return job_->done(); }, deadline);
+        return pool_->wait(lock, [this] { return job_->done(); }, deadline, job_.get());
     }
     template <class Duration>
     void wait_or_throw(Duration timeout) const {
@@ -156,9 +158,9 @@ private:
         pool_->run_callback(callback);
     }
 
-    std::shared_ptr<detail::backend::pool_backend> pool_;
-    std::shared_ptr<detail::backend::remote_job> job_;
-    detail::backend::result_source<T>* source_;
+    std::shared_ptr<detail::job::runner> pool_;
+    std::shared_ptr<detail::job::basic_job> job_;
+    detail::job::result_source<T>* source_;
 };
 
 }  // namespace procpool

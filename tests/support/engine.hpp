@@ -7,6 +7,7 @@
 
 extern template class procpool::detail::backend::basic_process_pool<void>;
 extern template class procpool::detail::backend::basic_crew<void>;
+extern template class procpool::detail::backend::basic_thread_pool<void>;
 extern template class procpool::detail::worker::basic_loop<void>;
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The user's options: refused if they make no sense, and in the terms of the backend.
+// The options of a pool of processes: refused if they make no sense, and in the terms of the backend.
 #ifndef PROCPOOL_DETAIL_BACKEND_CHECKED_OPTIONS_HPP
 #define PROCPOOL_DETAIL_BACKEND_CHECKED_OPTIONS_HPP
 
@@ -12,34 +12,14 @@
 #include <utility>
 
 #include "procpool/cpu_count.hpp"
+#include "procpool/detail/backend/call_options.hpp"
 #include "procpool/detail/backend/process_pool.hpp"
-#include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/backend/start_check.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::detail::backend {
-
-/// @throws std::invalid_argument("procpool: ...")
-template <class = only_if_used>
-[[noreturn]] void refuse(const char* what, const std::string& got = {}) {
-    throw std::invalid_argument(std::string("procpool: ").append(what).append(got));
-}
-
-/// So that a moment plus this is no overflow.
-template <class = only_if_used>
-std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) noexcept {
-    constexpr std::chrono::hours a_century{24 * 365 * 100};
-    return time < a_century ? time : no_limit;
-}
-
-template <class = only_if_used>
-std::chrono::nanoseconds checked_limit(std::optional<std::chrono::nanoseconds> limit, const char* name) {
-    if (!limit) return no_limit;
-    if (limit->count() <= 0) refuse(name, " must be longer than 0");
-    return at_most_for_ever(*limit);
-}
 
 /// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
@@ -72,16 +52,6 @@ Options checked(PoolOptions options) {
     if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *most;
     return all;
-}
-
-/// What TaskOptions and MapOptions say of how elements are run.
-template <class Options>
-void apply_options(remote_job& job, const Options& options) {
-    if (options.retries < 0) refuse("retries must be 0 or more, not ", std::to_string(options.retries));
-    job.retries = static_cast<std::uint32_t>(options.retries);
-    job.retry_exceptions = options.retry_exceptions;
-    job.timeout = checked_limit(options.timeout, "timeout");
-    if constexpr (requires { options.fail_fast; }) job.fail_fast = options.fail_fast;
 }
 
 }  // namespace procpool::detail::backend

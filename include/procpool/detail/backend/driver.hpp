@@ -7,57 +7,21 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_DRIVER_HPP
 #define PROCPOOL_DETAIL_BACKEND_DRIVER_HPP
 
-#include <algorithm>
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/posix/event.hpp"
 #include "procpool/detail/posix/poller.hpp"
 #include "procpool/detail/posix/process.hpp"
 
 namespace procpool::detail::backend {
 
-class driver {
+class driver : public job::runner {
 public:
-    using lock = std::unique_lock<std::mutex>;
-
-    driver() = default;
-    driver(const driver&) = delete;
-    driver& operator=(const driver&) = delete;
-    virtual ~driver() = default;
-
-    /// Runs a callback of the user's; what it throws is reported and goes no further.
-    virtual void run_callback(const std::function<void()>& callback) const noexcept = 0;
-
-    lock acquire() { return lock(mutex_); }
-
-    /// Blocks until `ready()` (called with the lock held) or the deadline; tells which.
-    template <class Ready>
-    bool wait(lock& held, Ready ready, steady_time deadline) {
-        while (!ready()) {
-            if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
-                hand_over();
-                return false;
-            }
-            if (!driving_ && !stopping_) {
-                drive(held, deadline);
-            } else {
-                waiter me{[](const void* test) { return (*static_cast<const Ready*>(test))(); }, &ready};
-                waiters_.push_back(&me);
-                if (deadline == steady_time::max())
-                    me.woken.wait(held);
-                else
-                    me.woken.wait_until(held, deadline);
-                std::erase(waiters_, &me);
-            }
-        }
-        hand_over();
-        return true;
-    }
+    void leave(lock& /*held*/) override { hand_over(); }
 
 protected:
     /// Moves work: waits until `until` at most, with the lock released, for something to do, and does it.
@@ -106,17 +70,11 @@ protected:
         notify_ready();
     }
 
-    /// Something that waiters test has changed.
-    void notify_ready() {
-        for (waiter* one : waiters_)
-            if (one->ready(one->test)) one->woken.notify_one();
-    }
-
     /// Makes sure that somebody goes on with the work when the caller leaves.
     void hand_over() {
         if (driving_) return;
-        if (!waiters_.empty())
-            waiters_.front()->woken.notify_one();
+        if (has_waiters())
+            wake_a_waiter();
         else if ((has_work() && !standing_by_) || news_waiting_) {
             standing_by_ = true;
             bell_.ring();
@@ -129,11 +87,12 @@ protected:
     posix::event& interruption() noexcept { return interruption_; }
 
 private:
-    struct waiter {
-        bool (*ready)(const void*);
-        const void* test;
-        std::condition_variable woken{};
-    };
+    /// Who waits, drives.
+    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override {
+        if (driving_ || stopping_) return false;
+        drive(held, deadline);
+        return true;
+    }
 
     void drive(lock& held, steady_time until) {
         driving_ = true;
@@ -156,7 +115,7 @@ private:
     void stand_in() {
         // Long enough for a caller that submits many tasks, or comes back to wait, to be left alone.
         constexpr std::chrono::microseconds courtesy{300};
-        lock held(mutex_);
+        lock held = acquire();
         while (!stopping_) {
             const bool timed = standing_by_;
             held.unlock();
@@ -172,19 +131,17 @@ private:
             if (rang) bell_.silence();
             if (rang && !news_waiting_ && !timed) continue;  // from now on it stands by
             standing_by_ = false;
-            while (!stopping_ && !driving_ && waiters_.empty() && (news_waiting_ || has_work()))
+            while (!stopping_ && !driving_ && !has_waiters() && (news_waiting_ || has_work()))
                 drive(held, news_waiting_ ? std::chrono::steady_clock::now() : steady_time::max());
-            if (!stopping_ && !driving_ && !waiters_.empty()) waiters_.front()->woken.notify_one();
+            if (!stopping_ && !driving_) wake_a_waiter();
         }
     }
 
-    std::mutex mutex_;
     bool driving_ = false;
     bool stopping_ = false;
     bool stands_in_ = false;     // the stand-in was started
     bool standing_by_ = false;   // the stand-in will look after the courtesy
     bool news_waiting_ = false;  // it saw news while somebody else drove
-    std::vector<waiter*> waiters_;
     std::condition_variable released_;
     posix::event interruption_;
     posix::event bell_;

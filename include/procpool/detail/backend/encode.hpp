@@ -72,6 +72,8 @@ void append_element(block& to, const T& element) {
 template <class Iterator, class Sentinel>
 class range_encoder {
 public:
+    using block_type = block;
+
     /// Large parts go to `memory`, if there is any.
     range_encoder(Iterator begin, Sentinel end, std::shared_ptr<wire::arena> memory)
         : at_(std::move(begin)), end_(std::move(end)), memory_(std::move(memory)) {}

@@ -10,12 +10,10 @@
 #include <ranges>
 #include <stop_token>
 #include <utility>
-#include <vector>
 
-#include "procpool/detail/backend/checked_options.hpp"
-#include "procpool/detail/backend/encode.hpp"
-#include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/options.hpp"
 
@@ -23,17 +21,17 @@ namespace procpool::detail::backend {
 
 /// For the rest of the job's life, a request to stop cancels it. Without the lock.
 template <class = only_if_used>
-void cancel_on_stop(const std::shared_ptr<pool_backend>& pool, const std::shared_ptr<remote_job>& job,
+void cancel_on_stop(const std::shared_ptr<job::runner>& pool, const std::shared_ptr<job::basic_job>& job,
                     const std::stop_token& stop) {
     if (!stop.stop_possible()) return;
     const auto cancel = [weak_pool = std::weak_ptr(pool), weak_job = std::weak_ptr(job)] {
         const auto its_pool = weak_pool.lock();
         const auto stopped = weak_job.lock();
         if (!its_pool || !stopped) return;
-        const auto lock = its_pool->acquire();
-        its_pool->abandon(stopped, pool_backend::running::is_ended,
+        auto lock = its_pool->acquire();
+        its_pool->abandon(stopped, job::runner::running::is_ended,
                           "procpool: the call was cancelled by its stop_token");
-        its_pool->leave();
+        its_pool->leave(lock);
     };
     auto callback = std::make_shared<std::stop_callback<decltype(cancel)>>(stop, cancel);
     const auto lock = pool->acquire();
@@ -41,42 +39,15 @@ void cancel_on_stop(const std::shared_ptr<pool_backend>& pool, const std::shared
 }
 
 /// Nobody will read the rest of an input that threw, nor the results.
-template <class = only_if_used>
-void abandon_broken_input(pool_backend& pool, const std::shared_ptr<remote_job>& job) {
-    const auto lock = pool.acquire();
-    pool.abandon(job, pool_backend::running::is_ended, "procpool: the input range threw an exception");
-    pool.leave();
+inline void abandon_broken_input(job::runner& pool, const std::shared_ptr<job::basic_job>& job) {
+    pool.drop(job, "procpool: the input range threw an exception");
 }
 
-/// Reads all of an input before any of it is submitted, since the size of its chunks depends on that.
-template <class Encoder>
-void submit_at_once(pool_backend& pool, const std::shared_ptr<remote_job>& job, Encoder& encoder) {
-    std::vector<block> blocks;
-    std::vector<std::pair<std::uint64_t, std::exception_ptr>> errors;
-    while (!encoder.at_end()) {
-        blocks.push_back(encoder.next(1));
-        if (auto error = encoder.take_error()) errors.emplace_back(encoder.encoded() - 1, error);
-    }
-    const auto lock = pool.acquire();
-    job->chunk = job::default_chunksize(encoder.encoded(), pool.size());
-    for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
-    const auto submit = [&](block some) {
-        if (some.count > 0) pool.submit(job, std::move(some));
-    };
-    // Cut anew, where chunks end.
-    block rest;
-    for (block& read : blocks) {
-        if (rest.first + rest.count != read.first) submit(std::exchange(rest, {}));
-        rest.append(std::move(read));
-        submit(rest.take_front(rest.count / job->chunk * job->chunk));
-    }
-    submit(std::move(rest));
-}
-
-/// Encodes and submits all of `input`. `pace` is called with the lock after each block; false from it ends
-/// the work. Without the lock. @throws what the input throws; std::invalid_argument; PoolNotRunning
-template <class Job, class Range, class Pace>
-void feed(const std::shared_ptr<pool_backend>& pool, const std::shared_ptr<Job>& job, Range& input,
+/// Reads and submits all of `input`, as elements of the pool's kind. `pace` is called with the lock after
+/// each block; false from it ends the work. Without the lock. @throws what the input throws;
+/// std::invalid_argument; PoolNotRunning
+template <class Pool, class Job, class Range, class Pace>
+void feed(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range& input,
           const MapOptions& options, Pace pace) {
     const auto chunksize = job::checked_size(options.chunksize, "chunksize");
     std::optional<std::uint64_t> count;
@@ -87,17 +58,17 @@ void feed(const std::shared_ptr<pool_backend>& pool, const std::shared_ptr<Job>&
     apply_options(*job, options);
     job->chunk = chunksize ? *chunksize : count ? job::default_chunksize(*count, pool->size()) : 1;
     job->expected = count.value_or(0);
-    if (count) job->results.expect(*count);
+    if (count) job->expect(*count);
     {
         const auto lock = pool->acquire();
         pool->add(job);
     }
     cancel_on_stop(pool, job, options.stop);
     try {
-        range_encoder encoder(std::ranges::begin(input), std::ranges::end(input), pool->arena());
+        auto encoder = pool->reader(*job, std::ranges::begin(input), std::ranges::end(input));
         if (!chunksize && !count) submit_at_once(*pool, job, encoder);
         while (!encoder.at_end()) {
-            block elements = encoder.next(job->chunk);
+            auto elements = encoder.next(job->chunk);
             const auto error = encoder.take_error();
             auto lock = pool->acquire();
             if (elements.count > 0) pool->submit(job, std::move(elements));

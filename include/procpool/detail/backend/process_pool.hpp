@@ -18,13 +18,13 @@
 #include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/crew.hpp"
 #include "procpool/detail/backend/dispatcher.hpp"
-#include "procpool/detail/backend/job_list.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/post_mortem.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/backend/run.hpp"
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
@@ -103,8 +103,10 @@ public:
         interrupt_driver();
     }
 
-    bool abandon(const std::shared_ptr<remote_job>& job, running what_runs, std::string why) override {
-        if (job->complete() || job->callbacks_taken()) return false;
+    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs,
+                 std::string why) override {
+        if (given_up->complete() || given_up->callbacks_taken()) return false;
+        const auto job = std::static_pointer_cast<remote_job>(given_up);
         job->abandoned = true;
         if (what_runs == running::is_ended) job->end_running_since = steady_ns();
         job->ready.clear();
@@ -125,7 +127,6 @@ public:
 
     /// No new jobs; those at hand go on.
     void close() override { closed_ = true; }
-    bool closed() const noexcept { return closed_; }
 
     /// Waits until all work is done, then lets the workers go.
     void join(lock& held) override {
@@ -524,7 +525,7 @@ private:
     dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
 
-    job_list jobs_;
+    job::job_list<remote_job> jobs_;
     timing_table timings_;
 
     std::vector<delivery> local_;               // results that no worker made

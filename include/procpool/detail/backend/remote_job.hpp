@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/backend/call_options.hpp"
 #include "procpool/detail/backend/task_timing.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/wire/archive.hpp"
@@ -98,16 +99,12 @@ struct task_definition {
     std::string (*describe)(std::span<const std::byte> element) = nullptr;
 };
 
-/// The time limit of jobs that have none.
-inline constexpr std::chrono::nanoseconds no_limit = std::chrono::nanoseconds::max();
-
 class remote_job : public job::basic_job {
 public:
     remote_job(task_definition definition, bool once)
-        : pins(std::move(definition.pins)),
-          definition_(std::move(definition.bytes)),
-          describe_(definition.describe),
-          once_(once) {}
+        : definition_(std::move(definition.bytes)), describe_(definition.describe), once_(once) {
+        pins = std::move(definition.pins);
+    }
 
     /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
     /// basic_job::fail).
@@ -123,27 +120,25 @@ public:
 
     // The rest is the process pool's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
-    std::uint64_t chunk = 1;                      // elements that go to a worker together, at the least
-    std::uint64_t expected = 0;                   // elements that are still to be submitted, as far as known
-    std::uint32_t retries = 0;
-    bool retry_exceptions = false;
-    bool fail_fast = false;
     std::chrono::nanoseconds timeout = no_limit;
-    bool abandoned = false;                         // nobody wants the results any more
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with it (steady ns)
     bool listed = false;                            // among those that have blocks ready
     std::deque<block> ready;
-    std::uint64_t ready_elements = 0;
     std::size_t ready_bytes = 0;
-    wire::pins pins;  // what the callable refers to
     task_timing* timing = nullptr;
-    std::size_t place = 0;  // among the pool's jobs
 
 private:
     wire::buffer definition_;
     std::string (*describe_)(std::span<const std::byte>);
     bool once_;
 };
+
+/// @throws std::invalid_argument
+template <class Options>
+void apply_options(remote_job& job, const Options& options) {
+    apply_options_but_timeout(job, options);
+    job.timeout = checked_limit(options.timeout, "timeout");
+}
 
 }  // namespace procpool::detail::backend
 

@@ -6,13 +6,12 @@
 #include <cstring>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 #include "procpool/detail/backend/remote_job.hpp"
-#include "procpool/detail/job/results.hpp"
+#include "procpool/detail/job/job_with_results.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/describe.hpp"
@@ -20,24 +19,17 @@
 
 namespace procpool::detail::backend {
 
-/// The end result of a job, of type T; may be read once the job is done.
-template <class T>
-class result_source {
-public:
-    virtual ~result_source() = default;
-    virtual std::exception_ptr error() = 0;
-    virtual job::stored<T>& value() = 0;
-    /// The value was moved out.
-    virtual void taken() = 0;
-};
-
 /// `Results` is one of job/results.hpp; R is what the task returns.
 template <class R, class Results, class T = R>
-class typed_job final : public remote_job, public result_source<T> {
+class typed_job final : public job::job_with_results<remote_job, Results, T> {
+    using base = job::job_with_results<remote_job, Results, T>;
+
 public:
+    using base::results;
+
     template <class... Args>
     typed_job(task_definition definition, bool once, Args&&... args)
-        : remote_job(std::move(definition), once), results(std::forward<Args>(args)...) {}
+        : base(Results(std::forward<Args>(args)...), std::move(definition), once) {}
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                 std::span<const std::byte> values) override {
@@ -69,39 +61,6 @@ public:
             }
         }
     }
-
-    void fail(std::uint64_t index, std::exception_ptr error) override {
-        results.fail(index, std::move(error));
-    }
-
-    void publish(std::uint64_t first, std::uint64_t count) override {
-        results.publish(first, count);
-        remote_job::publish(first, count);
-    }
-
-    // Several threads may wait for one result; the first to look puts it in order.
-    std::exception_ptr error() override {
-        const std::lock_guard lock(looking_);
-        if constexpr (requires { results.error(failure()); })
-            return results.error(failure());
-        else
-            return failure();
-    }
-    job::stored<T>& value() override {
-        const std::lock_guard lock(looking_);
-        if constexpr (requires { results.value(submitted()); })
-            return results.value(submitted());
-        else
-            throw Error("procpool: a stream has no single result");
-    }
-    void taken() override {
-        if constexpr (requires { results.taken(); }) results.taken();
-    }
-
-    Results results;
-
-private:
-    std::mutex looking_;
 };
 
 /// What runs in each worker before its first element; only its failure counts.

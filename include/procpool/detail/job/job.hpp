@@ -3,9 +3,11 @@
 #ifndef PROCPOOL_DETAIL_JOB_JOB_HPP
 #define PROCPOOL_DETAIL_JOB_JOB_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -56,6 +58,7 @@ public:
     void set_done() noexcept { done_ = true; }
 
     /// While results are being stored the job is not complete, whatever else happens to it.
+    bool delivering() const noexcept { return delivering_ > 0; }
     void begin_delivery() noexcept { ++delivering_; }
     void end_delivery() noexcept { --delivering_; }
 
@@ -70,6 +73,18 @@ public:
         return std::move(callbacks_);
     }
     bool callbacks_taken() const noexcept { return callbacks_taken_; }
+
+    // How its elements are run, and where it stands; the pool's, guarded by its mutex.
+    std::uint64_t chunk = 1;     // elements that go to a worker together, at the least
+    std::uint64_t expected = 0;  // elements that are still to be submitted, as far as known
+    std::uint32_t retries = 0;
+    bool retry_exceptions = false;
+    bool fail_fast = false;
+    bool borrows = false;    // refers to what the caller has; so it isn't complete while any of it runs
+    bool abandoned = false;  // nobody wants the results any more
+    std::uint64_t ready_elements = 0;               // that no worker has got yet
+    std::vector<std::shared_ptr<const void>> pins;  // what must live until it is complete
+    std::size_t place = 0;                          // among the pool's jobs
 
 private:
     std::uint64_t submitted_ = 0;

@@ -163,6 +163,8 @@ private:
 template <class R>
 class stream_of_results {
 public:
+    using result = R;  // of each
+
     struct slot {
         std::optional<stored<R>> value;
         std::exception_ptr error;

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "procpool/detail/job/refused.hpp"
 #include "procpool/detail/wire/codec.hpp"
 
 namespace procpool::detail::wire {
@@ -182,15 +183,7 @@ concept takes_raw_pointer = signature<F>::known && signature<F>::has_raw_pointer
 template <class F, class... Args>
 concept callable_with = std::is_invocable_v<const F&, Args...> || std::is_invocable_v<F&, Args...>;
 
-/// What a refused call returns: it goes wherever the result would, so that the refusal stays the only error.
-struct refused {
-    template <class T>
-    operator T() const;
-    template <class... Args>
-    refused get(Args&&...) const;
-    const refused* begin() const;
-    const refused* end() const;
-};
+using job::refused;
 
 template <class F, class... Args>
 struct call_result {

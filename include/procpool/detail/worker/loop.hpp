@@ -239,10 +239,9 @@ int main(posix::worker_birth& birth) {
     posix::keep_heap();
     if (limits.pin_to_cpu) posix::pin_to_cpu(birth.slot);
     if (limits.memory) posix::limit_allocations(*limits.memory);
-    // Odd multiples of a constant differ for all serials; the process id makes pools differ too.
+    this_thread = nullptr;  // the program may have forked in a thread of a pool
     this_process.index = birth.slot;
-    this_process.seed =
-        (birth.serial + 1) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(posix::current_pid()) << 32;
+    this_process.seed = seed_of(birth.serial, posix::current_pid());
     const int code = loop(birth, limits).run();
     posix::exit_process(code);
 }

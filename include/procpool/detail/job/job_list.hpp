@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A pool's jobs from their start to the end of their callbacks.
-#ifndef PROCPOOL_DETAIL_BACKEND_JOB_LIST_HPP
-#define PROCPOOL_DETAIL_BACKEND_JOB_LIST_HPP
+#ifndef PROCPOOL_DETAIL_JOB_JOB_LIST_HPP
+#define PROCPOOL_DETAIL_JOB_JOB_LIST_HPP
 
 #include <deque>
 #include <functional>
@@ -11,15 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/remote_job.hpp"
-#include "procpool/detail/only_if_used.hpp"
+namespace procpool::detail::job {
 
-namespace procpool::detail::backend {
-
-template <class = only_if_used>
-class basic_job_list {
+/// `Job` is the kind of basic_job that the pool runs.
+template <class Job>
+class job_list {
 public:
-    using job_ptr = std::shared_ptr<remote_job>;
+    using job_ptr = std::shared_ptr<Job>;
 
     /// Whether nothing is left to be run, neither elements nor callbacks.
     bool empty() const noexcept { return open_.empty() && completed_.empty() && callbacks_running_ == 0; }
@@ -72,17 +70,20 @@ public:
         ended.job->set_done();
     }
 
+    /// Something that is to be let go of without the lock.
+    void retire(std::shared_ptr<const void> last) {
+        if (last) retired_.push_back(std::move(last));
+    }
     /// What only waits for its destructors, the user's among them, to be run without the lock.
-    wire::pins take_retired() noexcept { return std::exchange(retired_, {}); }
+    std::vector<std::shared_ptr<const void>> take_retired() noexcept { return std::exchange(retired_, {}); }
 
 private:
     std::vector<job_ptr> open_;
     std::deque<completed> completed_;
     unsigned callbacks_running_ = 0;
-    wire::pins retired_;
+    std::vector<std::shared_ptr<const void>> retired_;
 };
-using job_list = basic_job_list<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::job
 
 #endif

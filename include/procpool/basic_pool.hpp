@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+// BasicPool: the calls that all kinds of pools have; mirrors Python's multiprocessing.Pool.
+#ifndef PROCPOOL_BASIC_POOL_HPP
+#define PROCPOOL_BASIC_POOL_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/feed.hpp"
+#include "procpool/detail/backend/input_stream.hpp"
+#include "procpool/detail/job/call_style.hpp"
+#include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/results.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/error.hpp"
+#include "procpool/imap.hpp"
+#include "procpool/options.hpp"
+#include "procpool/result.hpp"
+
+namespace procpool {
+
+/// What Pool and ThreadPool have in common; `Kind` says where tasks run.
+///
+/// All methods may be called from several threads, but only in the process that made the pool. The
+/// destructor terminates the pool; close() and join() let it finish first.
+template <class Kind>
+class BasicPool {
+    using style = detail::job::call_style;
+    template <class R>
+    using values = detail::job::all_results<R>;
+    template <class R>
+    using outcomes = detail::job::all_outcomes<R>;
+    template <style Style, class F, class Range>
+    using map_task = typename Kind::template map_task<Style, F, Range>;
+    template <style Style, class F, class Range>
+    using starmap_task = typename Kind::template starmap_task<Style, F, Range>;
+
+public:
+    /// Number of workers.
+    std::size_t size() const { return core().size(); }
+
+    // ---- one call
+
+    /// Calls `function(args...)` in a worker and returns the result. @throws what the task threw
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    auto apply(F&& function, Args&&... args) {
+        return start_one<style::waits>(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...)
+            .get();
+    }
+    template <class F, class... Args>
+    auto apply(const TaskOptions& options, F&& function, Args&&... args) {
+        return start_one<style::waits>(options, std::forward<F>(function), std::forward<Args>(args)...).get();
+    }
+
+    /// Starts `function(args...)` in a worker and returns at once.
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    auto apply_async(F&& function, Args&&... args) {
+        return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
+                                         std::forward<Args>(args)...);
+    }
+    template <class F, class... Args>
+    auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {
+        return start_one<style::returns>(options, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+
+    // ---- many calls
+
+    /// Calls `function(element)` for each element of `input` and returns the results in input order (nothing
+    /// if the function returns void).
+    ///
+    /// Waits for all elements, then throws the first error that came, if any. The input may be any input
+    /// range; its size, unless it is known or `chunksize` is given, is found by reading all of it first.
+    /// @throws what a task threw, WorkerDied, PoolTerminated; what the input throws; std::invalid_argument
+    template <class F, std::ranges::input_range Range>
+    auto map(F&& function, Range&& input, const MapOptions& options = {}) {
+        return run<map_task<style::waits, F, Range>, values>(std::forward<F>(function), input, options);
+    }
+    /// map() with the elements' own members as arguments: each element is a tuple or a pair.
+    template <class F, std::ranges::input_range Range>
+    auto starmap(F&& function, Range&& input, const MapOptions& options = {}) {
+        return run<starmap_task<style::waits, F, Range>, values>(std::forward<F>(function), input, options);
+    }
+
+    /// map() that returns for each element its value or its error: one bad element costs only itself.
+    template <class F, std::ranges::input_range Range>
+    auto try_map(F&& function, Range&& input, const MapOptions& options = {}) {
+        return run<map_task<style::waits, F, Range>, outcomes>(std::forward<F>(function), input, options);
+    }
+    /// starmap() that returns for each element its value or its error.
+    template <class F, std::ranges::input_range Range>
+    auto try_starmap(F&& function, Range&& input, const MapOptions& options = {}) {
+        return run<starmap_task<style::waits, F, Range>, outcomes>(std::forward<F>(function), input, options);
+    }
+
+    /// Starts map() and returns at once; the input is read before it returns.
+    template <class F, std::ranges::input_range Range>
+    auto map_async(F&& function, Range&& input, const MapOptions& options = {}) {
+        return run_async<map_task<style::returns, F, Range>>(std::forward<F>(function), input, options);
+    }
+    /// Starts starmap() and returns at once; the input is read before it returns.
+    template <class F, std::ranges::input_range Range>
+    auto starmap_async(F&& function, Range&& input, const MapOptions& options = {}) {
+        return run_async<starmap_task<style::returns, F, Range>>(std::forward<F>(function), input, options);
+    }
+
+    /// Calls `function(element)` for each element and returns the results one by one, in input order, as they
+    /// are asked for; see ImapResults. A range that is no temporary must outlive them.
+    template <class F, std::ranges::input_range Range>
+    auto imap(F&& function, Range&& input, const MapOptions& options = {}) {
+        return stream(std::forward<F>(function), std::forward<Range>(input), options, true);
+    }
+    /// imap() in the order in which elements are finished.
+    template <class F, std::ranges::input_range Range>
+    auto imap_unordered(F&& function, Range&& input, const MapOptions& options = {}) {
+        return stream(std::forward<F>(function), std::forward<Range>(input), options, false);
+    }
+
+    // ---- the end
+
+    /// Takes no more calls; those at hand go on. Harmless if called again.
+    void close() {
+        const auto lock = core().acquire();
+        pool_->close();
+    }
+    /// Ends the workers now; every pending result ends with PoolTerminated. Harmless if called again.
+    void terminate() {
+        auto lock = core().acquire();
+        pool_->terminate(lock);
+    }
+    /// Waits until all calls are done and the workers have ended.
+    /// @throws Error if neither close() nor terminate() was called before
+    void join() {
+        auto lock = core().acquire();
+        pool_->join(lock);
+    }
+
+protected:
+    using pool_type = typename Kind::pool;
+
+    BasicPool() = default;
+    BasicPool(BasicPool&&) noexcept = default;
+    BasicPool& operator=(BasicPool&& other) noexcept {
+        BasicPool(std::move(other)).swap(*this);
+        return *this;
+    }
+
+    ~BasicPool() {
+        if (!pool_) return;
+        if (is_copy_in_child()) {
+            // The workers belong to the parent; their threads and locks don't exist here.
+            static auto* const copies = new std::vector<std::shared_ptr<pool_type>>;
+            copies->push_back(std::move(pool_));
+            return;
+        }
+        auto lock = pool_->acquire();
+        pool_->terminate(lock);
+    }
+
+    void swap(BasicPool& other) noexcept {
+        pool_.swap(other.pool_);
+        std::swap(generation_, other.generation_);
+    }
+
+    void start(std::shared_ptr<pool_type> pool) { pool_ = std::move(pool); }
+
+private:
+    bool is_copy_in_child() const noexcept {
+        return generation_ != detail::posix::fork_generation.load(std::memory_order_relaxed);
+    }
+    pool_type& core() const {
+        if (!pool_) throw PoolNotRunning("procpool: Pool not running (it was moved from)");
+        if (is_copy_in_child())
+            throw PoolNotRunning(
+                "procpool: a pool can only be used by the process that made it; make another one here");
+        return *pool_;
+    }
+
+    template <style Style, class F, class... Args>
+    auto start_one(const TaskOptions& options, F&& function, Args&&... args) {
+        using task = typename Kind::template call_task<Style, F, Args...>;
+        if constexpr (task::check()) {
+            const auto prepare = [&](auto& job) { apply_options(job, options); };
+            const auto job = Kind::template start_one<task>(core(), std::forward<F>(function), prepare,
+                                                            std::forward<Args>(args)...);
+            detail::backend::cancel_on_stop(pool_, job, options.stop);
+            return AsyncResult<typename task::result>(pool_, job);
+        } else {
+            return typename Kind::refused{};
+        }
+    }
+
+    template <class Task, template <class> class Results, class F, class Range>
+    auto run(F&& function, Range& input, const MapOptions& options) {
+        if constexpr (Task::check()) {
+            const auto job = new_job<Task, Results>(std::forward<F>(function));
+            auto& pool = *pool_;
+            detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
+                pool.wait(
+                    lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
+                    job.get());
+                return !job->done();
+            });
+            return result_of<Task, Results>(job).get();
+        } else {
+            return typename Kind::refused{};
+        }
+    }
+
+    template <class Task, class F, class Range>
+    auto run_async(F&& function, Range& input, const MapOptions& options) {
+        if constexpr (Task::check()) {
+            const auto job = new_job<Task, values>(std::forward<F>(function));
+            detail::backend::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
+            auto lock = pool_->acquire();
+            pool_->leave(lock);
+            return result_of<Task, values>(job);
+        } else {
+            return typename Kind::refused{};
+        }
+    }
+
+    template <class Task, template <class> class Results, class F>
+    auto new_job(F&& function) {
+        return Kind::template make_job<Task, Results<typename Task::result>>(core(),
+                                                                             std::forward<F>(function));
+    }
+
+    template <class Task, template <class> class Results, class Job>
+    auto result_of(const std::shared_ptr<Job>& job) {
+        return AsyncResult<typename Results<typename Task::result>::result>(pool_, job);
+    }
+
+    template <class F, class Range>
+    auto stream(F&& function, Range&& input, const MapOptions& options, bool ordered) {
+        using namespace detail;
+        using task = map_task<style::streams, F, Range>;
+        if constexpr (task::check()) {
+            using result = typename task::result;
+            auto& pool = core();
+            const std::uint64_t chunk = job::checked_size(options.chunksize, "chunksize").value_or(1);
+            const std::uint64_t window =
+                job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
+            const auto job = Kind::template make_job<task, job::stream_of_results<result>>(
+                pool, std::forward<F>(function), window, ordered);
+            apply_options(*job, options);
+            job->chunk = std::min(chunk, window);
+            {
+                const auto lock = pool.acquire();
+                pool.add(job);
+            }
+            backend::cancel_on_stop(pool_, job, options.stop);
+            try {
+                using stream_type =
+                    backend::input_stream<result, pool_type, std::remove_cvref_t<decltype(*job)>, Range>;
+                return ImapResults<result>(
+                    std::make_unique<stream_type>(pool_, job, std::forward<Range>(input), window));
+            } catch (...) {  // the input did not even begin
+                backend::abandon_broken_input(pool, job);
+                throw;
+            }
+        } else {
+            return typename Kind::refused{};
+        }
+    }
+
+    std::shared_ptr<pool_type> pool_;
+    unsigned generation_ = detail::posix::fork_generation.load(std::memory_order_relaxed);
+};
+
+}  // namespace procpool
+
+#endif

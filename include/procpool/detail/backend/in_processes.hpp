@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// The kind of pool whose tasks run in other processes: how calls become jobs there.
+#ifndef PROCPOOL_DETAIL_BACKEND_IN_PROCESSES_HPP
+#define PROCPOOL_DETAIL_BACKEND_IN_PROCESSES_HPP
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/encode.hpp"
+#include "procpool/detail/backend/pool_backend.hpp"
+#include "procpool/detail/backend/typed_job.hpp"
+#include "procpool/detail/job/call_style.hpp"
+#include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/wire/callable.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::backend {
+
+/// Reads all of an input before any of it is submitted, since the size of its chunks depends on that.
+template <class Iterator, class Sentinel>
+void submit_at_once(pool_backend& pool, const std::shared_ptr<remote_job>& job,
+                    range_encoder<Iterator, Sentinel>& encoder) {
+    std::vector<block> blocks;
+    std::vector<std::pair<std::uint64_t, std::exception_ptr>> errors;
+    while (!encoder.at_end()) {
+        blocks.push_back(encoder.next(1));
+        if (auto error = encoder.take_error()) errors.emplace_back(encoder.encoded() - 1, error);
+    }
+    const auto lock = pool.acquire();
+    job->chunk = job::default_chunksize(encoder.encoded(), pool.size());
+    for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
+    const auto submit = [&](block some) {
+        if (some.count > 0) pool.submit(job, std::move(some));
+    };
+    // Cut anew, where chunks end.
+    block rest;
+    for (block& read : blocks) {
+        if (rest.first + rest.count != read.first) submit(std::exchange(rest, {}));
+        rest.append(std::move(read));
+        submit(rest.take_front(rest.count / job->chunk * job->chunk));
+    }
+    submit(std::move(rest));
+}
+
+struct in_processes {
+    using pool = pool_backend;
+    using refused = wire::refused;
+
+    template <class Range>
+    using wire_of = wire::wire_type_t<std::ranges::range_reference_t<Range>>;
+    /// What travels is a copy, however the call is made.
+    template <job::call_style, class F, class... Args>
+    using call_task = remote_task<std::decay_t<F>, wire::wire_type_t<Args>...>;
+    template <job::call_style, class F, class Range>
+    using map_task = remote_task<std::decay_t<F>, wire_of<Range>>;
+    template <job::call_style, class F, class Range>
+    using starmap_task = unpacking_task<std::decay_t<F>, wire_of<Range>>;
+
+    /// A job whose results are kept by a `Results`, made from `args`.
+    template <class Task, class Results, class F, class... Args>
+    static auto make_job(const pool& where, const F& function, Args&&... args) {
+        return make<Task, Results>(where, function, false, std::forward<Args>(args)...);
+    }
+
+    /// A job of one element, which is submitted.
+    template <class Task, class F, class Prepare, class... Args>
+    static auto start_one(pool& where, const F& function, Prepare prepare, const Args&... args) {
+        const auto job = make<Task, job::one_result<typename Task::result>>(where, function, true);
+        prepare(*job);
+        block arguments{.bytes = {}, .pins = {}, .large = {where.arena()}};
+        std::exception_ptr failed;
+        try {
+            append_element(arguments, std::forward_as_tuple(args...));
+        } catch (const SerializationError&) {
+            failed = std::current_exception();
+        }
+        auto lock = where.acquire();
+        where.add(job);
+        if (failed)
+            where.submit_failed(job, 0, failed);
+        else
+            where.submit(job, std::move(arguments));
+        where.seal(job);
+        where.leave(lock);
+        return job;
+    }
+
+private:
+    template <class Task, class Results, class F, class... Args>
+    static auto make(const pool& where, const F& function, bool once, Args&&... args) {
+        using result = typename Task::result;
+        using job_type = typed_job<result, Results, typename Results::result>;
+        return std::make_shared<job_type>(Task::define(function, where.arena()), once,
+                                          std::forward<Args>(args)...);
+    }
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// The kind of pool whose tasks run on threads of this process: how calls become jobs there.
+#ifndef PROCPOOL_DETAIL_BACKEND_IN_THREADS_HPP
+#define PROCPOOL_DETAIL_BACKEND_IN_THREADS_HPP
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/thread_backend.hpp"
+#include "procpool/detail/backend/thread_task.hpp"
+#include "procpool/detail/backend/typed_thread_job.hpp"
+#include "procpool/detail/job/call_style.hpp"
+#include "procpool/detail/job/refused.hpp"
+
+namespace procpool::detail::backend {
+
+struct in_threads {
+    using pool = thread_backend;
+    using refused = job::refused;
+
+    template <job::call_style Style, class F, class... Args>
+    using call_task = thread_task<Style, F, true, typename place_of_arguments<Style, F, Args...>::type>;
+    template <job::call_style Style, class F, class Range>
+    using map_task = thread_task<Style, F, false, typename place_of_elements<Style, F, Range, false>::type>;
+    template <job::call_style Style, class F, class Range>
+    using starmap_task = thread_task<Style, F, true, typename place_of_elements<Style, F, Range, true>::type>;
+
+    /// A job whose results are kept by a `Results`, made from `args`.
+    template <class Task, class Results, class F, class... Args>
+    static auto make_job(const pool& /*where*/, F&& function, Args&&... args) {
+        return std::make_shared<typed_thread_job<Task, Results>>(std::forward<F>(function),
+                                                                 std::forward<Args>(args)...);
+    }
+
+    /// A job of one element, which is submitted.
+    template <class Task, class F, class Prepare, class... Args>
+    static auto start_one(pool& where, F&& function, Prepare prepare, Args&&... args) {
+        const auto job = std::make_shared<typed_thread_job<Task, job::one_result<typename Task::result>>>(
+            std::forward<F>(function));
+        prepare(*job);
+        using kept = typename Task::where::kept;
+        auto arguments = std::make_shared<std::vector<kept>>();
+        arguments->reserve(1);
+        arguments->push_back({std::remove_cvref_t<typename Task::passed>(std::forward<Args>(args)...)});
+        auto lock = where.acquire();
+        where.add(job);
+        where.submit(job, {.count = 1, .values = std::move(arguments)});
+        where.seal(job);
+        where.leave(lock);
+        return job;
+    }
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Something that runs jobs, as those see it who wait for results.
+#ifndef PROCPOOL_DETAIL_JOB_RUNNER_HPP
+#define PROCPOOL_DETAIL_JOB_RUNNER_HPP
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/job.hpp"
+
+namespace procpool::detail::job {
+
+/// What handles of results hold: all that they need, and nothing of where tasks run.
+///
+/// All functions are called with the lock held, but for acquire(), size(), run_callback(), and where they say
+/// so.
+class runner {
+public:
+    using lock = std::unique_lock<std::mutex>;
+
+    runner() = default;
+    runner(const runner&) = delete;
+    runner& operator=(const runner&) = delete;
+    virtual ~runner() = default;
+
+    /// Takes the lock that guards the runner and all its jobs.
+    lock acquire() { return lock(mutex_); }
+
+    /// Number of workers.
+    virtual std::size_t size() const noexcept = 0;
+
+    /// Blocks until `ready()` (called with the lock held) or the deadline; tells which. Whoever waits for
+    /// one job names it.
+    template <class Ready>
+    bool wait(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr) {
+        while (!ready()) {
+            if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
+                leave(held);
+                return false;
+            }
+            if (help(held, deadline, awaited)) continue;
+            waiter me{[](const void* test) { return (*static_cast<const Ready*>(test))(); }, &ready};
+            waiters_.push_back(&me);
+            if (deadline == steady_time::max())
+                me.woken.wait(held);
+            else
+                me.woken.wait_until(held, deadline);
+            std::erase(waiters_, &me);
+        }
+        leave(held);
+        return true;
+    }
+
+    /// What happens to elements that run when their job is given up.
+    enum class running { goes_on, is_ended };
+    /// Nobody wants the results any more: what has not begun won't run. Nothing if the job is complete.
+    /// @return whether anything was left to be given up
+    virtual bool abandon(const std::shared_ptr<basic_job>& job, running what_runs, std::string why) = 0;
+
+    /// Gives a job up for its caller. Without the lock.
+    void drop(const std::shared_ptr<basic_job>& job, std::string why) {
+        lock held = acquire();
+        abandon(job, running::is_ended, std::move(why));
+        if (job->borrows)
+            wait(held, [&] { return !job->delivering(); }, steady_time::max(), job.get());
+        else
+            leave(held);
+    }
+
+    /// To be called by a thread that has changed something and does not wait; it may let the lock go
+    /// meanwhile.
+    virtual void leave(lock& held) = 0;
+
+    /// Runs a callback of the user's; what it throws is reported and goes no further.
+    virtual void run_callback(const std::function<void()>& callback) const noexcept = 0;
+
+    /// No new jobs; those at hand go on.
+    virtual void close() = 0;
+    /// Waits until all work is done, then lets the workers go.
+    virtual void join(lock& held) = 0;
+    /// Ends all work now; every pending result is PoolTerminated.
+    virtual void terminate(lock& held) = 0;
+
+protected:
+    /// Does something useful in a thread that waits; false if there is nothing that it could do.
+    virtual bool help(lock& held, steady_time deadline, basic_job* awaited) = 0;
+
+    /// Something that waiters test has changed.
+    void notify_ready() {
+        for (waiter* one : waiters_)
+            if (one->ready(one->test)) one->woken.notify_one();
+    }
+    bool has_waiters() const noexcept { return !waiters_.empty(); }
+    /// Makes one of them, if there is any, look whether it can help.
+    void wake_a_waiter() {
+        if (!waiters_.empty()) waiters_.front()->woken.notify_one();
+    }
+
+private:
+    struct waiter {
+        bool (*ready)(const void*);
+        const void* test;
+        std::condition_variable woken{};
+    };
+
+    std::mutex mutex_;
+    std::vector<waiter*> waiters_;
+};
+
+}  // namespace procpool::detail::job
+
+#endif

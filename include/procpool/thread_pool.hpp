@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// ThreadPool: Pool with threads in place of processes; mirrors Python's multiprocessing.pool.ThreadPool.
+#ifndef PROCPOOL_THREAD_POOL_HPP
+#define PROCPOOL_THREAD_POOL_HPP
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "procpool/basic_pool.hpp"
+#include "procpool/cpu_count.hpp"
+#include "procpool/detail/backend/call_options.hpp"
+#include "procpool/detail/backend/in_threads.hpp"
+#include "procpool/detail/backend/thread_pool.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/error.hpp"
+#include "procpool/imap.hpp"
+#include "procpool/options.hpp"
+#include "procpool/outcome.hpp"
+#include "procpool/result.hpp"
+#include "procpool/worker.hpp"
+
+namespace procpool {
+
+/// A pool of threads, with the calls, options and results of Pool: to change the one word is to change where
+/// tasks run.
+///
+/// Nothing is serialised: a task is any callable, also one that captures by reference, a std::function or one
+/// that can only be moved; arguments and results are of any type. Calls that wait (map, apply, ...) and imap
+/// hand elements of an lvalue range to tasks as they are: a task that takes `T&` changes them in place. Calls
+/// that return at once (map_async, apply_async, ...) copy them, unless the task takes nothing but `T&`; then
+/// the range must stay until the result is there. Threads call one function object at the same time, as
+/// const; one that can't be called as const is copied for each chunk.
+///
+/// A task's exception arrives as the object that was thrown, with nothing nested in it.
+///
+/// What threads can't do: a crash in a task ends the program; cancel(), terminate(), fail_fast and stop
+/// tokens drop what has not begun and let running tasks end, for which terminate() and the destructor wait.
+/// So a time limit (MapOptions::timeout, TaskOptions::timeout, PoolOptions::initializer_timeout) is a
+/// std::invalid_argument, as are maxtasksperchild, limits of memory, and output other than direct. Options
+/// that are for deaths of processes and for their start have no meaning here and are ignored: start_method,
+/// arena_limit, terminate_grace, restart_limit, stderr_tail, and retries without retry_exceptions.
+///
+/// A task may wait without a time limit for calls to the pool that runs it: its thread runs them meanwhile.
+/// A task must not end its thread (pthread_exit).
+class ThreadPool : public BasicPool<detail::backend::in_threads> {
+public:
+    /// Starts cpu_count() threads. @throws std::system_error
+    template <class = detail::only_if_used>
+    ThreadPool() : ThreadPool(PoolOptions{}) {}
+
+    /// Starts `processes` threads. @throws std::invalid_argument if it is less than 1
+    template <class = detail::only_if_used>
+    explicit ThreadPool(int processes) : ThreadPool(PoolOptions{.processes = processes}) {}
+
+    /// Each thread calls `initializer(initargs...)` before its first task, with copies of the arguments
+    /// (std::ref passes references). If it throws, every call of the pool ends with that error.
+    template <class Initializer, class... Args>
+    ThreadPool(int processes, Initializer&& initializer, Args&&... initargs)
+        : ThreadPool(PoolOptions{.processes = processes}, std::forward<Initializer>(initializer),
+                     std::forward<Args>(initargs)...) {}
+
+    template <class = detail::only_if_used>
+    explicit ThreadPool(PoolOptions options) {
+        start(checked(std::move(options)));
+    }
+
+    template <class Initializer, class... Args>
+    ThreadPool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
+        auto all = checked(std::move(options));
+        using call = std::tuple<std::decay_t<Initializer>, std::decay_t<Args>...>;
+        const auto shared =
+            std::make_shared<call>(std::forward<Initializer>(initializer), std::forward<Args>(initargs)...);
+        all.initializer = [shared] {
+            const auto invoke = [](auto&&... parts) { std::invoke(std::forward<decltype(parts)>(parts)...); };
+            if constexpr (std::is_copy_constructible_v<call>)  // threads may change theirs
+                std::apply(invoke, call(*shared));
+            else
+                std::apply(invoke, *shared);
+        };
+        start(std::move(all));
+    }
+
+    void swap(ThreadPool& other) noexcept { BasicPool::swap(other); }
+
+private:
+    template <class Core = detail::backend::thread_pool, class Options>
+    void start(Options all) {
+        auto pool = std::make_shared<Core>(std::move(all));
+        pool->start();
+        BasicPool::start(std::move(pool));
+    }
+
+    template <class Options = detail::backend::thread_pool_options>
+    static Options checked(PoolOptions options) {
+        using detail::backend::refuse;
+        const int threads = options.processes ? *options.processes : cpu_count();
+        if (threads < 1) refuse("Number of processes must be at least 1, not ", std::to_string(threads));
+        if (options.maxtasksperchild)
+            refuse("ThreadPool has no maxtasksperchild: a new thread would be as the old one; use Pool");
+        if (options.limits.memory || options.limits.memory_growth)
+            refuse("ThreadPool has no limits of memory, which threads share with the program; use Pool");
+        if (options.limits.nice < 0 || options.limits.nice > 19)
+            refuse("limits.nice must be from 0 to 19, not ", std::to_string(options.limits.nice));
+        if (options.initializer_timeout)
+            refuse("ThreadPool has no initializer_timeout: a thread can't be ended; use Pool");
+        if (options.output != worker_output::direct)
+            refuse(
+                "ThreadPool has no output but direct: its threads print where the program prints; use Pool");
+        return {.threads = static_cast<std::uint32_t>(threads),
+                .nice = options.limits.nice,
+                .pin_to_cpu = options.limits.pin_to_cpu,
+                .error_handler = std::move(options.error_handler)};
+    }
+};
+
+}  // namespace procpool
+
+#endif
