@@ -15,6 +15,8 @@
 namespace procpool {
 
 class Condition;
+template <class T>
+class Value;
 
 namespace detail {
 
@@ -110,6 +112,8 @@ public:
 
 private:
     friend basic_lock;
+    template <class>
+    friend class Value;
     explicit RLock(detail::shared::object<detail::shared::lock_state> state) noexcept
         : basic_lock(std::move(state)) {}
 };

@@ -4,11 +4,10 @@
 #define PROCPOOL_TESTS_SUPPORT_HANDLES_HPP
 
 #include <memory>
-#include <string>
 #include <tuple>
 #include <utility>
 
-#include "procpool/detail/wire/codec.hpp"
+#include "support/messages.hpp"
 #include "support/processes.hpp"
 
 namespace test {
@@ -16,17 +15,10 @@ namespace test {
 /// Calls `body` in a child with what arrives there of `values`, as a task would get it.
 template <class Body, class... Values>
 auto passed(Body body, const Values&... values) {
-    namespace wire = procpool::detail::wire;
     using arrived = std::tuple<Values...>;
-    struct message {
-        wire::buffer bytes;
-        wire::pins held;
-    };
-    auto sent = std::make_shared<message>();
-    wire::codec<arrived>::encode({sent->bytes, sent->held}, arrived(values...));
+    auto sent = std::make_shared<message>(encoded(arrived(values...)));
     return [body = std::move(body), sent]() mutable -> int {
-        wire::cursor from(sent->bytes.bytes());
-        arrived here = wire::codec<arrived>::decode(from);
+        arrived here = decoded<arrived>(sent->bytes.bytes());
         return std::apply(body, here);
     };
 }
@@ -34,12 +26,8 @@ auto passed(Body body, const Values&... values) {
 /// What comes back to this process after a journey.
 template <class T>
 T returned(const T& value) {
-    namespace wire = procpool::detail::wire;
-    wire::buffer bytes;
-    wire::pins held;
-    wire::codec<T>::encode({bytes, held}, value);
-    wire::cursor from(bytes.bytes());
-    return wire::codec<T>::decode(from);
+    const message sent = encoded(value);
+    return decoded<T>(sent.bytes.bytes());
 }
 
 /// Exit code of a child that runs `body` with `values`; -1 if it was killed.
