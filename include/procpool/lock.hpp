@@ -77,6 +77,8 @@ private:
     friend wire::travels_as_handle<Derived>;
     friend wire::codec<Derived>;
     friend class procpool::Condition;
+    template <class>
+    friend class procpool::Value;
 
     void encode(const wire::sink& out) const { lock_.state().encode(out); }
     static Derived decode(wire::cursor& from) {
