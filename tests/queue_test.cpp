@@ -34,13 +34,7 @@ using namespace std::chrono_literals;
 using test::in_child;
 using test::passed;
 using test::returned;
-
-template <class Call>
-auto time_of(Call call) {
-    const auto begin = std::chrono::steady_clock::now();
-    call();
-    return std::chrono::steady_clock::now() - begin;
-}
+using test::time_of;
 
 // ---- items
 

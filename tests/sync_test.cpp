@@ -31,13 +31,7 @@ using test::child_program;
 using test::falls_asleep;
 using test::in_child;
 using test::passed;
-
-template <class Call>
-auto time_of(Call call) {
-    const auto begin = std::chrono::steady_clock::now();
-    call();
-    return std::chrono::steady_clock::now() - begin;
-}
+using test::time_of;
 
 // ---- Event
 
@@ -121,6 +115,7 @@ TEST(Condition, wakes_as_many_as_are_notified) {
         const std::unique_lock lock(condition);  // so those who are counted wait
         return waiting[0] == 4;
     }));
+    for (const auto& child : children) EXPECT_TRUE(falls_asleep(*child));
     condition.notify(2);
     EXPECT_TRUE(woken.acquire(test::patience));
     EXPECT_TRUE(woken.acquire(test::patience));

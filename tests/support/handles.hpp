@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_TESTS_SUPPORT_HANDLES_HPP
 #define PROCPOOL_TESTS_SUPPORT_HANDLES_HPP
 
+#include <chrono>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -37,6 +38,13 @@ int in_child(Body body, const Values&... values) {
     const child_end end = child.wait();
     EXPECT_EQ(end.errors, "");
     return end.exit_code;
+}
+
+template <class Call>
+auto time_of(Call call) {
+    const auto begin = std::chrono::steady_clock::now();
+    call();
+    return std::chrono::steady_clock::now() - begin;
 }
 
 /// Waits until a child sleeps, in a call that blocks.

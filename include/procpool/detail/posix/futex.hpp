@@ -15,17 +15,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/moment.hpp"
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define PROCPOOL_DETAIL_THREAD_SANITIZER
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define PROCPOOL_DETAIL_THREAD_SANITIZER
-#endif
-#ifdef PROCPOOL_DETAIL_THREAD_SANITIZER
-extern "C" void __tsan_release(void*);
-#endif
+#include "procpool/detail/posix/thread_sanitizer.hpp"
 
 namespace procpool::detail::posix {
 
@@ -50,9 +40,7 @@ enum class futex_change : unsigned { set = FUTEX_OP_SET, add = FUTEX_OP_ADD, add
 /// Changes a word and wakes up to `most` of those who sleep on it. For whoever dies here that is one step:
 /// where the change is, they have been woken.
 inline void futex_change_and_wake(futex_word& word, futex_change how, int argument, int most = INT_MAX) {
-#ifdef PROCPOOL_DETAIL_THREAD_SANITIZER
-    __tsan_release(&word);  // it doesn't see what the kernel writes
-#endif
+    tell_thread_sanitizer_of_release(&word);
     const auto change = static_cast<std::uint32_t>(FUTEX_OP(static_cast<std::uint32_t>(how),
                                                             static_cast<std::uint32_t>(argument) & 0xfffu,
                                                             std::uint32_t{FUTEX_OP_CMP_EQ}, 0u));
