@@ -55,6 +55,41 @@ public:
     using Error::Error;
 };
 
+/// The queue had no item in time; as queue.Empty of Python.
+class Empty : public Error {
+public:
+    using Error::Error;
+};
+
+/// The queue had no room in time; as queue.Full of Python.
+class Full : public Error {
+public:
+    using Error::Error;
+};
+
+/// The queue was closed in this process.
+class QueueClosed : public Error {
+public:
+    using Error::Error;
+};
+
+/// The barrier was aborted, reset, or somebody waited too long at it.
+class BrokenBarrier : public Error {
+public:
+    using Error::Error;
+};
+
+/// A process (or a thread) died while it held a lock or a permit.
+class LockOwnerDied : public Error {
+public:
+    LockOwnerDied(const std::string& text, long pid) : Error(text), pid_(pid) {}
+    /// Its process id.
+    long pid() const noexcept { return pid_; }
+
+private:
+    long pid_;
+};
+
 /// A worker process ended while it ran an element (or its initializer).
 class WorkerDied : public Error {
 public:

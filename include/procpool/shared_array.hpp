@@ -21,7 +21,7 @@
 #include "procpool/array_view.hpp"
 #include "procpool/detail/nested_list.hpp"
 #include "procpool/detail/posix/shared_segment.hpp"
-#include "procpool/detail/wire/archive.hpp"
+#include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool {
@@ -77,7 +77,7 @@ concept elements_of =
 /// use it is a data race, as between threads (std::atomic_ref works between processes too). Copying and
 /// destroying handles is as safe as with std::shared_ptr. An array takes a file descriptor in each process.
 template <class T, std::size_t Rank = dynamic_rank>
-class SharedArray : public ArrayView<T, Rank> {
+class SharedArray : public ArrayView<T, Rank>, public detail::wire::travels_as_handle<SharedArray<T, Rank>> {
     static_assert(Rank != dynamic_rank,
                   "procpool: for a SharedArray<T> of any number of dimensions include "
                   "<procpool/dynamic_array.hpp>");
@@ -208,46 +208,30 @@ public:
     /// (Those of map_file() begin at its offset.) Empty if there are no elements.
     std::string path() const { return segment_ ? segment_->path() : std::string(); }
 
-    /// For cereal, in messages between the processes of a pool.
-    template <class Archive>
-    void save(Archive& archive) const {
-        static_assert(
-            std::is_same_v<Archive, detail::wire::output_archive>,
-            "procpool: a SharedArray is a handle of memory that lives no longer than its processes, "
-            "which only procpool's own messages can carry; to a file, save its elements");
-        if constexpr (std::is_same_v<Archive, detail::wire::output_archive>) {
-            detail::array_handle handle = kind();
-            if (segment_) {
-                handle.huge_pages = segment_->wants_huge_pages();
-                handle.offset = offset();
-                handle.memory = segment_->handle();
-            }
-            archive.write(&handle, sizeof handle);
-            archive.write(shape().data(), sizeof(std::size_t) * Rank);
-            if (segment_) archive.pin(segment_);
-        }
-    }
-
-    /// For cereal, in messages between the processes of a pool.
-    /// @throws SerializationError if the owner is gone, or this is another kind of array
-    template <class Archive>
-    void load(Archive& archive) {
-        static_assert(std::is_same_v<Archive, detail::wire::input_archive>,
-                      "procpool: a SharedArray can only be read from procpool's own messages");
-        if constexpr (std::is_same_v<Archive, detail::wire::input_archive>) {
-            detail::array_handle handle;
-            archive.read(&handle, sizeof handle);
-            require_same_kind(handle);
-            std::array<std::size_t, Rank> sizes{};
-            archive.read(sizes.data(), sizeof(std::size_t) * Rank);
-            *this = opened(sizes, handle);
-        }
-    }
-
 private:
     template <class, std::size_t>
     friend class SharedArray;
+    friend detail::wire::travels_as_handle<SharedArray>;
+    friend detail::wire::codec<SharedArray>;
     using writable = SharedArray<std::remove_const_t<T>, Rank>;
+
+    void encode(const detail::wire::sink& out) const {
+        detail::array_handle handle = kind();
+        if (segment_) {
+            handle.huge_pages = segment_->wants_huge_pages();
+            handle.offset = offset();
+            handle.memory = segment_->handle();
+        }
+        out.to.append_value(handle);
+        out.to.append_value(shape());
+        if (segment_) out.held.push_back(segment_);
+    }
+
+    static SharedArray decode(detail::wire::cursor& from) {
+        const auto handle = from.value<detail::array_handle>();
+        require_same_kind(handle);
+        return opened(from.value<std::array<std::size_t, Rank>>(), handle);
+    }
 
     static SharedArray opened(const std::array<std::size_t, Rank>& sizes,
                               const detail::array_handle& handle) {

@@ -1,4 +1,4 @@
-// expect: procpool: a SharedArray is a handle of memory that lives no longer than its processes
+// expect: procpool: this is a handle of memory that lives no longer than its processes
 // SPDX-License-Identifier: MIT
 #include <cereal/archives/json.hpp>
 #include <procpool/shared_array.hpp>

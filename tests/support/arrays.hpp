@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What tests of shared arrays share: what is left of them, and messages that hold them.
+// What tests of shared arrays share: what is left of them.
 #ifndef PROCPOOL_TESTS_SUPPORT_ARRAYS_HPP
 #define PROCPOOL_TESTS_SUPPORT_ARRAYS_HPP
 
@@ -12,18 +12,13 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <span>
 #include <string>
 #include <system_error>
 
-#include "procpool/detail/wire/codec.hpp"
 #include "support/leftovers.hpp"
+#include "support/messages.hpp"
 
 namespace test {
-
-namespace wire = procpool::detail::wire;
-
-// ---- what is left behind
 
 inline std::size_t mappings(long pid = ::getpid()) {
     std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
@@ -57,38 +52,6 @@ protected:
 private:
     const std::set<std::string> named_before_ = named_shared_memory();
 };
-
-// ---- messages
-
-struct message {
-    wire::buffer bytes;
-    wire::pins held;
-};
-
-template <class T>
-message encoded(const T& value) {
-    message made;
-    wire::codec<T>::encode({made.bytes, made.held}, value);
-    return made;
-}
-
-template <class T>
-T decoded(std::span<const std::byte> bytes) {
-    wire::cursor from(bytes);
-    T value = wire::codec<T>::decode(from);
-    EXPECT_EQ(from.left(), 0u);
-    return value;
-}
-
-template <class T>
-std::string refusal(std::span<const std::byte> bytes) {
-    try {
-        (void)decoded<T>(bytes);
-    } catch (const procpool::SerializationError& error) {
-        return error.what();
-    }
-    return "accepted";
-}
 
 }  // namespace test
 

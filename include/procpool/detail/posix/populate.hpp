@@ -50,9 +50,11 @@ inline void expect_large_write(void* from, std::size_t size) noexcept {
 }
 
 /// What populate() does on Linux before 5.14, which has no call for it.
-inline void reserve_and_touch(const fd& file, std::byte* memory, std::size_t size) {
+inline void reserve_and_touch(const fd& file, std::byte* memory, std::size_t size, std::size_t offset = 0) {
     // To touch memory that isn't there would be a SIGBUS.
-    if (retry_on_eintr([&] { return ::fallocate(file.get(), 0, 0, static_cast<off_t>(size)); }) != 0)
+    if (retry_on_eintr([&] {
+            return ::fallocate(file.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size));
+        }) != 0)
         refuse_to_populate(errno, size);
     for (std::size_t at = 0; at < size; at += page_size()) {
         volatile std::byte& first = memory[at];
@@ -60,13 +62,13 @@ inline void reserve_and_touch(const fd& file, std::byte* memory, std::size_t siz
     }
 }
 
-/// Gives every page of a newly mapped memory file its memory.
+/// Gives every page of a mapped piece of a memory file, which lies there at `offset`, its memory.
 /// @throws std::system_error with errc::not_enough_memory if there isn't enough
-inline void populate(const fd& file, std::byte* memory, std::size_t size) {
+inline void populate(const fd& file, std::byte* memory, std::size_t size, std::size_t offset = 0) {
     // One pass; fallocate would be another one, and give small pages even where huge ones are wanted.
     if (take_pages(memory, size)) return;
     if (errno != EINVAL) refuse_to_populate(errno, size);
-    reserve_and_touch(file, memory, size);
+    reserve_and_touch(file, memory, size, offset);
 }
 
 }  // namespace procpool::detail::posix

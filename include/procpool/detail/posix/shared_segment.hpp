@@ -17,8 +17,6 @@
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,6 +31,7 @@
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/populate.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/process_identity.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::posix {
@@ -91,16 +90,28 @@ private:
     };
 };
 
+/// What the size of a segment says.
+enum class extent {
+    memory,     // what it will take when it is filled, as an array is
+    addresses,  // much more than it ever takes
+};
+
 class shared_segment {
 public:
     /// New zero-filled memory of `size` bytes, at least 1.
     /// @throws std::system_error if it isn't there: errc::not_enough_memory, too_many_files_open, ...
     static std::shared_ptr<shared_segment> create(std::size_t size, const ArrayOptions& options = {}) {
         require_memory(size);
-        const auto segment = make(size);
+        const auto segment = make("procpool-array", size, extent::memory);
         if (options.huge_pages) segment->want_huge_pages();
         if (options.prefault) populate(segment->file_, segment->data(), size);
         return segment;
+    }
+
+    /// The same for something other than an array; `name` shows in /proc only.
+    static std::shared_ptr<shared_segment> create(const char* name, std::size_t size, extent means) {
+        if (means == extent::memory) require_memory(size);
+        return make(name, size, means);
     }
 
     /// A regular file of at least `least` bytes, 1 or more, to be read only.
@@ -119,12 +130,13 @@ public:
             throw Error("procpool: " + path + " is too short: it has " + std::to_string(size) +
                         " bytes, the array in it ends at byte " + std::to_string(least));
         if (auto segment = find({status.st_dev, status.st_ino, access::read_only}, least)) return segment;
-        return remember(std::move(file), status, size, access::read_only);
+        return remember(std::move(file), status, size, access::read_only, extent::memory);
     }
 
     /// The segment that another process (or this one) named: the one that is mapped already, if there is.
     /// @throws SerializationError if it can't be had, mostly since its owner is gone.
-    static std::shared_ptr<shared_segment> open(const segment_handle& wanted, access mode) {
+    static std::shared_ptr<shared_segment> open(const segment_handle& wanted, access mode,
+                                                extent means = extent::memory) {
         const auto lock = fd_registry::instance().hold_forks();
         if (auto segment = find({wanted.device, wanted.inode, mode}, wanted.size)) return segment;
         const std::string path = path_of(wanted);
@@ -134,19 +146,20 @@ public:
         if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
         try {
             const int how = mode == access::read_only ? O_RDONLY : O_RDWR;
-            fd file(checked(::open(path.c_str(), how | O_CLOEXEC), "open (shared array)"));
+            fd file(checked(::open(path.c_str(), how | O_CLOEXEC), "open (shared memory)"));
             status = status_of(file);
             if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
             if (static_cast<std::uint64_t>(status.st_size) < wanted.size)
                 refuse(wanted, "it is shorter than what was sent");
-            return remember(std::move(file), status, static_cast<std::size_t>(wanted.size), mode);
+            return remember(std::move(file), status, static_cast<std::size_t>(wanted.size), mode, means);
         } catch (const std::system_error& error) {
             refuse_after_error(wanted, error.code().value());
         }
     }
 
-    shared_segment(fd file, const struct stat& status, std::size_t size, access mode)
+    shared_segment(fd file, const struct stat& status, std::size_t size, access mode, extent means)
         : mode_(mode),
+          will_be_filled_(mode == access::read_write && means == extent::memory),
           file_(std::move(file)),
           mapping_(file_, size, mode),
           handle_{current_pid(), file_.get(), status.st_dev, status.st_ino, size} {}
@@ -155,7 +168,7 @@ public:
     ~shared_segment() {
         if (!is_of_this_process()) return;
         const auto lock = fd_registry::instance().hold_forks();
-        if (mode_ == access::read_write) live_bytes().fetch_sub(size(), std::memory_order_relaxed);
+        if (will_be_filled_) live_bytes().fetch_sub(size(), std::memory_order_relaxed);
         // Unless another thread has opened it anew since the last handle went.
         const auto at = known().find({handle_.device, handle_.inode, mode_});
         if (at != known().end() && at->second.expired()) known().erase(at);
@@ -175,6 +188,11 @@ public:
         prefer_huge_pages(data(), size());
     }
     bool wants_huge_pages() const noexcept { return huge_pages_.load(std::memory_order_relaxed); }
+    /// Keeps it mapped though no handle may be left: while something in it is locked.
+    void keep(std::shared_ptr<shared_segment> itself) noexcept { kept_ = std::move(itself); }
+    /// Ends that when what is returned is gone.
+    std::shared_ptr<shared_segment> let_go() noexcept { return std::exchange(kept_, nullptr); }
+    const fd& file() const noexcept { return file_; }
     /// False in a forked child that inherited this object: there its memory isn't mapped.
     bool is_of_this_process() const noexcept {
         return generation_ == fork_generation.load(std::memory_order_relaxed);
@@ -208,19 +226,19 @@ private:
         return bytes;
     }
 
-    static std::shared_ptr<shared_segment> make(std::size_t size) {
+    static std::shared_ptr<shared_segment> make(const char* name, std::size_t size, extent means) {
         // No thread can fork, and so inherit a half-made segment, or change `known`.
         const auto lock = fd_registry::instance().hold_forks();
-        fd file = make_memfd("procpool-array", size);
+        fd file = make_memfd(name, size);
         const struct stat status = status_of(file);
-        return remember(std::move(file), status, size, access::read_write);
+        return remember(std::move(file), status, size, access::read_write, means);
     }
 
     static std::shared_ptr<shared_segment> remember(fd file, const struct stat& status, std::size_t size,
-                                                    access mode) {
-        auto segment = std::make_shared<shared_segment>(std::move(file), status, size, mode);
+                                                    access mode, extent means) {
+        auto segment = std::make_shared<shared_segment>(std::move(file), status, size, mode, means);
         known()[{segment->handle_.device, segment->handle_.inode, mode}] = segment;
-        if (mode == access::read_write) live_bytes().fetch_add(size, std::memory_order_relaxed);
+        if (segment->will_be_filled_) live_bytes().fetch_add(size, std::memory_order_relaxed);
         return segment;
     }
 
@@ -254,25 +272,15 @@ private:
         for (const auto& [which, entry] : known()) mapped.push_back(entry.lock());
         std::uint64_t sum = 0;
         for (const auto& segment : mapped)
-            if (segment && segment->is_of_this_process() && segment->mode_ == access::read_write) {
+            if (segment && segment->is_of_this_process() && segment->will_be_filled_) {
                 const auto touched = static_cast<std::uint64_t>(status_of(segment->file_).st_blocks) * 512;
                 sum += segment->size() - std::min<std::uint64_t>(segment->size(), touched);
             }
         return sum;
     }
 
-    /// An ended process may linger as a zombie, whose descriptors are gone.
-    static bool has_ended(std::int64_t pid) {
-        char state = 'X';
-        for_each_line("/proc/" + std::to_string(pid) + "/stat", [&](const char* line) {
-            if (const char* const name_end = std::strrchr(line, ')'))
-                std::sscanf(name_end + 1, " %c", &state);
-        });
-        return state == 'X' || state == 'Z';
-    }
-
     [[noreturn]] static void refuse(const segment_handle& wanted, const std::string& reason) {
-        throw SerializationError("procpool: a shared array of " + std::to_string(wanted.size) +
+        throw SerializationError("procpool: shared memory of " + std::to_string(wanted.size) +
                                  " bytes, sent by process " + std::to_string(wanted.pid) +
                                  ", can't be opened: " + reason);
     }
@@ -285,10 +293,12 @@ private:
 
     const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
     const access mode_;
+    const bool will_be_filled_;
     std::atomic<bool> huge_pages_{false};
     fd file_;
     shared_mapping mapping_;
     segment_handle handle_;
+    std::shared_ptr<shared_segment> kept_;
 };
 
 }  // namespace procpool::detail::posix

@@ -175,6 +175,19 @@ exception_kind filesystem_error_kind() {
             }};
 }
 
+template <class = only_if_used>
+exception_kind lock_owner_died_kind() {
+    return {&typeid(LockOwnerDied),
+            [](const std::exception& error, sink out) {
+                save_text(error, out);
+                encode(out, dynamic_cast<const LockOwnerDied&>(error).pid());
+            },
+            [](cursor& from) {
+                const auto text = codec<std::string>::decode(from);
+                throw_with_origin(LockOwnerDied(text, codec<long>::decode(from)));
+            }};
+}
+
 template <class OnlyIfUsed>
 basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
     : kinds_{kind_without_text<std::exception>(),
@@ -202,6 +215,11 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              kind_from_text<SerializationError>(),
              kind_from_text<BootstrapError>(),
              kind_from_text<TaskCancelled>(),
+             kind_from_text<Empty>(),
+             kind_from_text<Full>(),
+             kind_from_text<QueueClosed>(),
+             kind_from_text<BrokenBarrier>(),
+             lock_owner_died_kind(),
              system_error_kind(),
              filesystem_error_kind()} {}
 

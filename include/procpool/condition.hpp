@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// Condition: waiting for something to become true that a lock guards.
+#ifndef PROCPOOL_CONDITION_HPP
+#define PROCPOOL_CONDITION_HPP
+
+#include <atomic>
+#include <chrono>
+#include <climits>
+#include <concepts>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/futex.hpp"
+#include "procpool/detail/shared/object.hpp"
+#include "procpool/detail/shared/owned_lock.hpp"
+#include "procpool/detail/wire/handle.hpp"
+#include "procpool/lock.hpp"
+
+namespace procpool {
+
+namespace detail::shared {
+
+struct condition_state {
+    static constexpr const char* name = "Condition";
+
+    posix::futex_word notified{0};
+    std::atomic<std::uint32_t> waiting{0};  // too many after a death, never too few
+};
+
+}  // namespace detail::shared
+
+/// Lets processes wait until one that changed something says so; as in Python.
+///
+/// It has a lock, which it shares with others if it was given one, and can be locked itself, by
+/// std::unique_lock for instance. As with std::condition_variable, wait() may return for no reason: look
+/// again at what is waited for, or use the form that takes a predicate. What is passed to processes is a
+/// handle, as that of a Lock. A process that dies while it waits is forgotten; one that dies after it was
+/// notified takes that with it, so after a LockOwnerDied mend what the lock guards and notify_all().
+/// Thread-safe.
+class Condition : public detail::wire::travels_as_handle<Condition> {
+public:
+    /// With an RLock of its own.
+    /// @throws std::system_error if the system gives no memory or no file descriptor
+    Condition() : Condition(RLock()) {}
+    explicit Condition(const RLock& lock) : Condition(lock.lock_, detail::shared::relock::counted) {}
+    explicit Condition(const Lock& lock) : Condition(lock.lock_, detail::shared::relock::refused) {}
+
+    /// As those of its lock.
+    void acquire() const { lock(); }
+    template <class Rep, class Period>
+    bool acquire(std::chrono::duration<Rep, Period> timeout) const {
+        return lock_.lock_until(detail::deadline_in(timeout), relock_);
+    }
+    void release() const { lock_.unlock(); }
+    void lock() const { lock_.lock_until(detail::steady_time::max(), relock_); }
+    bool try_lock() const { return lock_.try_lock(relock_); }
+    void unlock() const { lock_.unlock(); }
+
+    /// Frees the lock, waits to be notified, and takes the lock again, as often as it was locked.
+    /// @throws LockOwnerDied as that of the lock, but with the lock held
+    /// @throws std::system_error if this thread doesn't hold the lock
+    void wait() const { wait_until(detail::steady_time::max()); }
+
+    /// The same, for some time at the most. @return false if that is over
+    template <class Rep, class Period>
+    bool wait(std::chrono::duration<Rep, Period> timeout) const {
+        return wait_until(detail::deadline_in(timeout));
+    }
+
+    /// Waits until `predicate()` is true, which is called with the lock held; as Python's wait_for().
+    template <std::predicate<> Predicate>
+    void wait(Predicate predicate) const {
+        while (!predicate()) wait();
+    }
+
+    /// The same, for some time at the most. @return what the predicate said last
+    template <std::predicate<> Predicate, class Rep, class Period>
+    bool wait(Predicate predicate, std::chrono::duration<Rep, Period> timeout) const {
+        const detail::steady_time deadline = detail::deadline_in(timeout);
+        while (!predicate())
+            if (!wait_until(deadline)) return predicate();
+        return true;
+    }
+
+    /// Wakes up to `count` of those who wait now. The lock need not be held.
+    /// @throws std::invalid_argument if `count` is negative
+    void notify(int count = 1) const {
+        if (count < 0)
+            throw std::invalid_argument("procpool: a Condition can't notify " + std::to_string(count) +
+                                        " processes");
+        state& shared = *state_;
+        if (count > 0 && shared.waiting.load() > 0)
+            detail::posix::futex_change_and_wake(shared.notified, detail::posix::futex_change::add, 1, count);
+    }
+    void notify_one() const { notify(); }
+    void notify_all() const { notify(INT_MAX); }
+
+    /// Whether both are handles of the same condition.
+    friend bool operator==(const Condition& a, const Condition& b) noexcept { return a.state_ == b.state_; }
+
+private:
+    using state = detail::shared::condition_state;
+    using lock_state = detail::shared::lock_state;
+    friend detail::wire::travels_as_handle<Condition>;
+    friend detail::wire::codec<Condition>;
+
+    Condition(detail::shared::owned_lock lock, detail::shared::relock again)
+        : Condition(detail::shared::object<state>::make(), std::move(lock), again) {}
+    Condition(detail::shared::object<state> object, detail::shared::owned_lock lock,
+              detail::shared::relock again) noexcept
+        : state_(std::move(object)), lock_(std::move(lock)), relock_(again) {}
+
+    void encode(const detail::wire::sink& out) const {
+        state_.encode(out);
+        lock_.state().encode(out);
+        out.to.append_value(relock_);
+    }
+    static Condition decode(detail::wire::cursor& from) {
+        auto object = detail::shared::object<state>::decode(from);
+        auto lock = detail::shared::object<lock_state>::decode(from);
+        const bool counted = from.value<detail::shared::relock>() == detail::shared::relock::counted;
+        return Condition(std::move(object), detail::shared::owned_lock(std::move(lock)),
+                         counted ? detail::shared::relock::counted : detail::shared::relock::refused);
+    }
+
+    bool wait_until(detail::steady_time deadline) const {
+        state& shared = *state_;
+        const std::uint32_t seen = shared.notified.load();
+        shared.waiting.fetch_add(1);
+        std::uint32_t depth = 0;
+        try {
+            depth = lock_.unlock_all();
+        } catch (...) {
+            shared.waiting.fetch_sub(1);
+            throw;
+        }
+        const bool in_time = detail::posix::futex_wait(shared.notified, seen, deadline);
+        shared.waiting.fetch_sub(1);
+        lock_.lock_again(depth);
+        return in_time;
+    }
+
+    detail::shared::object<state> state_;
+    detail::shared::owned_lock lock_;
+    detail::shared::relock relock_;
+};
+
+}  // namespace procpool
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// A mutex between processes that learns of the death of its holder.
+#ifndef PROCPOOL_DETAIL_POSIX_ROBUST_MUTEX_HPP
+#define PROCPOOL_DETAIL_POSIX_ROBUST_MUTEX_HPP
+
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#include <cerrno>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/moment.hpp"
+#include "procpool/detail/posix/thread_sanitizer.hpp"
+
+namespace procpool::detail::posix {
+
+enum class lock_result {
+    taken,
+    inherited,  // taken, and its last holder died with it: what it guards may be half changed
+    busy,       // until the deadline
+    own,        // this thread holds it already
+};
+
+/// Lies in memory that processes share. A thread that has it locked must keep that memory mapped until it has
+/// unlocked it, since the kernel looks there when the thread ends.
+class robust_mutex {
+public:
+    robust_mutex() {
+        pthread_mutexattr_t kind;
+        succeed(::pthread_mutexattr_init(&kind), "pthread_mutexattr_init");
+        ::pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+        ::pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+        ::pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
+        const int error = ::pthread_mutex_init(&mutex_, &kind);
+        ::pthread_mutexattr_destroy(&kind);
+        succeed(error, "pthread_mutex_init");
+    }
+    robust_mutex(const robust_mutex&) = delete;
+    robust_mutex& operator=(const robust_mutex&) = delete;
+
+    lock_result lock() { return after(::pthread_mutex_lock(&mutex_)); }
+
+    lock_result try_lock() { return after(::pthread_mutex_trylock(&mutex_)); }
+
+    lock_result lock_until(steady_time deadline) {
+        if (deadline == steady_time::max()) return lock();
+        const timespec until = moment(deadline);
+        return after(clocklock(until));
+    }
+
+    /// @return false if this thread doesn't hold it
+    bool unlock() {
+        const int error = ::pthread_mutex_unlock(&mutex_);
+        if (error == EPERM) return false;
+        succeed(error, "pthread_mutex_unlock");
+        return true;
+    }
+
+private:
+    int clocklock(const timespec& until) noexcept {
+#ifdef PROCPOOL_DETAIL_THREAD_SANITIZER
+        // Its runtime in GCC 12 doesn't know the call, and takes what was locked by it for unlocked.
+        for (;;) {
+            const int error = ::pthread_mutex_trylock(&mutex_);
+            timespec now{};
+            ::clock_gettime(CLOCK_MONOTONIC, &now);
+            const bool is_over =
+                now.tv_sec != until.tv_sec ? now.tv_sec > until.tv_sec : now.tv_nsec >= until.tv_nsec;
+            if (error != EBUSY || is_over) return error;
+            ::sched_yield();
+        }
+#else
+        return ::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until);
+#endif
+    }
+
+    static void succeed(int error, const char* call) {
+        if (error != 0) throw_system_error(error, call);
+    }
+
+    lock_result after(int error) {
+        switch (error) {
+            case 0: return lock_result::taken;
+            case EOWNERDEAD:
+                // What it guards is changed by single stores, so there is nothing to mend first.
+                succeed(::pthread_mutex_consistent(&mutex_), "pthread_mutex_consistent");
+                return lock_result::inherited;
+            case EBUSY:
+            case ETIMEDOUT: return lock_result::busy;
+            case EDEADLK: return lock_result::own;
+            default: throw_system_error(error, "pthread_mutex_lock");
+        }
+    }
+
+    pthread_mutex_t mutex_;
+};
+
+}  // namespace procpool::detail::posix
+
+#endif

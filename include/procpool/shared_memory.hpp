@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// SharedMemory: bytes under a name, for programs that know nothing of each other but that; Python's, too.
+#ifndef PROCPOOL_SHARED_MEMORY_HPP
+#define PROCPOOL_SHARED_MEMORY_HPP
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "procpool/detail/posix/error.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/named_memory.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool {
+
+/// A block of memory that other programs open by its name, as multiprocessing.shared_memory.SharedMemory.
+///
+/// It is the one thing in this library that can stay behind: the name belongs to the system, in /dev/shm,
+/// until somebody removes it. Who creates a block removes its name when the object ends, unless keep() was
+/// called; if that process is killed, the block stays. Where no other program has to find the memory, use
+/// SharedArray, of which nothing stays. Forked children don't inherit the block: they open it by its name.
+class SharedMemory {
+public:
+    /// A new block of `size` zero bytes. Without a name it gets one as Python makes them, "psm_" and eight
+    /// digits; the system's leading "/" is not part of it.
+    /// @throws std::invalid_argument if the size is 0, or the name can't be one
+    /// @throws std::system_error if there is a block of that name (errc::file_exists), or no room for it
+    static SharedMemory create(std::size_t size, std::string_view name = {}) {
+        if (size == 0) throw std::invalid_argument("procpool: shared memory has a size of 1 byte or more");
+        std::string chosen = name.empty() ? std::string() : checked(name);
+        detail::posix::fd file;
+        do {
+            if (name.empty()) chosen = random_name();
+            file = detail::posix::create_named_memory("/" + chosen, size);
+        } while (!file && name.empty());
+        if (!file) detail::posix::throw_system_error(EEXIST, "shared memory " + chosen);
+        try {
+            return SharedMemory(chosen, file, size, true);
+        } catch (...) {
+            detail::posix::remove_named_memory("/" + chosen);
+            throw;
+        }
+    }
+
+    /// The block that somebody has created under this name.
+    /// @throws std::system_error if there is none (errc::no_such_file_or_directory), or it may not be opened
+    explicit SharedMemory(std::string_view name)
+        : SharedMemory(checked(name), detail::posix::open_named_memory("/" + checked(name))) {}
+
+    SharedMemory(SharedMemory&& other) noexcept
+        : name_(std::move(other.name_)),
+          memory_(std::move(other.memory_)),
+          size_(std::exchange(other.size_, 0)),
+          removes_(std::exchange(other.removes_, false)),
+          generation_(other.generation_) {}
+    SharedMemory& operator=(SharedMemory&& other) noexcept {
+        SharedMemory taken(std::move(other));
+        std::swap(name_, taken.name_);
+        std::swap(memory_, taken.memory_);
+        std::swap(size_, taken.size_);
+        std::swap(removes_, taken.removes_);
+        std::swap(generation_, taken.generation_);
+        return *this;
+    }
+    ~SharedMemory() {
+        if (removes_ && generation_ == detail::posix::fork_generation.load(std::memory_order_relaxed))
+            detail::posix::remove_named_memory("/" + name_);
+    }
+
+    /// By which others open it.
+    const std::string& name() const noexcept { return name_; }
+    /// Number of bytes. (Other systems than Linux round it up.)
+    std::size_t size() const noexcept { return size_; }
+    /// The bytes; none after close().
+    std::span<std::byte> buf() const noexcept { return {memory_.data(), memory_.data() ? size_ : 0}; }
+
+    /// Lets go of the memory here; others keep it, and can still open it.
+    void close() noexcept { memory_ = {}; }
+
+    /// Removes the name: nobody can open the block any more, and its memory is freed when all have let go.
+    /// @throws std::system_error if there is no block of that name now
+    void unlink() {
+        removes_ = false;
+        if (const int error = detail::posix::remove_named_memory("/" + name_))
+            detail::posix::throw_system_error(error, "shm_unlink (" + name_ + ")");
+    }
+
+    /// The name stays when this object ends, until somebody calls unlink().
+    void keep() noexcept { removes_ = false; }
+
+private:
+    SharedMemory(std::string name, const detail::posix::fd& file, std::size_t size, bool removes)
+        : name_(std::move(name)), memory_(file, 0, size), size_(size), removes_(removes) {}
+    SharedMemory(std::string name, const std::pair<detail::posix::fd, std::size_t>& opened)
+        : SharedMemory(name, opened.first, not_empty(name, opened.second), false) {}
+
+    static std::size_t not_empty(const std::string& name, std::size_t size) {
+        if (size == 0)
+            throw Error("procpool: shared memory " + name +
+                        " has no bytes: whoever creates it has not got that far, or has failed");
+        return size;
+    }
+
+    static std::string checked(std::string_view name) {
+        std::string plain(name.substr(name.starts_with('/') ? 1 : 0));
+        if (plain.empty() || plain.size() > 255 || plain == "." || plain == ".." ||
+            plain.find_first_of(std::string_view("/\0", 2)) != std::string::npos)
+            throw std::invalid_argument("procpool: \"" + std::string(name) +
+                                        "\" can't be the name of shared memory: that is 1 to 255 bytes "
+                                        "without a slash");
+        return plain;
+    }
+
+    static std::string random_name() {
+        std::random_device dice;
+        char name[16];
+        std::snprintf(name, sizeof name, "psm_%08x", static_cast<unsigned>(dice()));
+        return name;
+    }
+
+    std::string name_;
+    detail::posix::mapping memory_;
+    std::size_t size_ = 0;
+    bool removes_ = false;
+    unsigned generation_ = detail::posix::fork_generation.load(std::memory_order_relaxed);
+};
+
+}  // namespace procpool
+
+#endif
