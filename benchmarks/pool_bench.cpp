@@ -78,27 +78,46 @@ void map_no_op_default_chunks(benchmark::State& state) {
 }
 BENCHMARK(map_no_op_default_chunks)->Arg(1'000)->Arg(200'000)->UseRealTime();
 
-/// Counter "efficiency": serial time / (workers * parallel time), measured in turns.
-void map_10us_chunksize_1(benchmark::State& state) {
+/// Two children that share the work and say nothing: what the machine has to give.
+void work_in_children(const std::vector<std::int64_t>& inputs) {
+    std::array<pid_t, workers> children{};
+    for (std::size_t child = 0; child < children.size(); ++child) {
+        children[child] = ::fork();
+        if (children[child] != 0) continue;
+        for (std::size_t i = child; i < inputs.size(); i += workers)
+            benchmark::DoNotOptimize(work(inputs[i]));
+        ::_exit(0);
+    }
+    for (const pid_t child : children) ::waitpid(child, nullptr, 0);
+}
+
+/// 100 ms of work. Counter "efficiency": serial time / (workers * parallel time), measured in turns;
+/// "by_hand" is that of two children that need nothing from anybody.
+void map_chunksize_1(benchmark::State& state) {
     mp::Pool pool(workers);
-    const std::vector<std::int64_t> inputs(static_cast<std::size_t>(state.range(0)),
-                                           rounds_for(seconds(10e-6)));
+    const std::vector<std::int64_t> inputs(static_cast<std::size_t>(100'000 / state.range(0)),
+                                           rounds_for(seconds(static_cast<double>(state.range(0)) * 1e-6)));
     seconds serial{0};
     seconds parallel{0};
+    seconds by_hand{0};
     for (auto _ : state) {
         state.PauseTiming();
         auto start = std::chrono::steady_clock::now();
         for (const std::int64_t rounds : inputs) benchmark::DoNotOptimize(work(rounds));
         serial += since(start);
+        start = std::chrono::steady_clock::now();
+        work_in_children(inputs);
+        by_hand += since(start);
         state.ResumeTiming();
         start = std::chrono::steady_clock::now();
         benchmark::DoNotOptimize(pool.map(work, inputs, {.chunksize = 1}));
         parallel += since(start);
     }
-    count_items(state, state.range(0));
+    count_items(state, static_cast<std::int64_t>(inputs.size()));
     state.counters["efficiency"] = serial / (workers * parallel);
+    state.counters["by_hand"] = serial / (workers * by_hand);
 }
-BENCHMARK(map_10us_chunksize_1)->Arg(10'000)->UseRealTime();
+BENCHMARK(map_chunksize_1)->ArgName("task_us")->Arg(10)->Arg(100)->Arg(1'000)->UseRealTime();
 
 void apply_round_trip(benchmark::State& state) {
     mp::Pool pool(workers);
@@ -117,7 +136,7 @@ void apply_async_burst(benchmark::State& state) {
     }
     count_items(state, state.range(0));
 }
-BENCHMARK(apply_async_burst)->Arg(1'000)->Arg(20'000)->UseRealTime();
+BENCHMARK(apply_async_burst)->Arg(1'000)->Arg(10'000)->UseRealTime();
 
 void imap_no_op(benchmark::State& state) {
     mp::Pool pool(workers);
@@ -127,7 +146,29 @@ void imap_no_op(benchmark::State& state) {
             benchmark::DoNotOptimize(result);
     count_items(state, state.range(0));
 }
-BENCHMARK(imap_no_op)->Args({20'000, 1})->Args({200'000, 100})->UseRealTime();
+BENCHMARK(imap_no_op)->ArgNames({"", "chunksize"})->Args({50'000, 1})->Args({200'000, 100})->UseRealTime();
+
+void imap_unordered_no_op(benchmark::State& state) {
+    mp::Pool pool(workers);
+    const auto inputs = numbers(state.range(0));
+    for (auto _ : state)
+        for (const std::int64_t result : pool.imap_unordered(same, inputs, {.chunksize = 1}))
+            benchmark::DoNotOptimize(result);
+    count_items(state, state.range(0));
+}
+BENCHMARK(imap_unordered_no_op)->Arg(50'000)->UseRealTime();
+
+/// So many elements at most are on their way; the same by hand is pipe_echo.
+void imap_by_window(benchmark::State& state) {
+    mp::Pool pool(workers);
+    const auto inputs = numbers(50'000);
+    for (auto _ : state)
+        for (const std::int64_t result :
+             pool.imap(same, inputs, {.chunksize = 1, .buffersize = state.range(0)}))
+            benchmark::DoNotOptimize(result);
+    count_items(state, 50'000);
+}
+BENCHMARK(imap_by_window)->ArgName("window")->Arg(1)->Arg(8)->Arg(64)->Arg(1'024)->UseRealTime();
 
 void pool_start_map_stop(benchmark::State& state) {
     const auto inputs = numbers(100);

@@ -57,6 +57,28 @@ TEST(Chunking, default_does_not_overflow) {
     EXPECT_EQ(job::default_chunksize(most, 1), most / 4 + 1);
 }
 
+TEST(Chunking, pieces_are_half_of_a_workers_share_of_what_is_left) {
+    EXPECT_EQ(job::guided_chunksize(100, 2), 25u);
+    EXPECT_EQ(job::guided_chunksize(75, 2), 18u);
+    EXPECT_EQ(job::guided_chunksize(1'000'000, 1), 500'000u);
+}
+
+TEST(Chunking, pieces_are_one_element_at_the_end) {
+    for (const std::uint64_t left : {0u, 1u, 3u, 7u}) EXPECT_EQ(job::guided_chunksize(left, 4), 1u) << left;
+}
+
+TEST(Chunking, pieces_never_grow) {
+    for (std::size_t workers = 1; workers <= 9; ++workers) {
+        std::uint64_t before = std::numeric_limits<std::uint64_t>::max();
+        for (std::uint64_t left = 1000; left > 0;) {
+            const std::uint64_t piece = job::guided_chunksize(left, workers);
+            ASSERT_LE(piece, std::min(before, left));
+            before = piece;
+            left -= piece;
+        }
+    }
+}
+
 TEST(Chunking, a_size_that_is_given_is_taken) {
     EXPECT_EQ(job::checked_size(std::nullopt, "chunksize"), std::nullopt);
     EXPECT_EQ(job::checked_size(1, "chunksize"), 1u);

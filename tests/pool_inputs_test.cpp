@@ -92,16 +92,15 @@ std::set<int> begun_when_both_are_held(Range&& hundred, int second, mp::MapOptio
     return begun;
 }
 
-TEST_F(PoolInputs, chunks_are_a_quarter_of_each_workers_share_by_default) {
-    // 100 elements in 4 chunks for each of 2 workers: 13.
-    EXPECT_EQ(begun_when_both_are_held(test::views::iota(0, 100), 13, {}), (std::set{0, 13}));
+TEST_F(PoolInputs, no_worker_has_more_than_one_element_before_it_is_known_how_long_they_take) {
+    EXPECT_EQ(begun_when_both_are_held(test::views::iota(0, 100), 1, {}), (std::set{0, 1}));
 }
 
-TEST_F(PoolInputs, chunks_of_an_input_of_unknown_size_follow_the_same_rule) {
+TEST_F(PoolInputs, of_unknown_size_are_no_different) {
     std::ostringstream numbers;
     for (int i = 0; i < 100; ++i) numbers << i << ' ';
     std::istringstream text(numbers.str());
-    EXPECT_EQ(begun_when_both_are_held(test::views::istream<int>(text), 13, {}), (std::set{0, 13}));
+    EXPECT_EQ(begun_when_both_are_held(test::views::istream<int>(text), 1, {}), (std::set{0, 1}));
 }
 
 TEST_F(PoolInputs, chunks_have_the_size_that_is_asked_for) {
@@ -116,10 +115,11 @@ TEST_F(PoolInputs, elements_of_a_chunk_run_in_one_worker) {
     for (const int workers : {1, 2, 3}) {
         mp::Pool pool(workers);
         std::istringstream text(numbers.str());
-        const std::size_t chunk =
-            mp::detail::job::default_chunksize(count, static_cast<std::size_t>(workers));
-        const auto of_known_size = pool.map(pid, test::views::iota(std::size_t{0}, count));
-        const auto of_unknown_size = pool.map(pid, test::views::istream<std::size_t>(text));
+        constexpr std::size_t chunk = 300;
+        const auto of_known_size =
+            pool.map(pid, test::views::iota(std::size_t{0}, count), {.chunksize = chunk});
+        const auto of_unknown_size =
+            pool.map(pid, test::views::istream<std::size_t>(text), {.chunksize = chunk});
         for (const auto* const pids : {&of_known_size, &of_unknown_size})
             for (std::size_t i = 0; i < count; ++i) ASSERT_EQ((*pids)[i], (*pids)[i / chunk * chunk]) << i;
     }

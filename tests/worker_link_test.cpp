@@ -36,14 +36,19 @@ TEST_F(WorkerLink, sends_a_jobs_definition_once_and_then_only_elements) {
     EXPECT_EQ(frames[2].payload, "dd");
 }
 
-TEST_F(WorkerLink, sends_a_single_calls_definition_with_each) {
+TEST_F(WorkerLink, sends_the_definition_of_single_calls_again_only_when_it_changes) {
     link.give(job(1, "f", true), block(0, 1, "x"));
     link.give(job(2, "f", true), block(0, 1, "y"));
     link.send();
     const auto frames = frames_down();
     ASSERT_EQ(frames.size(), 4u);
     EXPECT_TRUE(frames[0].header.what == task_header::kind::define_once);
-    EXPECT_TRUE(frames[2].header.what == task_header::kind::define_once);
+    EXPECT_TRUE(frames[2].header.what == task_header::kind::define_again);
+    EXPECT_EQ(frames[2].payload, "");
+    EXPECT_TRUE(frames[3].header.job == 2);
+    link.give(job(3, "g", true), block(0, 1, "y"));
+    link.send();
+    EXPECT_TRUE(frames_down()[0].header.what == task_header::kind::define_once);
     link.forget(1);  // not needed: the worker has forgotten it
     give(0, 1, 3);
     EXPECT_TRUE(frames_down()[0].header.what == task_header::kind::define);
@@ -221,7 +226,7 @@ TEST_F(WorkerLink, knows_what_runs_and_since_when) {
     give(0, 2, 1);
     give(7, 2, 2);
     EXPECT_FALSE(link.now_running());
-    box().begun_and_recalls = 1;
+    box().begun = 1;
     box().begun_at = 1000;
     auto running = link.now_running();
     ASSERT_TRUE(running);
@@ -229,40 +234,63 @@ TEST_F(WorkerLink, knows_what_runs_and_since_when) {
     EXPECT_EQ(running->since, 1000);
     box().ended = 1;
     EXPECT_FALSE(link.now_running()) << "between two elements";
-    box().begun_and_recalls = 4;
+    box().begun = 4;
     box().ended = 3;
     running = link.now_running();
     ASSERT_TRUE(running);
     EXPECT_EQ(running->index, 8u) << "results that wait in the outbox are counted";
     EXPECT_EQ(running->number, 3u);
     EXPECT_EQ(running->of->job->id, 2u);
-    box().begun_and_recalls = 1000;
+    box().begun = 1000;
     EXPECT_FALSE(link.now_running()) << "a corrupt worker has begun more than it was given";
+}
+
+TEST_F(WorkerLink, what_runs_was_begun_after_the_last_look_that_saw_another_element) {
+    give(0, 3);
+    box().begun = 1;
+    box().begun_at = 1000;
+    EXPECT_TRUE(link.progresses(procpool::detail::steady_time(std::chrono::nanoseconds(2000))));
+    EXPECT_EQ(link.now_running()->since, 1000);
+    EXPECT_FALSE(link.progresses(procpool::detail::steady_time(std::chrono::nanoseconds(3000))));
+    box().begun = 2;  // the worker has not looked at its clock in between
+    EXPECT_TRUE(link.progresses(procpool::detail::steady_time(std::chrono::nanoseconds(4000))));
+    EXPECT_EQ(link.now_running()->since, 3000);
+    box().begun_at = 3500;
+    EXPECT_EQ(link.now_running()->since, 3500);
 }
 
 // ---- taking back
 
-TEST_F(WorkerLink, what_is_not_begun_comes_back_and_its_results_are_not_expected) {
+TEST_F(WorkerLink, what_is_not_claimed_comes_back_and_its_results_are_not_expected) {
     link.taken = 0;
     give(10, 3, 1);
     give(5, 2, 2);
-    EXPECT_TRUE(box().begin(0));
-    EXPECT_TRUE(box().begin(0));
+    EXPECT_TRUE(box().claim(1, 0));
+    EXPECT_TRUE(box().claim(1, 0));
     const auto back = link.recall();
     ASSERT_EQ(back.size(), 2u);
     EXPECT_TRUE(back[0].job->id == 1 && back[0].elements.first == 12 && back[0].elements.count == 1);
     EXPECT_TRUE(back[1].job->id == 2 && back[1].elements.first == 5 && back[1].elements.count == 2);
     EXPECT_EQ(link.work().elements(), 2u);
     EXPECT_EQ(link.taken, 2u);
-    EXPECT_FALSE(box().begin(0)) << "the worker may begin nothing that it got before";
-    EXPECT_EQ(box().begun(), 2u);
+    EXPECT_FALSE(box().claim(1, 0)) << "the worker may begin nothing that it got before";
+    EXPECT_EQ(box().claimed_and_recalls % worker::black_box::first_recall, 2u);
     EXPECT_TRUE(link.send());
     const auto frames = frames_down();
     EXPECT_TRUE(frames.back().header.what == task_header::kind::recalled && frames.back().header.count == 1);
-    EXPECT_TRUE(box().begin(1)) << "but what comes after the notice";
+    EXPECT_TRUE(box().claim(1, 1)) << "but what comes after the notice";
     give(20, 1, 3);
     send_up(values(0, 1, "abc"));
     EXPECT_EQ(collected(), "1:10+2=ab;3:20+1=c;");
+}
+
+TEST_F(WorkerLink, what_is_claimed_together_is_not_taken_back_in_part) {
+    give(0, 5);
+    EXPECT_TRUE(box().claim(3, 0));
+    box().begun = 1;
+    const auto back = link.recall();
+    ASSERT_EQ(back.size(), 1u);
+    EXPECT_TRUE(back[0].elements.first == 3 && back[0].elements.count == 2);
 }
 
 TEST_F(WorkerLink, taking_back_twice_needs_two_notices) {
@@ -270,8 +298,8 @@ TEST_F(WorkerLink, taking_back_twice_needs_two_notices) {
     EXPECT_EQ(link.recall().size(), 1u);
     give(2, 2);
     EXPECT_EQ(link.recall().size(), 1u);
-    EXPECT_FALSE(box().begin(1));
-    EXPECT_TRUE(box().begin(2));
+    EXPECT_FALSE(box().claim(1, 1));
+    EXPECT_TRUE(box().claim(1, 2));
     EXPECT_TRUE(link.recall().empty());
 }
 
@@ -279,7 +307,7 @@ TEST_F(WorkerLink, elements_keep_their_bytes_when_a_part_is_taken_back_and_the_w
     const auto one_job = job(1);
     link.give(one_job, block(0, 4, "aabbccdd"));
     EXPECT_TRUE(link.send());
-    box().begin(0);
+    box().claim(1, 0);
     const auto back = link.recall();
     EXPECT_EQ(test::text(back.at(0).elements.payload()), "bbccdd");
     EXPECT_EQ(link.work().bytes(), 2u);
@@ -303,9 +331,9 @@ TEST_F(WorkerLink, only_an_element_that_was_begun_and_has_no_result_was_interrup
     EXPECT_FALSE(link.interrupted()) << "nothing was begun";
     send_up(values(0, 1, "ab"));
     collected();
-    box().begun_and_recalls = 2;
+    box().begun = 2;
     EXPECT_FALSE(link.interrupted()) << "it died between two elements";
-    box().begun_and_recalls = 3;
+    box().begun = 3;
     const auto interrupted = link.interrupted();
     ASSERT_TRUE(interrupted);
     EXPECT_EQ(interrupted->index, 2u);

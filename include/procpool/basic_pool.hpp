@@ -78,7 +78,7 @@ public:
     /// if the function returns void).
     ///
     /// Waits for all elements, then throws the first error that came, if any. The input may be any input
-    /// range; its size, unless it is known or `chunksize` is given, is found by reading all of it first.
+    /// range; a Pool reads it as far as its workers need it, a ThreadPool at once unless its size is known.
     /// @throws what a task threw, WorkerDied, PoolTerminated; what the input throws; std::invalid_argument
     template <class F, std::ranges::input_range Range>
     auto map(F&& function, Range&& input, const MapOptions& options = {}) {
@@ -247,10 +247,10 @@ private:
             using result = typename task::result;
             auto& pool = core();
             const std::uint64_t chunk = job::checked_size(options.chunksize, "chunksize").value_or(1);
-            const std::uint64_t window =
-                job::checked_size(options.buffersize, "buffersize").value_or(2 * chunk * pool.size());
+            const auto buffersize = job::checked_size(options.buffersize, "buffersize");
+            const std::uint64_t window = buffersize.value_or(2 * chunk * pool.size());
             const auto job = Kind::template make_job<task, job::stream_of_results<result>>(
-                pool, std::forward<F>(function), window, ordered);
+                pool, std::forward<F>(function), ordered);
             apply_options(*job, options);
             job->chunk = std::min(chunk, window);
             {
@@ -261,8 +261,8 @@ private:
             try {
                 using stream_type =
                     backend::input_stream<result, pool_type, std::remove_cvref_t<decltype(*job)>, Range>;
-                return ImapResults<result>(
-                    std::make_unique<stream_type>(pool_, job, std::forward<Range>(input), window));
+                return ImapResults<result>(std::make_unique<stream_type>(
+                    pool_, job, std::forward<Range>(input), window, !buffersize));
             } catch (...) {  // the input did not even begin
                 backend::abandon_broken_input(pool, job);
                 throw;

@@ -69,16 +69,17 @@ struct PoolOptions {
 
 /// `pool.map(f, files, {.chunksize = 10});`
 struct MapOptions {
-    /// Elements that go to a worker together, 1 or more. map's default is Python's: the input in four
-    /// chunks a worker; imap's is 1.
+    /// Elements that go to a worker together, 1 or more. By default map sends as many as the time that they
+    /// take suggests, fewer towards the end; imap's default is 1.
     std::optional<std::ptrdiff_t> chunksize = {};
     /// Time that each element may run in its worker; then the worker is ended and replaced, and the element
     /// fails with TaskTimeout. No limit by default.
     std::optional<std::chrono::nanoseconds> timeout = {};
     /// Times that an element is run again after its worker died or its time was over, 0 or more.
     int retries = 0;
-    /// imap only: elements that are pulled from the input and not yet yielded, at the most; two chunks a
-    /// worker by default.
+    /// imap only: elements that are pulled from the input and not yet yielded, at the most. By default two
+    /// chunks a worker; after 256 results of quick tasks as many as take a millisecond, but at most 4096, and
+    /// 256 KiB.
     std::optional<std::ptrdiff_t> buffersize = {};
     /// Whether `retries` are for elements that throw, too.
     bool retry_exceptions = false;

@@ -87,8 +87,6 @@ entry make(Args... args) {
     return {std::make_shared<backend::typed_job<R, Results, T>>(backend::task_definition{}, false, args...)};
 }
 
-constexpr std::uint64_t stream_capacity = 64;
-
 class pool_end {
 public:
     pool_end() {
@@ -188,7 +186,7 @@ private:
         std::copy(left.begin(), left.end(), memory_->begin() + worker::outbox_offset);
         box.committed = steps.near(box.base + left.size());
         box.open_frame = steps.near(box.base);
-        box.begun_and_recalls = steps.near(link_.work().results());
+        box.begun = steps.near(link_.work().results());
         box.ended = steps.near(0);
         box.busy_ns = static_cast<std::int64_t>(steps.near(0));
     }
@@ -258,15 +256,14 @@ private:
 
     struct alignas(4096) pages : std::array<std::byte, worker::slot_memory> {};
     std::unique_ptr<pages> memory_ = std::make_unique<pages>();
-    std::array<entry, 8> jobs_{
-        make<long, job::all_results<long>, std::vector<long>>(),
-        make<bool, job::all_outcomes<bool>, std::vector<procpool::Outcome<bool>>>(),
-        make<void, checked_results<void>>(),
-        make<std::string, checked_results<std::string>>(),
-        make<test::plain, job::stream_of_results<test::plain>>(stream_capacity, true),
-        make<std::vector<std::string>, job::one_result<std::vector<std::string>>>(),
-        make<test::record, job::stream_of_results<test::record>>(stream_capacity, false),
-        make<test::constructed, checked_results<test::constructed>>()};
+    std::array<entry, 8> jobs_{make<long, job::all_results<long>, std::vector<long>>(),
+                               make<bool, job::all_outcomes<bool>, std::vector<procpool::Outcome<bool>>>(),
+                               make<void, checked_results<void>>(),
+                               make<std::string, checked_results<std::string>>(),
+                               make<test::plain, job::stream_of_results<test::plain>>(true),
+                               make<std::vector<std::string>, job::one_result<std::vector<std::string>>>(),
+                               make<test::record, job::stream_of_results<test::record>>(false),
+                               make<test::constructed, checked_results<test::constructed>>()};
     backend::worker_link link_;
     posix::fd worker_end_;
     std::uint64_t arrived_ = 0;         // bytes in the worker's stream of results

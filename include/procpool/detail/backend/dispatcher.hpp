@@ -41,9 +41,12 @@ public:
         list(job);
     }
 
+    /// Whether workers may get what they were given later, with more.
+    enum class sending { now, together };
+
     /// Gives out what is ready to workers that have room, one job after the other.
     /// @return when the first of them that got something is to be looked at
-    steady_time dispatch() {
+    steady_time dispatch(sending when = sending::now) {
         bool room_left = true;
         while (!queue_.empty() && room_left) {
             const std::shared_ptr<remote_job> job = std::move(queue_.front());
@@ -66,11 +69,12 @@ public:
                 queue_.push_front(job);
         }
         steady_time next_look = steady_time::max();
-        for (worker_link* const link : touched_) {
-            crew_.send(*link);
+        std::erase_if(touched_, [&](worker_link* const link) {
             next_look = std::min(next_look, link->look_at);
-        }
-        touched_.clear();
+            if (when == sending::together && link->lacks_company()) return false;
+            crew_.send(*link);
+            return true;
+        });
         return next_look;
     }
 
@@ -125,7 +129,7 @@ private:
         }
         job->ready_elements -= elements.count;
         job->ready_bytes -= elements.weight();
-        link.give(job, std::move(elements));
+        link.give(job, std::move(elements), elements_together(*job));
         look_when_due(link, *job);
         if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
     }

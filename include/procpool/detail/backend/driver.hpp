@@ -8,8 +8,10 @@
 #define PROCPOOL_DETAIL_BACKEND_DRIVER_HPP
 
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/runner.hpp"
@@ -21,7 +23,12 @@ namespace procpool::detail::backend {
 
 class driver : public job::runner {
 public:
-    void leave(lock& /*held*/) override { hand_over(); }
+    /// A caller that comes again and again does a part of what there is to do now and then.
+    void leave(lock& held) override {
+        constexpr std::uint64_t at_times = 256;
+        if (visits_ % at_times == at_times - 1) move_on(held);
+        hand_over();
+    }
 
 protected:
     /// Moves work: waits until `until` at most, with the lock released, for something to do, and does it.
@@ -35,15 +42,18 @@ protected:
 
     void start_stand_in() {
         watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, 0);
-        stands_in_ = true;
-        watch_news();
         const posix::signals_blocked no_signals;
         stand_in_ = std::thread([this] { stand_in(); });
         posix::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
-    /// There is another source of news; until somebody stands in, nobody looks at it.
+    /// From now on the stand-in looks at news.
+    void begin_to_watch_news() {
+        watches_news_ = true;
+        watch_news();
+    }
+    /// There is another source of news.
     void watch_news() {
-        if (stands_in_) watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1);
+        if (watches_news_) watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1);
     }
 
     /// Tells the stand-in to end, and waits until nobody drives.
@@ -72,6 +82,7 @@ protected:
 
     /// Makes sure that somebody goes on with the work when the caller leaves.
     void hand_over() {
+        ++visits_;
         if (driving_) return;
         if (has_waiters())
             wake_a_waiter();
@@ -94,7 +105,17 @@ private:
         return true;
     }
 
+    /// Moves what can be moved without waiting, but for callbacks. Nothing if somebody drives.
+    void move_on(lock& held) {
+        if (!driving_ && !stopping_) drive_one_step(held, std::chrono::steady_clock::now());
+    }
+
     void drive(lock& held, steady_time until) {
+        drive_one_step(held, until);
+        after_step(held);
+    }
+
+    void drive_one_step(lock& held, steady_time until) {
         driving_ = true;
         try {
             step(held, until);
@@ -104,7 +125,6 @@ private:
             throw;
         }
         stop_driving();
-        after_step(held);
     }
 
     void stop_driving() {
@@ -113,8 +133,12 @@ private:
     }
 
     void stand_in() {
-        // Long enough for a caller that submits many tasks, or comes back to wait, to be left alone.
+        // Long enough for a caller that submits many tasks, or comes back to wait, to be left alone; as long
+        // as it comes back, several times as long.
         constexpr std::chrono::microseconds courtesy{300};
+        constexpr int most_courtesies = 4;
+        int courtesies = 0;
+        std::uint64_t visits = 0;
         lock held = acquire();
         while (!stopping_) {
             const bool timed = standing_by_;
@@ -129,19 +153,31 @@ private:
                     rang = true;
             }
             if (rang) bell_.silence();
-            if (rang && !news_waiting_ && !timed) continue;  // from now on it stands by
+            const bool callers_come = std::exchange(visits, visits_) != visits_;
+            if (!news_waiting_) {
+                if (rang && !timed) continue;  // from now on it stands by
+                if (timed && callers_come && ++courtesies < most_courtesies) continue;
+            }
+            courtesies = 0;
             standing_by_ = false;
-            while (!stopping_ && !driving_ && !has_waiters() && (news_waiting_ || has_work()))
-                drive(held, news_waiting_ ? std::chrono::steady_clock::now() : steady_time::max());
+            while (!stopping_ && !driving_ && !has_waiters() && (news_waiting_ || has_work())) {
+                // Whoever comes back to wait must not find it asleep as the driver.
+                const bool waits = !news_waiting_ && !callers_come;
+                drive(held, waits ? steady_time::max() : std::chrono::steady_clock::now());
+                if (waits || news_waiting_) continue;
+                standing_by_ = has_work();
+                break;
+            }
             if (!stopping_ && !driving_) wake_a_waiter();
         }
     }
 
     bool driving_ = false;
     bool stopping_ = false;
-    bool stands_in_ = false;     // the stand-in was started
+    bool watches_news_ = false;  // the stand-in does
     bool standing_by_ = false;   // the stand-in will look after the courtesy
     bool news_waiting_ = false;  // it saw news while somebody else drove
+    std::uint64_t visits_ = 0;   // of callers
     std::condition_variable released_;
     posix::event interruption_;
     posix::event bell_;

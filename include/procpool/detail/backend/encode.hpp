@@ -68,6 +68,14 @@ void append_element(block& to, const T& element) {
     ++to.count;
 }
 
+/// Ranges whose elements are there already, so that reading them runs no code that may take long.
+template <class Range>
+inline constexpr bool cheap_to_read = std::ranges::contiguous_range<Range>;
+template <class Range>
+inline constexpr bool cheap_to_read<Range&> = cheap_to_read<std::remove_const_t<Range>>;
+template <class First, class Last>
+inline constexpr bool cheap_to_read<std::ranges::iota_view<First, Last>> = true;
+
 /// Encodes a range from front to back, in blocks of whole chunks.
 template <class Iterator, class Sentinel>
 class range_encoder {

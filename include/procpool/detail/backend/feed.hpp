@@ -56,7 +56,10 @@ void feed(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Ra
     else if constexpr (std::ranges::forward_range<Range>)
         count = static_cast<std::uint64_t>(std::ranges::distance(input));
     apply_options(*job, options);
-    job->chunk = chunksize ? *chunksize : count ? job::default_chunksize(*count, pool->size()) : 1;
+    if (chunksize)
+        job->chunk = *chunksize;
+    else
+        pool->choose_chunks(*job, count);
     job->expected = count.value_or(0);
     if (count) job->expect(*count);
     {
@@ -66,7 +69,8 @@ void feed(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Ra
     cancel_on_stop(pool, job, options.stop);
     try {
         auto encoder = pool->reader(*job, std::ranges::begin(input), std::ranges::end(input));
-        if (!chunksize && !count) submit_at_once(*pool, job, encoder);
+        if constexpr (requires { submit_at_once(*pool, job, encoder); })
+            if (!chunksize && !count) submit_at_once(*pool, job, encoder);
         while (!encoder.at_end()) {
             auto elements = encoder.next(job->chunk);
             const auto error = encoder.take_error();

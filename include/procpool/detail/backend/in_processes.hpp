@@ -22,32 +22,6 @@
 
 namespace procpool::detail::backend {
 
-/// Reads all of an input before any of it is submitted, since the size of its chunks depends on that.
-template <class Iterator, class Sentinel>
-void submit_at_once(pool_backend& pool, const std::shared_ptr<remote_job>& job,
-                    range_encoder<Iterator, Sentinel>& encoder) {
-    std::vector<block> blocks;
-    std::vector<std::pair<std::uint64_t, std::exception_ptr>> errors;
-    while (!encoder.at_end()) {
-        blocks.push_back(encoder.next(1));
-        if (auto error = encoder.take_error()) errors.emplace_back(encoder.encoded() - 1, error);
-    }
-    const auto lock = pool.acquire();
-    job->chunk = job::default_chunksize(encoder.encoded(), pool.size());
-    for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
-    const auto submit = [&](block some) {
-        if (some.count > 0) pool.submit(job, std::move(some));
-    };
-    // Cut anew, where chunks end.
-    block rest;
-    for (block& read : blocks) {
-        if (rest.first + rest.count != read.first) submit(std::exchange(rest, {}));
-        rest.append(std::move(read));
-        submit(rest.take_front(rest.count / job->chunk * job->chunk));
-    }
-    submit(std::move(rest));
-}
-
 struct in_processes {
     using pool = pool_backend;
     using refused = wire::refused;

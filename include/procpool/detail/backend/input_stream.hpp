@@ -10,6 +10,7 @@
 #include <ranges>
 #include <utility>
 
+#include "procpool/detail/backend/encode.hpp"
 #include "procpool/detail/job/stream.hpp"
 
 namespace procpool::detail::backend {
@@ -20,13 +21,14 @@ template <class R, class Pool, class Job, class Range>
 class input_stream final : public job::stream<R> {
 public:
     input_stream(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range&& input,
-                 std::uint64_t window)
+                 std::uint64_t window, bool window_grows)
         : job::stream<R>(pool, job),
           pool_(pool),
           job_(job),
           range_(std::forward<Range>(input)),
           reader_(pool->reader(*job, std::ranges::begin(range_), std::ranges::end(range_))),
-          window_(window) {
+          window_(window),
+          window_grows_(window_grows) {
         fill();
         auto lock = pool_->acquire();
         pool_->leave(lock);
@@ -42,11 +44,19 @@ private:
         const std::uint64_t chunk = job_->chunk;
         while (!this->exhausted_) {
             const std::uint64_t under_way = this->pulled_ - this->yielded_;
-            if (under_way > 0 && under_way + std::min(chunk, window_) > window_) return;
+            std::uint64_t piece = std::min(chunk, window_);
+            // Many at once, unless to read them may take long: the first must not wait for the last.
+            if (cheap_to_read<Range> && window_ >= 16 * chunk) {
+                const std::uint64_t room = window_ - under_way;
+                if (was_full_ && room < window_ / 4) return;
+                piece = room / chunk * chunk;
+            }
+            was_full_ = piece == 0 || (under_way > 0 && under_way + piece > window_);
+            if (was_full_) return;
             typename reader::block_type elements;
             std::exception_ptr failed;
             try {
-                elements = reader_.next(chunk, std::min(chunk, window_));
+                elements = reader_.next(chunk, piece);
                 failed = reader_.take_error();
                 if constexpr (std::forward_iterator<source_iterator>)
                     this->exhausted_ = reader_.at_end();
@@ -58,17 +68,38 @@ private:
             }
             this->pulled_ = reader_.encoded();
             auto lock = pool_->acquire();
+            if constexpr (requires { elements.weight(); }) {
+                bytes_ += elements.weight();
+                if (window_grows_) let_window_grow();
+            }
             if (elements.count > 0) pool_->submit(job_, std::move(elements));
             if (failed) pool_->submit_failed(job_, this->pulled_ - 1, failed);
             if (this->exhausted_) pool_->seal(job_);
         }
     }
 
+    /// So many quick tasks that workers don't wait for the caller between two of its visits. With the lock.
+    void let_window_grow() {
+        constexpr std::uint64_t trial = 256;  // results; who takes just some is not read ahead for
+        constexpr double ahead_ns = 1e6;
+        constexpr double most = 4096;
+        constexpr std::uint64_t most_bytes = 256 * 1024;
+        const auto& timing = *job_->timing;
+        if (this->yielded_ < std::max(trial, window_) || !timing.known()) return;
+        const auto wanted = static_cast<std::uint64_t>(
+            std::min(static_cast<double>(pool_->size()) * ahead_ns / timing.mean_ns(), most));
+        const std::uint64_t by_size = most_bytes / std::max<std::uint64_t>(bytes_ / this->pulled_, 1);
+        window_ = std::max(window_, std::min({2 * window_, wanted, by_size}));
+    }
+
     std::shared_ptr<Pool> pool_;
     std::shared_ptr<Job> job_;
     Range range_;  // a reference if the caller keeps the range
     reader reader_;
-    const std::uint64_t window_;
+    std::uint64_t window_;  // elements
+    const bool window_grows_;
+    bool was_full_ = false;    // when it was last filled
+    std::uint64_t bytes_ = 0;  // of the elements that were pulled
 };
 
 }  // namespace procpool::detail::backend

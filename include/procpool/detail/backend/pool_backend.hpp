@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "procpool/detail/backend/driver.hpp"
@@ -35,6 +36,11 @@ public:
         constexpr std::size_t many_bytes = 1 << 20;
         return job.ready_elements < size() * job.chunk ||
                (job.ready_elements < many_elements && job.ready_bytes < many_bytes);
+    }
+
+    /// Nobody has said how many elements go together.
+    void choose_chunks(remote_job& job, std::optional<std::uint64_t> /*count*/) const noexcept {
+        job.guided = true;
     }
 
     /// Turns a range into elements of a job of this pool. Without the lock.

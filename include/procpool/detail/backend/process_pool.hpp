@@ -49,8 +49,15 @@ public:
         arena_ = crew_.memory().arguments();
         lock held = acquire();
         crew_.launch_all();
-        wait_for_start(held);
-        start_stand_in();
+        start_stand_in();  // while workers are being born
+        try {
+            wait_for_start(held);
+        } catch (...) {
+            stop_stand_in(held);
+            join_stand_in(held);
+            throw;
+        }
+        begin_to_watch_news();
     }
 
     ~basic_process_pool() override {
@@ -78,7 +85,15 @@ public:
         if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
         if (job->failure() || job->abandoned) return;
         dispatcher_.push_back(job, std::move(elements));
-        if (dispatcher_.dispatch() < waits_until_) interrupt_driver();
+        // To send each of many quick tasks by itself would cost more than they do. The last of them are sent
+        // by whoever drives next.
+        constexpr double quick_ns = 20e3;
+        constexpr unsigned many = 4;
+        const bool gathers =
+            ++submitted_in_a_row_ > many && job->timing->known() && job->timing->mean_ns() < quick_ns;
+        using sending = typename dispatcher::sending;
+        if (dispatcher_.dispatch(gathers ? sending::together : sending::now) < waits_until_)
+            interrupt_driver();
     }
 
     /// An element that could not even be encoded.
@@ -162,6 +177,7 @@ private:
     }
 
     void move_work(lock& held, steady_time until) {
+        submitted_in_a_row_ = 0;
         dispatcher_.dispatch();
         if (!local_.empty() || !dying_.empty() || jobs_.has_callbacks())
             until = std::chrono::steady_clock::now();
@@ -192,7 +208,7 @@ private:
 
         held.lock();
         waits_until_ = steady_time::min();
-        deliveries_ = std::exchange(local_, {});
+        deliveries_.swap(local_);  // both keep their memory
         for (worker_link* link : readable_) collect(*link);
         for (worker_link* link : dead) bury(*link);
         if (zygote_has_news) read_news();
@@ -293,8 +309,7 @@ private:
             return;  // and buried when its pipe has ended
         }
         look_at_results(link);
-        const std::uint64_t begun = link.box().begun();
-        changes = changes || begun != std::exchange(link.begun_at_last_look, begun);
+        changes = link.progresses(now) || changes;
         // Behind an element that runs for long there is nothing to see: its result comes at once.
         if (changes)
             look_for_results(link);
@@ -304,10 +319,10 @@ private:
         enforce_limits(link, now, terminate_grace_);
     }
 
-    /// Elements that a worker has got and not begun go where they are run sooner, apart from those of the
+    /// Elements that a worker has got and not claimed go where they are run sooner, apart from those of the
     /// chunk that it has begun.
     void take_back(worker_link& link) {
-        const bool begun = link.box().begun() > 0;
+        const bool begun = link.box().begun.load(std::memory_order_acquire) > 0;
         if (!begun && crew_.initializer()) {  // which is not to be taken back
             look_in(link, cancel_patience);
             return;
@@ -317,7 +332,9 @@ private:
         if (begun && !back.empty() && !back.front().job->abandoned) {
             auto& [job, rest] = back.front();
             const std::uint64_t of_chunk = rest.first % job->chunk;
-            if (of_chunk != 0) link.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)));
+            if (of_chunk != 0)
+                link.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)),
+                          elements_together(*job));
         }
         for (auto one = back.rbegin(); one != back.rend(); ++one)
             if (one->elements.count > 0 && !one->job->abandoned && !one->job->failure())
@@ -390,7 +407,7 @@ private:
                        return link.now == worker_link::state::starting;
                    });
         };
-        while (!all_up()) step(held, steady_time::max());
+        wait(held, all_up, steady_time::max());
         // An initializer's error is told to each call; what keeps workers from starting, to the constructor.
         if (fork_error_ != 0) posix::throw_system_error(fork_error_, "fork (a worker)");
         if (failure_ && failure_ == failed_start_) std::rethrow_exception(failure_);
@@ -505,15 +522,16 @@ private:
         }
         closed_ = true;
         stop_stand_in(held);
-        if (!is_stand_in()) join_stand_in(held);
         const bool idle = crew_.disconnect();
         const std::unique_ptr<posix::zygote> zygote = crew_.take_zygote();
-        held.unlock();
-        if (zygote && gracefully && idle) {
+        // It ends, and so do the workers, while the stand-in does.
+        if (zygote && gracefully && idle)
             zygote->finish();
-            zygote->wait();
-        }
-        if (zygote) zygote->kill();
+        else if (zygote)
+            zygote->begin_kill();
+        if (!is_stand_in()) join_stand_in(held);
+        held.unlock();
+        if (zygote) zygote->wait();
         held.lock();
         has_ended_ = true;
         ended_.notify_all();
@@ -524,6 +542,7 @@ private:
     crew crew_;
     dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
+    unsigned submitted_in_a_row_ = 0;  // while nobody drove
 
     job::job_list<remote_job> jobs_;
     timing_table timings_;

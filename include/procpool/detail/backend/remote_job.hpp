@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -120,10 +120,11 @@ public:
 
     // The rest is the process pool's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
+    bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with it (steady ns)
     bool listed = false;                            // among those that have blocks ready
-    std::deque<block> ready;
+    std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;
 

@@ -34,6 +34,7 @@ public:
     void add(run next) {
         next.counted = next.elements.weight();
         elements_ += next.elements.count;
+        unsent_elements_ += next.elements.count;
         bytes_ += next.counted;
         runs_.push_back(std::move(next));
     }
@@ -41,6 +42,8 @@ public:
     // ---- sending
 
     bool all_sent() const noexcept { return unsent_ == runs_.size(); }
+    /// Elements that were not sent completely.
+    std::uint64_t unsent_elements() const noexcept { return unsent_elements_; }
 
     /// Names the next bytes to be sent. @return how many parts they are
     template <std::size_t Most>
@@ -61,6 +64,7 @@ public:
         while (!all_sent() && bytes >= runs_[unsent_].size() - runs_[unsent_].sent) {
             bytes -= runs_[unsent_].size() - runs_[unsent_].sent;
             runs_[unsent_].sent = runs_[unsent_].size();
+            unsent_elements_ -= runs_[unsent_].elements.count;
             ++unsent_;
         }
         if (bytes > 0) runs_[unsent_].sent += bytes;
@@ -128,7 +132,8 @@ public:
     std::vector<returned> recall(std::uint64_t begun) {
         begun -= std::min(begun, results_);
         std::vector<returned> back;
-        for (run& one : runs_) {
+        for (std::size_t i = 0; i < runs_.size(); ++i) {
+            run& one = runs_[i];
             const std::uint64_t kept = std::min(begun, one.left());
             begun -= kept;
             const std::uint64_t count = one.left() - kept;
@@ -136,6 +141,7 @@ public:
             // Their bytes may be on their way: they stay.
             back.push_back({one.job, one.elements.copy(one.results + kept, count)});
             one.elements.count -= count;
+            if (i >= unsent_) unsent_elements_ -= count;
             const std::size_t bytes = std::min(one.counted, back.back().elements.weight());
             one.counted -= bytes;
             bytes_ -= bytes;
@@ -153,6 +159,7 @@ public:
     /// The worker is dead: all that it leaves.
     std::deque<run> take_unfinished() {
         unsent_ = 0;
+        unsent_elements_ = 0;
         elements_ = 0;
         bytes_ = 0;
         for (run& one : runs_)
@@ -169,6 +176,7 @@ private:
 
     std::deque<run> runs_;
     std::size_t unsent_ = 0;  // the first that was not sent completely
+    std::uint64_t unsent_elements_ = 0;
     std::uint64_t elements_ = 0;
     std::size_t bytes_ = 0;
     std::uint64_t results_ = 0;

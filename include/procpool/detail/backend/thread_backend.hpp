@@ -34,6 +34,11 @@ public:
         return job.ready_elements < size() * job.chunk || job.ready_elements < many;
     }
 
+    /// Nobody has said how many elements go together.
+    void choose_chunks(thread_job& job, std::optional<std::uint64_t> count) const noexcept {
+        job.chunk = count ? job::default_chunksize(*count, size()) : 1;
+    }
+
     /// Turns a range into elements of a job of this pool. Without the lock.
     template <class Job, class Iterator, class Sentinel>
     element_reader<typename Job::where, Iterator, Sentinel> reader(const Job& /*job*/, Iterator begin,

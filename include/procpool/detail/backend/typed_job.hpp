@@ -82,6 +82,8 @@ struct remote_task {
     /// What a worker needs to know about it: the location of its code, and the callable.
     static task_definition define(const F& function, const std::shared_ptr<wire::arena>& memory = nullptr) {
         task_definition definition;
+        constexpr std::size_t usual_size = 192;
+        definition.bytes.reserve(usual_size);
         wire::large_parts large{memory};
         definition.describe = &wire::describe<Wire...>;
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);

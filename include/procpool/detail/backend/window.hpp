@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/detail/job/chunking.hpp"
 
 namespace procpool::detail::backend {
 
@@ -33,9 +35,21 @@ inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers
     if (out >= window) return 0;
     // Towards the end everybody gets a share of what is left.
     const std::uint64_t left = job.ready_elements + job.expected;
-    const std::uint64_t share = std::max<std::uint64_t>(chunk, left / (2 * workers));
+    const std::uint64_t share = std::max(chunk, job::guided_chunksize(left, workers));
     const std::uint64_t count = std::min({window - out, share, may_take});
     return std::max(chunk, count / chunk * chunk);
+}
+
+/// How many elements of `job` a worker claims at a time: they can't be taken back any more, and share the
+/// cost of that.
+inline std::uint32_t elements_together(const remote_job& job) noexcept {
+    constexpr double soon_ns = 20e3;
+    constexpr double most = 1024;
+    const double together = !job.guided           ? static_cast<double>(job.chunk)
+                            : job.timing->known() ? std::min(soon_ns / job.timing->mean_ns(), most)
+                                                  : 1;
+    constexpr std::uint32_t largest = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::clamp<double>(together, 1, largest));
 }
 
 }  // namespace procpool::detail::backend

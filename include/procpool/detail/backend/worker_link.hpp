@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <new>
@@ -60,7 +61,6 @@ public:
         std::string error_output;
     } remains;
     steady_time look_at = steady_time::max();  // when to look at what it does
-    std::uint64_t begun_at_last_look = 0;
 
     /// Begins anew with a worker that is about to start.
     /// @return the end of its result pipe that is the worker's.
@@ -105,25 +105,39 @@ public:
 
     // ---- sending
 
-    void give(std::shared_ptr<remote_job> job, block elements) {
+    /// So many of the elements can be taken back only `together`.
+    void give(std::shared_ptr<remote_job> job, block elements, std::uint32_t together = 1) {
+        using kind = wire::task_header::kind;
         run next;
-        for (const std::uint64_t id : to_forget_)
-            next.head.append_value(wire::task_header{.what = wire::task_header::kind::forget, .job = id});
-        to_forget_.clear();
+        const wire::buffer& definition = job->definition();
         const bool known = std::find(known_jobs_.begin(), known_jobs_.end(), job->id) != known_jobs_.end();
-        if (!known) {
-            const auto what =
-                job->once() ? wire::task_header::kind::define_once : wire::task_header::kind::define;
-            next.head.append_value(
-                wire::task_header{.what = what, .job = job->id, .length = job->definition().size()});
-            next.head.append(job->definition().data(), job->definition().size());
-            if (!job->once()) known_jobs_.push_back(job->id);
+        const bool again = !known && job->once() && same_as_last_once(definition);
+        const std::size_t headers = to_forget_.size() + (known ? 1 : 2);
+        next.head.reserve(headers * sizeof(wire::task_header) + (known || again ? 0 : definition.size()));
+        for (const std::uint64_t id : to_forget_)
+            next.head.append_value(wire::task_header{.what = kind::forget, .job = id});
+        to_forget_.clear();
+        if (again) {
+            next.head.append_value(wire::task_header{.what = kind::define_again, .job = job->id});
+        } else if (!known) {
+            next.head.append_value(wire::task_header{.what = job->once() ? kind::define_once : kind::define,
+                                                     .job = job->id,
+                                                     .length = definition.size()});
+            next.head.append(definition.data(), definition.size());
+            if (job->once()) {
+                last_once_.clear();
+                last_once_.append(definition.data(), definition.size());
+            } else {
+                known_jobs_.push_back(job->id);
+            }
         }
-        next.head.append_value(wire::task_header{.what = wire::task_header::kind::run,
+        next.head.append_value(wire::task_header{.what = kind::run,
                                                  .job = job->id,
                                                  .count = elements.count,
                                                  .stride = elements.stride,
-                                                 .length = elements.payload().size()});
+                                                 .length = elements.payload().size(),
+                                                 .together = together,
+                                                 .timed = job->timeout != no_limit});
         taken += elements.count;
         next.job = std::move(job);
         next.elements = std::move(elements);
@@ -147,6 +161,12 @@ public:
         to_forget_.clear();
         work_.add(std::move(next));
         return true;
+    }
+
+    /// Whether so little is unsent that it is better sent with more.
+    bool lacks_company() const noexcept {
+        constexpr std::uint64_t company = 32;  // elements
+        return work_.unsent_elements() < company;
     }
 
     /// Writes what the pipe takes; false if something is left.
@@ -230,13 +250,22 @@ public:
 
     /// What runs now; nothing between two elements.
     std::optional<running> now_running() {
-        const std::uint64_t begun = box_->begun();
+        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
         const std::int64_t since = box_->begun_at.load(std::memory_order_relaxed);
         if (begun == 0 || box_->ended.load(std::memory_order_acquire) >= begun) return std::nullopt;
-        return work_.at(begun - 1, since);
+        return work_.at(begun - 1, std::max(since, begun_after_));
     }
 
-    /// Takes back all elements that are not begun: the worker will skip them.
+    /// Whether it has begun another element since the last call.
+    bool progresses(steady_time time) noexcept {
+        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
+        const bool changed = begun != std::exchange(begun_seen_, begun);
+        if (changed) begun_after_ = looked_at_;
+        looked_at_ = time.time_since_epoch().count();
+        return changed;
+    }
+
+    /// Takes back all elements that the worker has not claimed: it will skip them.
     std::vector<returned> recall() {
         std::vector<returned> back = work_.recall(box_->recall());
         for (const returned& one : back) taken -= one.elements.count;
@@ -251,7 +280,7 @@ public:
 
     /// The element that was being executed.
     std::optional<running> interrupted() {
-        if (box_->begun() <= work_.results()) return std::nullopt;
+        if (box_->begun.load(std::memory_order_acquire) <= work_.results()) return std::nullopt;
         return work_.at(work_.results(), box_->begun_at.load(std::memory_order_relaxed));
     }
     /// Takes that element out of its run: it has come to its end.
@@ -259,6 +288,11 @@ public:
     std::deque<run> take_unfinished() { return work_.take_unfinished(); }
 
 private:
+    bool same_as_last_once(const wire::buffer& definition) const noexcept {
+        return !definition.empty() && definition.size() == last_once_.size() &&
+               std::memcmp(definition.data(), last_once_.data(), definition.size()) == 0;
+    }
+
     /// `position` is the number of results before the next frame. What was collected early is skipped.
     void collect(wire::frame_reader& frames, std::uint64_t& position, std::vector<delivery>& into) {
         while (const auto frame = frames.next()) {
@@ -326,12 +360,16 @@ private:
     std::uint64_t received_results_ = 0;  // results that came through the pipe
     std::uint64_t ended_seen_ = 0;
     std::int64_t busy_seen_ = 0;
+    std::uint64_t begun_seen_ = 0;
+    std::int64_t looked_at_ = 0;    // steady ns
+    std::int64_t begun_after_ = 0;  // what runs was begun after that, whatever the worker's clock says
     bool pinned_results_ = false;
     std::vector<returned> second_tries_;
     runs_in_flight work_;
     std::uint64_t recalls_ = 0;
     std::vector<std::uint64_t> known_jobs_;
     std::vector<std::uint64_t> to_forget_;
+    wire::buffer last_once_;  // the definition that was sent last for a job of one run
 };
 using worker_link = basic_worker_link<>;
 

@@ -159,7 +159,7 @@ private:
     std::exception_ptr whole_;
 };
 
-/// The results of imap(), taken one by one; at most `capacity` are under way or waiting.
+/// The results of imap(), taken one by one: in input order, or as they come.
 template <class R>
 class stream_of_results {
 public:
@@ -171,8 +171,7 @@ public:
         bool ready = false;
     };
 
-    stream_of_results(std::uint64_t capacity, bool ordered)
-        : in_order_(ordered ? static_cast<std::size_t>(capacity) : 0) {}
+    explicit stream_of_results(bool ordered) : ordered_(ordered) {}
 
     void expect(std::uint64_t) {}
     // What is stored stays out of the consumer's sight until it is published, in the same order.
@@ -182,35 +181,33 @@ public:
     }
     void publish(std::uint64_t first, std::uint64_t count) {
         for (std::uint64_t i = first; i < first + count; ++i) {
-            if (in_order_.empty())
-                finished_.push_back(std::move(stored_.front()));
-            else
-                at(i) = std::move(stored_.front());
+            at(i) = std::move(stored_.front());
             stored_.pop_front();
         }
     }
 
     /// Whether the next result is there (mutex held).
-    bool has_next() const noexcept {
-        return in_order_.empty() ? !finished_.empty() : in_order_[next_ % in_order_.size()].ready;
-    }
+    bool has_next() const noexcept { return !waiting_.empty() && waiting_.front().ready; }
 
     /// Takes the next result out (mutex held).
     slot take_next() {
-        if (!in_order_.empty()) return std::exchange(at(next_++), slot{});
-        slot front = std::move(finished_.front());
-        finished_.pop_front();
+        slot front = std::move(waiting_.front());
+        waiting_.pop_front();
+        ++next_;
         return front;
     }
 
 private:
-    slot& at(std::uint64_t index) noexcept {
-        return in_order_[static_cast<std::size_t>(index % in_order_.size())];
+    slot& at(std::uint64_t index) {
+        if (!ordered_) return waiting_.emplace_back();
+        const auto place = static_cast<std::size_t>(index - next_);
+        if (place >= waiting_.size()) waiting_.resize(place + 1);
+        return waiting_[place];
     }
 
+    const bool ordered_;
     std::deque<slot> stored_;
-    std::vector<slot> in_order_;  // a ring; empty if results come in the order of their completion
-    std::deque<slot> finished_;
+    std::deque<slot> waiting_;  // in the order in which they are taken; from number `next_` on, if ordered
     std::uint64_t next_ = 0;
 };
 

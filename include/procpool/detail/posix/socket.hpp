@@ -33,11 +33,13 @@ inline socket_ends make_socket_pair() {
 
 inline constexpr std::size_t max_passed_fds = 5;
 
-/// Sends one message with up to max_passed_fds descriptors; false if the other side is gone.
+/// Sends one message with up to max_passed_fds descriptors, or just its first `size` bytes; false if the
+/// other side is gone.
 template <class Message>
     requires std::is_trivially_copyable_v<Message>
-bool send_message(const fd& socket, const Message& message, std::span<const int> files = {}) {
-    iovec part{const_cast<Message*>(&message), sizeof message};
+bool send_message(const fd& socket, const Message& message, std::span<const int> files = {},
+                  std::size_t size = sizeof(Message)) {
+    iovec part{const_cast<Message*>(&message), size};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * max_passed_fds)> control{};
     msghdr header{};
     header.msg_iov = &part;

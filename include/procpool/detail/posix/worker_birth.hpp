@@ -66,6 +66,9 @@ struct worker_report {
     std::uint32_t output_size = 0;
     std::array<char, most_output>
         output;  // the last that it printed to standard error, if that was asked for
+
+    /// Without the part of `output` that isn't used.
+    std::size_t size() const noexcept { return sizeof *this - output.size() + output_size; }
 };
 
 /// The first message to a process that runs the program anew.

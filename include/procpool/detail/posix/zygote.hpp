@@ -82,8 +82,8 @@ public:
             gone_ = true;
             return std::nullopt;
         }
-        if (incoming->message.what != worker_report::kind::zygote_ready) return incoming->message;
         ready_ = true;
+        if (incoming->message.what != worker_report::kind::zygote_ready) return incoming->message;
         return next_report();
     }
 
@@ -97,9 +97,11 @@ public:
         return wait_for_exit(std::exchange(pid_, 0));
     }
 
-    /// Kills the zygote's workers and ends it; returns when all are gone.
+    /// Lets the zygote kill its workers and end.
+    void begin_kill() noexcept { control_.reset(); }
+    /// The same; returns when all are gone.
     void kill() noexcept {
-        control_.reset();
+        begin_kill();
         wait();
     }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,10 +63,12 @@ public:
         checked(::sigprocmask(SIG_BLOCK, &deaths, nullptr), "sigprocmask");
         deaths_ = fd(checked(::signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
 
-        worker_report ready{.what = worker_report::kind::zygote_ready, .output = {}};
-        if (!send_message(control_, ready)) return 0;
-        // Not before the workers are started, which somebody waits for.
-        bool kills_counted = false;
+        // Whoever has forked it knows already.
+        if (settings_.how != start_method::fork &&
+            !tell({.what = worker_report::kind::zygote_ready, .output = {}}))
+            return 0;
+        // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
+        constexpr int quiet_ms = 10;
         std::vector<pollfd> watched;
         while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
             watched = {{control_.get(), POLLIN, 0}, {deaths_.get(), POLLIN, 0}};
@@ -74,11 +77,8 @@ public:
             for (const auto& relay : relays_)
                 if (!relay->to().pending()) watched.push_back({relay->pipe().get(), POLLIN, 0});
             const int events = retry_on_eintr(
-                [&] { return ::poll(watched.data(), watched.size(), kills_counted ? -1 : 0); });
-            if (events == 0) {
-                oom_kills_ = oom_kills();
-                kills_counted = true;
-            }
+                [&] { return ::poll(watched.data(), watched.size(), oom_kills_ ? -1 : quiet_ms); });
+            if (events == 0) oom_kills_ = oom_kills();
             if (watched[1].revents != 0) report_deaths();
             if (watched[0].revents != 0 && !serve_request()) break;
             relay_output();  // what the dead have left, too, before this may be over
@@ -97,6 +97,8 @@ private:
         bool reported = false;
         std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
     };
+
+    bool tell(const worker_report& report) { return send_message(control_, report, {}, report.size()); }
 
     /// False when the pool is gone.
     bool serve_request() {
@@ -134,7 +136,7 @@ private:
             report.what = worker_report::kind::fork_failed;
             report.code = error.code().value();
         }
-        return send_message(control_, report);
+        return tell(report);
     }
 
     long fork_worker(const zygote_request& request, const worker_files& files) {
@@ -207,7 +209,8 @@ private:
                              .output = {}};
         if (report.signalled && report.code == SIGKILL) {
             const std::uint64_t kills = oom_kills();
-            report.out_of_memory = kills > std::exchange(oom_kills_, kills);
+            report.out_of_memory = oom_kills_ && kills > *oom_kills_;
+            oom_kills_ = kills;
         }
         if (one.errors) {
             one.errors->relay_remains();
@@ -216,7 +219,7 @@ private:
             std::memcpy(report.output.data(), tail.data() + tail.size() - report.output_size,
                         report.output_size);
         }
-        send_message(control_, report);
+        tell(report);
     }
 
     /// A process that a task has started may go on printing when its worker is dead.
@@ -263,7 +266,7 @@ private:
     output_stream stdout_{STDOUT_FILENO};
     output_stream stderr_{STDERR_FILENO};
     std::vector<std::shared_ptr<output_relay>> relays_;
-    std::uint64_t oom_kills_ = 0;
+    std::optional<std::uint64_t> oom_kills_;  // counted last
     bool finishing_ = false;
 };
 using zygote_process = basic_zygote_process<>;

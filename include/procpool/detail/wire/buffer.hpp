@@ -93,9 +93,7 @@ public:
     std::size_t left() const noexcept { return rest_.size(); }
 
     std::span<const std::byte> take(std::size_t count) {
-        if (count > rest_.size())
-            throw SerializationError("procpool: a message ends too early: " + std::to_string(count) +
-                                     " bytes wanted, " + std::to_string(rest_.size()) + " left");
+        if (count > rest_.size()) throw_too_short(count);
         const auto taken = rest_.first(count);
         rest_ = rest_.subspan(count);
         return taken;
@@ -130,6 +128,12 @@ public:
     }
 
 private:
+    // Apart, so that take() is small enough to become part of its callers.
+    [[noreturn, gnu::cold, gnu::noinline]] void throw_too_short(std::size_t wanted) const {
+        throw SerializationError("procpool: a message ends too early: " + std::to_string(wanted) +
+                                 " bytes wanted, " + std::to_string(rest_.size()) + " left");
+    }
+
     std::span<const std::byte> rest_;
     std::size_t claimable_;  // elements
 };

@@ -25,13 +25,14 @@ inline constexpr std::uint64_t initializer_number = 0;
 struct task_header {
     static constexpr std::uint32_t magic_number = 0x31544B50;  // "PKT1"
     enum class kind : std::uint32_t {
-        define,       // job's callable: the location of its task_ops, then the callable
-        define_once,  // the same, forgotten after its next run
-        run,          // `count` elements of the job
-        forget,       // the job's callable won't be needed again
-        release,      // the first `count` results are received: what they refer to may go
-        tidy,         // nothing to do for now: memory that is kept for more work may go
-        recalled,     // elements before this that were not begun were taken back, for the `count`-th time
+        define,        // job's callable: the location of its task_ops, then the callable
+        define_once,   // the same, forgotten after its next run
+        define_again,  // the same as the last define_once
+        run,           // `count` elements of the job
+        forget,        // the job's callable won't be needed again
+        release,       // the first `count` results are received: what they refer to may go
+        tidy,          // nothing to do for now: memory that is kept for more work may go
+        recalled,      // elements before this that were not begun were taken back, for the `count`-th time
     };
     std::uint32_t magic = magic_number;
     kind what{};
@@ -39,6 +40,8 @@ struct task_header {
     std::uint64_t count = 0;
     std::uint64_t stride = 0;
     std::uint64_t length = 0;
+    std::uint32_t together = 1;  // so many elements can be taken back only together
+    std::uint32_t timed = 0;     // it matters when exactly each begins
 };
 
 /// Up, from a worker. Results come in the order in which elements were sent, so they need no index;

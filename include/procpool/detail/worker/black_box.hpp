@@ -18,13 +18,15 @@ struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each wr
     std::atomic<std::int64_t> pid{0};
     /// 1 once the worker waits for its first element.
     std::atomic<std::uint64_t> ready{0};
-    /// Elements begun; one more than the results means: the next one was running. In the upper bits, how
-    /// often the pool has taken back what was not begun. Both in one word, so that no element is begun and
-    /// taken back at once.
-    std::atomic<std::uint64_t> begun_and_recalls{0};
-    /// When the last one was begun, in steady nanoseconds.
+    /// Elements that it has laid claim to. In the upper bits, how often the pool has taken back the others.
+    /// Both in one word, so that none is claimed and taken back at once.
+    std::atomic<std::uint64_t> claimed_and_recalls{0};
+    /// Elements begun; one more than the results means: the next one was running.
+    std::atomic<std::uint64_t> begun{0};
+    /// When the last one was begun, in steady nanoseconds. Where elements are so quick that it looks at the
+    /// clock after some of them only: not later than that.
     std::atomic<std::int64_t> begun_at{0};
-    /// Elements ended, and the time that they took in all.
+    /// Elements ended, and the time that they took in all, when it last looked at the clock.
     std::atomic<std::uint64_t> ended{0};
     std::atomic<std::int64_t> busy_ns{0};
 
@@ -47,25 +49,23 @@ struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each wr
 
     static constexpr std::uint64_t no_frame = ~std::uint64_t{0};
 
-    std::uint64_t begun() const noexcept {
-        return begun_and_recalls.load(std::memory_order_acquire) & begun_mask;
-    }
-    /// The worker begins its next element; false if that was taken back. `recalls` are those that it knows
-    /// of.
-    bool begin(std::uint64_t recalls) noexcept {
-        std::uint64_t now = begun_and_recalls.load(std::memory_order_relaxed);
+    /// The worker claims its next `count` elements; false if they were taken back. `recalls` are those that
+    /// it knows of.
+    bool claim(std::uint64_t count, std::uint64_t recalls) noexcept {
+        std::uint64_t now = claimed_and_recalls.load(std::memory_order_relaxed);
         while (now / first_recall == recalls % most_recalls)
-            if (begun_and_recalls.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) return true;
+            if (claimed_and_recalls.compare_exchange_weak(now, now + count, std::memory_order_acq_rel))
+                return true;
         return false;
     }
-    /// The pool takes back all elements that are not begun. @return the number of those that are
+    /// The pool takes back all elements that are not claimed. @return the number of those that are
     std::uint64_t recall() noexcept {
-        return begun_and_recalls.fetch_add(first_recall, std::memory_order_acq_rel) & begun_mask;
+        return claimed_and_recalls.fetch_add(first_recall, std::memory_order_acq_rel) & claimed_mask;
     }
 
     static constexpr std::uint64_t most_recalls = 1 << 16;
     static constexpr std::uint64_t first_recall = ~std::uint64_t{0} / most_recalls + 1;
-    static constexpr std::uint64_t begun_mask = first_recall - 1;
+    static constexpr std::uint64_t claimed_mask = first_recall - 1;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 

@@ -55,11 +55,16 @@ public:
     }
 
 private:
+    struct definition {
+        wire::buffer bytes;
+        const task_ops* how = nullptr;
+        std::size_t begin = 0;           // where in `bytes` the callable starts
+        std::shared_ptr<void> callable;  // if all jobs of this definition may share it
+    };
     struct known_job {
         std::uint64_t id = 0;
-        wire::buffer definition;
+        std::shared_ptr<definition> what;
         bool once = false;
-        const task_ops* how = nullptr;
         std::shared_ptr<void> callable;
     };
 
@@ -110,7 +115,8 @@ private:
         const auto payload = rest.subspan(sizeof header, static_cast<std::size_t>(header.length));
         switch (header.what) {
             case wire::task_header::kind::define:
-            case wire::task_header::kind::define_once: define(header, payload); break;
+            case wire::task_header::kind::define_once:
+            case wire::task_header::kind::define_again: define(header, payload); break;
             case wire::task_header::kind::run: run_elements(header, payload); break;
             case wire::task_header::kind::forget: forget(header.job); break;
             case wire::task_header::kind::release: outbox_.release_pins(header.count); break;
@@ -127,9 +133,15 @@ private:
     void define(const wire::task_header& header, std::span<const std::byte> payload) {
         known_job job;
         job.id = header.job;
-        // Made when the first element needs it, so that its failure is that element's.
-        job.definition.append(payload.data(), payload.size());
-        job.once = header.what == wire::task_header::kind::define_once;
+        job.once = header.what != wire::task_header::kind::define;
+        if (header.what == wire::task_header::kind::define_again) {
+            job.what = last_once_;
+        } else {
+            // The callable is made when the first element needs it, so that its failure is that element's.
+            job.what = std::make_shared<definition>();
+            job.what->bytes.append(payload.data(), payload.size());
+            if (job.once) last_once_ = job.what;
+        }
         jobs_.push_back(std::move(job));
     }
 
@@ -151,7 +163,16 @@ private:
         if (is_initializer) growth_.reset();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
         bool good = true;
-        for (std::uint64_t i = 0; i < header.count; ++i) good = run_element(job, elements.next());
+        // The first says anew whether the others are quick.
+        look_every_ = look_in_ = 1;
+        for (std::uint64_t left = header.count; left > 0;) {
+            const std::uint64_t claim = std::min<std::uint64_t>(left, std::max(header.together, 1u));
+            if (!box_.claim(claim, recalls_)) break;  // like the rest
+            left -= claim;
+            for (std::uint64_t i = 0; i < claim; ++i)
+                good = run_element(job, elements.next(), header.timed != 0);
+        }
+        look_at_clock();
         if (!good && is_initializer) {
             // No task may run in a worker that isn't set up; some may wait in its pipe.
             outbox_.flush();
@@ -161,21 +182,21 @@ private:
         if (job.once) forget(header.job);
     }
 
-    /// False if it threw. Nothing happens if the pool has taken it back.
+    /// False if it threw.
     // What pthread_exit throws is no object, which the sanitizer takes for a null reference.
     __attribute__((no_sanitize("null"))) bool run_element(known_job& job,
-                                                          std::span<const std::byte> arguments) {
+                                                          std::span<const std::byte> arguments, bool timed) {
         bool good = true;
         // The end of one element is the beginning of the next: one look at the clock for both.
-        if (std::exchange(idle_since_last_element_, false)) now_ = steady_ns();
-        const std::int64_t begun_at = now_;
-        box_.begun_at.store(begun_at, std::memory_order_relaxed);
-        if (!box_.begin(recalls_)) return true;
-        ++begun_;
+        if (std::exchange(idle_since_last_element_, false)) {
+            now_ = steady_ns();
+            box_.begun_at.store(now_, std::memory_order_relaxed);
+        }
+        box_.begun.store(++begun_, std::memory_order_release);
         try {
             if (!job.callable) make_callable(job);
             wire::cursor from(arguments);
-            job.how->run(job.callable.get(), from, outbox_);
+            job.what->how->run(job.callable.get(), from, outbox_);
         } catch (abi::__forced_unwind&) {
             posix::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
         } catch (...) {
@@ -183,27 +204,53 @@ private:
             outbox_.put_error();
             good = false;
         }
-        now_ = steady_ns();
-        busy_ += now_ - begun_at;
-        box_.busy_ns.store(busy_, std::memory_order_relaxed);
-        box_.ended.store(begun_, std::memory_order_release);
-        flush_if_due(now_ - begun_at);
+        if (--look_in_ == 0 || timed) look_at_clock();
         return good;
     }
 
+    /// After an element. Where they take less than a look at the clock, one look is enough for some of them.
+    void look_at_clock() {
+        constexpr std::int64_t between_looks_ns = 2'000;
+        constexpr std::int64_t most = 32;
+        const std::uint64_t elements = begun_ - timed_;
+        if (elements == 0) return;
+        const std::int64_t begun_at = std::exchange(now_, steady_ns());
+        const std::int64_t passed = now_ - begun_at;
+        const std::int64_t each = std::max<std::int64_t>(passed / static_cast<std::int64_t>(elements), 1);
+        look_every_ = std::min(std::clamp<std::int64_t>(between_looks_ns / each, 1, most), 2 * look_every_);
+        look_in_ = look_every_;
+        timed_ = begun_;
+        busy_ += passed;
+        box_.busy_ns.store(busy_, std::memory_order_relaxed);
+        box_.begun_at.store(now_, std::memory_order_relaxed);
+        box_.ended.store(begun_, std::memory_order_release);
+        flush_if_due(passed);
+    }
+
     static void make_callable(known_job& job) {
-        wire::cursor from(job.definition.bytes());
-        job.how = &wire::decode_function<task_ops_getter>(from)();
-        job.callable = job.how->make(from);
+        definition& what = *job.what;
+        if (what.callable) {
+            job.callable = what.callable;
+            return;
+        }
+        if (!what.how) {
+            wire::cursor from(what.bytes.bytes());
+            what.how = &wire::decode_function<task_ops_getter>(from)();
+            what.begin = what.bytes.size() - from.left();
+        }
+        wire::cursor from(what.bytes.bytes().subspan(what.begin));
+        job.callable = what.how->make(from);
+        if (what.how->stateless) what.callable = job.callable;
     }
 
     /// Results of quick elements wait for company, since a write costs as much as some of them and wakes
-    /// the pool; results of slow ones go at once, since the next may be slow too.
-    void flush_if_due(std::int64_t element_ns) {
+    /// the pool; results of slow ones go at once, since the next may be slow too. `passed` is the time since
+    /// the last look.
+    void flush_if_due(std::int64_t passed) {
         constexpr std::int64_t quick_ns = 100'000;
         constexpr std::int64_t longest_wait_ns = 250'000;
-        if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - element_ns;
-        if (element_ns < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
+        if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
+        if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
         if (growth_) growth_->look(box_, now_);
         outbox_.flush();
         results_wait_ = false;
@@ -220,7 +267,11 @@ private:
     std::size_t parsed_ = 0;
     std::size_t missing_ = 0;
     std::vector<known_job> jobs_;
+    std::shared_ptr<definition> last_once_;
     std::uint64_t begun_ = 0;
+    std::uint64_t timed_ = 0;  // of those, how many the clock was looked at for
+    std::int64_t look_every_ = 1;
+    std::int64_t look_in_ = 1;  // so many elements
     std::uint64_t recalls_ = 0;
     std::int64_t busy_ = 0;
     std::int64_t now_ = 0;

@@ -130,6 +130,10 @@ private:
     void open_frame(kind what, std::uint64_t stride, std::size_t size) {
         if (frame_open_ && open_kind_ == what && open_stride_ == stride && used_ + size <= outbox_capacity)
             return;
+        open_another_frame(what, stride, size);
+    }
+    // Apart, so that the rest is small enough to become part of its callers.
+    [[gnu::noinline]] void open_another_frame(kind what, std::uint64_t stride, std::size_t size) {
         close_frame();
         if (used_ + sizeof(wire::result_header) + size > outbox_capacity) flush();
         const wire::result_header header{.what = what, .sequence = results_, .stride = stride};

@@ -19,6 +19,7 @@ namespace procpool::detail::worker {
 struct task_ops {
     std::shared_ptr<void> (*make)(wire::cursor& callable);
     void (*run)(void* callable, wire::cursor& arguments, outbox& results);
+    bool stateless;  // calls leave no trace in the callable
 };
 
 /// What a job's definition names by its code address.
@@ -62,7 +63,9 @@ Argument decode_argument(wire::cursor& from) {
 template <class F, class... Args>
 struct task {
     static const task_ops& ops() {
-        static constexpr task_ops these{&make, &run};
+        static constexpr task_ops these{
+            &make, &run,
+            wire::function_pointer<F> || std::is_member_pointer_v<F> || wire::stateless_functor<F>};
         return these;
     }
 

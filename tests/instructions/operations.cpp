@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// Operations whose instructions are counted by callgrind (check.sh), each by itself: times can't be trusted
+// on a shared machine, and how a pool's work falls into batches depends on them.
+#include <fcntl.h>
+#include <unistd.h>
+#include <valgrind/callgrind.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/pool.hpp"
+
+namespace {
+
+namespace backend = procpool::detail::backend;
+namespace job = procpool::detail::job;
+namespace posix = procpool::detail::posix;
+namespace wire = procpool::detail::wire;
+namespace worker = procpool::detail::worker;
+
+using number = std::int64_t;
+using record = std::tuple<int, std::string, std::vector<double>>;
+
+number same(number x) { return x; }
+std::string text_of(const record& one) { return std::get<1>(one); }
+
+constexpr std::uint64_t count = 1000;  // elements of each operation
+
+template <class T>
+void keep(const T& value) {
+    asm volatile("" : : "r"(&value) : "memory");
+}
+
+/// The second of two runs is counted: the first one finds memory and looks up symbols.
+template <class Prepare, class Operation>
+void count_instructions(const char* name, Prepare prepare, Operation operation) {
+    for (int i = 0; i < 2; ++i) {
+        auto with = prepare();
+        CALLGRIND_ZERO_STATS;
+        operation(*with);
+        CALLGRIND_DUMP_STATS_AT(name);
+    }
+}
+
+// ---- values
+
+std::vector<number> numbers() {
+    std::vector<number> all(count);
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+}
+std::vector<record> records() {
+    std::vector<record> all;
+    for (std::uint64_t i = 0; i < count; ++i)
+        all.emplace_back(static_cast<int>(i), "number " + std::to_string(i), std::vector<double>(i % 8, 0.5));
+    return all;
+}
+
+template <class T>
+backend::block encoded(const std::vector<T>& values) {
+    backend::range_encoder encoder(values.begin(), values.end(), nullptr);
+    backend::block all;
+    while (!encoder.at_end()) all.append(encoder.next(1));
+    return all;
+}
+
+template <class T>
+using map_job = backend::typed_job<T, job::all_results<T>, std::vector<T>>;
+
+template <class T, class F>
+std::shared_ptr<map_job<T>> new_map(F* function) {
+    using task = backend::remote_task<F*, T>;
+    return std::make_shared<map_job<T>>(task::define(function), false);
+}
+
+// ---- both ends of a worker's pipes, in this process
+
+struct both_ends {
+    both_ends() : file(posix::make_memfd("instructions", worker::slot_memory)), memory(file, 0, file_size) {
+        results = link.connect(memory.data());
+        for (const int pipe : {link.tasks().get(), results.get()})
+            if (::fcntl(pipe, F_SETPIPE_SZ, 1 << 20) < 0) std::abort();
+    }
+
+    worker::black_box& box() { return *std::launder(reinterpret_cast<worker::black_box*>(memory.data())); }
+    worker::outbox make_outbox() {
+        return {box(), memory.data() + worker::outbox_offset, std::move(results)};
+    }
+    void send_up(wire::result_header header, std::span<const std::byte> payload) {
+        header.length = payload.size();
+        wire::buffer frame;
+        frame.append_value(header);
+        frame.append(payload.data(), payload.size());
+        if (!posix::write_all(results, frame.data(), frame.size())) std::abort();
+    }
+
+    static constexpr std::size_t file_size = worker::slot_memory;
+    posix::fd file;
+    posix::mapping memory;
+    backend::worker_link link;
+    posix::fd results;
+    std::vector<backend::delivery> deliveries;
+};
+
+// ---- operations
+
+void encoding() {
+    count_instructions(
+        "encode_numbers", [] { return std::make_unique<std::vector<number>>(numbers()); },
+        [](const auto& values) { keep(encoded(values)); });
+    count_instructions(
+        "encode_records", [] { return std::make_unique<std::vector<record>>(records()); },
+        [](const auto& values) { keep(encoded(values)); });
+    count_instructions(
+        "decode_records", [] { return std::make_unique<backend::block>(encoded(records())); },
+        [](const backend::block& block) {
+            const auto map = std::make_shared<map_job<record>>(backend::task_definition{}, false);
+            map->results.expect(count);
+            map->accept(0, count, block.stride, block.payload());
+            keep(map);
+        });
+}
+
+void callables() {
+    count_instructions(
+        "encode_callable", [] { return std::make_unique<int>(0); },
+        [](int&) {
+            for (std::uint64_t i = 0; i < count; ++i)
+                keep(backend::remote_task<number (*)(number), number>::define(&same));
+        });
+}
+
+/// What a worker does for each element, apart from its clock.
+template <class F, class T>
+void task_in_worker(const char* name, F* function, const std::vector<T>& values) {
+    struct state : both_ends {
+        explicit state(const std::vector<T>& input) : elements(encoded(input)), answers(make_outbox()) {}
+        backend::block elements;
+        worker::outbox answers;
+    };
+    count_instructions(
+        name, [&] { return std::make_unique<state>(values); },
+        [&](state& my) {
+            const worker::task_ops& how = worker::task<F*, T>::ops();
+            wire::element_reader reader(my.elements.payload(), my.elements.stride);
+            for (std::uint64_t i = 0; i < count; ++i) {
+                wire::cursor from(reader.next());
+                if (!my.box().claim(1, 0)) std::abort();
+                how.run(&function, from, my.answers);
+            }
+            my.answers.flush();
+        });
+}
+
+/// The pool's part of a map whose elements go out one by one, and of its results.
+void map_in_pool() {
+    struct state : both_ends {
+        std::shared_ptr<map_job<number>> map = new_map<number>(&same);
+        backend::block elements = encoded(numbers());
+    };
+    count_instructions(
+        "map_out", [] { return std::make_unique<state>(); },
+        [](state& my) {
+            for (std::uint64_t i = 0; i < count; ++i) my.link.give(my.map, my.elements.take_front(1));
+            if (!my.link.send()) std::abort();
+        });
+    count_instructions(
+        "map_back",
+        [] {
+            auto my = std::make_unique<state>();
+            my->map->results.expect(count);
+            const backend::block answers = my->elements.copy(0, count);
+            my->link.give(my->map, my->elements.copy(0, count));
+            my->link.send();
+            for (std::uint64_t i = 0; i < count; ++i)
+                my->send_up({.sequence = i, .stride = sizeof(number)},
+                            answers.payload().subspan(i * sizeof(number), sizeof(number)));
+            return my;
+        },
+        [](state& my) {
+            my.link.receive(1 << 20);
+            my.link.collect(my.deliveries);
+            for (const backend::delivery& one : my.deliveries) {
+                one.job->accept(one.first, one.count, one.stride, one.bytes);
+                one.job->publish(one.first, one.count);
+            }
+            if (my.link.work().results() != count) std::abort();
+        });
+}
+
+/// The pool's part of single calls.
+void apply_in_pool() {
+    using single = backend::typed_job<number, job::one_result<number>>;
+    count_instructions(
+        "apply", [] { return std::make_unique<both_ends>(); },
+        [](both_ends& my) {
+            for (std::uint64_t i = 0; i < count; ++i) {
+                const auto call = std::make_shared<single>(
+                    backend::remote_task<number (*)(number), number>::define(&same), true);
+                backend::block arguments{.bytes = {}, .pins = {}};
+                backend::append_element(arguments, std::tuple(static_cast<number>(i)));
+                my.link.give(call, std::move(arguments));
+                if (!my.link.send()) std::abort();
+                my.send_up({.sequence = i, .stride = sizeof i}, std::as_bytes(std::span(&i, 1)));
+                my.link.receive(1 << 20);
+                my.deliveries.clear();
+                my.link.collect(my.deliveries);
+                for (const backend::delivery& one : my.deliveries) {
+                    one.job->accept(one.first, one.count, one.stride, one.bytes);
+                    one.job->publish(one.first, one.count);
+                }
+                if (call->value() != static_cast<number>(i)) std::abort();
+            }
+        });
+}
+
+/// What the program does until two workers are on their way, and what it does for their end.
+void start() {
+    const posix::event interruption;
+    count_instructions(
+        "start_two_workers", [] { return std::make_unique<std::unique_ptr<backend::crew>>(); },
+        [&](std::unique_ptr<backend::crew>& workers) {
+            backend::crew_options options;
+            options.workers = 2;
+            options.arena_limit = std::size_t{1} << 30;
+            workers = std::make_unique<backend::crew>(std::move(options), interruption);
+            workers->launch_all();
+            workers->disconnect();
+            workers->take_zygote()->kill();
+        });
+}
+
+}  // namespace
+
+int main() {
+    std::printf("%d\n", static_cast<int>(::getpid()));
+    std::fflush(stdout);
+    encoding();
+    callables();
+    task_in_worker("task_numbers", &same, numbers());
+    task_in_worker("task_records", &text_of, records());
+    map_in_pool();
+    apply_in_pool();
+    start();
+}
