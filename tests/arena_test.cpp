@@ -22,6 +22,7 @@
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/frame.hpp"
 
 namespace {
 
@@ -259,6 +260,59 @@ TEST_F(arena_message, with_a_place_that_is_wrong_is_refused) {
         wire::cursor from(bytes_.bytes().first(size));
         EXPECT_THROW(wire::codec<std::vector<int>>::decode(from), SerializationError) << size;
     }
+}
+
+/// Elements one after the other, each with its size in front.
+template <class T>
+void encode_elements(const std::vector<T>& elements, wire::sink out) {
+    for (const T& element : elements) {
+        const std::size_t begin = wire::begin_sized(out);
+        wire::codec<T>::encode(out, element);
+        wire::end_sized(out, begin);
+    }
+}
+
+TEST_F(arena_message, holds_the_place_of_a_large_element_of_small_parts) {
+    using words = std::vector<std::string>;
+    const std::vector<words> elements{words(3, "small"), words(1000, std::string(100, 'l')), words(2, "end")};
+    for (const auto& memory : {make(range), std::shared_ptr<wire::arena>()}) {
+        bytes_.clear();
+        large_ = {memory};
+        encode_elements(elements, {bytes_, held_, &large_});
+        EXPECT_EQ(large_.parts.size(), memory ? 1u : 0u);
+        EXPECT_EQ(large_.bytes > wire::arena_threshold, memory != nullptr);
+        EXPECT_EQ(bytes_.size() < 200, memory != nullptr);
+
+        wire::element_reader reader(bytes_.bytes(), wire::variable_stride);
+        for (const words& element : elements) {
+            wire::cursor from(reader.next());
+            EXPECT_EQ(wire::codec<words>::decode(from), element);
+            EXPECT_EQ(from.left(), 0u);
+        }
+        EXPECT_TRUE(reader.done());
+
+        wire::element_reader passing(bytes_.bytes(), wire::variable_stride);
+        std::uint64_t passed = 0;
+        passing.next_run(2, passed);
+        EXPECT_EQ(passed, 2u);
+        wire::cursor last(passing.next());
+        EXPECT_EQ(wire::codec<words>::decode(last), elements[2]);
+    }
+}
+
+TEST_F(arena_message, with_the_wrong_place_of_an_element_is_refused_without_the_others) {
+    const std::vector<std::string> elements{std::string(mib, 'l'), "small"};
+    large_ = {make(range)};
+    const wire::sink out{bytes_, held_, &large_};
+    const std::size_t begin = wire::begin_sized(out);
+    bytes_.append(elements[0].data(), elements[0].size());
+    wire::end_sized(out, begin);
+    encode_elements<std::string>({elements[1]}, out);
+    bytes_.data()[sizeof(std::uint64_t)] ^= std::byte{1};
+    wire::element_reader reader(bytes_.bytes(), wire::variable_stride);
+    EXPECT_THROW(reader.next(), SerializationError);
+    wire::cursor from(reader.next());
+    EXPECT_EQ(wire::codec<std::string>::decode(from), elements[1]);
 }
 
 // ---- views

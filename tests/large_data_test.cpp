@@ -112,6 +112,39 @@ TEST(LargeData, of_all_calls_arrives_whole) {
     EXPECT_EQ(n, 20u);
 }
 
+TEST(LargeData, of_many_small_parts_arrives_whole) {
+    using words = std::vector<std::string>;
+    const std::vector<words> all(4, words(20'000, std::string(100, 'w')));
+    const auto longer = [](words values) {
+        for (std::string& value : values) value += '!';
+        return values;
+    };
+    for (const std::size_t limit : {std::size_t{0}, 100 * mib}) {
+        mp::Pool pool(mp::PoolOptions{.processes = 2, .arena_limit = limit});
+        const auto results = pool.map(longer, all);
+        EXPECT_EQ(pool_memory() > 2 * mib, limit > 0) << pool_memory();
+        EXPECT_EQ(results, std::vector(4, longer(all[0])));
+        EXPECT_EQ(pool.apply(longer, all[0]), longer(all[0]));
+    }
+}
+
+std::uint32_t last_initializer_argument = 0;
+
+TEST(LargeData, for_an_initializer_is_there_once_for_all_workers) {
+    mp::Pool pool(
+        4, [](const std::vector<std::uint32_t>& values) { last_initializer_argument = values.back(); },
+        numbers(8 * mib, 1));
+    const std::uint32_t last = 8 * mib / sizeof(std::uint32_t);
+    EXPECT_EQ(pool.map([](int) { return last_initializer_argument; }, test::views::iota(0, 8)),
+              std::vector(8, last));
+    EXPECT_GT(pool_memory(), 8 * mib);
+    EXPECT_LT(pool_memory(), 10 * mib);
+    EXPECT_THROW(pool.apply([] { ::raise(SIGKILL); }), mp::WorkerDied);
+    EXPECT_EQ(pool.map([](int) { return last_initializer_argument; }, test::views::iota(0, 8)),
+              std::vector(8, last))
+        << "it is there for new workers, too";
+}
+
 TEST(LargeData, goes_through_the_pipes_where_shared_memory_is_not_wanted_or_used_up) {
     for (const std::size_t limit : {std::size_t{0}, std::size_t{100'000}, 3 * mib}) {
         mp::Pool pool(mp::PoolOptions{.processes = 2, .arena_limit = limit});

@@ -20,6 +20,7 @@
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/frame.hpp"
 
 namespace {
 
@@ -63,6 +64,14 @@ void try_value(message bytes) try {
 } catch (const cereal::Exception&) {
 }
 
+/// Whole elements may lie there, too.
+template <class T>
+void try_elements(message bytes) try {
+    wire::element_reader elements(bytes, wire::variable_stride);
+    while (!elements.done()) try_value<T>(elements.next());
+} catch (const procpool::SerializationError&) {
+}
+
 template <class Owner, class View>
 void try_view(message bytes) try {
     wire::cursor from(bytes);
@@ -88,7 +97,7 @@ struct samples {
 };
 
 /// The first byte of an input says which. New ones go to the end: the corpus knows the old ones by number.
-constexpr std::array<void (*)(message), 8> attempts{
+constexpr std::array<void (*)(message), 9> attempts{
     try_value<std::string>,
     try_value<std::vector<double>>,
     try_value<samples>,
@@ -97,6 +106,7 @@ constexpr std::array<void (*)(message), 8> attempts{
     try_value<std::vector<std::vector<char>>>,
     try_view<std::string, std::string_view>,
     try_view<std::vector<double>, std::span<const double>>,
+    try_elements<std::vector<std::string>>,
 };
 
 }  // namespace

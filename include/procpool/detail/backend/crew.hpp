@@ -56,6 +56,7 @@ public:
           restarts_(options_.workers, options_.restart_limit) {
         poller_.add(interruption.file(), posix::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
+        share_initializer_arguments();
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
         start_zygote();
@@ -238,6 +239,15 @@ private:
             link.exit.emplace();
             ended.push_back(&link);
         }
+    }
+
+    /// Large ones lie in the arena, once for all workers.
+    void share_initializer_arguments() {
+        block& arguments = options_.initializer_arguments;
+        if (arguments.count == 0) return;
+        arguments.large.memory = memory_.arguments();
+        wire::end_sized({arguments.bytes, arguments.pins, &arguments.large}, sizeof(std::uint64_t));
+        arguments = arguments.element(0);  // without the room that they took before
     }
 
     void launch(worker_link& link) {

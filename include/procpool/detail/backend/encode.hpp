@@ -48,9 +48,15 @@ void append_element(block& to, const T& element) {
         to.large.bytes = large_before;
     };
     to.stride = fixed;
+    const wire::sink out{to.bytes, to.pins, &to.large};
     try {
-        if constexpr (fixed == wire::variable_stride) to.bytes.append_value(std::uint64_t{0});
-        wire::encode({to.bytes, to.pins, &to.large}, element);
+        if constexpr (fixed == wire::variable_stride) {
+            const std::size_t begin = wire::begin_sized(out);
+            wire::encode(out, element);
+            wire::end_sized(out, begin);
+        } else {
+            wire::encode(out, element);
+        }
     } catch (const std::exception& error) {
         undo();
         if (dynamic_cast<const SerializationError*>(&error)) throw;
@@ -60,10 +66,6 @@ void append_element(block& to, const T& element) {
         undo();
         throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
                                  ", can't be serialised: an exception that is no std::exception");
-    }
-    if constexpr (fixed == wire::variable_stride) {
-        const std::uint64_t size = to.bytes.size() - before - sizeof size;
-        std::memcpy(to.bytes.data() + before, &size, sizeof size);
     }
     ++to.count;
 }
@@ -106,7 +108,7 @@ public:
         constexpr std::size_t enough_bytes = 64 * 1024;
         constexpr std::uint64_t enough_elements = 2048;
         if (broken_) std::rethrow_exception(std::exchange(broken_, nullptr));
-        block result{.first = encoded_, .bytes = {}, .pins = {}, .large = {memory_}};
+        block result{.first = encoded_, .bytes = std::exchange(spare_, {}), .pins = {}, .large = {memory_}};
         using value = std::iter_value_t<Iterator>;
         if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
                       wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
@@ -149,10 +151,19 @@ public:
             broken_ = std::current_exception();
         }
         encoded_ += result.count;
+        keep_room_of(result);
         return result;
     }
 
 private:
+    /// Elements that went into the arena were encoded here first: the next ones find the room for that.
+    void keep_room_of(block& encoded) {
+        if (encoded.bytes.capacity() <= 4 * wire::arena_threshold + 2 * encoded.bytes.size()) return;
+        spare_.append(encoded.bytes.data(), encoded.bytes.size());
+        std::swap(spare_, encoded.bytes);
+        spare_.clear();
+    }
+
     // Only when the next element is wanted: an input range may take long to find it.
     void catch_up() {
         if (std::exchange(behind_, false)) ++at_;
@@ -161,6 +172,7 @@ private:
     Iterator at_;
     Sentinel end_;
     std::shared_ptr<wire::arena> memory_;
+    wire::buffer spare_;
     std::uint64_t encoded_ = 0;
     bool behind_ = false;  // at_ is the last element that was encoded
     std::exception_ptr pending_error_;

@@ -90,6 +90,11 @@ struct codec<T> {
     static T decode(cursor& from) { return decode_function<std::remove_pointer_t<T>>(from); }
 };
 
+template <class T>
+bool is_aligned(const std::byte* at) noexcept {
+    return reinterpret_cast<std::uintptr_t>(at) % alignof(T) == 0;
+}
+
 template <class Char, class Traits, class Allocator>
 struct codec<std::basic_string<Char, Traits, Allocator>> {
     using string = std::basic_string<Char, Traits, Allocator>;
@@ -99,24 +104,25 @@ struct codec<std::basic_string<Char, Traits, Allocator>> {
     }
     static string decode(cursor& from) {
         const auto bytes = take_bulk(from);
-        string value(bytes.size() / sizeof(Char), Char{});
-        if (!value.empty()) std::memcpy(value.data(), bytes.data(), value.size() * sizeof(Char));
+        const std::size_t count = bytes.size() / sizeof(Char);
+        string value;
+        if (is_aligned<Char>(bytes.data())) {
+            value.reserve(count);
+            posix::expect_large_write(value.data(), bytes.size());
+            value.assign(reinterpret_cast<const Char*>(bytes.data()), count);
+        } else {
+            value.resize(count);
+            std::memcpy(value.data(), bytes.data(), count * sizeof(Char));
+        }
         return value;
     }
 };
-
-template <class T>
-bool is_aligned(const std::byte* at) noexcept {
-    return reinterpret_cast<std::uintptr_t>(at) % alignof(T) == 0;
-}
 
 template <class T, class Allocator>
 struct codec<std::vector<T, Allocator>> {
     using vector = std::vector<T, Allocator>;
     static constexpr bool sendable = codec<T>::sendable;
     static constexpr bool in_bulk = flat<T> && !std::is_same_v<T, bool>;
-    /// The C library takes memory for so much from the system, and gives it back at once.
-    static constexpr std::size_t worth_advice = std::size_t{4} << 20;
 
     static void encode(sink out, const vector& value) {
         if constexpr (in_bulk) {
@@ -142,7 +148,7 @@ struct codec<std::vector<T, Allocator>> {
                     const T* const first = reinterpret_cast<const T*>(bytes.data());
                     vector value;
                     value.reserve(count);
-                    if (bytes.size() >= worth_advice) posix::expect_large_write(value.data(), bytes.size());
+                    posix::expect_large_write(value.data(), bytes.size());
                     value.assign(first, first + count);
                     return value;
                 }

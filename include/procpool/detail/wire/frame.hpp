@@ -11,11 +11,12 @@
 #include <string>
 
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/sink.hpp"
 
 namespace procpool::detail::wire {
 
 // A sequence of encoded elements is either of one fixed `stride` in bytes, or (stride 0) each element is
-// preceded by its size as a std::uint64_t.
+// preceded by its size as a std::uint64_t, and may lie in an arena (see sink.hpp).
 inline constexpr std::uint64_t variable_stride = 0;
 
 /// Number of the job that is a pool's initializer; those of calls begin at 1.
@@ -112,7 +113,7 @@ public:
 
     bool done() const noexcept { return rest_.left() == 0; }
     std::span<const std::byte> next() {
-        return stride_ == variable_stride ? rest_.sized() : rest_.take(static_cast<std::size_t>(stride_));
+        return stride_ == variable_stride ? take_bulk(rest_) : rest_.take(static_cast<std::size_t>(stride_));
     }
     /// The bytes of the next elements, sizes included: `most` of them, or all that are left; sets `count`.
     std::span<const std::byte> next_run(std::uint64_t most, std::uint64_t& count) {
@@ -121,7 +122,7 @@ public:
             return rest_.take(static_cast<std::size_t>(count * stride_));
         }
         cursor ahead = rest_;
-        for (count = 0; count < most && ahead.left() > 0; ++count) ahead.sized();
+        for (count = 0; count < most && ahead.left() > 0; ++count) skip_bulk(ahead);
         return rest_.take(rest_.left() - ahead.left());
     }
     std::span<const std::byte> rest() { return rest_.take(rest_.left()); }

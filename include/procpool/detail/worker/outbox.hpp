@@ -41,23 +41,18 @@ public:
     /// Large parts of results go there from now on.
     void use(std::shared_ptr<wire::arena> memory) noexcept { new_large_.memory = std::move(memory); }
 
-    /// Where a result is encoded before put_encoded(); empty at the start.
+    /// Where a result is encoded before put_encoded().
     wire::sink scratch() {
-        scratch_.clear();
-        new_pins_.clear();
         new_large_.parts.clear();
         if (!pins_.empty()) release_pins(box_.received.load(std::memory_order_acquire));
-        return {scratch_, new_pins_, &new_large_};
+        return cleared({scratch_, new_pins_, &new_large_});
     }
     /// The same before put_error().
-    wire::sink error_scratch() noexcept {
-        scratch_.clear();
-        new_pins_.clear();
-        return {scratch_, new_pins_};
-    }
+    wire::sink error_scratch() { return cleared({scratch_, new_pins_}); }
 
     /// Adds what was encoded into scratch().
     void put_encoded() {
+        wire::end_sized({scratch_, new_pins_, &new_large_}, begin_);
         const bool pinned = !new_pins_.empty();
         for (auto& object : new_pins_) pins_.push_back({results_, std::move(object)});
         new_pins_.clear();
@@ -69,6 +64,7 @@ public:
 
     /// Adds an error record that was encoded into error_scratch().
     void put_error() {
+        wire::end_sized({scratch_, new_pins_}, begin_);
         new_pins_.clear();
         new_large_.parts.clear();
         put_sized(wire::result_header::kind::error, false);
@@ -78,6 +74,7 @@ public:
     void tidy() noexcept {
         release_pins(box_.received.load(std::memory_order_acquire));
         if (new_large_.memory) new_large_.memory->trim();
+        scratch_ = {};
     }
 
     bool empty() const noexcept { return used_ == 0; }
@@ -107,11 +104,17 @@ private:
         std::shared_ptr<const void> object;
     };
 
+    wire::sink cleared(wire::sink out) {
+        scratch_.clear();
+        new_pins_.clear();
+        begin_ = wire::begin_sized(out);
+        return out;
+    }
+
     void put_sized(kind what, bool pinned) {
-        const std::uint64_t size = scratch_.size();
-        const std::size_t total = sizeof size + scratch_.size();
+        const std::size_t total = scratch_.size();
         if (sizeof(wire::result_header) + total > outbox_capacity) {
-            send_large(what, pinned, wire::variable_stride, scratch_.data(), size);
+            send_large(what, pinned, wire::variable_stride, scratch_.data(), total);
             return;
         }
         // Errors and values that refer to something of ours travel in frames of their own.
@@ -119,8 +122,7 @@ private:
         if (alone) close_frame();
         open_frame(what, wire::variable_stride, total);
         if (pinned) header_at_open_frame([](wire::result_header& header) { header.pinned = 1; });
-        std::memcpy(memory_ + used_, &size, sizeof size);
-        if (size > 0) std::memcpy(memory_ + used_ + sizeof size, scratch_.data(), scratch_.size());
+        std::memcpy(memory_ + used_, scratch_.data(), total);
         used_ += total;
         commit();
         if (alone) close_frame();
@@ -171,15 +173,13 @@ private:
 
     void send_large(kind what, bool pinned, std::uint64_t stride, const void* value, std::uint64_t size) {
         flush();
-        const std::size_t prefix = stride == wire::variable_stride ? sizeof size : 0;
         const wire::result_header header{.what = what,
                                          .pinned = static_cast<std::uint16_t>(pinned),
                                          .sequence = results_,
                                          .stride = stride,
-                                         .length = prefix + size};
+                                         .length = size};
         // The pool counts bytes; these never lie in the outbox.
         send(reinterpret_cast<const std::byte*>(&header), sizeof header);
-        send(reinterpret_cast<const std::byte*>(&size), prefix);
         send(static_cast<const std::byte*>(value), size);
         committed_ += sizeof header + header.length;
         box_.base.store(committed_, std::memory_order_release);
@@ -201,7 +201,8 @@ private:
     std::size_t open_at_ = 0;
     kind open_kind_{};
     std::uint64_t open_stride_ = 0;
-    wire::buffer scratch_;
+    wire::buffer scratch_;   // of one result
+    std::size_t begin_ = 0;  // where in it the result begins, behind its size
     wire::pins new_pins_;
     wire::large_parts new_large_;
     std::deque<pin> pins_;
