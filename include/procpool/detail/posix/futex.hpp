@@ -43,8 +43,9 @@ inline void futex_change_and_wake(futex_word& word, futex_change how, int argume
     tell_thread_sanitizer_of_release(&word);
     const auto change = static_cast<std::uint32_t>(FUTEX_OP(static_cast<std::uint32_t>(how),
                                                             static_cast<std::uint32_t>(argument) & 0xfffu,
-                                                            std::uint32_t{FUTEX_OP_CMP_EQ}, 0u));
-    // The second group of sleepers, of which the comparison decides, is of size 0.
+                                                            std::uint32_t{FUTEX_OP_CMP_EQ}, 0xfffu));
+    // The call can wake a second group, and even of none it wakes one, if the old value is what is compared
+    // with: -1, which the words here never are.
     checked(::syscall(SYS_futex, &word, FUTEX_WAKE_OP, most, nullptr, &word, change), "futex (wake)");
 }
 

@@ -4,8 +4,8 @@
 #define PROCPOOL_DETAIL_POSIX_ROBUST_MUTEX_HPP
 
 #include <pthread.h>
-#include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -69,7 +69,7 @@ private:
             const bool is_over =
                 now.tv_sec != until.tv_sec ? now.tv_sec > until.tv_sec : now.tv_nsec >= until.tv_nsec;
             if (error != EBUSY || is_over) return error;
-            ::sched_yield();
+            ::usleep(100);
         }
 #else
         return ::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until);
