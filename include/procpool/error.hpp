@@ -49,6 +49,12 @@ public:
     using Error::Error;
 };
 
+/// A Process was used in a state, or in a process, where that can't be.
+class ProcessError : public Error {
+public:
+    using Error::Error;
+};
+
 /// The element was taken back before it had a result.
 class TaskCancelled : public Error {
 public:

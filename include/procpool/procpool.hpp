@@ -12,6 +12,7 @@
 #include "procpool/outcome.hpp"
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
+#include "procpool/process.hpp"
 #include "procpool/register_exception.hpp"
 #include "procpool/result.hpp"
 #include "procpool/shared_array.hpp"

@@ -36,9 +36,11 @@ template <class = only_if_used>
 int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
                long zygote, std::array<fd, max_passed_fds> files) {
     die_with_parent(zygote);
-    set_signal(SIGINT, SIG_IGN);
-    set_signal(SIGTERM, SIG_DFL);
-    unblock_signal(SIGTERM);
+    if (settings.purpose == occupation::tasks) {
+        set_signal(SIGINT, SIG_IGN);
+        set_signal(SIGTERM, SIG_DFL);
+        unblock_signal(SIGTERM);
+    }
     if (files[3]) redirect(std::exchange(files[3], fd()), STDERR_FILENO);
     if (files[4]) redirect(std::exchange(files[4], fd()), STDOUT_FILENO);
     worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};
@@ -94,6 +96,7 @@ private:
         pid_t pid;
         std::uint32_t slot;
         std::uint64_t serial;
+        fd news;  // where its reports go if that isn't the pool's socket
         bool reported = false;
         std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
     };
@@ -105,18 +108,20 @@ private:
         const zygote_request& request = incoming->message;
         switch (request.what) {
             case zygote_request::kind::fork:
-                return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]));
+                return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]),
+                                    std::move(incoming->files[2]));
             case zygote_request::kind::reap: reap(request); return true;
             case zygote_request::kind::finish: finish(); return true;
         }
         return true;
     }
 
-    bool start_worker(const zygote_request& request, fd tasks, fd results) {
+    bool start_worker(const zygote_request& request, fd tasks, fd results, fd news) {
         worker_report report{.what = worker_report::kind::started,
                              .slot = request.slot,
                              .serial = request.serial,
                              .output = {}};
+        const fd* listener = &news;
         try {
             pipe_ends output, errors;  // to print to, if that passes through here
             const bool by_lines = settings_.output != worker_output::direct;
@@ -126,7 +131,9 @@ private:
                                    output.write.get()};
             report.pid = settings_.how == start_method::spawn ? execute_worker(request, files)
                                                               : fork_worker(request, files);
-            children_.push_back({static_cast<pid_t>(report.pid), request.slot, request.serial});
+            children_.push_back(
+                {static_cast<pid_t>(report.pid), request.slot, request.serial, std::move(news)});
+            listener = &children_.back().news;
             if (output.read) relay_from(std::move(output.read), stdout_, request.slot);
             if (errors.read)
                 children_.back().errors = relay_from(std::move(errors.read), stderr_, request.slot);
@@ -134,7 +141,14 @@ private:
             report.what = worker_report::kind::fork_failed;
             report.code = error.code().value();
         }
-        return send_message(control_, report);
+        return tell(*listener, report);
+    }
+
+    /// False when the pool is gone.
+    bool tell(const fd& news, const worker_report& report) {
+        if (!news) return send_message(control_, report);
+        send_message(news, report);  // who wanted to know may be gone, others are not
+        return true;
     }
 
     long fork_worker(const zygote_request& request, const worker_files& files) {
@@ -196,7 +210,7 @@ private:
         std::erase_if(children_, [](const child& one) { return one.pid == 0; });
     }
 
-    void report_death(const child& one, const siginfo_t& end, const rusage& usage) {
+    void report_death(child& one, const siginfo_t& end, const rusage& usage) {
         worker_report report{.what = worker_report::kind::exited,
                              .slot = one.slot,
                              .serial = one.serial,
@@ -216,7 +230,8 @@ private:
             std::memcpy(report.output.data(), tail.data() + tail.size() - report.output_size,
                         report.output_size);
         }
-        send_message(control_, report);
+        tell(one.news, report);
+        one.news.reset();
     }
 
     /// A process that a task has started may go on printing when its worker is dead.

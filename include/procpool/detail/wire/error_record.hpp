@@ -214,6 +214,7 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              kind_from_text<PoolTerminated>(),
              kind_from_text<SerializationError>(),
              kind_from_text<BootstrapError>(),
+             kind_from_text<ProcessError>(),
              kind_from_text<TaskCancelled>(),
              kind_from_text<Empty>(),
              kind_from_text<Full>(),
