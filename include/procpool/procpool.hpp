@@ -11,14 +11,17 @@
 #include "procpool/options.hpp"
 #include "procpool/outcome.hpp"
 #include "procpool/partial.hpp"
+#include "procpool/pipe.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/process.hpp"
+#include "procpool/process_info.hpp"
 #include "procpool/register_exception.hpp"
 #include "procpool/result.hpp"
 #include "procpool/shared_array.hpp"
 #include "procpool/start_method.hpp"
 #include "procpool/thread_pool.hpp"
 #include "procpool/version.hpp"
+#include "procpool/waitable.hpp"
 #include "procpool/worker.hpp"
 
 #endif
