@@ -25,10 +25,11 @@ inline std::vector<bool> wait_readable(std::span<const int> files, steady_time u
     for (;;) {
         int milliseconds = -1;
         if (until != steady_time::max()) {
-            const auto left =
-                std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+            const auto now = std::chrono::steady_clock::now();
+            // The difference to the clock's first moment would be too large.
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::max(until, now) - now);
             // An hour at most at once: more may not fit.
-            milliseconds = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+            milliseconds = static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000));
         }
         const int n = ::poll(watched.data(), watched.size(), milliseconds);
         if (n < 0 && errno != EINTR) throw_system_error(errno, "poll");
