@@ -4,12 +4,14 @@
 #define PROCPOOL_ERROR_HPP
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace procpool {
 
@@ -47,6 +49,45 @@ public:
 class BootstrapError : public Error {
 public:
     using Error::Error;
+};
+
+/// A Process was used in a state, or in a process, where that can't be.
+class ProcessError : public Error {
+public:
+    using Error::Error;
+};
+
+/// All that could send have ended or closed their end: nothing more comes.
+class EOFError : public Error {
+public:
+    using Error::Error;
+};
+
+/// A Connection was closed, or can't do what was asked of it.
+class ConnectionClosed : public Error {
+public:
+    using Error::Error;
+};
+
+/// The process of a Manager has ended, and its objects with it.
+class ManagerDied : public Error {
+public:
+    using Error::Error;
+};
+
+/// A message had more bytes than were asked for.
+class BufferTooShort : public Error {
+public:
+    BufferTooShort(std::size_t most, std::vector<std::byte> message)
+        : Error("procpool: a message of " + std::to_string(message.size()) + " bytes, where at most " +
+                std::to_string(most) + " were asked for"),
+          message_(std::make_shared<const std::vector<std::byte>>(std::move(message))) {}
+
+    /// All of it.
+    const std::vector<std::byte>& message() const noexcept { return *message_; }
+
+private:
+    std::shared_ptr<const std::vector<std::byte>> message_;  // shared, so that copies can't throw
 };
 
 /// The element was taken back before it had a result.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Settings of pools and of calls, for designated initialisers.
+// Settings of pools, of processes and of calls, for designated initialisers.
 #ifndef PROCPOOL_OPTIONS_HPP
 #define PROCPOOL_OPTIONS_HPP
 
@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include "procpool/start_method.hpp"
 
@@ -65,6 +66,16 @@ struct PoolOptions {
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; none by
     /// default. Otherwise standard error passes through the pool, even if output is direct.
     std::size_t stderr_tail = 0;
+};
+
+/// `Process reader({.name = "reader", .daemon = true}, read_all, files);`
+struct ProcessOptions {
+    /// Shown in messages; "Process-1" and so on by default.
+    std::string name = {};
+    /// Whether it is terminated, and not waited for, when its Process object or the program ends.
+    bool daemon = false;
+    /// How it is born; automatic is what set_start_method() has set, if anything.
+    procpool::start_method start_method = procpool::start_method::automatic;
 };
 
 /// `pool.map(f, files, {.chunksize = 10});`

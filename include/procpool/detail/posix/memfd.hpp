@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_POSIX_MEMFD_HPP
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -26,6 +27,13 @@ inline fd make_memfd(const char* name, std::size_t size) {
     fd file(checked(::memfd_create(name, MFD_CLOEXEC), "memfd_create"));
     checked(::ftruncate(file.get(), static_cast<off_t>(size)), "ftruncate (shared memory)");
     return file;
+}
+
+/// In bytes.
+inline std::size_t file_size(const fd& file) {
+    struct stat status{};
+    checked(::fstat(file.get(), &status), "fstat");
+    return static_cast<std::size_t>(status.st_size);
 }
 
 /// What may be done with mapped memory: a stray write to what is only to be read is a fault.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -66,6 +67,11 @@ pid_t fork_process(std::span<const int> keep, Body body) {
 [[noreturn]] inline void exit_process(int code) noexcept {
     std::fflush(nullptr);
     ::_exit(code);
+}
+
+/// Whether no process has this id; a zombie still has its own.
+inline bool is_gone(std::int64_t pid) noexcept {
+    return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
 }
 
 /// Sends `signal`; a process that is gone already is no error.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a program, its zygotes and their workers tell each other about the birth and death of workers.
+// What a program, its zygotes and their workers tell each other about the birth and death of workers, be
+// these a pool's or single processes.
 #ifndef PROCPOOL_DETAIL_POSIX_WORKER_BIRTH_HPP
 #define PROCPOOL_DETAIL_POSIX_WORKER_BIRTH_HPP
 
@@ -23,6 +24,12 @@ struct arena_layout {
     std::uint64_t limit = 0;  // bytes of memory that each may take
 };
 
+/// What a zygote's children are there for.
+enum class occupation : std::uint32_t {
+    tasks,   // workers of a pool
+    process  // one function each, as a part of the program: with its signal settings
+};
+
 /// What all workers of a pool have in common.
 struct worker_settings {
     start_method how = start_method::fork;  // never automatic
@@ -30,15 +37,16 @@ struct worker_settings {
     worker_output output = worker_output::direct;
     std::size_t stderr_tail = 0;
     arena_layout arenas = {};
+    occupation purpose = occupation::tasks;
 };
 
 /// What a new worker process starts with.
 struct worker_birth {
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;
-    fd tasks;    // read end
+    fd tasks;    // read end; a process has a file instead, which holds its only one
     fd results;  // write end
-    fd memory;   // the pool's black boxes, outboxes and arenas
+    fd memory;   // the pool's black boxes, outboxes and arenas; none for a process
     worker_settings settings;
 };
 

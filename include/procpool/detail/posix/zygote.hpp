@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The zygote: a single-threaded child that forks all workers of a pool.
+// The zygote: a single-threaded child that forks all workers of a pool, or single processes.
 //
 // Forking from it is cheap at any size of the parent, safe whatever the parent's threads hold, and gives
 // each replacement exactly the state that the first workers had. It keeps a dead worker as a zombie until
@@ -62,8 +62,11 @@ public:
     /// Readable when next_report() has news.
     const fd& control() const noexcept { return control_; }
 
-    void fork_worker(std::uint32_t slot, std::uint64_t serial, const fd& tasks, const fd& results) {
-        const std::array files{tasks.get(), results.get()};
+    /// Reports about it go to `news`, if there is one, and not to control(); after that of its end, `news` is
+    /// closed.
+    void fork_worker(std::uint32_t slot, std::uint64_t serial, const fd& tasks, const fd& results,
+                     const fd& news = {}) {
+        const std::array files{tasks.get(), results.get(), news.get()};
         send({zygote_request::kind::fork, slot, serial}, files);
     }
 
@@ -107,7 +110,8 @@ public:
 
     /// Waits until the zygote has ended.
     void wait() noexcept {
-        if (pid_ > 0) wait_for_exit(pid_);
+        // It is no child of a process that was forked with a copy of this.
+        if (pid_ > 0 && generation_ == fork_generation.load(std::memory_order_relaxed)) wait_for_exit(pid_);
         pid_ = 0;
     }
 
@@ -116,6 +120,7 @@ private:
         if (!send_message(control_, request, files)) gone_ = true;
     }
 
+    const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
     fd control_;
     long pid_ = 0;
     bool ready_ = false;

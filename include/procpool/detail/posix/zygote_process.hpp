@@ -37,9 +37,11 @@ template <class = only_if_used>
 int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
                long zygote, std::array<fd, max_passed_fds> files) {
     die_with_parent(zygote);
-    set_signal(SIGINT, SIG_IGN);
-    set_signal(SIGTERM, SIG_DFL);
-    unblock_signal(SIGTERM);
+    if (settings.purpose == occupation::tasks) {
+        set_signal(SIGINT, SIG_IGN);
+        set_signal(SIGTERM, SIG_DFL);
+        unblock_signal(SIGTERM);
+    }
     if (files[3]) redirect(std::exchange(files[3], fd()), STDERR_FILENO);
     if (files[4]) redirect(std::exchange(files[4], fd()), STDOUT_FILENO);
     worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};
@@ -65,7 +67,7 @@ public:
 
         // Whoever has forked it knows already.
         if (settings_.how != start_method::fork &&
-            !tell({.what = worker_report::kind::zygote_ready, .output = {}}))
+            !tell({}, {.what = worker_report::kind::zygote_ready, .output = {}}))
             return 0;
         // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
         constexpr int quiet_ms = 10;
@@ -94,11 +96,17 @@ private:
         pid_t pid;
         std::uint32_t slot;
         std::uint64_t serial;
+        fd news;  // where its reports go if that isn't the pool's socket
         bool reported = false;
         std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
     };
 
-    bool tell(const worker_report& report) { return send_message(control_, report, {}, report.size()); }
+    /// False when the pool is gone.
+    bool tell(const fd& news, const worker_report& report) {
+        if (!news) return send_message(control_, report, {}, report.size());
+        send_message(news, report, {}, report.size());  // who wanted to know may be gone, others are not
+        return true;
+    }
 
     /// False when the pool is gone.
     bool serve_request() {
@@ -107,18 +115,20 @@ private:
         const zygote_request& request = incoming->message;
         switch (request.what) {
             case zygote_request::kind::fork:
-                return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]));
+                return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]),
+                                    std::move(incoming->files[2]));
             case zygote_request::kind::reap: reap(request); return true;
             case zygote_request::kind::finish: finish(); return true;
         }
         return true;
     }
 
-    bool start_worker(const zygote_request& request, fd tasks, fd results) {
+    bool start_worker(const zygote_request& request, fd tasks, fd results, fd news) {
         worker_report report{.what = worker_report::kind::started,
                              .slot = request.slot,
                              .serial = request.serial,
                              .output = {}};
+        const fd* listener = &news;
         try {
             pipe_ends output, errors;  // to print to, if that passes through here
             const bool by_lines = settings_.output != worker_output::direct;
@@ -128,7 +138,9 @@ private:
                                    output.write.get()};
             report.pid = settings_.how == start_method::spawn ? execute_worker(request, files)
                                                               : fork_worker(request, files);
-            children_.push_back({static_cast<pid_t>(report.pid), request.slot, request.serial});
+            children_.push_back(
+                {static_cast<pid_t>(report.pid), request.slot, request.serial, std::move(news)});
+            listener = &children_.back().news;
             if (output.read) relay_from(std::move(output.read), stdout_, request.slot);
             if (errors.read)
                 children_.back().errors = relay_from(std::move(errors.read), stderr_, request.slot);
@@ -136,7 +148,7 @@ private:
             report.what = worker_report::kind::fork_failed;
             report.code = error.code().value();
         }
-        return tell(report);
+        return tell(*listener, report);
     }
 
     long fork_worker(const zygote_request& request, const worker_files& files) {
@@ -198,7 +210,7 @@ private:
         std::erase_if(children_, [](const child& one) { return one.pid == 0; });
     }
 
-    void report_death(const child& one, const siginfo_t& end, const rusage& usage) {
+    void report_death(child& one, const siginfo_t& end, const rusage& usage) {
         worker_report report{.what = worker_report::kind::exited,
                              .slot = one.slot,
                              .serial = one.serial,
@@ -219,7 +231,8 @@ private:
             std::memcpy(report.output.data(), tail.data() + tail.size() - report.output_size,
                         report.output_size);
         }
-        tell(report);
+        tell(one.news, report);
+        one.news.reset();
     }
 
     /// A process that a task has started may go on printing when its worker is dead.

@@ -200,9 +200,10 @@ using result_of_call = typename call_result<F, Args...>::type;
 template <class R>
 concept sendable_result = std::is_void_v<R> || (!raw_pointer<R> && codec<R>::sendable);
 
-/// True if F can run in a worker on arguments of these wire types; a compile error of one sentence if not.
+/// True if F can be called in another process with arguments of these wire types; a compile error of one
+/// sentence if not.
 template <class F, class... Args>
-consteval bool check_task() {
+consteval bool check_call() {
     if constexpr (!callable_check<F>::run()) {
         return false;
     } else if constexpr (takes_mutable_reference<F>) {
@@ -227,6 +228,16 @@ consteval bool check_task() {
             callable_with<F, Args...>,
             "procpool: the task can't be called with these arguments; map passes one element, starmap "
             "the elements of a tuple, and a task takes them by value or const reference");
+        return false;
+    } else {
+        return true;
+    }
+}
+
+/// True if its result can come back, too.
+template <class F, class... Args>
+consteval bool check_task() {
+    if constexpr (!check_call<F, Args...>()) {
         return false;
     } else if constexpr (!sendable_result<result_of_call<F, Args...>>) {
         static_assert(

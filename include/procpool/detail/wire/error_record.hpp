@@ -214,6 +214,10 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              kind_from_text<PoolTerminated>(),
              kind_from_text<SerializationError>(),
              kind_from_text<BootstrapError>(),
+             kind_from_text<ProcessError>(),
+             kind_from_text<EOFError>(),
+             kind_from_text<ConnectionClosed>(),
+             kind_from_text<ManagerDied>(),
              kind_from_text<TaskCancelled>(),
              kind_from_text<Empty>(),
              kind_from_text<Full>(),
@@ -296,18 +300,15 @@ std::string text_of_exception(std::span<const std::byte> record) {
     return text.append(": ").append(codec<std::string>::decode(from));
 }
 
-/// The exception that a worker encoded; SerializationError if it is garbage. `note` is told with its origin.
+/// The exception that another process encoded; SerializationError if it is garbage. `where` is told with its
+/// origin.
 template <class = only_if_used>
-std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index,
-                                    const std::string& note = {}) try {
+std::exception_ptr decode_exception_of(cursor from, long pid, std::optional<std::uint64_t> index,
+                                       const std::string& where) try {
     const auto name = codec<std::string>::decode(from);
     const auto text = codec<std::string>::decode(from);
     const auto mangled_name = codec<std::string>::decode(from);
-    const RemoteError origin(name,
-                             name + ": " + text + " (in worker " + std::to_string(pid) +
-                                 (index ? ", element " + std::to_string(*index) : ", in the initializer") +
-                                 note + ")",
-                             pid, index);
+    const RemoteError origin(name, name + ": " + text + " (" + where + ")", pid, index);
     try {
         throw origin;
     } catch (...) {
@@ -324,6 +325,16 @@ std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::ui
     std::terminate();  // rethrow() throws
 } catch (...) {
     return std::current_exception();
+}
+
+/// The same of a worker.
+template <class = only_if_used>
+std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index,
+                                    const std::string& note = {}) {
+    return decode_exception_of(from, pid, index,
+                               "in worker " + std::to_string(pid) +
+                                   (index ? ", element " + std::to_string(*index) : ", in the initializer") +
+                                   note);
 }
 
 }  // namespace procpool::detail::wire

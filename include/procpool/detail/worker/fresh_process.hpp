@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The life of a process that a pool has started as a fresh run of the program.
+// The life of a process that was started as a fresh run of the program, by a pool or a Process.
 #ifndef PROCPOOL_DETAIL_WORKER_FRESH_PROCESS_HPP
 #define PROCPOOL_DETAIL_WORKER_FRESH_PROCESS_HPP
 
@@ -14,10 +14,11 @@
 #include "procpool/detail/posix/worker_birth.hpp"
 #include "procpool/detail/posix/zygote_process.hpp"
 #include "procpool/detail/worker/loop.hpp"
+#include "procpool/detail/worker/process_main.hpp"
 
 namespace procpool::detail::worker {
 
-/// Becomes what the first message from `socket` says: a zygote, or a worker.
+/// Becomes what the first message from `socket` says: a zygote, a worker, or a Process.
 [[noreturn]] inline void live_fresh_process(int socket) noexcept {
     posix::started_anew = true;
     try {
@@ -27,15 +28,17 @@ namespace procpool::detail::worker {
         const posix::process_birth& birth = incoming->message;
         posix::take_program_name();
         birth.locale.apply();
+        const posix::worker_main main =
+            birth.settings.purpose == posix::occupation::process ? &process_main<> : &worker::main<>;
         if (birth.what == posix::process_birth::kind::zygote) {
             birth.mask.apply();
-            posix::exit_process(posix::zygote_process(std::move(control), std::move(incoming->files[0]),
-                                                      &worker::main<>, birth.settings)
-                                    .run());
+            posix::exit_process(
+                posix::zygote_process(std::move(control), std::move(incoming->files[0]), main, birth.settings)
+                    .run());
         }
         control.reset();
         birth.signals.restore();
-        posix::exit_process(posix::run_worker(&worker::main<>, birth.settings, birth.slot, birth.serial,
+        posix::exit_process(posix::run_worker(main, birth.settings, birth.slot, birth.serial,
                                               static_cast<long>(birth.parent), std::move(incoming->files)));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "procpool: process %ld ends: %s\n", posix::current_pid(), error.what());

@@ -3,14 +3,11 @@
 #ifndef PROCPOOL_DETAIL_WORKER_TASK_HPP
 #define PROCPOOL_DETAIL_WORKER_TASK_HPP
 
-#include <functional>
 #include <memory>
-#include <tuple>
 #include <type_traits>
-#include <utility>
 
-#include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/callable.hpp"
+#include "procpool/detail/worker/arguments.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 
 namespace procpool::detail::worker {
@@ -43,22 +40,6 @@ void put_result(outbox& results, const R& value) {
     }
 }
 
-/// What is a T for the task: that, or what borrows one.
-template <class T, class Argument>
-Argument decode_argument(wire::cursor& from) {
-    try {
-        if constexpr (std::is_same_v<T, Argument>)
-            return wire::codec<T>::decode(from);
-        else
-            return Argument(from);
-    } catch (const SerializationError&) {
-        throw;
-    } catch (const std::exception& error) {
-        throw SerializationError("procpool: the task's argument, a " + type_name(typeid(T)) +
-                                 ", can't be rebuilt: " + error.what());
-    }
-}
-
 /// Calls an F with arguments of the wire types Args.
 template <class F, class... Args>
 struct task {
@@ -75,29 +56,15 @@ private:
     }
 
     static void run(void* callable, wire::cursor& from, outbox& results) {
-        [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-            run_with<wire::argument_t<F, Index, Args>...>(*static_cast<F*>(callable), from, results);
-        }(std::index_sequence_for<Args...>());
-    }
-
-    template <class... Arguments>
-    static void run_with(F& function, wire::cursor& from, outbox& results) {
-        std::tuple<Arguments...> arguments{
-            decode_argument<Args, Arguments>(from)...};  // braces: from left to right
-        const auto call = [&]() -> decltype(auto) {
-            return std::apply(
-                [&](Arguments&... args) -> decltype(auto) {
-                    return std::invoke(function, std::move(args)...);
-                },
-                arguments);
-        };
+        arguments<F, Args...> values(from);
+        F& function = *static_cast<F*>(callable);
         using result = wire::result_of_call<F, Args...>;
         if constexpr (std::is_void_v<result>) {
-            call();
+            values.call(function);
             const std::byte nothing{};
             results.put_flat(&nothing, sizeof nothing);
         } else {
-            const auto& value = call();
+            const auto& value = values.call(function);
             put_result<result>(results, value);
         }
     }

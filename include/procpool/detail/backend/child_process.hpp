@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+// A single process of the program, as its parent sees it: birth, signals, death.
+#ifndef PROCPOOL_DETAIL_BACKEND_CHILD_PROCESS_HPP
+#define PROCPOOL_DETAIL_BACKEND_CHILD_PROCESS_HPP
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/start_check.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/pipe.hpp"
+#include "procpool/detail/posix/readable.hpp"
+#include "procpool/detail/posix/zygote.hpp"
+#include "procpool/detail/wire/sink.hpp"
+#include "procpool/detail/worker/process_main.hpp"
+#include "procpool/error.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::backend {
+
+/// The zygote of one process that is forked from this one, or of all that are born by the same other method.
+///
+/// A zygote that is a fresh run lives for as long as a process that came from it is remembered.
+template <class = only_if_used>
+std::shared_ptr<posix::zygote> zygote_for(start_method how) {
+    static std::array<std::weak_ptr<posix::zygote>, 2> known;  // guarded by hold_forks()
+    static unsigned generation = 0;
+    const auto lock = posix::fd_registry::instance().hold_forks();
+    const unsigned current = posix::fork_generation.load(std::memory_order_relaxed);
+    if (std::exchange(generation, current) != current) known = {};  // those of whom this is a copy of
+    std::weak_ptr<posix::zygote>& place = known[how == start_method::spawn];
+    if (how != start_method::fork)
+        if (auto zygote = place.lock()) {
+            while (zygote->next_report()) {
+            }
+            if (!zygote->gone()) return zygote;
+        }
+    const posix::worker_settings settings{.how = how, .limits = {}, .purpose = posix::occupation::process};
+    auto zygote = std::make_shared<posix::zygote>(posix::fd(), &worker::process_main<>, settings,
+                                                  posix::signal_mask::of_this_thread());
+    if (how != start_method::fork) place = zygote;
+    return zygote;
+}
+
+/// Thread-safe.
+template <class = only_if_used>
+class basic_child_process {
+public:
+    /// `call` is a body_maker's address, and what that needs.
+    basic_child_process(ProcessOptions options, wire::buffer call, wire::pins pins)
+        : options_(std::move(options)), call_(std::move(call)), pins_(std::move(pins)) {
+        if (options_.name.empty()) options_.name = "Process-" + place_;
+    }
+    basic_child_process(const basic_child_process&) = delete;
+    basic_child_process& operator=(const basic_child_process&) = delete;
+
+    /// Waits for its end, as Python does when the program ends, or terminates it if it is a daemon.
+    ~basic_child_process() {
+        if (!is_of_this_process()) return;
+        try {
+            finish();
+        } catch (...) {  // then it ends with its zygote
+        }
+    }
+
+    const std::string& name() const noexcept { return options_.name; }
+    bool is_daemon() const noexcept { return options_.daemon; }
+
+    /// Returns when the process is about to call its function.
+    void start(const std::shared_ptr<basic_child_process>& self) {
+        const auto lock = use();
+        if (now_ != state::initial) throw ProcessError("procpool: " + name() + " was started before");
+        const start_method how = checked_start_method(options_.start_method);
+        wire::exception_registry::instance();  // see basic_crew
+        worker::flush_streams();               // or else a copy would print it once more
+        const posix::fd definition = write_definition();
+        posix::pipe_ends answer = posix::make_pipe();
+        posix::socket_ends news = posix::make_socket_pair();
+        zygote_ = zygote_for(how);
+        {
+            const auto no_fork = posix::fd_registry::instance().hold_forks();
+            zygote_->fork_worker(0, serial_ = ++last_serial(), definition, answer.write, news.far);
+        }
+        answer.write.reset();
+        news.far.reset();
+        news_ = std::make_shared<const posix::fd>(std::move(news.near));
+        try {
+            await_birth();
+            await_begin(answer.read);
+        } catch (...) {
+            let_go();
+            news_.reset();
+            exit_.reset();
+            throw;
+        }
+        now_ = state::started;
+        if (how == start_method::fork) own_zygote_ = true;
+        call_ = {};
+        pins_.clear();
+        list(self);
+    }
+
+    /// 0 before start().
+    long pid() const {
+        const auto lock = use();
+        return pid_;
+    }
+
+    /// False if it has not ended until then.
+    bool wait(steady_time until) {
+        std::shared_ptr<const posix::fd> news;
+        for (;;) {
+            {
+                const auto lock = use();
+                require_started("joined");
+                if (look()) return true;
+                news = news_;
+            }
+            if (!posix::wait_readable(news->get(), until)) return false;
+        }
+    }
+
+    bool is_alive() {
+        const auto lock = use();
+        return now_ == state::started && !look();
+    }
+
+    std::optional<int> exit_code() {
+        const auto lock = use();
+        if (now_ != state::started || !look()) return std::nullopt;
+        // Who dies with its zygote is killed.
+        return exit_->code ? *exit_->code : -(exit_->signal != 0 ? exit_->signal : SIGKILL);
+    }
+
+    /// Does nothing if it has ended.
+    void send_signal(int signal) {
+        const auto lock = use();
+        require_started("sent a signal");
+        // It may end at any time, but its number is no other process's until look() has said that it has.
+        if (!look()) posix::send_signal(pid_, signal);
+    }
+
+    /// Readable when it has ended.
+    std::shared_ptr<const posix::fd> sentinel() const {
+        const auto lock = use();
+        require_started("waited for");
+        return news_;
+    }
+
+    void close() {
+        const auto lock = use(true);
+        if (now_ == state::started && !look())
+            throw ProcessError("procpool: " + name() +
+                               " can't be closed while it runs; join() or terminate() it first");
+        now_ = state::closed;
+        zygote_.reset();
+        news_.reset();
+        call_ = {};
+        pins_.clear();
+    }
+
+    /// Ends it in the way that its destructor does.
+    void finish() {
+        if (!is_alive()) return;
+        if (is_daemon()) {
+            send_signal(SIGTERM);
+            if (wait(deadline_in(std::chrono::seconds(1)))) return;
+            send_signal(SIGKILL);
+        }
+        wait(steady_time::max());
+    }
+
+    /// Those of this process that run, in the order of their starts.
+    static std::vector<std::shared_ptr<basic_child_process>> all_alive() {
+        std::vector<std::shared_ptr<basic_child_process>> found;
+        {
+            const auto lock = posix::fd_registry::instance().hold_forks();
+            for (const auto& one : listed())
+                if (auto child = one.lock(); child && child->is_of_this_process())
+                    found.push_back(std::move(child));
+        }
+        std::erase_if(found, [](const auto& child) { return !child->is_alive(); });
+        return found;
+    }
+
+private:
+    enum class state { initial, started, closed };
+
+    bool is_of_this_process() const noexcept {
+        return generation_ == posix::fork_generation.load(std::memory_order_relaxed);
+    }
+
+    std::unique_lock<std::mutex> use(bool closed_too = false) const {
+        if (!is_of_this_process())
+            throw ProcessError("procpool: " + name() +
+                               " can only be used in the process that has made its Process object");
+        std::unique_lock lock(mutex_);
+        if (now_ == state::closed && !closed_too) throw ProcessError("procpool: " + name() + " is closed");
+        return lock;
+    }
+    void require_started(const char* what) const {
+        if (now_ == state::initial)
+            throw ProcessError("procpool: " + name() + " can't be " + what + ": it is not started");
+    }
+
+    static std::atomic<std::uint64_t>& last_serial() noexcept {
+        static std::atomic<std::uint64_t> serial{0};
+        return serial;
+    }
+
+    posix::fd write_definition() const {
+        wire::buffer identity;
+        wire::pins none;
+        const wire::sink to{identity, none};
+        const ProcessInfo parent = current_process();
+        wire::encode(to, name());
+        wire::encode(to, place_);
+        identity.append_value(is_daemon());
+        wire::encode(to, parent.name);
+        identity.append_value(std::int64_t{parent.pid});
+        identity.append_value(parent.daemon);
+        posix::fd file = posix::make_memfd("procpool-process", 0);
+        posix::write_all(file, identity.data(), identity.size());
+        posix::write_all(file, call_.data(), call_.size());
+        return file;
+    }
+
+    void await_birth() {
+        const auto report = posix::receive_message<posix::worker_report>(*news_, true);
+        if (report->closed) {
+            const auto lock = posix::fd_registry::instance().hold_forks();
+            while (zygote_->next_report()) {
+            }
+            const auto how = zygote_->failed_start();
+            throw BootstrapError(
+                "procpool: " + name() + " could not be started: " +
+                (how ? "a fresh run of this program ended with " + posix::describe(*how) +
+                           " before it called procpool::freeze_support(argc, argv); call that first in main, "
+                           "whatever the arguments are"
+                     : "the process that should have forked it has died"));
+        }
+        if (report->message.what == posix::worker_report::kind::fork_failed)
+            posix::throw_system_error(report->message.code, "fork (" + name() + ")");
+        pid_ = static_cast<long>(report->message.pid);
+    }
+
+    /// Until it has rebuilt its function and arguments.
+    void await_begin(const posix::fd& answer) {
+        std::string text;
+        std::array<std::byte, 4096> piece;
+        for (;;) {
+            const auto got = posix::read_some(answer, piece.data(), piece.size());
+            if (got.closed) break;
+            text.append(reinterpret_cast<const char*>(piece.data()), got.bytes);
+        }
+        if (!text.empty() && static_cast<std::byte>(text.front()) == worker::process_begins) return;
+        while (!look()) posix::wait_readable(news_->get(), steady_time::max());
+        if (text.size() > 1)
+            throw SerializationError("procpool: " + name() + " could not begin: " + text.substr(1));
+        throw BootstrapError("procpool: " + name() + " ended with " + posix::describe(*exit_) +
+                             " before it could begin");
+    }
+
+    /// Whether it has ended. With the news its process id is given back to the system.
+    bool look() {
+        while (!exit_) {
+            const auto report = posix::receive_message<posix::worker_report>(*news_, false);
+            if (!report) return false;
+            if (report->closed) {
+                exit_.emplace();  // with its zygote
+            } else {
+                const auto& end = report->message;
+                exit_ = end.signalled ? posix::exit_status{{}, end.code} : posix::exit_status{end.code, 0};
+                const auto no_fork = posix::fd_registry::instance().hold_forks();
+                zygote_->reap(0, serial_);
+            }
+            if (own_zygote_) zygote_.reset();
+        }
+        return true;
+    }
+
+    void let_go() noexcept {
+        pid_ = 0;
+        zygote_.reset();
+    }
+
+    // ---- all that were started
+
+    static std::vector<std::weak_ptr<basic_child_process>>& listed() {
+        static auto* const all = new std::vector<std::weak_ptr<basic_child_process>>;  // see all_alive()
+        return *all;
+    }
+    static void list(const std::shared_ptr<basic_child_process>& self) {
+        static bool joins_at_exit = false;
+        const auto lock = posix::fd_registry::instance().hold_forks();
+        std::erase_if(listed(), [](const auto& one) { return one.expired(); });
+        listed().push_back(self);
+        worker::join_children.store(&join_all);
+        if (!std::exchange(joins_at_exit, true)) std::atexit(&join_all);
+    }
+    static void join_all() {
+        for (const auto& child : all_alive()) try {
+                child->finish();
+            } catch (const Error&) {  // another thread has closed it
+            }
+    }
+
+    const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
+    ProcessOptions options_;
+    const std::string place_ = worker::process_identity::instance().place_of_next_child();
+    mutable std::mutex mutex_;
+    state now_ = state::initial;
+    wire::buffer call_;
+    wire::pins pins_;
+    std::shared_ptr<posix::zygote> zygote_;
+    bool own_zygote_ = false;
+    std::uint64_t serial_ = 0;
+    std::shared_ptr<const posix::fd> news_;
+    long pid_ = 0;
+    std::optional<posix::exit_status> exit_;
+};
+using child_process = basic_child_process<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// A manager as a process that uses its objects sees it: connections, and references to objects.
+#ifndef PROCPOOL_DETAIL_BACKEND_MANAGER_CLIENT_HPP
+#define PROCPOOL_DETAIL_BACKEND_MANAGER_CLIENT_HPP
+
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/manager_server.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/local_socket.hpp"
+#include "procpool/detail/wire/envelope.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::backend {
+
+/// Shared by all proxies of one manager in this process. Thread-safe.
+template <class = only_if_used>
+class basic_manager_client {
+public:
+    static std::shared_ptr<basic_manager_client> of(const posix::local_address& address) {
+        using clients = std::map<posix::local_address, std::weak_ptr<basic_manager_client>>;
+        static auto* const known = new clients;  // guarded by hold_forks(); leaked: used by static objects
+        const auto lock = posix::fd_registry::instance().hold_forks();
+        std::erase_if(*known, [](const auto& one) { return one.second.expired(); });
+        if (const auto at = known->find(address); at != known->end())
+            if (auto client = at->second.lock(); client && client->is_of_this_process()) return client;
+        auto client = std::make_shared<basic_manager_client>(address);
+        (*known)[address] = client;
+        return client;
+    }
+
+    explicit basic_manager_client(const posix::local_address& address) : address_(address) {}
+    basic_manager_client(const basic_manager_client&) = delete;
+    basic_manager_client& operator=(const basic_manager_client&) = delete;
+
+    const posix::local_address& address() const noexcept { return address_; }
+
+    /// The answer's value, through any connection. `decode` gets a cursor.
+    template <class Decode>
+    auto call(wire::buffer request, Decode decode) {
+        require_this_process();
+        posix::fd socket = idle_or_new();
+        const wire::buffer answer = exchange(socket, request);
+        // After that the server lets go of what the answer refers to: as soon as somebody uses the
+        // connection.
+        struct give_back {
+            ~give_back() { self.put_back(std::move(socket)); }
+            basic_manager_client& self;
+            posix::fd& socket;
+        } const afterwards{*this, socket};
+        wire::cursor from(answer.bytes());
+        read_status(from);
+        return decode(from);
+    }
+
+    /// @return the object's number
+    std::uint64_t create(wire::buffer request) {
+        require_this_process();
+        const std::lock_guard lock(control_mutex_);
+        const wire::buffer answer = exchange(control(), request);
+        wire::cursor from(answer.bytes());
+        read_status(from);
+        return from.value<std::uint64_t>();
+    }
+    void acquire(std::uint64_t object) {
+        require_this_process();
+        wire::buffer request = new_request(manager_request::kind::acquire, object);
+        const std::lock_guard lock(control_mutex_);
+        const wire::buffer answer = exchange(control(), request);
+        wire::cursor from(answer.bytes());
+        read_status(from);
+    }
+    void release(std::uint64_t object) noexcept {
+        if (!is_of_this_process()) return;
+        try {
+            wire::buffer request = new_request(manager_request::kind::release, object);
+            const std::lock_guard lock(control_mutex_);
+            if (control_) wire::send_envelope(control_, request);
+        } catch (const std::exception&) {  // the server drops it with the connection
+        }
+    }
+
+    static wire::buffer new_request(manager_request::kind what, std::uint64_t object) {
+        wire::buffer request = wire::new_envelope();
+        request.append_value(manager_request{.what = what, .object = object});
+        return request;
+    }
+
+private:
+    [[noreturn]] static void throw_gone() { throw ManagerDied("procpool: the manager's process has ended"); }
+
+    bool is_of_this_process() const noexcept {
+        return generation_ == posix::fork_generation.load(std::memory_order_relaxed);
+    }
+    void require_this_process() const {
+        if (!is_of_this_process())
+            throw ManagerDied(
+                "procpool: a proxy that another process has made can't be used as a global variable; "
+                "pass it to the process as an argument");
+    }
+
+    posix::fd connected() const {
+        posix::fd socket = posix::connect_to(address_);
+        if (!socket) throw_gone();
+        return socket;
+    }
+    /// The connection that counts this process's references.
+    posix::fd& control() {
+        if (!control_) control_ = connected();
+        return control_;
+    }
+    posix::fd idle_or_new() {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!idle_.empty()) {
+                posix::fd socket = std::move(idle_.back());
+                idle_.pop_back();
+                return socket;
+            }
+        }
+        return connected();
+    }
+    void put_back(posix::fd socket) noexcept try {
+        const std::lock_guard lock(mutex_);
+        idle_.push_back(std::move(socket));
+    } catch (const std::bad_alloc&) {
+    }
+
+    static wire::buffer exchange(const posix::fd& socket, wire::buffer& request) {
+        wire::buffer answer;
+        if (!wire::send_envelope(socket, request) || !wire::receive_envelope(socket, answer)) throw_gone();
+        return answer;
+    }
+
+    static void read_status(wire::cursor& from) {
+        if (from.value<manager_answer>() == manager_answer::value) return;
+        std::rethrow_exception(wire::decode_exception_of(from, 0, std::nullopt, "in the manager"));
+    }
+
+    const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
+    const posix::local_address address_;
+    std::mutex mutex_;
+    std::vector<posix::fd> idle_;
+    std::mutex control_mutex_;
+    posix::fd control_;
+};
+using manager_client = basic_manager_client<>;
+
+/// One counted reference to an object.
+template <class = only_if_used>
+class basic_object_reference {
+public:
+    /// Takes over a count that the server has made.
+    basic_object_reference(std::shared_ptr<manager_client> client, std::uint64_t object) noexcept
+        : client_(std::move(client)), object_(object) {}
+    basic_object_reference(const basic_object_reference&) = delete;
+    basic_object_reference& operator=(const basic_object_reference&) = delete;
+    ~basic_object_reference() { client_->release(object_); }
+
+    manager_client& client() const noexcept { return *client_; }
+    std::uint64_t object() const noexcept { return object_; }
+
+private:
+    std::shared_ptr<manager_client> client_;
+    std::uint64_t object_;
+};
+using object_reference = basic_object_reference<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// What runs in a manager's process: it holds objects, and calls functions on them for whoever asks.
+#ifndef PROCPOOL_DETAIL_BACKEND_MANAGER_SERVER_HPP
+#define PROCPOOL_DETAIL_BACKEND_MANAGER_SERVER_HPP
+
+#include <signal.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/local_socket.hpp"
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/wire/code_address.hpp"
+#include "procpool/detail/wire/envelope.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/sink.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::backend {
+
+struct manager_request {
+    enum class kind : std::uint32_t { create, acquire, release, call };
+    kind what{};
+    std::uint32_t unused = 0;
+    std::uint64_t object = 0;
+};
+
+/// In front of each answer but that to `release`, which has none: a value follows, or an error record.
+enum class manager_answer : std::uint8_t { value, error };
+
+/// What a request to create names by its code address.
+using object_maker = std::shared_ptr<void>(wire::cursor& arguments);
+/// What a call names: decodes its arguments, then locks, calls, and encodes the result.
+using object_call = void(void* object, std::mutex& lock, wire::cursor& arguments, wire::sink result);
+
+/// A thread serves each connection, so that whoever is slow or dies is alone with that. An object lives for
+/// as long as a connection refers to it.
+template <class = only_if_used>
+class basic_manager_server {
+public:
+    explicit basic_manager_server(const posix::local_address& address)
+        : listener_(posix::listen_at(address)) {}
+
+    [[noreturn]] void run() {
+        for (;;)
+            if (posix::fd client = posix::accept_from(listener_)) try {
+                    std::thread([this, socket = std::move(client)] { serve(socket); }).detach();
+                } catch (
+                    const std::system_error&) {  // no more threads: this client finds its connection closed
+                }
+    }
+
+private:
+    struct managed {
+        std::shared_ptr<void> value;
+        std::mutex lock;
+    };
+    struct entry {
+        std::shared_ptr<managed> object;
+        std::uint64_t references = 0;
+    };
+    using references = std::map<std::uint64_t, std::uint64_t>;
+
+    void serve(const posix::fd& client) noexcept {
+        references held;
+        try {
+            wire::buffer request;
+            wire::pins
+                pins;  // what the last answer refers to: its receiver has opened that when it asks again
+            while (wire::receive_envelope(client, request)) {
+                wire::buffer answer = wire::new_envelope();
+                pins.clear();
+                wire::cursor from(request.bytes());
+                const auto header = from.value<manager_request>();
+                if (header.what == manager_request::kind::release) {
+                    release(held, header.object);
+                    continue;
+                }
+                answer.append_value(manager_answer::value);
+                const std::size_t begin = answer.size();
+                try {
+                    handle(header, from, {answer, pins}, held);
+                } catch (...) {
+                    answer.shrink_to(begin - sizeof(manager_answer));
+                    answer.append_value(manager_answer::error);
+                    wire::encode_current_exception({answer, pins});
+                }
+                if (!wire::send_envelope(client, answer)) break;
+            }
+        } catch (const std::exception&) {  // of this connection; its user sees it end
+        }
+        for (const auto& [id, count] : held) drop(id, count);
+    }
+
+    void handle(const manager_request& header, wire::cursor& from, wire::sink answer, references& held) {
+        switch (header.what) {
+            case manager_request::kind::create: {
+                auto object = std::make_shared<managed>();
+                object->value = wire::decode_function<object_maker>(from)(from);
+                const std::lock_guard lock(mutex_);
+                objects_[++last_id_] = {std::move(object), 1};
+                ++held[last_id_];
+                answer.to.append_value(last_id_);
+                break;
+            }
+            case manager_request::kind::acquire: {
+                const std::lock_guard lock(mutex_);
+                ++entry_of(header.object).references;
+                ++held[header.object];
+                break;
+            }
+            case manager_request::kind::call: {
+                std::shared_ptr<managed> object;
+                {
+                    const std::lock_guard lock(mutex_);
+                    object = entry_of(header.object).object;
+                }
+                auto* const call = wire::decode_function<object_call>(from);
+                call(object->value.get(), object->lock, from, answer);
+                break;
+            }
+            case manager_request::kind::release: break;
+        }
+    }
+
+    /// To be called with the lock held.
+    entry& entry_of(std::uint64_t id) {
+        const auto at = objects_.find(id);
+        if (at == objects_.end())
+            throw Error(
+                "procpool: the manager has no such object any more: all that referred to it have ended");
+        return at->second;
+    }
+
+    void release(references& held, std::uint64_t id) {
+        const auto at = held.find(id);
+        if (at == held.end()) return;
+        if (--at->second == 0) held.erase(at);
+        drop(id, 1);
+    }
+    void drop(std::uint64_t id, std::uint64_t count) {
+        std::shared_ptr<managed> last;  // ends without the lock: its destructor is the user's
+        const std::lock_guard lock(mutex_);
+        const auto at = objects_.find(id);
+        if ((at->second.references -= count) > 0) return;
+        last = std::move(at->second.object);
+        objects_.erase(at);
+    }
+
+    posix::fd listener_;
+    std::mutex mutex_;
+    std::map<std::uint64_t, entry> objects_;
+    std::uint64_t last_id_ = 0;
+};
+using manager_server = basic_manager_server<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

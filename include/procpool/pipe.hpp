@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+// Pipe and Connection: messages between two processes; mirrors Python's multiprocessing.Pipe.
+#ifndef PROCPOOL_PIPE_HPP
+#define PROCPOOL_PIPE_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/backend/connection.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/type_name.hpp"
+#include "procpool/detail/wire/callable.hpp"
+#include "procpool/detail/wire/codec.hpp"
+#include "procpool/error.hpp"
+#include "procpool/waitable.hpp"
+
+namespace procpool {
+
+class Connection;
+/// Two connected ends: `auto [parent, child] = procpool::Pipe();`. If it is not `duplex`, the first one can
+/// only receive, and the second one only send.
+template <class = detail::only_if_used>
+std::pair<Connection, Connection> Pipe(bool duplex = true);
+
+/// One end of a Pipe.
+///
+/// Copies mean the same end. It can be an argument of Process, of tasks, of partial() and of pool
+/// initializers, also inside of others; then both processes have the end, and who doesn't need it closes it,
+/// since EOFError comes when all that can send have closed theirs or ended. Any number of processes may send.
+/// Only one at a time may receive, or a message of more than 4000 bytes may be lost in parts. All methods may
+/// be called from several threads. A process that dies in the midst of a call harms no message but its own.
+class Connection {
+public:
+    /// Closed, until one that is not is assigned.
+    Connection() noexcept = default;
+
+    /// Sends a value, in the same form as arguments of tasks. Waits while the pipe, which holds up to 1 MiB,
+    /// is full. SharedArrays and other handles in it are kept until close().
+    /// @throws std::system_error with errc::broken_pipe if nobody can receive it
+    /// @throws ConnectionClosed, SerializationError
+    template <class T>
+    void send(const T& value) {
+        using namespace detail;
+        using sent = wire::wire_type_t<T>;
+        if constexpr (check<sent>()) {
+            wire::buffer bytes;
+            wire::pins pins;
+            try {
+                wire::encode({bytes, pins}, value);
+            } catch (const SerializationError&) {
+                throw;
+            } catch (const std::exception& error) {
+                throw SerializationError("procpool: Connection::send: a " + type_name(typeid(sent)) +
+                                         " can't be serialised: " + error.what());
+            }
+            end().send(kind_of<sent>(), bytes.bytes(), std::move(pins));
+        }
+    }
+
+    /// Waits for the next message and returns the value in it, whose type must be that which was sent.
+    /// @throws EOFError when all have come and nobody can send any more
+    /// @throws ConnectionClosed, SerializationError if it is another type's; then the message is gone
+    template <class T>
+    T recv() {
+        using namespace detail;
+        if constexpr (check<T>()) {
+            const auto message = end().receive(steady_time::max());
+            if (message->kind != kind_of<T>())
+                throw SerializationError(
+                    "procpool: Connection::recv: a message that holds another type than a " +
+                    type_name(typeid(T)));
+            wire::cursor from(message->bytes.bytes());
+            return wire::codec<T>::decode(from);
+        } else {
+            return detail::wire::refused();
+        }
+    }
+
+    /// Sends bytes as one message.
+    template <class = detail::only_if_used>
+    void send_bytes(std::span<const std::byte> bytes) {
+        end().send(0, bytes, {});
+    }
+    template <class = detail::only_if_used>
+    void send_bytes(std::string_view text) {
+        end().send(0, std::as_bytes(std::span(text)), {});
+    }
+
+    /// The bytes of the next message.
+    /// @throws BufferTooShort if it has more than `maxlength`; the exception holds it
+    /// @throws EOFError, ConnectionClosed
+    template <class = detail::only_if_used>
+    std::vector<std::byte> recv_bytes(std::size_t maxlength = ~std::size_t{0}) {
+        const auto message = end().receive(detail::steady_time::max());
+        const auto bytes = message->bytes.bytes();
+        std::vector<std::byte> copy(bytes.begin(), bytes.end());
+        if (copy.size() > maxlength) throw BufferTooShort(maxlength, std::move(copy));
+        return copy;
+    }
+
+    /// Whether a message is there, or the end, so that a call that receives would not wait.
+    template <class = detail::only_if_used>
+    bool poll() {
+        return end().poll(detail::steady_time::min());
+    }
+    /// The same, after a wait for it of at most `timeout`.
+    template <class Rep, class Period>
+    bool poll(std::chrono::duration<Rep, Period> timeout) {
+        return end().poll(detail::deadline_in(timeout));
+    }
+
+    /// Closes this end in this process, for all copies of this object; to be called as often as one likes.
+    template <class = detail::only_if_used>
+    void close() noexcept {
+        if (end_) end_->close();
+    }
+    template <class = detail::only_if_used>
+    bool closed() const {
+        return !end_ || end_->closed();
+    }
+
+    /// For wait(): ready when a message comes, or the end.
+    template <class = detail::only_if_used>
+    Waitable readable() const {
+        return Waitable(end().receiving_end(), {end_, &end_->has_message()});
+    }
+    /// So that wait({connection, process.sentinel()}) takes it.
+    operator Waitable() const { return readable(); }
+
+    /// Whether both mean the same end.
+    friend bool operator==(const Connection&, const Connection&) = default;
+
+    /// For cereal, in messages between processes of the program.
+    template <class Archive>
+    void save(Archive& archive) const {
+        static_assert(
+            std::is_same_v<Archive, detail::wire::output_archive>,
+            "procpool: a Connection lives no longer than its processes; only procpool's own messages "
+            "can carry it");
+        if constexpr (std::is_same_v<Archive, detail::wire::output_archive>) {
+            detail::wire::pins held;
+            const detail::backend::connection_handle handle = end().handle(held);
+            archive.write(&handle, sizeof handle);
+            for (auto& one : held) archive.pin(std::move(one));
+        }
+    }
+    /// @throws SerializationError if the sender has closed it, or is gone
+    template <class Archive>
+    void load(Archive& archive) {
+        static_assert(std::is_same_v<Archive, detail::wire::input_archive>,
+                      "procpool: a Connection can only be read from procpool's own messages");
+        if constexpr (std::is_same_v<Archive, detail::wire::input_archive>) {
+            using namespace detail::posix;
+            detail::backend::connection_handle handle;
+            archive.read(&handle, sizeof handle);
+            fd receive, send;
+            if (handle.receive.file >= 0) receive = open_packet_pipe(handle.receive, pipe_end::read);
+            if (handle.send.file >= 0) send = open_packet_pipe(handle.send, pipe_end::write);
+            *this = Connection(std::move(receive), std::move(send));
+        }
+    }
+
+private:
+    template <class>
+    friend std::pair<Connection, Connection> Pipe(bool duplex);
+
+    Connection(detail::posix::fd receive, detail::posix::fd send)
+        : end_(std::make_shared<detail::backend::connection>(std::move(receive), std::move(send))) {}
+
+    template <class T>
+    static consteval bool check() {
+        static_assert(
+            !detail::wire::raw_pointer<T>,
+            "procpool: a raw pointer can't be sent: it points into this process; send the value itself, "
+            "a std::string, a std::vector or a SharedArray");
+        static_assert(detail::wire::raw_pointer<T> || detail::wire::codec<T>::sendable,
+                      "procpool: this type can't be sent through a Connection: include its header "
+                      "<cereal/types/...>, or give its class a serialize function for cereal (and a default "
+                      "constructor or load_and_construct)");
+        return detail::wire::codec<T>::sendable;
+    }
+    /// Of a message with a T; 0 is one of bytes.
+    template <class T>
+    static std::uint64_t kind_of() noexcept {
+        return typeid(T).hash_code() | 1;
+    }
+
+    detail::backend::connection& end() const {
+        if (!end_) throw ConnectionClosed("procpool: the Connection is closed");
+        return *end_;
+    }
+
+    std::shared_ptr<detail::backend::connection> end_;
+};
+
+template <class>
+std::pair<Connection, Connection> Pipe(bool duplex) {
+    using namespace detail::posix;
+    pipe_ends there = make_packet_pipe();
+    pipe_ends back;
+    if (duplex) back = make_packet_pipe();
+    return {Connection(std::move(there.read), std::move(back.write)),
+            Connection(std::move(back.read), std::move(there.write))};
+}
+
+}  // namespace procpool
+
+#endif

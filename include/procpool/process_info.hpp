@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// current_process() and parent_process(): who a process is among those of the program.
+#ifndef PROCPOOL_PROCESS_INFO_HPP
+#define PROCPOOL_PROCESS_INFO_HPP
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "procpool/detail/posix/process.hpp"
+#include "procpool/worker.hpp"
+
+namespace procpool {
+
+/// A process of the program.
+struct ProcessInfo {
+    std::string name;
+    long pid = 0;
+    bool daemon = false;
+};
+
+namespace detail::worker {
+/// What a Process is told at its birth. Set before any code of the user's runs.
+struct process_identity {
+    std::string name = "MainProcess";
+    std::string place = {};  // among all: "2:1" is the first child of the second; empty for the main process
+    bool daemon = false;
+    std::optional<ProcessInfo> parent = {};
+    std::atomic<unsigned> children{0};  // how many have got a place
+
+    static process_identity& instance() {
+        static auto* const identity = new process_identity;  // leaked: used by static objects
+        return *identity;
+    }
+    std::string place_of_next_child() {
+        const std::string number = std::to_string(++children);
+        return place.empty() ? number : place + ":" + number;
+    }
+};
+}  // namespace detail::worker
+
+/// The calling process: "MainProcess", a Process, or "PoolWorker-1" and so on in a pool's workers, which
+/// count as daemons.
+inline ProcessInfo current_process() {
+    if (const auto index = worker_index())
+        return {"PoolWorker-" + std::to_string(*index + 1), detail::posix::current_pid(), true};
+    const auto& identity = detail::worker::process_identity::instance();
+    return {identity.name, detail::posix::current_pid(), identity.daemon};
+}
+
+/// The process that started this Process; nothing in the main process and in a pool's workers. It is alive:
+/// no Process outlives its parent.
+inline std::optional<ProcessInfo> parent_process() {
+    if (worker_index()) return std::nullopt;
+    return detail::worker::process_identity::instance().parent;
+}
+
+}  // namespace procpool
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// wait(): for the first of several connections and processes to be ready.
+#ifndef PROCPOOL_WAITABLE_HPP
+#define PROCPOOL_WAITABLE_HPP
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/readable.hpp"
+
+namespace procpool {
+
+/// Something to wait for: that a Connection has a message (or its end), or that a Process has ended.
+/// A copy of it keeps it valid.
+class Waitable {
+public:
+    /// `ready` is true while nothing of what is there can be seen at the descriptor.
+    explicit Waitable(std::shared_ptr<const detail::posix::fd> file,
+                      std::shared_ptr<const std::atomic<bool>> ready = nullptr) noexcept
+        : file_(std::move(file)), ready_(std::move(ready)) {}
+
+    /// The descriptor, for the system's poll() and the like, which becomes readable. It must be left alone. A
+    /// message that Connection::poll() has seen is no longer there.
+    int fileno() const noexcept { return file_->get(); }
+
+    /// Whether waiting is over without a look at the descriptor.
+    bool is_ready() const noexcept { return ready_ && ready_->load(std::memory_order_relaxed); }
+
+    friend bool operator==(const Waitable& a, const Waitable& b) noexcept { return a.file_ == b.file_; }
+
+private:
+    std::shared_ptr<const detail::posix::fd> file_;
+    std::shared_ptr<const std::atomic<bool>> ready_;
+};
+
+namespace detail {
+inline std::vector<Waitable> wait_until(const std::vector<Waitable>& objects, steady_time until) {
+    std::vector<int> files;
+    files.reserve(objects.size());
+    for (const Waitable& object : objects) {
+        files.push_back(object.fileno());
+        if (object.is_ready()) until = steady_time::min();
+    }
+    const std::vector<bool> readable = posix::wait_readable(files, until);
+    std::vector<Waitable> ready;
+    for (std::size_t i = 0; i < objects.size(); ++i)
+        if (readable[i] || objects[i].is_ready()) ready.push_back(objects[i]);
+    return ready;
+}
+}  // namespace detail
+
+/// Waits until at least one of `objects` is ready: `wait({connection, process.sentinel()})`; mirrors Python's
+/// multiprocessing.connection.wait.
+/// @return those that are ready, in their order
+inline std::vector<Waitable> wait(const std::vector<Waitable>& objects) {
+    return detail::wait_until(objects, detail::steady_time::max());
+}
+
+/// The same for at most `timeout`; then none is returned.
+template <class Rep, class Period>
+std::vector<Waitable> wait(const std::vector<Waitable>& objects, std::chrono::duration<Rep, Period> timeout) {
+    return detail::wait_until(objects, detail::deadline_in(timeout));
+}
+
+}  // namespace procpool
+
+#endif
