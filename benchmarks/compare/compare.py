@@ -288,7 +288,8 @@ def main():
         print("There is no plot, since Python's matplotlib is missing.")
     if time.monotonic() > end:
         print("Not all was run: go on with --continue.")
-    return any("failed" in record for record in results.records.values()) or bool(results.disagreements())
+    failed = any("failed" in record for record in results.records.values())
+    return failed or bool(results.disagreements()) or not any(map(results.metrics, SECTIONS))
 
 
 if __name__ == "__main__":
