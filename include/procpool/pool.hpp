@@ -269,44 +269,54 @@ private:
 
     template <class Task, template <class> class Results, class F, class Range>
     auto run(const F& function, Range& input, const MapOptions& options) {
-        if constexpr (Task::check()) {
-            const auto job = new_job<Task, Results>(function);
-            auto& pool = *pool_;
-            detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
-                pool.wait(
-                    lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max());
-                return !job->done();
-            });
-            return result_of<Task, Results>(job).get();
-        } else {
+        if constexpr (Task::check())
+            return run_as<typename Task::result, Results>(Task::define(function, core().arena()), input,
+                                                          options);
+        else
             return detail::wire::refused{};
-        }
     }
 
     template <class Task, class F, class Range>
     auto run_async(const F& function, Range& input, const MapOptions& options) {
-        if constexpr (Task::check()) {
-            const auto job = new_job<Task, values>(function);
-            detail::backend::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
-            const auto lock = pool_->acquire();
-            pool_->leave();
-            return result_of<Task, values>(job);
-        } else {
+        if constexpr (Task::check())
+            return run_async_as<typename Task::result>(Task::define(function, core().arena()), input,
+                                                       options);
+        else
             return detail::wire::refused{};
-        }
     }
 
-    template <class Task, template <class> class Results, class F>
-    auto new_job(const F& function) {
-        using results = Results<typename Task::result>;
-        return std::make_shared<
-            detail::backend::typed_job<typename Task::result, results, typename results::result>>(
-            Task::define(function, core().arena()), false);
+    // What a call does is compiled once for each type of results and of input, not for each task function.
+
+    template <class R, template <class> class Results, class Range>
+    auto run_as(detail::backend::task_definition definition, Range& input, const MapOptions& options) {
+        const auto job = new_job<R, Results>(std::move(definition));
+        auto& pool = *pool_;
+        detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
+            pool.wait(lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max());
+            return !job->done();
+        });
+        return result_of<R, Results>(job).get();
     }
 
-    template <class Task, template <class> class Results, class Job>
+    template <class R, class Range>
+    auto run_async_as(detail::backend::task_definition definition, Range& input, const MapOptions& options) {
+        const auto job = new_job<R, values>(std::move(definition));
+        detail::backend::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
+        const auto lock = pool_->acquire();
+        pool_->leave();
+        return result_of<R, values>(job);
+    }
+
+    template <class R, template <class> class Results>
+    auto new_job(detail::backend::task_definition definition) {
+        using results = Results<R>;
+        return std::make_shared<detail::backend::typed_job<R, results, typename results::result>>(
+            std::move(definition), false);
+    }
+
+    template <class R, template <class> class Results, class Job>
     auto result_of(const std::shared_ptr<Job>& job) {
-        return AsyncResult<typename Results<typename Task::result>::result>(pool_, job);
+        return AsyncResult<typename Results<R>::result>(pool_, job);
     }
 
     template <class F, class Range>
