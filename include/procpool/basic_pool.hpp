@@ -188,9 +188,11 @@ private:
     auto start_one(const TaskOptions& options, F&& function, Args&&... args) {
         using task = typename Kind::template call_task<Style, F, Args...>;
         if constexpr (task::check()) {
-            const auto prepare = [&](auto& job) { apply_options(job, options); };
-            const auto job = Kind::template start_one<task>(core(), std::forward<F>(function), prepare,
-                                                            std::forward<Args>(args)...);
+            using results = detail::job::one_result<typename task::result>;
+            auto& pool = core();
+            const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            apply_options(*job, options);
+            Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
             detail::backend::cancel_on_stop(pool_, job, options.stop);
             return AsyncResult<typename task::result>(pool_, job);
         } else {
@@ -201,15 +203,9 @@ private:
     template <class Task, template <class> class Results, class F, class Range>
     auto run(F&& function, Range& input, const MapOptions& options) {
         if constexpr (Task::check()) {
-            const auto job = new_job<Task, Results>(std::forward<F>(function));
-            auto& pool = *pool_;
-            detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
-                pool.wait(
-                    lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
-                    job.get());
-                return !job->done();
-            });
-            return result_of<Task, Results>(job).get();
+            using results = Results<typename Task::result>;
+            return run_job<typename results::result>(
+                Kind::template make_job<Task, results>(core(), std::forward<F>(function)), input, options);
         } else {
             return typename Kind::refused{};
         }
@@ -218,25 +214,35 @@ private:
     template <class Task, class F, class Range>
     auto run_async(F&& function, Range& input, const MapOptions& options) {
         if constexpr (Task::check()) {
-            const auto job = new_job<Task, values>(std::forward<F>(function));
-            detail::backend::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
-            auto lock = pool_->acquire();
-            pool_->leave(lock);
-            return result_of<Task, values>(job);
+            using results = values<typename Task::result>;
+            return begin_job<typename results::result>(
+                Kind::template make_job<Task, results>(core(), std::forward<F>(function)), input, options);
         } else {
             return typename Kind::refused{};
         }
     }
 
-    template <class Task, template <class> class Results, class F>
-    auto new_job(F&& function) {
-        return Kind::template make_job<Task, Results<typename Task::result>>(core(),
-                                                                             std::forward<F>(function));
+    // What a call does is compiled once for each type of jobs and of input: for processes that is less than
+    // once for each task function.
+
+    template <class R, class Job, class Range>
+    R run_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
+        auto& pool = *pool_;
+        detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
+            pool.wait(
+                lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
+                job.get());
+            return !job->done();
+        });
+        return AsyncResult<R>(pool_, job).get();
     }
 
-    template <class Task, template <class> class Results, class Job>
-    auto result_of(const std::shared_ptr<Job>& job) {
-        return AsyncResult<typename Results<typename Task::result>::result>(pool_, job);
+    template <class R, class Job, class Range>
+    AsyncResult<R> begin_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
+        detail::backend::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
+        auto lock = pool_->acquire();
+        pool_->leave(lock);
+        return AsyncResult<R>(pool_, job);
     }
 
     template <class F, class Range>

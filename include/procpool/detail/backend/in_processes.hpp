@@ -17,6 +17,7 @@
 #include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/job/call_style.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/error.hpp"
 
@@ -39,14 +40,16 @@ struct in_processes {
     /// A job whose results are kept by a `Results`, made from `args`.
     template <class Task, class Results, class F, class... Args>
     static auto make_job(const pool& where, const F& function, Args&&... args) {
-        return make<Task, Results>(where, function, false, std::forward<Args>(args)...);
+        using result = typename Task::result;
+        using job_type = typed_job<result, Results, typename Results::result>;
+        constexpr bool once = std::is_same_v<Results, job::one_result<result>>;
+        return std::make_shared<job_type>(Task::define(function, where.arena()), once,
+                                          std::forward<Args>(args)...);
     }
 
-    /// A job of one element, which is submitted.
-    template <class Task, class F, class Prepare, class... Args>
-    static auto start_one(pool& where, const F& function, Prepare prepare, const Args&... args) {
-        const auto job = make<Task, job::one_result<typename Task::result>>(where, function, true);
-        prepare(*job);
+    /// Submits the one element of a job.
+    template <class Task, class... Args>
+    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
         block arguments{.bytes = {}, .pins = {}, .large = {where.arena()}};
         std::exception_ptr failed;
         try {
@@ -54,6 +57,13 @@ struct in_processes {
         } catch (const SerializationError&) {
             failed = std::current_exception();
         }
+        submit_one(where, job, std::move(arguments), failed);
+    }
+
+private:
+    template <class = only_if_used>
+    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, block arguments,
+                           const std::exception_ptr& failed) {
         auto lock = where.acquire();
         where.add(job);
         if (failed)
@@ -62,16 +72,6 @@ struct in_processes {
             where.submit(job, std::move(arguments));
         where.seal(job);
         where.leave(lock);
-        return job;
-    }
-
-private:
-    template <class Task, class Results, class F, class... Args>
-    static auto make(const pool& where, const F& function, bool once, Args&&... args) {
-        using result = typename Task::result;
-        using job_type = typed_job<result, Results, typename Results::result>;
-        return std::make_shared<job_type>(Task::define(function, where.arena()), once,
-                                          std::forward<Args>(args)...);
     }
 };
 

@@ -34,12 +34,9 @@ struct in_threads {
                                                                  std::forward<Args>(args)...);
     }
 
-    /// A job of one element, which is submitted.
-    template <class Task, class F, class Prepare, class... Args>
-    static auto start_one(pool& where, F&& function, Prepare prepare, Args&&... args) {
-        const auto job = std::make_shared<typed_thread_job<Task, job::one_result<typename Task::result>>>(
-            std::forward<F>(function));
-        prepare(*job);
+    /// Submits the one element of a job.
+    template <class Task, class Job, class... Args>
+    static void submit_one(pool& where, const std::shared_ptr<Job>& job, Args&&... args) {
         using kept = typename Task::where::kept;
         auto arguments = std::make_shared<std::vector<kept>>();
         arguments->reserve(1);
@@ -49,7 +46,6 @@ struct in_threads {
         where.submit(job, {.count = 1, .values = std::move(arguments)});
         where.seal(job);
         where.leave(lock);
-        return job;
     }
 };
 
