@@ -14,45 +14,21 @@
 #include <procpool/pool.hpp>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "work.hpp"
 
 namespace mp = procpool;
 
 namespace {
 
 constexpr int workers = 2;
-using seconds = std::chrono::duration<double>;
-
-seconds since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::steady_clock::now() - start;
-}
-
-/// The same work each time, whatever else the machine does.
-std::int64_t work(std::int64_t rounds) {
-    std::int64_t x = rounds;
-    for (std::int64_t i = 0; i < rounds; ++i) {
-        x = x * 3 + i;
-        benchmark::DoNotOptimize(x);
-    }
-    return x;
-}
-
-double rounds_a_second() {
-    constexpr std::int64_t many = 200'000;
-    seconds best{1e9};
-    for (int i = 0; i < 20; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        benchmark::DoNotOptimize(work(many));
-        best = std::min(best, since(start));
-    }
-    return static_cast<double>(many) / best.count();
-}
-
 enum class set { constant, uniform, cosine, shuffled_cosine };
 
 /// Rounds of `count` tasks of `mean` on average.
 std::vector<std::int64_t> tasks(set which, std::size_t count, seconds mean) {
-    const double rounds = rounds_a_second() * mean.count();
+    const auto rounds = static_cast<double>(rounds_for(mean));
     std::mt19937 random(42);
     std::vector<std::int64_t> all(count);
     for (std::size_t i = 0; i < count; ++i) {

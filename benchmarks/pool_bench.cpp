@@ -13,42 +13,17 @@
 #include <procpool/pool.hpp>
 #include <vector>
 
+#include "work.hpp"
+
 namespace mp = procpool;
 
 namespace {
 
 constexpr int workers = 2;
-using seconds = std::chrono::duration<double>;
-
-seconds since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::steady_clock::now() - start;
-}
 
 // ---- tasks
 
 std::int64_t same(std::int64_t x) { return x; }
-
-/// The same work each time, whatever else the machine does.
-std::int64_t work(std::int64_t rounds) {
-    std::int64_t x = rounds;
-    for (std::int64_t i = 0; i < rounds; ++i) {
-        x = x * 3 + i;
-        benchmark::DoNotOptimize(x);
-    }
-    return x;
-}
-
-/// Rounds of work() that take so long here, undisturbed.
-std::int64_t rounds_for(seconds wanted) {
-    constexpr std::int64_t many = 200'000;
-    seconds best{1e9};
-    for (int i = 0; i < 20; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        benchmark::DoNotOptimize(work(many));
-        best = std::min(best, since(start));
-    }
-    return static_cast<std::int64_t>(static_cast<double>(many) * (wanted / best));
-}
 
 std::vector<std::int64_t> numbers(std::int64_t count) {
     std::vector<std::int64_t> all(static_cast<std::size_t>(count));
