@@ -244,6 +244,26 @@ TEST(Manager, global_proxy_is_refused_in_a_forked_process) {
     global.reset();
 }
 
+TEST(Manager, hands_out_what_needs_no_process) {
+    mp::Manager manager;
+    auto queue = manager.Queue<int>();
+    const auto event = manager.Event();
+    auto lock = manager.Lock();
+    auto value = manager.Value(3);
+    manager.shutdown();
+    mp::Process process(
+        [](mp::Queue<int> to, mp::Event ready, mp::Lock alone, mp::Value<int> number) {
+            const std::lock_guard guard(alone);
+            to.put(number.value());
+            ready.set();
+        },
+        queue, event, lock, value);
+    process.start();
+    EXPECT_TRUE(event.wait(test::patience));
+    EXPECT_EQ(queue.get(), 3);
+    process.join();
+}
+
 // ---- ends and deaths
 
 TEST(Manager, calls_after_shutdown_fail) {

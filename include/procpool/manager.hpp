@@ -3,6 +3,9 @@
 #ifndef PROCPOOL_MANAGER_HPP
 #define PROCPOOL_MANAGER_HPP
 
+#include <any>
+#include <array>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,11 +17,15 @@
 #include "procpool/detail/backend/manager_server.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/error.hpp"
+#include "procpool/event.hpp"
+#include "procpool/lock.hpp"
 #include "procpool/managed.hpp"
 #include "procpool/options.hpp"
 #include "procpool/pipe.hpp"
 #include "procpool/process.hpp"
 #include "procpool/proxy.hpp"
+#include "procpool/queue.hpp"
+#include "procpool/value.hpp"
 
 namespace procpool {
 
@@ -80,6 +87,25 @@ public:
     NamespaceProxy Namespace() {
         return NamespaceProxy(create<std::map<std::string, std::any>>());
     }
+
+    // What lies in shared memory needs no process to hold it: these are the same as without a manager,
+    // outlive it, and cost no round trip.
+
+    template <class T>
+    procpool::Queue<T> Queue(std::int64_t maxsize = 0) const {
+        return procpool::Queue<T>(maxsize);
+    }
+    template <class T>
+    procpool::JoinableQueue<T> JoinableQueue(std::int64_t maxsize = 0) const {
+        return procpool::JoinableQueue<T>(maxsize);
+    }
+    template <class T>
+    procpool::Value<T> Value(const T& initial = T{}) const {
+        return procpool::Value<T>(initial);
+    }
+    procpool::Lock Lock() const { return {}; }
+    procpool::RLock RLock() const { return {}; }
+    procpool::Event Event() const { return {}; }
 
     /// An object of any class, made of `args` in the manager's process.
     /// @throws what its constructor throws; ManagerDied

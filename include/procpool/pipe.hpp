@@ -21,6 +21,7 @@
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"
 #include "procpool/waitable.hpp"
 
@@ -39,7 +40,7 @@ std::pair<Connection, Connection> Pipe(bool duplex = true);
 /// since EOFError comes when all that can send have closed theirs or ended. Any number of processes may send.
 /// Only one at a time may receive, or a message of more than 4000 bytes may be lost in parts. All methods may
 /// be called from several threads. A process that dies in the midst of a call harms no message but its own.
-class Connection {
+class Connection : public detail::wire::travels_as_handle<Connection> {
 public:
     /// Closed, until one that is not is assigned.
     Connection() noexcept = default;
@@ -140,42 +141,25 @@ public:
     /// Whether both mean the same end.
     friend bool operator==(const Connection&, const Connection&) = default;
 
-    /// For cereal, in messages between processes of the program.
-    template <class Archive>
-    void save(Archive& archive) const {
-        static_assert(
-            std::is_same_v<Archive, detail::wire::output_archive>,
-            "procpool: a Connection lives no longer than its processes; only procpool's own messages "
-            "can carry it");
-        if constexpr (std::is_same_v<Archive, detail::wire::output_archive>) {
-            detail::wire::pins held;
-            const detail::backend::connection_handle handle = end().handle(held);
-            archive.write(&handle, sizeof handle);
-            for (auto& one : held) archive.pin(std::move(one));
-        }
-    }
-    /// @throws SerializationError if the sender has closed it, or is gone
-    template <class Archive>
-    void load(Archive& archive) {
-        static_assert(std::is_same_v<Archive, detail::wire::input_archive>,
-                      "procpool: a Connection can only be read from procpool's own messages");
-        if constexpr (std::is_same_v<Archive, detail::wire::input_archive>) {
-            using namespace detail::posix;
-            detail::backend::connection_handle handle;
-            archive.read(&handle, sizeof handle);
-            fd receive, send;
-            if (handle.receive.file >= 0) receive = open_packet_pipe(handle.receive, pipe_end::read);
-            if (handle.send.file >= 0) send = open_packet_pipe(handle.send, pipe_end::write);
-            *this = Connection(std::move(receive), std::move(send));
-        }
-    }
-
 private:
+    friend detail::wire::travels_as_handle<Connection>;
+    friend detail::wire::codec<Connection>;
     template <class>
     friend std::pair<Connection, Connection> Pipe(bool duplex);
 
     Connection(detail::posix::fd receive, detail::posix::fd send)
         : end_(std::make_shared<detail::backend::connection>(std::move(receive), std::move(send))) {}
+
+    void encode(const detail::wire::sink& out) const { out.to.append_value(end().handle(out.held)); }
+    /// @throws SerializationError if the sender has closed it, or is gone
+    static Connection decode(detail::wire::cursor& from) {
+        using namespace detail::posix;
+        const auto handle = from.value<detail::backend::connection_handle>();
+        fd receive, send;
+        if (handle.receive.file >= 0) receive = open_packet_pipe(handle.receive, pipe_end::read);
+        if (handle.send.file >= 0) send = open_packet_pipe(handle.send, pipe_end::write);
+        return Connection(std::move(receive), std::move(send));
+    }
 
     template <class T>
     static consteval bool check() {

@@ -17,6 +17,7 @@
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/handle.hpp"
 #include "procpool/detail/worker/arguments.hpp"
 #include "procpool/error.hpp"
 
@@ -63,7 +64,7 @@ std::shared_ptr<void> make_managed(wire::cursor& from) {
 /// initializers, also inside of others. The object lives until no process refers to it. One call at a time
 /// runs on an object. When the manager has ended, each call throws ManagerDied. Thread-safe.
 template <class T>
-class Proxy {
+class Proxy : public detail::wire::travels_as_handle<Proxy<T>> {
 public:
     /// Refers to nothing, until one that does is assigned.
     Proxy() noexcept = default;
@@ -96,39 +97,11 @@ public:
     /// Whether it refers to an object.
     explicit operator bool() const noexcept { return reference_ != nullptr; }
 
-    /// For cereal, in messages between processes of the program.
-    template <class Archive>
-    void save(Archive& archive) const {
-        static_assert(
-            std::is_same_v<Archive, detail::wire::output_archive>,
-            "procpool: a proxy lives no longer than its manager; only procpool's own messages can carry it");
-        if constexpr (std::is_same_v<Archive, detail::wire::output_archive>) {
-            const handle sent{reference().client().address(), reference().object(), typeid(T).hash_code()};
-            archive.write(&sent, sizeof sent);
-            archive.pin(reference_);
-        }
-    }
-    /// @throws ManagerDied, SerializationError
-    template <class Archive>
-    void load(Archive& archive) {
-        static_assert(std::is_same_v<Archive, detail::wire::input_archive>,
-                      "procpool: a proxy can only be read from procpool's own messages");
-        if constexpr (std::is_same_v<Archive, detail::wire::input_archive>) {
-            handle arrived;
-            archive.read(&arrived, sizeof arrived);
-            if (arrived.type != typeid(T).hash_code())
-                throw SerializationError("procpool: a proxy of another type arrived where one of a " +
-                                         detail::type_name(typeid(T)) + " was meant");
-            auto client = detail::backend::manager_client::of(arrived.address);
-            client->acquire(arrived.object);
-            reference_ =
-                std::make_shared<detail::backend::object_reference>(std::move(client), arrived.object);
-        }
-    }
-
 private:
     friend class Manager;
-    struct handle {
+    friend detail::wire::travels_as_handle<Proxy>;
+    friend detail::wire::codec<Proxy>;
+    struct sent_handle {
         detail::posix::local_address address;
         std::uint64_t object = 0;
         std::uint64_t type = 0;
@@ -136,6 +109,22 @@ private:
 
     explicit Proxy(std::shared_ptr<detail::backend::object_reference> reference) noexcept
         : reference_(std::move(reference)) {}
+
+    void encode(const detail::wire::sink& out) const {
+        out.to.append_value(
+            sent_handle{reference().client().address(), reference().object(), typeid(T).hash_code()});
+        out.held.push_back(reference_);
+    }
+    /// @throws ManagerDied; SerializationError if it is another type's
+    static Proxy decode(detail::wire::cursor& from) {
+        const auto arrived = from.value<sent_handle>();
+        if (arrived.type != typeid(T).hash_code())
+            throw SerializationError("procpool: a proxy of another type arrived where one of a " +
+                                     detail::type_name(typeid(T)) + " was meant");
+        auto client = detail::backend::manager_client::of(arrived.address);
+        client->acquire(arrived.object);
+        return Proxy(std::make_shared<detail::backend::object_reference>(std::move(client), arrived.object));
+    }
 
     template <class F, class... Args>
     static consteval bool check() {
