@@ -364,6 +364,37 @@ TEST(ThreadPool, results_outlive_it) {
     EXPECT_EQ(result.get(), "text");
 }
 
+TEST(ThreadPool, may_be_destroyed_by_another_thread_or_by_an_assignment) {
+    auto pool = std::make_unique<mp::ThreadPool>(1);
+    auto pending = pool->apply_async([] { return 1; });
+    std::thread([&] { pool.reset(); }).join();
+    try {
+        EXPECT_EQ(pending.get(), 1);
+    } catch (const mp::PoolTerminated&) {  // it came too late
+    }
+    mp::ThreadPool assigned(1);
+    assigned = mp::ThreadPool(3);
+    EXPECT_EQ(assigned.size(), 3u);
+    mp::ThreadPool other(std::move(assigned));
+    EXPECT_THROW(assigned.apply([] {}), mp::PoolNotRunning);
+    other.swap(assigned);
+    EXPECT_EQ(assigned.apply([] { return 1; }), 1);
+}
+
+TEST(ThreadPool, a_stream_yields_what_is_finished_though_the_rest_of_its_chunk_is_not) {
+    mp::ThreadPool pool(1);
+    test::gate gate;
+    auto results = pool.imap(
+        [&](int i) {
+            if (i == 1) gate.pass();
+            return i;
+        },
+        numbers(2), {.chunksize = 2});
+    EXPECT_EQ(results.next(test::patience), 0);
+    gate.open();
+    EXPECT_EQ(results.next(), 1);
+}
+
 TEST(ThreadPool, lets_go_of_what_a_call_was_given_when_it_is_over) {
     mp::ThreadPool pool(2);
     const auto kept = std::make_shared<int>(5);

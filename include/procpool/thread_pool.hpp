@@ -34,7 +34,7 @@ namespace procpool {
 /// hand elements of an lvalue range to tasks as they are: a task that takes `T&` changes them in place. Calls
 /// that return at once (map_async, apply_async, ...) copy them, unless the task takes nothing but `T&`; then
 /// the range must stay until the result is there. Threads call one function object at the same time, as
-/// const; one that can't be called as const is copied for each chunk.
+/// const; one that can't be called as const is copied for each chunk (each element of imap).
 ///
 /// A task's exception arrives as the object that was thrown, with nothing nested in it.
 ///

@@ -40,7 +40,8 @@ public:
 
     // The rest is the pool's, guarded by its mutex.
     std::deque<elements> ready;
-    bool listed = false;  // among those that have elements ready
+    bool listed = false;                        // among those that have elements ready
+    std::uint64_t at_once = ~std::uint64_t{0};  // elements whose results are told together, at the most
 
     /// Elements that have not begun are not to begin any more; read without the mutex.
     std::atomic<bool> stopped{false};

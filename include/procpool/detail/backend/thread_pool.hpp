@@ -189,9 +189,18 @@ private:
         job->listed = !job->ready.empty();
         if (job->listed) queue_.push_back(job);  // all jobs in turn
         if (job->borrows) job->begin_delivery();
-        const bool good = job->run(std::move(some), held);
-        if (job->borrows) job->end_delivery();
-        settle(job, good);
+        for (;;) {
+            elements part = some.take_front(job->at_once);
+            if (some.count == 0) some.values.reset();  // the part has them
+            const bool good = job->run(std::move(part), held);
+            if (some.count == 0 || job->abandoned || (!good && job->fail_fast)) {
+                if (job->borrows) job->end_delivery();
+                settle(job, good);
+                jobs_.retire(std::move(some.values));
+                break;
+            }
+            notify_ready();
+        }
         // This may be the end of it, and of what it has of the user's.
         if (job->callbacks_taken()) jobs_.retire(std::move(job));
     }

@@ -32,6 +32,7 @@ public:
         : base(Results(std::forward<Args>(args)...)), function_(std::forward<F>(function)) {
         this->borrows = Task::borrows;
         this->repeatable = Task::repeatable;
+        if constexpr (is_stream) this->at_once = 1;  // somebody may wait for it while the next one takes long
     }
 
     /// So many elements will come: threads may store their results at the same time, each in its place.
