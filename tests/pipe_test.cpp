@@ -207,15 +207,17 @@ TEST(PipeBetweenProcesses, an_end_may_be_closed_between_the_making_of_a_process_
 TEST(PipeBetweenProcesses, tasks_and_initializers_take_connections) {
     static std::optional<mp::Connection> log;
     auto [from_tasks, to_parent] = mp::Pipe(false);
-    mp::Pool pool(2, [](const mp::Connection& connection) { log = connection; }, to_parent);
-    pool.map([](int n) { log->send(n); }, std::vector{1, 2});
-    pool.map(mp::partial([](mp::Connection c, int n) { c.send(n); }, to_parent), std::vector{10, 20});
-    pool.apply([](std::vector<mp::Connection> several) { several.at(0).send(100); }, std::vector{to_parent});
+    {
+        mp::Pool pool(2, [](const mp::Connection& connection) { log = connection; }, to_parent);
+        pool.map([](int n) { log->send(n); }, std::vector{1, 2});
+        pool.map(mp::partial([](mp::Connection c, int n) { c.send(n); }, to_parent), std::vector{10, 20});
+        pool.apply([](std::vector<mp::Connection> several) { several.at(0).send(100); },
+                   std::vector{to_parent});
+    }  // with the pool ends what its initializer has got
     int sum = 0;
     for (int i = 0; i < 5; ++i) sum += from_tasks.recv<int>();
     EXPECT_EQ(sum, 133);
     to_parent.close();
-    pool.terminate();
     EXPECT_THROW(from_tasks.recv<int>(), mp::EOFError);
 }
 

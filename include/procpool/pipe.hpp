@@ -139,7 +139,7 @@ public:
     operator Waitable() const { return readable(); }
 
     /// Whether both mean the same end.
-    friend bool operator==(const Connection&, const Connection&) = default;
+    friend bool operator==(const Connection& a, const Connection& b) noexcept { return a.end_ == b.end_; }
 
 private:
     friend detail::wire::travels_as_handle<Connection>;
