@@ -116,12 +116,26 @@ public:
     /// are asked for; see ImapResults. A range that is no temporary must outlive them.
     template <class F, std::ranges::input_range Range>
     auto imap(F&& function, Range&& input, const MapOptions& options = {}) {
-        return stream(std::forward<F>(function), std::forward<Range>(input), options, true);
+        return stream<map_task<style::streams, F, Range>>(std::forward<F>(function),
+                                                          std::forward<Range>(input), options, true);
     }
     /// imap() in the order in which elements are finished.
     template <class F, std::ranges::input_range Range>
     auto imap_unordered(F&& function, Range&& input, const MapOptions& options = {}) {
-        return stream(std::forward<F>(function), std::forward<Range>(input), options, false);
+        return stream<map_task<style::streams, F, Range>>(std::forward<F>(function),
+                                                          std::forward<Range>(input), options, false);
+    }
+    /// imap() with the elements' own members as arguments: each element is a tuple or a pair.
+    template <class F, std::ranges::input_range Range>
+    auto istarmap(F&& function, Range&& input, const MapOptions& options = {}) {
+        return stream<starmap_task<style::streams, F, Range>>(std::forward<F>(function),
+                                                              std::forward<Range>(input), options, true);
+    }
+    /// istarmap() in the order in which elements are finished.
+    template <class F, std::ranges::input_range Range>
+    auto istarmap_unordered(F&& function, Range&& input, const MapOptions& options = {}) {
+        return stream<starmap_task<style::streams, F, Range>>(std::forward<F>(function),
+                                                              std::forward<Range>(input), options, false);
     }
 
     // ---- the end
@@ -173,6 +187,9 @@ protected:
     void start(std::shared_ptr<pool_type> pool) { pool_ = std::move(pool); }
 
 private:
+    template <class PoolType>
+    friend class BasicExecutor;
+
     bool is_copy_in_child() const noexcept {
         return generation_ != detail::posix::fork_generation.load(std::memory_order_relaxed);
     }
@@ -245,17 +262,16 @@ private:
         return AsyncResult<R>(pool_, job);
     }
 
-    template <class F, class Range>
+    template <class Task, class F, class Range>
     auto stream(F&& function, Range&& input, const MapOptions& options, bool ordered) {
         using namespace detail;
-        using task = map_task<style::streams, F, Range>;
-        if constexpr (task::check()) {
-            using result = typename task::result;
+        if constexpr (Task::check()) {
+            using result = typename Task::result;
             auto& pool = core();
             const std::uint64_t chunk = job::checked_size(options.chunksize, "chunksize").value_or(1);
             const auto buffersize = job::checked_size(options.buffersize, "buffersize");
             const std::uint64_t window = buffersize.value_or(2 * chunk * pool.size());
-            const auto job = Kind::template make_job<task, job::stream_of_results<result>>(
+            const auto job = Kind::template make_job<Task, job::stream_of_results<result>>(
                 pool, std::forward<F>(function), ordered);
             apply_options(*job, options);
             job->chunk = std::min(chunk, window);

@@ -44,7 +44,7 @@ public:
 
     /// The next result; nothing after the last one.
     /// @throws the element's error; what the input range throws, after the results of the elements before.
-    next_type next() { return unwrap(stream_->next(detail::steady_time::max())); }
+    next_type next() { return unwrap(stream_->next()); }
 
     /// The same, but waits for a limited time.
     /// @throws TimeoutError if the time is over; the result isn't lost, a later call returns it.
@@ -88,6 +88,8 @@ public:
 private:
     template <class Kind>
     friend class BasicPool;
+    template <class PoolType>
+    friend class BasicExecutor;
 
     explicit ImapResults(std::unique_ptr<detail::job::stream<R>> stream) : stream_(std::move(stream)) {}
 
@@ -101,7 +103,7 @@ private:
 
     void advance() {
         stream_->current.reset();  // if the input throws, the loop is at its end
-        stream_->current = stream_->next(detail::steady_time::max());
+        stream_->current = stream_->next();
     }
 
     std::unique_ptr<detail::job::stream<R>> stream_;  // on the heap: its iterators must survive a move

@@ -84,7 +84,7 @@ public:
 private:
     template <class Core = detail::backend::process_pool>
     void start(detail::backend::process_pool_options all) {
-        BasicPool::start(std::make_shared<Core>(std::move(all)));
+        BasicPool::start(std::shared_ptr<Core>(new Core(std::move(all)), &Core::end));
     }
 };
 

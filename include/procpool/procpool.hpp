@@ -4,14 +4,18 @@
 #define PROCPOOL_PROCPOOL_HPP
 
 #include "procpool/array_output.hpp"
+#include "procpool/as_completed.hpp"
 #include "procpool/cpu_count.hpp"
 #include "procpool/dynamic_array.hpp"
 #include "procpool/error.hpp"
+#include "procpool/executor.hpp"
+#include "procpool/future.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/managed.hpp"
 #include "procpool/manager.hpp"
 #include "procpool/options.hpp"
 #include "procpool/outcome.hpp"
+#include "procpool/parallel.hpp"
 #include "procpool/partial.hpp"
 #include "procpool/pipe.hpp"
 #include "procpool/pool.hpp"

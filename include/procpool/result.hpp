@@ -112,6 +112,8 @@ public:
 private:
     template <class Kind>
     friend class BasicPool;
+    template <class U>
+    friend class Future;
 
     template <class Job>
     AsyncResult(std::shared_ptr<detail::job::runner> pool, const std::shared_ptr<Job>& job)

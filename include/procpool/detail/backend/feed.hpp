@@ -40,7 +40,7 @@ void cancel_on_stop(const std::shared_ptr<job::runner>& pool, const std::shared_
 
 /// Nobody will read the rest of an input that threw, nor the results.
 inline void abandon_broken_input(job::runner& pool, const std::shared_ptr<job::basic_job>& job) {
-    pool.drop(job, "procpool: the input range threw an exception");
+    pool.drop(job, job::runner::running::is_ended, "procpool: the input range threw an exception");
 }
 
 /// Reads and submits all of `input`, as elements of the pool's kind. `pace` is called with the lock after

@@ -12,6 +12,7 @@
 
 #include "procpool/detail/backend/encode.hpp"
 #include "procpool/detail/job/stream.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::detail::backend {
 
@@ -66,8 +67,15 @@ private:
                 this->input_error_ = std::current_exception();
                 this->exhausted_ = true;
             }
-            this->pulled_ = reader_.encoded();
             auto lock = pool_->acquire();
+            if (job_->sealed() && !job_->failure()) {  // the executor's end
+                this->exhausted_ = true;
+                if (elements.count == 0 && !failed) return;
+                this->input_error_ = std::make_exception_ptr(
+                    PoolNotRunning("procpool: the executor was shut down before all of the input was read"));
+                return;
+            }
+            this->pulled_ = reader_.encoded();
             if constexpr (requires { elements.weight(); }) {
                 bytes_ += elements.weight();
                 if (window_grows_) let_window_grow();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -66,12 +67,27 @@ public:
         join_stand_in(held);
     }
 
+    /// To be called when nobody holds the pool any more. The last may have been a callback, in a thread of
+    /// the pool's own, which can't wait for its own end: then another one does.
+    static void end(basic_process_pool* pool) {
+        if (!pool->is_stand_in()) {
+            delete pool;
+            return;
+        }
+        posix::library_threads.fetch_add(1, std::memory_order_relaxed);
+        std::thread([pool] {
+            delete pool;
+            posix::library_threads.fetch_sub(1, std::memory_order_relaxed);
+        }).detach();
+    }
+
     std::size_t size() const noexcept override { return crew_.links().size(); }
 
     // ---- jobs; all with the lock held
 
     void add(const std::shared_ptr<remote_job>& job) override {
-        if (closed_) throw PoolNotRunning("procpool: Pool not running (it was closed or terminated)");
+        if (closed_)
+            throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
         if (failure_) std::rethrow_exception(failure_);
         job->id = ++last_id_;
         job->timing = &timings_.of(job->definition().bytes());
@@ -138,7 +154,48 @@ public:
         return true;
     }
 
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const std::string& why) override {
+        if (wanted->complete() || wanted->callbacks_taken()) return 0;
+        const auto job = std::static_pointer_cast<remote_job>(wanted);
+        for (worker_link& link : crew_.links())
+            if (link.work().has_waiting(*job, link.box().claimed())) take_back(link);
+        const std::uint64_t count = job->ready_elements;
+        if (job->sealed() && count == job->submitted()) {
+            abandon(job, running::goes_on, why);
+            return count;
+        }
+        const auto error = std::make_exception_ptr(TaskCancelled(why));
+        for (const block& some : std::exchange(job->ready, {}))
+            for (std::uint64_t i = 0; i < some.count; ++i)
+                local_.push_back({.job = job,
+                                  .first = some.first + i,
+                                  .count = 1,
+                                  .what = delivery::kind::error,
+                                  .bytes = {},
+                                  .error = error});
+        job->ready_elements = 0;
+        job->ready_bytes = 0;
+        interrupt_driver();
+        return count;
+    }
+
+    bool has_waiting(const job::basic_job& job) const override {
+        return job.ready_elements > 0 ||
+               std::any_of(crew_.links().begin(), crew_.links().end(), [&](const worker_link& link) {
+                   return link.work().has_waiting(job, link.box().claimed());
+               });
+    }
+
     // ---- the pool's life
+
+    void wind_up(const std::string& why) override {
+        closed_ = true;
+        const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
+        for (const auto& job : jobs) {
+            if (!why.empty()) withdraw(job, why);
+            seal(job);
+        }
+    }
 
     /// No new jobs; those at hand go on.
     void close() override { closed_ = true; }

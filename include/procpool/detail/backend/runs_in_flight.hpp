@@ -120,6 +120,15 @@ public:
         return std::any_of(runs_.begin(), runs_.end(),
                            [&](const run& one) { return one.job.get() == &job && one.left() > 0; });
     }
+    /// Whether the worker has elements of it that are not among the first `claimed` that it has got.
+    bool has_waiting(const job::basic_job& job, std::uint64_t claimed) const noexcept {
+        claimed -= std::min(claimed, results_);
+        for (const run& one : runs_) {
+            if (one.job.get() == &job && one.left() > claimed) return true;
+            claimed -= std::min(claimed, one.left());
+        }
+        return false;
+    }
     /// Whether some are of jobs that were given up.
     bool has_abandoned() const noexcept {
         return std::any_of(runs_.begin(), runs_.end(),

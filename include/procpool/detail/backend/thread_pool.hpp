@@ -72,7 +72,8 @@ public:
     // ---- jobs; all with the lock held
 
     void add(const std::shared_ptr<thread_job>& job) override {
-        if (closed_) throw PoolNotRunning("procpool: Pool not running (it was closed or terminated)");
+        if (closed_)
+            throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
         if (failure_) std::rethrow_exception(failure_);
         jobs_.add(job);
     }
@@ -115,7 +116,40 @@ public:
         return true;
     }
 
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const std::string& why) override {
+        if (wanted->complete() || wanted->callbacks_taken()) return 0;
+        const auto job = std::static_pointer_cast<thread_job>(wanted);
+        const std::uint64_t count = std::exchange(job->ready_elements, 0);
+        const auto error = std::make_exception_ptr(TaskCancelled(why));
+        if (job->sealed() && count == job->submitted()) {
+            give_up(job, error);
+            return count;
+        }
+        for (elements& some : std::exchange(job->ready, {})) {
+            for (std::uint64_t i = some.first; i < some.first + some.count; ++i) {
+                job->fail(i, error);
+                job->publish(i, 1);
+            }
+            jobs_.retire(std::move(some.values));
+        }
+        if (std::exchange(job->listed, false)) std::erase(queue_, job);
+        finish_if_complete(job);
+        notify_ready();
+        return count;
+    }
+
+    bool has_waiting(const job::basic_job& job) const override { return job.ready_elements > 0; }
+
     // ---- the pool's life
+
+    void wind_up(const std::string& why) override {
+        closed_ = true;
+        const std::vector<std::shared_ptr<thread_job>> jobs = jobs_.open();
+        for (const auto& job : jobs) {
+            if (!why.empty()) withdraw(job, why);
+            seal(job);
+        }
+    }
 
     void close() override { closed_ = true; }
 

@@ -13,6 +13,16 @@
 
 namespace procpool::detail::job {
 
+/// Is told when jobs are settled that it observes.
+class observer {
+public:
+    /// With the backend's mutex held: it only takes a note.
+    virtual void settled() noexcept = 0;
+
+protected:
+    ~observer() = default;
+};
+
 /// The part of a job that knows neither types nor where tasks run.
 ///
 /// All state is guarded by the backend's mutex. fail() and the derived classes' ways to store a value are
@@ -70,9 +80,16 @@ public:
     }
     std::vector<std::function<void()>> take_callbacks() noexcept {
         callbacks_taken_ = true;
+        for (observer* one : std::exchange(observers_, {})) one->settled();
         return std::move(callbacks_);
     }
     bool callbacks_taken() const noexcept { return callbacks_taken_; }
+
+    /// Results are complete; callbacks may still be to run, which see it like that.
+    bool settled() const noexcept { return callbacks_taken_; }
+    /// Tells `one` when the job is settled, which it isn't yet. It must live until then, or be dropped.
+    void observe(observer& one) { observers_.push_back(&one); }
+    void drop(observer& one) noexcept { std::erase(observers_, &one); }
 
     // How its elements are run, and where it stands; the pool's, guarded by its mutex.
     std::uint64_t chunk = 1;     // elements that go to a worker together, at the least
@@ -95,6 +112,7 @@ private:
     bool callbacks_taken_ = false;
     std::exception_ptr failure_;
     std::vector<std::function<void()>> callbacks_;
+    std::vector<observer*> observers_;
 };
 
 }  // namespace procpool::detail::job

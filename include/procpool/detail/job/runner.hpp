@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -65,10 +66,19 @@ public:
     /// @return whether anything was left to be given up
     virtual bool abandon(const std::shared_ptr<basic_job>& job, running what_runs, std::string why) = 0;
 
+    /// Elements of the job that have not begun fail with TaskCancelled; those that run go on.
+    /// @return how many have failed
+    virtual std::uint64_t withdraw(const std::shared_ptr<basic_job>& job, const std::string& why) = 0;
+    /// Whether elements of the job wait for a worker, or in one.
+    virtual bool has_waiting(const basic_job& job) const = 0;
+    /// No new jobs, and no more elements of those at hand. If `why` is not empty, what has not begun is
+    /// withdrawn.
+    virtual void wind_up(const std::string& why) = 0;
+
     /// Gives a job up for its caller. Without the lock.
-    void drop(const std::shared_ptr<basic_job>& job, std::string why) {
+    void drop(const std::shared_ptr<basic_job>& job, running what_runs, std::string why) {
         lock held = acquire();
-        abandon(job, running::is_ended, std::move(why));
+        abandon(job, what_runs, std::move(why));
         if (job->borrows)
             wait(held, [&] { return !job->delivering(); }, steady_time::max(), job.get());
         else

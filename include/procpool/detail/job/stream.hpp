@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_JOB_STREAM_HPP
 #define PROCPOOL_DETAIL_JOB_STREAM_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -29,7 +30,7 @@ public:
 
     /// The next slot; nothing at the end. @throws TimeoutError; what the input throws, after the slots of the
     /// elements before
-    std::optional<slot> next(steady_time deadline) {
+    std::optional<slot> next(steady_time until = steady_time::max()) {
         fill();
         if (yielded_ == pulled_) {
             if (input_error_) std::rethrow_exception(std::exchange(input_error_, nullptr));
@@ -40,7 +41,7 @@ public:
             auto lock = pool_->acquire();
             // Results that are being stored while the job fails still come, in order.
             const auto ready = [&] { return results_->has_next() || (job_->failure() && job_->complete()); };
-            if (!pool_->wait(lock, ready, deadline, job_.get()))
+            if (!pool_->wait(lock, ready, std::min(until, deadline), job_.get()))
                 throw TimeoutError("procpool: no result in the time given");
             if (results_->has_next()) {
                 next = results_->take_next();
@@ -54,9 +55,11 @@ public:
     }
 
     /// What has not begun won't run.
-    void abandon() { pool_->drop(job_, "procpool: nobody takes the results any more"); }
+    void abandon() { pool_->drop(job_, when_left, "procpool: nobody takes the results any more"); }
 
-    std::optional<slot> current;  // the consumer's iterator's
+    std::optional<slot> current;                            // the consumer's iterator's
+    steady_time deadline = steady_time::max();              // of all slots
+    runner::running when_left = runner::running::is_ended;  // what becomes of elements that run
 
 protected:
     template <class Job>

@@ -58,6 +58,10 @@ struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each wr
                 return true;
         return false;
     }
+    /// Elements that it has laid claim to.
+    std::uint64_t claimed() const noexcept {
+        return claimed_and_recalls.load(std::memory_order_acquire) & claimed_mask;
+    }
     /// The pool takes back all elements that are not claimed. @return the number of those that are
     std::uint64_t recall() noexcept {
         return claimed_and_recalls.fetch_add(first_recall, std::memory_order_acq_rel) & claimed_mask;

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// wait() and as_completed(): many futures at once, also of several executors; as in Python's
+// concurrent.futures.
+#ifndef PROCPOOL_AS_COMPLETED_HPP
+#define PROCPOOL_AS_COMPLETED_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/runner.hpp"
+#include "procpool/error.hpp"
+#include "procpool/future.hpp"
+
+namespace procpool {
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_future = false;
+template <class T>
+inline constexpr bool is_future<Future<T>> = true;
+
+/// Notes which of some futures are done, in that order.
+class completions {
+public:
+    completions() = default;
+    completions(const completions&) = delete;
+    completions& operator=(const completions&) = delete;
+    ~completions() {
+        for (entry& one : entries_) one.stop();
+    }
+
+    /// Each of them once; they must live as long as this. To be called once.
+    template <class T>
+    void watch(const std::vector<Future<T>>& futures) {
+        entries_.reserve(futures.size());
+        done_.reserve(futures.size());
+        for (const Future<T>& one : futures) {
+            entries_.emplace_back(*this, entries_.size(), one);
+            if (&one.pool() != entries_.front().pool) one_pool_ = false;
+        }
+        for (entry& one : entries_) one.start();
+    }
+
+    /// Waits until `count` are done, or the deadline; tells which.
+    bool wait_for(std::size_t count, steady_time deadline) {
+        const auto enough = [this, count] { return count_.load(std::memory_order_acquire) >= count; };
+        if (enough()) return true;
+        if (one_pool_) {
+            auto lock = entries_.front().pool->acquire();
+            return entries_.front().pool->wait(lock, enough, deadline);
+        }
+        // Nobody can drive several pools: each has a thread for when nobody does.
+        std::unique_lock lock(mutex_);
+        if (deadline != steady_time::max()) return more_.wait_until(lock, deadline, enough);
+        more_.wait(lock, enough);
+        return true;
+    }
+
+    std::size_t size() const noexcept { return count_.load(std::memory_order_acquire); }
+    /// Number of the future that was done as the `nth`; nth < size().
+    std::size_t operator[](std::size_t nth) {
+        const std::lock_guard lock(mutex_);
+        return done_[nth];
+    }
+
+private:
+    struct entry final : job::observer {
+        template <class T>
+        entry(completions& to, std::size_t number, const Future<T>& future)
+            : owner(to), index(number), pool(&future.pool()), job(future.job().get()) {}
+
+        void start() {
+            const auto lock = pool->acquire();
+            if (job->settled())
+                settled();
+            else
+                job->observe(*this);
+            observes = true;
+        }
+        void stop() noexcept {
+            if (!observes) return;
+            const auto lock = pool->acquire();
+            if (!is_done) job->drop(*this);
+        }
+        void settled() noexcept override {
+            is_done = true;
+            owner.add(index);
+        }
+
+        completions& owner;
+        std::size_t index;
+        job::runner* pool;
+        job::basic_job* job;
+        bool observes = false;
+        bool is_done = false;
+    };
+
+    void add(std::size_t index) noexcept {
+        const std::lock_guard lock(mutex_);  // several pools may come at once
+        done_.push_back(index);
+        count_.fetch_add(1, std::memory_order_release);
+        more_.notify_one();
+    }
+
+    std::mutex mutex_;
+    std::condition_variable more_;
+    std::vector<std::size_t> done_;
+    std::atomic<std::size_t> count_{0};
+    std::vector<entry> entries_;
+    bool one_pool_ = true;
+};
+
+}  // namespace detail
+
+/// A range of futures, as std::vector<Future<int>>.
+template <class Range>
+concept range_of_futures =
+    std::ranges::input_range<Range> && detail::is_future<std::ranges::range_value_t<Range>>;
+
+/// What wait() waits for.
+enum class return_when {
+    FIRST_COMPLETED,  ///< any future that is done
+    FIRST_EXCEPTION,  ///< any future that ended with an exception, not by being cancelled; or all
+    ALL_COMPLETED,    ///< all
+};
+using enum return_when;
+
+/// What wait() returns, each in the order of the input.
+template <class T>
+struct DoneAndNotDoneFutures {
+    std::vector<Future<T>> done;
+    std::vector<Future<T>> not_done;
+};
+
+namespace detail {
+
+/// Each future of a range once.
+template <class Range>
+auto distinct(Range&& futures) {
+    using future = std::ranges::range_value_t<Range>;
+    std::vector<future> all;
+    std::unordered_set<future> seen;
+    for (const future& one : futures)
+        if (seen.insert(one).second) all.push_back(one);
+    return all;
+}
+
+}  // namespace detail
+
+/// Waits until some futures, or all, are done; all that are done then are in `done`.
+///
+/// They may be of several executors; one that is given twice counts once. That the time is over is no error.
+template <range_of_futures Range>
+auto wait(Range&& futures, return_when when = ALL_COMPLETED,
+          std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max()) {
+    using future = std::ranges::range_value_t<Range>;
+    const std::vector<future> all = detail::distinct(futures);
+    const auto deadline = detail::deadline_in(timeout);
+    detail::completions completed;
+    completed.watch(all);
+    const auto has_failed = [&](std::size_t nth) {
+        const future& one = all[completed[nth]];
+        return !one.cancelled() && one.exception() != nullptr;
+    };
+    std::size_t known = when == ALL_COMPLETED && !all.empty() ? all.size() - 1 : 0;
+    while (known < all.size() && completed.wait_for(known + 1, deadline)) {
+        if (when == FIRST_COMPLETED || (when == FIRST_EXCEPTION && has_failed(known))) break;
+        ++known;
+    }
+    DoneAndNotDoneFutures<typename future::value_type> result;
+    for (const future& one : all) (one.done() ? result.done : result.not_done).push_back(one);
+    return result;
+}
+
+/// wait({first, second}, FIRST_COMPLETED).
+template <class T>
+auto wait(std::initializer_list<Future<T>> futures, return_when when = ALL_COMPLETED,
+          std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max()) {
+    return wait(std::vector(futures), when, timeout);
+}
+
+/// Futures in the order in which they are done: an input range, which as_completed() returns.
+///
+/// It keeps a handle of each future until it has yielded it.
+template <class T>
+class AsCompleted {
+public:
+    /// Single-pass.
+    class iterator {
+    public:
+        using value_type = Future<T>;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+
+        iterator() = default;
+        Future<T>& operator*() const { return *current(); }
+        Future<T>* operator->() const { return &**this; }
+        iterator& operator++() {
+            from_->advance();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const iterator& at, std::default_sentinel_t) { return !at.current(); }
+
+    private:
+        friend AsCompleted;
+        explicit iterator(AsCompleted* from) : from_(from) {}
+        std::optional<Future<T>>& current() const { return from_->state_->current; }
+        AsCompleted* from_ = nullptr;
+    };
+
+    /// Waits for the first of them. @throws TimeoutError if the time is over, as ++ does
+    iterator begin() {
+        advance();
+        return iterator(this);
+    }
+    std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
+
+private:
+    template <range_of_futures Range>
+    friend auto as_completed(Range&& futures, std::chrono::nanoseconds timeout);
+
+    // On the heap: futures tell their end to it.
+    struct state {
+        std::vector<Future<T>> futures;
+        detail::steady_time deadline;
+        std::size_t yielded = 0;
+        std::optional<Future<T>> current = {};
+        detail::completions completed = {};
+    };
+
+    AsCompleted(std::vector<Future<T>> futures, detail::steady_time deadline)
+        : state_(new state{std::move(futures), deadline}) {
+        state_->completed.watch(state_->futures);
+    }
+
+    void advance() {
+        state& my = *state_;
+        my.current.reset();
+        if (my.yielded == my.futures.size()) return;
+        if (!my.completed.wait_for(my.yielded + 1, my.deadline))
+            throw TimeoutError("procpool: " + std::to_string(my.futures.size() - my.yielded) + " (of " +
+                               std::to_string(my.futures.size()) + ") futures unfinished");
+        my.current.emplace(std::move(my.futures[my.completed[my.yielded++]]));
+    }
+
+    std::unique_ptr<state> state_;
+};
+
+/// The futures one by one as they are done, those that are done already first.
+///
+/// They may be of several executors; one that is given twice comes once. After `timeout`, counted from this
+/// call, the loop ends with TimeoutError.
+template <range_of_futures Range>
+auto as_completed(Range&& futures, std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max()) {
+    using result = AsCompleted<typename std::ranges::range_value_t<Range>::value_type>;
+    return result(detail::distinct(futures), detail::deadline_in(timeout));
+}
+
+}  // namespace procpool
+
+#endif
