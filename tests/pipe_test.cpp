@@ -336,7 +336,8 @@ TEST(PipeAndDeath, the_remains_of_a_message_are_skipped) {
     mp::Process first(
         [](mp::Connection from) {
             // Takes the beginning of a message, and dies while it waits for the rest.
-            from.poll(10ms);
+            mp::wait({from});
+            from.poll();
             ::raise(SIGKILL);
         },
         receiver);
