@@ -43,8 +43,8 @@ struct ExecutorMapOptions {
     std::optional<std::chrono::nanoseconds> timeout = {};
     /// Elements that go to a worker together, 1 or more; 1 by default.
     std::optional<std::ptrdiff_t> chunksize = {};
-    /// Elements that are pulled from the ranges and not yet yielded, at the most; two chunks a worker by
-    /// default.
+    /// Elements that are pulled from the ranges and not yet yielded, at the most; by default as imap's, see
+    /// MapOptions.
     std::optional<std::ptrdiff_t> buffersize = {};
 };
 

@@ -57,8 +57,8 @@ struct ParallelOptions {
     /// Calls that go to a worker together, 1 or more. By default that depends on how long they take, which is
     /// measured.
     std::optional<std::ptrdiff_t> batch_size = {};
-    /// Generators only: calls that are pulled from the input and not yet yielded, at the most. By default
-    /// that depends on how quickly results are taken.
+    /// Generators only: calls that are pulled from the input and not yet yielded, at the most; by default as
+    /// imap's buffersize, see MapOptions.
     std::optional<std::ptrdiff_t> pre_dispatch = {};
     /// Time that each call may take (processes only); see MapOptions::timeout.
     std::optional<std::chrono::nanoseconds> timeout = {};
