@@ -143,10 +143,7 @@ public:
 private:
     template <class = detail::only_if_used>
     static void serve(const std::array<std::uint64_t, 2>& number, Connection ready) {
-        // Ctrl-C is for the program to decide about, shutdown() for nobody here.
-        detail::posix::set_signal(SIGINT, SIG_IGN);
-        detail::posix::set_signal(SIGTERM, SIG_DFL);
-        detail::posix::unblock_signal(SIGTERM);
+        detail::posix::leave_interrupts_to_the_program();
         detail::backend::manager_server server(detail::posix::local_address{number});
         ready.send(true);
         ready.close();

@@ -3,8 +3,6 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_MANAGER_SERVER_HPP
 #define PROCPOOL_DETAIL_BACKEND_MANAGER_SERVER_HPP
 
-#include <signal.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>

@@ -100,6 +100,13 @@ inline void unblock_signal(int signal) {
     checked(::sigprocmask(SIG_UNBLOCK, &one, nullptr), "sigprocmask");
 }
 
+/// What Ctrl-C means is for the program to decide; SIGTERM ends this process, which has one thread.
+inline void leave_interrupts_to_the_program() {
+    set_signal(SIGINT, SIG_IGN);
+    set_signal(SIGTERM, SIG_DFL);
+    unblock_signal(SIGTERM);
+}
+
 /// Which signals a thread has blocked.
 class signal_mask {
 public:
