@@ -102,11 +102,11 @@ TYPED_TEST(AnyLock, is_given_to_the_one_who_waits) {
 }
 
 TYPED_TEST(AnyLock, works_with_the_standard_locks) {
-    const TypeParam first, second;
+    const TypeParam first, second, third;
     const std::scoped_lock both(first, second);
     EXPECT_EQ(in_child([](const TypeParam& mine) { return mine.try_lock() ? 1 : 0; }, second), 0);
-    const std::unique_lock<const TypeParam> none(TypeParam(), std::try_to_lock);
-    EXPECT_TRUE(none);
+    const std::unique_lock tried(third, std::try_to_lock);
+    EXPECT_TRUE(tried);
 }
 
 // ---- mistakes

@@ -15,7 +15,7 @@ try:
 except ImportError:
     numpy = None
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 def put_many(queue, item, number, barrier):
@@ -46,7 +46,7 @@ def items_a_second(each, item, number, maxsize):
 
 def of_procpool(program, name):
     output = subprocess.run([program, f"--benchmark_filter=^{name}/real_time$", "--benchmark_format=json",
-                             "--benchmark_min_time=0.5"], check=True, capture_output=True, text=True).stdout
+                             "--benchmark_min_time=0.2"], check=True, capture_output=True, text=True).stdout
     return json.loads(output)["benchmarks"][0]["items_per_second"]
 
 
@@ -55,8 +55,8 @@ def main():
     large = {"bytes": bytes(1 << 20)}
     if numpy is not None:
         large["numpy array"] = numpy.full((1 << 20) // 8, 1.5)
-    cases = [(each, f"small_items/{each}/8", "int", 1, 50_000, 0) for each in (1, 2)]
-    cases += [(each, f"large_items/{each}/{1 << 20}", kind, item, 200, 8)
+    cases = [(each, f"small_items/{each}/8", "int", 1, 30_000, 0) for each in (1, 2)]
+    cases += [(each, f"large_items/{each}/{1 << 20}", kind, item, 100, 8)
               for each in (1, 2) for kind, item in large.items()]
     for each, name, kind, item, number, maxsize in cases:
         python, procpool = 0, 0
