@@ -73,6 +73,7 @@ protected:
 /// is 0 or `second`. Returns which elements are begun once these two are.
 template <class Range>
 std::set<int> begun_when_both_are_held(Range&& hundred, int second, mp::MapOptions options) {
+    seen.reset();
     const auto task = [second](int i) {
         seen->begun[static_cast<std::size_t>(i)] = true;
         if (i == 0 || i == second) seen->gate.pass();
@@ -92,16 +93,25 @@ std::set<int> begun_when_both_are_held(Range&& hundred, int second, mp::MapOptio
     return begun;
 }
 
-TEST_F(PoolInputs, no_worker_has_more_than_one_element_before_it_is_known_how_long_they_take) {
-    EXPECT_EQ(begun_when_both_are_held(test::views::iota(0, 100), 1, {}), (std::set{0, 1}));
-}
-
-TEST_F(PoolInputs, of_unknown_size_are_no_different) {
+/// The same of an input whose size is not known before it is read.
+std::set<int> begun_of_unknown_size(int second) {
     std::ostringstream numbers;
     for (int i = 0; i < 100; ++i) numbers << i << ' ';
     std::istringstream text(numbers.str());
-    EXPECT_EQ(begun_when_both_are_held(test::views::istream<int>(text), 1, {}), (std::set{0, 1}));
+    return begun_when_both_are_held(test::views::istream<int>(text), second, {});
 }
+
+#if PROCPOOL_TEST_PROCESSES
+TEST_F(PoolInputs, no_worker_has_more_than_one_element_before_it_is_known_how_long_they_take) {
+    EXPECT_EQ(begun_when_both_are_held(test::views::iota(0, 100), 1, {}), (std::set{0, 1}));
+    EXPECT_EQ(begun_of_unknown_size(1), (std::set{0, 1}));
+}
+#else
+TEST_F(PoolInputs, threads_have_four_chunks_each) {
+    EXPECT_EQ(begun_when_both_are_held(test::views::iota(0, 100), 13, {}), (std::set{0, 13}));
+    EXPECT_EQ(begun_of_unknown_size(13), (std::set{0, 13}));
+}
+#endif
 
 TEST_F(PoolInputs, chunks_have_the_size_that_is_asked_for) {
     EXPECT_EQ(begun_when_both_are_held(test::views::iota(0, 100), 5, {.chunksize = 5}), (std::set{0, 5}));
