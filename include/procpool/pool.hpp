@@ -72,6 +72,7 @@ public:
                 sized.append(all.crew.initializer_arguments.bytes.data(),
                              all.crew.initializer_arguments.bytes.size());
                 all.crew.initializer_arguments.bytes = std::move(sized);
+                all.crew.initializer_arguments.stride = wire::variable_stride;
             }
             job->timeout = limit;
             all.crew.initializer = std::move(job);
