@@ -68,9 +68,8 @@ class Multiprocess(Pool):
 class Billiard(Pool):
     module = "billiard"
 
-    def stop(self):  # its join() hangs after close()
+    def stop(self):  # its join() hangs
         self.pool.terminate()
-        self.pool.join()
 
 
 class Executor:
