@@ -138,23 +138,26 @@ void callables() {
         });
 }
 
-/// What a worker does for each element, apart from its clock.
+/// What a worker does for each element, if it looks at the clock each time: how often it would do so for
+/// elements that are this quick depends on the time.
 template <class F, class T>
 void task_in_worker(const char* name, F* function, const std::vector<T>& values) {
     struct state : both_ends {
-        explicit state(const std::vector<T>& input) : elements(encoded(input)), answers(make_outbox()) {}
+        explicit state(const std::vector<T>& input) : elements(encoded(input)) {}
         backend::block elements;
-        worker::outbox answers;
+        worker::outbox answers = make_outbox();
+        worker::progress done{box(), answers};
     };
     count_instructions(
         name, [&] { return std::make_unique<state>(values); },
         [&](state& my) {
             const worker::task_ops& how = worker::task<F*, T>::ops();
-            wire::element_reader reader(my.elements.payload(), my.elements.stride);
+            wire::element_reader elements(my.elements.payload(), my.elements.stride);
             for (std::uint64_t i = 0; i < count; ++i) {
-                wire::cursor from(reader.next());
                 if (!my.box().claim(1, 0)) std::abort();
-                how.run(&function, from, my.answers);
+                my.done.begin_run({.patient = 1});
+                my.done.expect(1);
+                how.run(&function, elements, my.done, my.answers);
             }
             my.answers.flush();
         });

@@ -29,7 +29,9 @@ public:
 
     template <class... Args>
     typed_job(task_definition definition, bool once, Args&&... args)
-        : base(Results(std::forward<Args>(args)...), std::move(definition), once) {}
+        : base(Results(std::forward<Args>(args)...), std::move(definition), once) {
+        this->patient = Results::seen_as_a_whole;
+    }
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                 std::span<const std::byte> values) override {

@@ -137,7 +137,8 @@ public:
                                                  .stride = elements.stride,
                                                  .length = elements.payload().size(),
                                                  .together = together,
-                                                 .timed = job->timeout != no_limit});
+                                                 .timed = job->timeout != no_limit,
+                                                 .patient = job->patient});
         taken += elements.count;
         next.job = std::move(job);
         next.elements = std::move(elements);

@@ -28,6 +28,7 @@ template <class R>
 class one_result {
 public:
     using result = R;
+    static constexpr bool seen_as_a_whole = false;
 
     void expect(std::uint64_t) {}
     void store(std::uint64_t, stored<R>&& value) { value_.emplace(std::move(value)); }
@@ -53,6 +54,7 @@ template <class R>
 class all_results {
 public:
     using result = std::conditional_t<std::is_void_v<R>, void, std::vector<R>>;
+    static constexpr bool seen_as_a_whole = true;
 
     /// Results land in the vector that the user gets, where its elements can be made in advance.
     static constexpr bool in_place = !std::is_void_v<R> && !std::is_same_v<R, bool> &&
@@ -122,6 +124,7 @@ template <class R>
 class all_outcomes {
 public:
     using result = std::vector<Outcome<R>>;
+    static constexpr bool seen_as_a_whole = true;
     /// There is one for each element of the input, also where a call is stopped before it is read.
     static constexpr bool for_whole_input = true;
 
@@ -164,6 +167,7 @@ template <class R>
 class stream_of_results {
 public:
     using result = R;  // of each
+    static constexpr bool seen_as_a_whole = false;
 
     struct slot {
         std::optional<stored<R>> value;

@@ -41,13 +41,9 @@ inline bool is_resident(std::byte* page) noexcept {
     return ::mincore(page, page_size(), &there) == 0 && (there & 1) != 0;
 }
 
-/// Makes the first write to private memory that may be fresh quicker: one call for all pages costs two
-/// thirds of a fault for each, and where the system has huge pages to give, these cost a third.
-inline void expect_large_write(void* from, std::size_t size) noexcept {
-    constexpr std::size_t worth_a_call = std::size_t{64} << 10;
+[[gnu::noinline]] inline void populate_private(void* from, std::size_t size) noexcept {
     constexpr std::size_t worth_huge_pages = std::size_t{3} << 20;   // one fits in
     constexpr std::size_t too_much_at_once = std::size_t{16} << 20;  // to stay in the cache until it is used
-    if (size < worth_a_call) return;
     const std::size_t page = page_size();
     const auto begin = reinterpret_cast<std::uintptr_t>(from);
     const std::size_t gap = (page - begin % page) % page;
@@ -57,6 +53,12 @@ inline void expect_large_write(void* from, std::size_t size) noexcept {
     // A heap grows upwards, so the end of a block is fresh if any of it is. To populate what isn't would cost
     // as much as the write.
     if (whole < too_much_at_once && !is_resident(first + whole - page)) (void)take_pages(first, whole);
+}
+/// Makes the first write to private memory that may be fresh quicker: one call for all pages costs two
+/// thirds of a fault for each, and where the system has huge pages to give, these cost a third.
+inline void expect_large_write(void* from, std::size_t size) noexcept {
+    constexpr std::size_t worth_a_call = std::size_t{64} << 10;
+    if (size >= worth_a_call) populate_private(from, size);
 }
 
 [[noreturn]] inline void refuse_to_populate(int error, std::size_t size) {

@@ -42,7 +42,8 @@ struct task_header {
     std::uint64_t stride = 0;
     std::uint64_t length = 0;
     std::uint32_t together = 1;  // so many elements can be taken back only together
-    std::uint32_t timed = 0;     // it matters when exactly each begins
+    std::uint16_t timed = 0;     // it matters when exactly each begins
+    std::uint16_t patient = 0;   // nobody sees a result before all are there
 };
 
 /// Up, from a worker. Results come in the order in which elements were sent, so they need no index;

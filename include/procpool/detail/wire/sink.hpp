@@ -39,9 +39,11 @@ struct sink {
 /// In the upper bit of the size of bytes that lie in an arena; their place follows instead of them.
 inline constexpr std::uint64_t lies_in_arena = std::uint64_t{1} << 63;
 
-/// Room in the arena for bytes that are a large part; nothing if they aren't, or there is none.
-inline std::optional<arena::part> large_part(sink out, std::size_t size) {
-    if (size < arena_threshold || !out.large || !out.large->memory) return std::nullopt;
+inline bool may_be_large_part(const sink& out, std::size_t size) noexcept {
+    return size >= arena_threshold && out.large && out.large->memory;
+}
+/// Room in the arena for bytes that may be a large part; nothing if there is none.
+inline std::optional<arena::part> large_part(const sink& out, std::size_t size) {
     auto part = out.large->memory->allocate(size);
     if (!part) return std::nullopt;
     out.large->parts.push_back(part->memory);
@@ -50,36 +52,39 @@ inline std::optional<arena::part> large_part(sink out, std::size_t size) {
 }
 
 /// Appends a size, and room for so many bytes. @return where that is
-inline std::byte* append_bulk(sink out, std::size_t size) {
-    if (const auto part = large_part(out, size)) {
-        out.to.append_value(std::uint64_t{size} | lies_in_arena);
-        out.to.append_value(part->place);
-        return part->memory.get();
-    }
+inline std::byte* append_bulk(const sink& out, std::size_t size) {
+    if (may_be_large_part(out, size))
+        if (const auto part = large_part(out, size)) {
+            out.to.append_value(std::uint64_t{size} | lies_in_arena);
+            out.to.append_value(part->place);
+            return part->memory.get();
+        }
     out.to.append_value(std::uint64_t{size});
     return out.to.extend(size);
 }
-inline void append_bulk(sink out, const void* from, std::size_t size) {
+inline void append_bulk(const sink& out, const void* from, std::size_t size) {
     std::byte* const to = append_bulk(out, size);
     if (size > 0) std::memcpy(to, from, size);
 }
 
 /// Leaves room for the size of what is appended next. @return what end_sized() is to be told
-inline std::size_t begin_sized(sink out) {
+inline std::size_t begin_sized(const sink& out) {
     out.to.append_value(std::uint64_t{0});
     return out.to.size();
 }
 /// What was appended since is as if by append_bulk(): many small things can be one large part, too.
-inline void end_sized(sink out, std::size_t begin) {
+inline void end_sized(const sink& out, std::size_t begin) {
     const std::uint64_t size = out.to.size() - begin;
-    if (const auto part = large_part(out, size)) {
-        std::memcpy(part->memory.get(), out.to.data() + begin, size);
-        out.to.shrink_to(begin - sizeof size);
-        out.to.append_value(size | lies_in_arena);
-        out.to.append_value(part->place);
-    } else {
-        std::memcpy(out.to.data() + begin - sizeof size, &size, sizeof size);
-    }
+    std::byte* const at = out.to.data() + begin;
+    if (may_be_large_part(out, size))
+        if (const auto part = large_part(out, size)) {
+            std::memcpy(part->memory.get(), at, size);
+            out.to.shrink_to(begin - sizeof size);
+            out.to.append_value(size | lies_in_arena);
+            out.to.append_value(part->place);
+            return;
+        }
+    std::memcpy(at - sizeof size, &size, sizeof size);
 }
 
 /// The bytes that append_bulk() was given room for, wherever they lie.

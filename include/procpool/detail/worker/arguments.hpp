@@ -22,6 +22,7 @@ namespace procpool::detail::worker {
 /// What is a T for the task: that, or what borrows one.
 template <class T, class Argument>
 Argument decode_argument(wire::cursor& from) {
+    if constexpr (wire::flat<T> && std::is_same_v<T, Argument>) return from.value<T>();
     try {
         if constexpr (std::is_same_v<T, Argument>)
             return wire::codec<T>::decode(from);

@@ -13,15 +13,14 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/worker_birth.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
-#include "procpool/detail/worker/growth_watch.hpp"
 #include "procpool/detail/worker/outbox.hpp"
+#include "procpool/detail/worker/progress.hpp"
 #include "procpool/detail/worker/task.hpp"
 #include "procpool/options.hpp"
 #include "procpool/worker.hpp"
@@ -37,11 +36,12 @@ public:
           box_(*std::launder(reinterpret_cast<black_box*>(memory_.data()))),
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
           tasks_(std::move(birth.tasks)),
-          most_growth_(limits.memory_growth) {
+          most_growth_(limits.memory_growth),
+          progress_(box_, outbox_) {
         open_arenas(birth);
         birth.memory.reset();
         posix::crash_recorder::install(box_.crash);
-        if (most_growth_) growth_.emplace(*most_growth_);
+        if (most_growth_) progress_.watch_growth(*most_growth_);
     }
 
     int run() {
@@ -88,8 +88,7 @@ private:
 
     /// Waits for input, after everything that is done was sent; false at its end.
     bool read_more() {
-        outbox_.flush();
-        results_wait_ = false;
+        progress_.pause();
         std::fflush(stdout);  // what a task printed is seen before its worker waits, or dies
         input_.drop_front(parsed_);
         parsed_ = 0;
@@ -98,7 +97,6 @@ private:
         const std::size_t wanted = std::max(piece, missing_);
         const auto got = posix::read_some(tasks_, at, wanted);
         input_.shrink_to(input_.size() - wanted + got.bytes);
-        idle_since_last_element_ = true;
         return !got.closed;
     }
 
@@ -160,71 +158,43 @@ private:
     void run_elements(const wire::task_header& header, std::span<const std::byte> payload) {
         known_job& job = job_of(header.job);
         const bool is_initializer = header.job == wire::initializer_number;
-        if (is_initializer) growth_.reset();  // what it loads is no growth
+        if (is_initializer) progress_.watch_growth_no_more();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
         bool good = true;
-        // The first says anew whether the others are quick.
-        look_every_ = look_in_ = 1;
+        progress_.begin_run(header);
         for (std::uint64_t left = header.count; left > 0;) {
             const std::uint64_t claim = std::min<std::uint64_t>(left, std::max(header.together, 1u));
             if (!box_.claim(claim, recalls_)) break;  // like the rest
             left -= claim;
-            for (std::uint64_t i = 0; i < claim; ++i)
-                good = run_element(job, elements.next(), header.timed != 0);
+            progress_.expect(claim);
+            while (progress_.has_more()) good = run_until_one_throws(job, elements);
         }
-        look_at_clock();
+        progress_.end_run();
         if (!good && is_initializer) {
             // No task may run in a worker that isn't set up; some may wait in its pipe.
             outbox_.flush();
             posix::exit_process(EXIT_FAILURE);
         }
-        if (is_initializer && most_growth_) growth_.emplace(*most_growth_);
+        if (is_initializer && most_growth_) progress_.watch_growth(*most_growth_);
         if (job.once) forget(header.job);
     }
 
-    /// False if it threw.
+    /// Runs what was claimed, or as far as that goes: false if the last one threw.
     // What pthread_exit throws is no object, which the sanitizer takes for a null reference.
-    __attribute__((no_sanitize("null"))) bool run_element(known_job& job,
-                                                          std::span<const std::byte> arguments, bool timed) {
-        bool good = true;
-        // The end of one element is the beginning of the next: one look at the clock for both.
-        if (std::exchange(idle_since_last_element_, false)) {
-            now_ = steady_ns();
-            box_.begun_at.store(now_, std::memory_order_relaxed);
-        }
-        box_.begun.store(++begun_, std::memory_order_release);
+    __attribute__((no_sanitize("null"))) bool run_until_one_throws(known_job& job,
+                                                                   wire::element_reader& elements) {
         try {
             if (!job.callable) make_callable(job);
-            wire::cursor from(arguments);
-            job.what->how->run(job.callable.get(), from, outbox_);
+            job.what->how->run(job.callable.get(), elements, progress_, outbox_);
+            return true;
         } catch (abi::__forced_unwind&) {
             posix::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
         } catch (...) {
             wire::encode_current_exception(outbox_.error_scratch());
             outbox_.put_error();
-            good = false;
         }
-        if (--look_in_ == 0 || timed) look_at_clock();
-        return good;
-    }
-
-    /// After an element. Where they take less than a look at the clock, one look is enough for some of them.
-    void look_at_clock() {
-        constexpr std::int64_t between_looks_ns = 2'000;
-        constexpr std::int64_t most = 32;
-        const std::uint64_t elements = begun_ - timed_;
-        if (elements == 0) return;
-        const std::int64_t begun_at = std::exchange(now_, steady_ns());
-        const std::int64_t passed = now_ - begun_at;
-        const std::int64_t each = std::max<std::int64_t>(passed / static_cast<std::int64_t>(elements), 1);
-        look_every_ = std::min(std::clamp<std::int64_t>(between_looks_ns / each, 1, most), 2 * look_every_);
-        look_in_ = look_every_;
-        timed_ = begun_;
-        busy_ += passed;
-        box_.busy_ns.store(busy_, std::memory_order_relaxed);
-        box_.begun_at.store(now_, std::memory_order_relaxed);
-        box_.ended.store(begun_, std::memory_order_release);
-        flush_if_due(passed);
+        progress_.end_element();
+        return false;
     }
 
     static void make_callable(known_job& job) {
@@ -243,41 +213,19 @@ private:
         if (what.how->stateless) what.callable = job.callable;
     }
 
-    /// Results of quick elements wait for company, since a write costs as much as some of them and wakes
-    /// the pool; results of slow ones go at once, since the next may be slow too. `passed` is the time since
-    /// the last look.
-    void flush_if_due(std::int64_t passed) {
-        constexpr std::int64_t quick_ns = 100'000;
-        constexpr std::int64_t longest_wait_ns = 250'000;
-        if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
-        if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
-        if (growth_) growth_->look(box_, now_);
-        outbox_.flush();
-        results_wait_ = false;
-    }
-
     posix::mapping memory_;
     std::optional<wire::arena_window> arguments_;
     black_box& box_;
     outbox outbox_;
     posix::fd tasks_;
     const std::optional<std::size_t> most_growth_;
-    std::optional<growth_watch> growth_;
+    progress progress_;
     wire::buffer input_;
     std::size_t parsed_ = 0;
     std::size_t missing_ = 0;
     std::vector<known_job> jobs_;
     std::shared_ptr<definition> last_once_;
-    std::uint64_t begun_ = 0;
-    std::uint64_t timed_ = 0;  // of those, how many the clock was looked at for
-    std::int64_t look_every_ = 1;
-    std::int64_t look_in_ = 1;  // so many elements
     std::uint64_t recalls_ = 0;
-    std::int64_t busy_ = 0;
-    std::int64_t now_ = 0;
-    std::int64_t waiting_since_ = 0;
-    bool idle_since_last_element_ = true;
-    bool results_wait_ = false;
 };
 using loop = basic_loop<>;
 

@@ -130,8 +130,7 @@ private:
 
     /// Makes sure that a frame of this kind is open and has room for `size` more bytes.
     void open_frame(kind what, std::uint64_t stride, std::size_t size) {
-        if (frame_open_ && open_kind_ == what && open_stride_ == stride && used_ + size <= outbox_capacity)
-            return;
+        if (open_stride_ == stride && used_ + size <= room_end_) return;
         open_another_frame(what, stride, size);
     }
     // Apart, so that the rest is small enough to become part of its callers.
@@ -142,8 +141,7 @@ private:
         std::memcpy(memory_ + used_, &header, sizeof header);
         open_at_ = used_;
         used_ += sizeof header;
-        frame_open_ = true;
-        open_kind_ = what;
+        room_end_ = outbox_capacity;
         open_stride_ = stride;
         box_.open_frame.store(committed_, std::memory_order_release);
     }
@@ -164,11 +162,11 @@ private:
     }
 
     void close_frame() {
-        if (!frame_open_) return;
+        if (room_end_ == 0) return;
         header_at_open_frame(
             [&](wire::result_header& header) { header.length = used_ - open_at_ - sizeof header; });
         box_.open_frame.store(black_box::no_frame, std::memory_order_release);
-        frame_open_ = false;
+        room_end_ = 0;
     }
 
     void send_large(kind what, bool pinned, std::uint64_t stride, const void* value, std::uint64_t size) {
@@ -197,9 +195,8 @@ private:
     std::size_t used_ = 0;
     std::uint64_t committed_ = 0;
     std::uint64_t results_ = 0;
-    bool frame_open_ = false;
+    std::size_t room_end_ = 0;  // of the frame that is open; 0 if none is
     std::size_t open_at_ = 0;
-    kind open_kind_{};
     std::uint64_t open_stride_ = 0;
     wire::buffer scratch_;   // of one result
     std::size_t begin_ = 0;  // where in it the result begins, behind its size

@@ -7,15 +7,18 @@
 #include <type_traits>
 
 #include "procpool/detail/wire/callable.hpp"
+#include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/arguments.hpp"
 #include "procpool/detail/worker/outbox.hpp"
+#include "procpool/detail/worker/progress.hpp"
 
 namespace procpool::detail::worker {
 
 /// How to call one kind of task. Each task function costs a program one of these.
 struct task_ops {
     std::shared_ptr<void> (*make)(wire::cursor& callable);
-    void (*run)(void* callable, wire::cursor& arguments, outbox& results);
+    /// Until none is left, or one throws; that one is to be ended then.
+    void (*run)(void* callable, wire::element_reader& elements, progress& done, outbox& results);
     bool stateless;  // calls leave no trace in the callable
 };
 
@@ -58,9 +61,16 @@ private:
 
     static void destroy(void* callable) { delete static_cast<F*>(callable); }
 
-    static void run(void* callable, wire::cursor& from, outbox& results) {
-        arguments<F, Args...> values(from);
+    static void run(void* callable, wire::element_reader& elements, progress& done, outbox& results) {
         F& function = *static_cast<F*>(callable);
+        for (; done.begin_element(); done.end_element()) {
+            wire::cursor from(elements.next());
+            run_one(function, from, results);
+        }
+    }
+
+    static void run_one(F& function, wire::cursor& from, outbox& results) {
+        arguments<F, Args...> values(from);
         using result = wire::result_of_call<F, Args...>;
         if constexpr (std::is_void_v<result>) {
             values.call(function);

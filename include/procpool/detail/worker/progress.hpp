@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// How far a worker is: what it tells its pool of each element, and when the results go.
+#ifndef PROCPOOL_DETAIL_WORKER_PROGRESS_HPP
+#define PROCPOOL_DETAIL_WORKER_PROGRESS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/worker/growth_watch.hpp"
+#include "procpool/detail/worker/outbox.hpp"
+
+namespace procpool::detail::worker {
+
+/// Who runs elements calls begin_element() and end_element() for each, an element that throws included.
+template <class = only_if_used>
+class basic_progress {
+public:
+    basic_progress(black_box& box, outbox& results) : box_(box), outbox_(results) {}
+
+    /// The next elements are those of this frame.
+    void begin_run(const wire::task_header& header) noexcept {
+        patient_ = header.patient != 0;
+        most_between_looks_ = header.timed != 0 ? 1 : 64;
+        // The first says anew whether the others are quick.
+        look_every_ = look_in_ = 1;
+    }
+    /// So many of them may be run.
+    void expect(std::uint64_t elements) noexcept { left_ = elements; }
+    bool has_more() const noexcept { return left_ > 0; }
+
+    /// False if none is left.
+    bool begin_element() noexcept {
+        if (left_ == 0) return false;
+        --left_;
+        if (idle_) end_pause();
+        box_.begun.store(++begun_, std::memory_order_release);
+        return true;
+    }
+    void end_element() {
+        if (--look_in_ == 0) look_at_clock();
+    }
+
+    void end_run() { look_at_clock(); }
+
+    /// Sends what is done, before a pause.
+    void pause() {
+        flush();
+        idle_ = true;
+    }
+
+    /// From here on its memory may grow by so much.
+    void watch_growth(std::size_t most) { growth_.emplace(most); }
+    void watch_growth_no_more() noexcept { growth_.reset(); }
+
+private:
+    // The end of one element is the beginning of the next: one look at the clock for both.
+    [[gnu::noinline]] void end_pause() noexcept {
+        idle_ = false;
+        now_ = steady_ns();
+        box_.begun_at.store(now_, std::memory_order_relaxed);
+    }
+
+    /// After an element. Where they take less than a look at the clock, one look is enough for some of them.
+    [[gnu::noinline]] void look_at_clock() {
+        constexpr std::int64_t between_looks_ns = 2'000;
+        const std::uint64_t elements = begun_ - timed_;
+        if (elements == 0) return;
+        const std::int64_t begun_at = std::exchange(now_, steady_ns());
+        const std::int64_t passed = now_ - begun_at;
+        const std::int64_t each = std::max<std::int64_t>(passed / static_cast<std::int64_t>(elements), 1);
+        look_every_ = std::min(std::clamp<std::int64_t>(between_looks_ns / each, 1, most_between_looks_),
+                               2 * look_every_);
+        look_in_ = look_every_;
+        timed_ = begun_;
+        busy_ += passed;
+        box_.busy_ns.store(busy_, std::memory_order_relaxed);
+        box_.begun_at.store(now_, std::memory_order_relaxed);
+        box_.ended.store(begun_, std::memory_order_release);
+        flush_if_due(passed);
+    }
+
+    /// Results of quick elements wait for company, since a write costs as much as some of them and wakes
+    /// the pool; results of slow ones go at once, since the next may be slow too. Where nobody sees a result
+    /// before all are there, they only must come before the worker has nothing left to do. `passed` is the
+    /// time since the last look.
+    void flush_if_due(std::int64_t passed) {
+        const std::int64_t longest_wait_ns = patient_ ? 1'000'000 : 250'000;
+        const std::int64_t quick_ns = longest_wait_ns / 2;
+        if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
+        if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
+        if (growth_) growth_->look(box_, now_);
+        flush();
+    }
+
+    void flush() {
+        outbox_.flush();
+        results_wait_ = false;
+    }
+
+    black_box& box_;
+    outbox& outbox_;
+    std::uint64_t left_ = 0;
+    std::uint64_t begun_ = 0;
+    std::uint64_t timed_ = 0;  // of those, how many the clock was looked at for
+    std::int64_t most_between_looks_ = 1;
+    std::int64_t look_every_ = 1;
+    std::int64_t look_in_ = 1;  // so many elements
+    std::int64_t busy_ = 0;
+    std::int64_t now_ = 0;
+    std::int64_t waiting_since_ = 0;
+    bool patient_ = false;
+    bool idle_ = true;
+    bool results_wait_ = false;
+    std::optional<growth_watch> growth_;
+};
+using progress = basic_progress<>;
+
+}  // namespace procpool::detail::worker
+
+#endif
