@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/backend/alertness.hpp"
 #include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/crew.hpp"
 #include "procpool/detail/backend/dispatcher.hpp"
@@ -242,8 +243,9 @@ private:
         for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
         until = std::min(until, tidy_at_);
         waits_until_ = until;
+        const bool for_quick_call = waits_for_quick_call();
         held.unlock();
-        const auto events = crew_.poller().wait(until);
+        const auto events = alertness_.wait(crew_.poller(), until, for_quick_call);
         bool zygote_has_news = false;
         readable_.clear();
         writable_.clear();
@@ -307,6 +309,20 @@ private:
             if (jobs_.open().empty()) crew_.tidy();
         }
         notify_ready();
+    }
+
+    /// Whether the result of one quick element is all that is to come.
+    bool waits_for_quick_call() {
+        constexpr double quick_ns = 20e3;
+        worker_link* only = nullptr;
+        for (worker_link& link : crew_.links()) {
+            if (link.work().elements() == 0) continue;
+            if (only || link.work().elements() > 1) return false;
+            only = &link;
+        }
+        const auto call = only ? only->first_unanswered() : std::nullopt;
+        const task_timing* const timing = call ? call->of->job->timing : nullptr;
+        return timing && timing->known() && timing->mean_ns() < quick_ns;
     }
 
     void receive(worker_link& link) {
@@ -600,6 +616,7 @@ private:
     dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
     unsigned submitted_in_a_row_ = 0;  // while nobody drove
+    alertness alertness_;              // of whoever drives
 
     job::job_list<remote_job> jobs_;
     timing_table timings_;

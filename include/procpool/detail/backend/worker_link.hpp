@@ -257,6 +257,9 @@ public:
         return work_.at(begun - 1, std::max(since, begun_after_));
     }
 
+    /// The element whose result comes next.
+    std::optional<running> first_unanswered() { return work_.at(work_.results(), 0); }
+
     /// Whether it has begun another element since the last call.
     bool progresses(steady_time time) noexcept {
         const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);

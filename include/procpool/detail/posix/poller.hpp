@@ -43,9 +43,14 @@ public:
     }
 
     /// Blocks until something is ready or `until` has come; what is ready stays valid until the next call.
-    std::span<const ready> wait(steady_time until) {
-        const int n = ::epoll_wait(file_.get(), events_.data(), static_cast<int>(events_.size()),
-                                   milliseconds_to(until));
+    std::span<const ready> wait(steady_time until) { return wait_for(milliseconds_to(until)); }
+    /// What is ready now.
+    std::span<const ready> look() { return wait_for(0); }
+
+private:
+    std::span<const ready> wait_for(int milliseconds) {
+        const int n =
+            ::epoll_wait(file_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds);
         if (n < 0 && errno != EINTR) throw_system_error(errno, "epoll_wait");
         const std::size_t count = n < 0 ? 0 : static_cast<std::size_t>(n);
         for (std::size_t i = 0; i < count; ++i) {
@@ -55,7 +60,6 @@ public:
         return {ready_.data(), count};
     }
 
-private:
     void control(int operation, const fd& file, interest what, std::uint64_t key) {
         epoll_event event{};
         event.events = static_cast<std::uint32_t>(what);
