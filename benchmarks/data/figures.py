@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Measures the figures of docs/data.md and prints them as tables: medians of interleaved rounds, 2 workers.
 
-figures.py [--build build/release] [--rounds 9] [SECTION...]
+figures.py [--build build/release] [--rounds 9] [--keep-heap] [SECTION...]
 sections: echo fill readers images. Python's numbers need python3-numpy, for the images python3-opencv.
 """
 import argparse
@@ -19,6 +19,8 @@ import time
 import numpy as np
 
 MIB = 1 << 20
+TUNABLES = "GLIBC_TUNABLES"
+KEPT_HEAP = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=134217728"
 IMAGES = 2000
 
 
@@ -229,9 +231,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--keep-heap", action="store_true", help="all programs' C libraries keep what is freed")
     parser.add_argument("--python-images", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("sections", nargs="*", metavar="SECTION")
     options = parser.parse_args()
+    if options.keep_heap and os.environ.get(TUNABLES) != KEPT_HEAP:
+        os.environ[TUNABLES] = KEPT_HEAP
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     if options.python_images:
         images_by_python(*options.python_images)
         return
