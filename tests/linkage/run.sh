@@ -21,16 +21,19 @@ for way in ${ways//,/ }; do
     case $way in
     pie) flags=(-fPIE) link+=(-pie) ;;
     no-pie) flags=(-fno-pie) link+=(-no-pie) ;;
-    static) link=("$work/library.o" -static) arguments+=(no-plugins) ;;
+    static) flags=(-fno-pie) link=("$work/library.o" -static) arguments+=(no-plugins) ;;
     static-pie) flags=(-fPIE) link=("$work/library.o" -static-pie) arguments+=(no-plugins) ;;
-    stripped) link+=(-s) ;;
+    stripped) flags=(-fPIE) link+=(-pie -s) ;;
     hidden) flags=(-fvisibility=hidden -fvisibility-inlines-hidden) ;;
     lto) flags=(-flto -O1) ;;
     *) echo "run.sh: no way '$way'" >&2 && exit 2 ;;
     esac
     for name in before=2 after=3 replaced=4 replacement=5; do plugin "${name%=*}" "${name#*=}" -Wl,--build-id; done
     plugin without_id 6 -Wl,--build-id=none
-    "${compile[@]}" "${flags[@]}" "$here/program.cpp" "$work/engine.o" "${link[@]}" -Wl,--build-id -ldl \
+    # Ways that only link differently share what is compiled.
+    object=$work/program${flags[*]// /_}.o
+    [[ -e $object ]] || "${compile[@]}" "${flags[@]}" -c "$here/program.cpp" -o "$object"
+    "$compiler" -pthread "${flags[@]}" "$object" "$work/engine.o" "${link[@]}" -Wl,--build-id -ldl \
         -o "$work/program" 2>"$work/warnings" || { cat "$work/warnings" >&2 && exit 1; }
     "$work/program" "${arguments[@]}"
     echo "$way: good"
