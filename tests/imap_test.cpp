@@ -236,6 +236,28 @@ TEST_F(Imap, pulls_a_single_pass_input_no_further_either) {
     }
 }
 
+#if PROCPOOL_TEST_PROCESSES
+TEST_F(Imap, pulls_further_ahead_where_tasks_turn_out_to_be_quick) {
+    constexpr int at_first = 2 * 2;
+    int pulled = 0, furthest = 0;
+    auto results = pool.imap(twice, endless(pulled));
+    for (int yielded = 0; yielded < 100'000 && furthest <= at_first; ++yielded) {
+        ASSERT_EQ(results.next(), 2 * yielded);
+        furthest = std::max(furthest, pulled - yielded - 1);
+    }
+    EXPECT_GT(furthest, at_first);
+}
+#endif
+
+TEST_F(Imap, pulls_no_further_than_buffersize_however_quick_tasks_are) {
+    int pulled = 0;
+    auto results = pool.imap(twice, endless(pulled), {.buffersize = 8});
+    for (int yielded = 0; yielded < 2000; ++yielded) {
+        ASSERT_LE(pulled, yielded + 8);
+        ASSERT_EQ(results.next(), 2 * yielded);
+    }
+}
+
 TEST_F(Imap, may_be_left_half_way) {
     int pulled = 0;
     int at_the_end = 0;
