@@ -67,6 +67,8 @@ struct entry {
 template <class R>
 class checked_results {
 public:
+    static constexpr bool seen_as_a_whole = false;
+
     void store(std::uint64_t, job::stored<R>&&) { ++unpublished_; }
     void fail(std::uint64_t, const std::exception_ptr& error) {
         require(error != nullptr, "a failure has an error");
