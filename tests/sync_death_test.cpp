@@ -3,6 +3,7 @@
 //
 // PROCPOOL_KILLS says how many are killed in each test.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -244,6 +245,64 @@ TEST(Killed, in_update_of_a_value) {
                   value.update([](twins& pair) { ++pair.a, ++pair.b; });
               },
               value);
+}
+
+/// Meanwhile children run on this one's processor, so that those who are idle run when it sleeps.
+class one_processor {
+public:
+    one_processor() {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        cpu_set_t here;
+        CPU_ZERO(&here);
+        CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
+        EXPECT_EQ(::sched_setaffinity(0, sizeof here, &here), 0);
+    }
+    one_processor(const one_processor&) = delete;
+    one_processor& operator=(const one_processor&) = delete;
+    ~one_processor() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+    static void be_idle() {
+        const sched_param none{};
+        ::sched_setscheduler(0, SCHED_IDLE, &none);
+    }
+
+private:
+    cpu_set_t before_{};
+};
+
+bool has_ended(const test::child_program& child) {
+    return test::eventually([&] { return test::look_at(child.pid()).state == 'Z'; });
+}
+
+TEST(Killed, when_it_was_woken_for_a_lock_and_another_took_it_first) {
+    const one_processor shared;
+    const mp::Lock lock;
+    const auto mend = [](const mp::LockOwnerDied&) {};
+    for (int number = 0; number < kills() / 4 && !HasFailure(); ++number) {
+        lock.acquire(mend);
+        test::child_program woken(passed(
+            [mend](const mp::Lock& mine) {
+                one_processor::be_idle();
+                mine.acquire(mend);
+                return 0;
+            },
+            lock));
+        EXPECT_TRUE(test::falls_asleep(woken));
+        test::child_program next(passed(
+            [mend](const mp::Lock& mine) {
+                mine.acquire(mend);
+                mine.release();
+                return 0;
+            },
+            lock));
+        EXPECT_TRUE(test::falls_asleep(next));
+        lock.release();
+        lock.acquire(mend);
+        woken.send(SIGKILL);
+        EXPECT_TRUE(has_ended(woken));
+        lock.release();
+        EXPECT_TRUE(has_ended(next)) << "it sleeps though the lock is free";
+    }
 }
 
 // ---- semaphores
