@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <ranges>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -42,13 +42,15 @@ void read_one(const Images& images, const std::string& prefix, int i) {
     put(read_image(prefix, i), images, i);
 }
 
-void in_place(mp::Pool& pool, const Images& images, const std::string& prefix, int n) {
-    pool.map(mp::partial(read_one, images, prefix), std::views::iota(0, n));
+void in_place(mp::Pool& pool, const Images& images, const std::string& prefix,
+              const std::vector<int>& numbers) {
+    pool.map(mp::partial(read_one, images, prefix), numbers);
 }
 
-void returned(mp::Pool& pool, const Images& images, const std::string& prefix, int n) {
-    const std::vector<cv::Mat> all = pool.map(mp::partial(read_image, prefix), std::views::iota(0, n));
-    for (int i = 0; i < n; ++i) put(all[static_cast<std::size_t>(i)], images, i);
+void returned(mp::Pool& pool, const Images& images, const std::string& prefix,
+              const std::vector<int>& numbers) {
+    const std::vector<cv::Mat> all = pool.map(mp::partial(read_image, prefix), numbers);
+    for (const int i : numbers) put(all[static_cast<std::size_t>(i)], images, i);
 }
 // [/ways]
 
@@ -76,17 +78,20 @@ int main(int argc, char** argv) try {
     const Shape shape{static_cast<std::size_t>(n), static_cast<std::size_t>(first.rows),
                       static_cast<std::size_t>(first.cols), 3};
 
+    std::vector<int> numbers(static_cast<std::size_t>(n));
+    std::iota(numbers.begin(), numbers.end(), 0);
     std::vector<Images> arrays;
     if (only.empty() || only == "serial")
         arrays.push_back(timed("serial", shape, [&](const Images& images) {
-            for (int i = 0; i < n; ++i) read_one(images, prefix, i);
+            for (const int i : numbers) read_one(images, prefix, i);
         }));
     if (only != "serial") {
         mp::Pool pool;
-        for (const auto& [way, fill] : {std::pair{"in_place", &in_place}, std::pair{"returned", &returned}})
-            if (only.empty() || only == way)
-                arrays.push_back(
-                    timed(way, shape, [&](const Images& images) { fill(pool, images, prefix, n); }));
+        for (const auto& way : {std::pair{"in_place", &in_place}, std::pair{"returned", &returned}})
+            if (only.empty() || only == way.first)
+                arrays.push_back(timed(way.first, shape, [&](const Images& images) {
+                    way.second(pool, images, prefix, numbers);
+                }));
     }
 
     for (const Images& images : arrays)

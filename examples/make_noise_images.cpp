@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Writes image_0.png ... image_1999.png, 100x100 random noise, with all CPUs: input for image_batch.
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <ranges>
+#include <numeric>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
@@ -32,8 +34,10 @@ int main(int argc, char** argv) try {
         std::fputs("usage: make_noise_images [PREFIX [N]]\n", stderr);
         return 2;
     }
+    std::vector<int> numbers(static_cast<std::size_t>(n));
+    std::iota(numbers.begin(), numbers.end(), 0);
     mp::Pool pool;
-    pool.map(mp::partial(write_one, 100, 100, prefix), std::views::iota(0, n));
+    pool.map(mp::partial(write_one, 100, 100, prefix), numbers);
     std::printf("%s_0.png ... %s_%d.png\n", prefix.c_str(), prefix.c_str(), n - 1);
 } catch (const std::exception& error) {
     std::fprintf(stderr, "make_noise_images: %s\n", error.what());

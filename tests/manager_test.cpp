@@ -307,39 +307,91 @@ TEST(Manager, interrupt_is_not_for_it) {
     EXPECT_EQ(list.size(), 1u);
 }
 
+int deaths() {
+    const char* const count = std::getenv("PROCPOOL_TEST_KILLS");
+    return count ? std::atoi(count) : test::sanitized ? 10 : 40;
+}
+
+std::minstd_rand dice{std::random_device{}()};
+
+void wait_a_moment() { std::this_thread::sleep_for(std::chrono::microseconds(dice() % 3000)); }
+
+/// Makes all kinds of calls on the objects of a manager until it is killed, or the manager is.
+void call_for_ever(const mp::ListProxy<std::vector<int>>& list, const mp::DictProxy<int, std::string>& dict,
+                   const mp::NamespaceProxy& names, const mp::ListProxy<mp::Proxy<Account>>& accounts) {
+    for (std::size_t size = 1;; size = size * 3 % 100'003) {
+        list.append(std::vector<int>(size, 1));
+        const mp::Proxy<Account> account = accounts[0];
+        account.call(&Account::pay, 1);
+        accounts.append(account);
+        dict.set(static_cast<int>(size % 10), std::string(size, 'x'));
+        if (dict.get(1, "").size() > 100'003) std::exit(9);
+        names.set("size", size);
+        names.get<std::size_t>("size");
+        // Others wait for their turn meanwhile.
+        list.call([](std::vector<std::vector<int>>&) { std::this_thread::sleep_for(100us); });
+        if (list.size() > 5) list.pop();
+        if (accounts.size() > 5) accounts.pop();
+        list.to_vector();
+    }
+}
+
 TEST(ManagerAndDeath, users_killed_in_calls_block_nobody_and_leave_no_references) {
-    const int deaths = [] {
-        const char* const count = std::getenv("PROCPOOL_TEST_KILLS");
-        return count ? std::atoi(count) : test::sanitized ? 10 : 40;
-    }();
     *objects = 0;
     mp::Manager manager;
     const auto list = manager.list<std::vector<int>>();
-    std::optional<mp::Proxy<Account>> account = manager.create<Account>(0);
-    std::minstd_rand random(3);
-    for (int n = 0; n < deaths; ++n) {
-        mp::Process victim(
-            [](const mp::ListProxy<std::vector<int>>& to, const mp::Proxy<Account>& also) {
-                for (std::size_t size = 1;; size = size * 3 % 100'003) {
-                    to.append(std::vector<int>(size, 1));
-                    also.call(&Account::pay, 1);
-                    if (to.size() > 5) to.pop();
-                }
-            },
-            list, *account);
+    const auto dict = manager.dict<int, std::string>();
+    const auto names = manager.Namespace();
+    const auto accounts = manager.list<mp::Proxy<Account>>();
+    accounts.append(manager.create<Account>(0));
+    for (int n = 0; n < deaths() && !testing::Test::HasFailure(); ++n) {
+        mp::Process victim(call_for_ever, list, dict, names, accounts);
         victim.start();
-        std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
+        wait_a_moment();
         victim.kill();
         victim.join();
         const auto begin = std::chrono::steady_clock::now();
-        account->call(&Account::pay, 0);
+        accounts[0].call(&Account::pay, 0);
         for (const std::vector<int>& one : list)
             for (const int value : one) ASSERT_EQ(value, 1);
+        list.clear();
+        for (const auto& [key, text] : dict) ASSERT_EQ(text, std::string(text.size(), 'x'));
+        names.set("size", std::size_t{0});
+        while (accounts.size() > 1) accounts.pop();
         ASSERT_LT(std::chrono::steady_clock::now() - begin, test::patience);
     }
     EXPECT_EQ(*objects, 1);
-    account.reset();
+    accounts.clear();
     EXPECT_TRUE(test::eventually([] { return *objects == 0; })) << "the dead still refer to it";
+}
+
+TEST(ManagerAndDeath, its_own_is_told_to_all_who_are_in_calls) {
+    for (int n = 0; n < deaths() && !testing::Test::HasFailure(); ++n) {
+        mp::Manager manager;
+        const auto list = manager.list<std::vector<int>>();
+        const auto dict = manager.dict<int, std::string>();
+        const auto names = manager.Namespace();
+        const auto accounts = manager.list<mp::Proxy<Account>>();
+        accounts.append(manager.create<Account>(0));
+        mp::Process user(
+            [](const auto&... all) {
+                try {
+                    call_for_ever(all...);
+                } catch (const mp::ManagerDied&) {
+                    std::exit(7);
+                }
+            },
+            list, dict, names, accounts);
+        user.start();
+        std::thread thread(
+            [&] { EXPECT_THROW(call_for_ever(list, dict, names, accounts), mp::ManagerDied); });
+        wait_a_moment();
+        ::kill(static_cast<pid_t>(manager.pid()), SIGKILL);
+        thread.join();
+        EXPECT_TRUE(user.join(test::patience));
+        EXPECT_EQ(user.exitcode(), 7);
+        EXPECT_THROW(list.size(), mp::ManagerDied);
+    }
 }
 
 }  // namespace

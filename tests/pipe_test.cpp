@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -20,6 +23,7 @@
 #include "procpool/process.hpp"
 #include "procpool/shared_array.hpp"
 #include "support/message_of.hpp"
+#include "support/processes.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
@@ -157,6 +161,24 @@ TEST(Pipe, threads_share_an_end) {
     EXPECT_EQ(good, 80);
 }
 
+TEST(PipePackets, a_message_may_have_the_number_of_one_that_was_never_finished) {
+    namespace wire = mp::detail::wire;
+    wire::packet_assembly assembly;
+    const auto packet = [&](std::uint64_t size, std::uint64_t offset, std::size_t bytes) {
+        wire::buffer made;
+        made.append_value(wire::packet_header{.sender = 7, .message = 1, .size = size, .offset = offset});
+        const auto content = bytes_of(bytes);
+        made.append(content.data(), content.size());
+        return assembly.add(made.bytes());
+    };
+    EXPECT_FALSE(packet(300, 0, 100));
+    EXPECT_FALSE(packet(200, 0, 100));
+    const auto message = packet(200, 100, 100);
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->bytes.size(), 200u);
+    EXPECT_EQ(assembly.parts(), 0u);
+}
+
 // ---- between processes
 
 void echo(mp::Connection connection) {
@@ -273,62 +295,103 @@ TEST(PipeBetweenProcesses, global_one_is_refused_in_a_forked_process) {
 
 // ---- deaths
 
+int deaths() {
+    const char* const count = std::getenv("PROCPOOL_TEST_KILLS");
+    return count ? std::atoi(count) : test::sanitized ? 10 : 40;
+}
+
+std::minstd_rand dice{std::random_device{}()};
+
+/// Anywhere in a message.
+void wait_a_moment() { std::this_thread::sleep_for(std::chrono::microseconds(dice() % 500)); }
+
+bool falls_asleep(const mp::Process& process) {
+    return test::eventually([&] { return test::look_at(process.pid()).state == 'S'; });
+}
+
+/// A message that doesn't come is an error, not a test that hangs.
+template <class T>
+T recv_in_time(mp::Connection& from) {
+    if (!from.poll(test::patience)) throw std::runtime_error("nothing has come");
+    return from.recv<T>();
+}
+
+using numbers = std::vector<unsigned>;
+
 /// Sends messages of random sizes whose first bytes say how they go on, until it is killed.
 void send_for_ever(mp::Connection connection, unsigned seed) {
     std::minstd_rand random(seed);
-    for (;;) connection.send(std::vector<unsigned>(random() % 100'000 + 1, seed));
+    for (;;) connection.send(numbers(random() % 100'000 + 1, seed));
+}
+
+/// Takes one of those; they come from a sender each.
+void take(mp::Connection& from, std::map<unsigned, int>& received) {
+    const auto message = recv_in_time<numbers>(from);
+    ASSERT_FALSE(message.empty());
+    for (const unsigned number : message) ASSERT_EQ(number, message.front());
+    ++received[message.front()];
 }
 
 TEST(PipeAndDeath, a_sender_killed_in_a_message_garbles_none_of_the_others) {
-    const int deaths = [] {
-        const char* const count = std::getenv("PROCPOOL_TEST_KILLS");
-        return count ? std::atoi(count) : test::sanitized ? 10 : 40;
-    }();
     auto [receiver, sender] = mp::Pipe(false);
     mp::Process steady(send_for_ever, sender, 1u);
     steady.start();
-    std::minstd_rand random(7);
     std::map<unsigned, int> received;
-    const auto take = [&, &from = receiver] {
-        const auto numbers = from.recv<std::vector<unsigned>>();
-        ASSERT_FALSE(numbers.empty());
-        for (const unsigned number : numbers) ASSERT_EQ(number, numbers.front());
-        ++received[numbers.front()];
-    };
-    for (unsigned n = 0; n < static_cast<unsigned>(deaths); ++n) {
+    for (unsigned n = 0; n < static_cast<unsigned>(deaths()) && !testing::Test::HasFailure(); ++n) {
         mp::Process victim(send_for_ever, sender, n + 2);
         victim.start();
-        for (auto left = random() % 8 + 1; left > 0; --left) take();
-        std::this_thread::sleep_for(std::chrono::microseconds(random() % 500));  // anywhere in a message
+        for (auto left = dice() % 8 + 1; left > 0; --left) take(receiver, received);
+        wait_a_moment();
         victim.kill();
         victim.join();
     }
     const int before = received[1];
-    while (received[1] < before + 5) take();
+    while (received[1] < before + 5 && !testing::Test::HasFailure()) take(receiver, received);
     sender.close();
     steady.kill();
     steady.join();
-    try {
-        for (;;) take();
-    } catch (const mp::EOFError&) {
+    EXPECT_THROW(for (;;) take(receiver, received), mp::EOFError);
+}
+
+TEST(PipeAndDeath, a_sender_killed_while_the_pipe_is_full_leaves_what_it_has_sent) {
+    for (int n = 0; n < deaths() && !testing::Test::HasFailure(); ++n) {
+        auto [receiver, sender] = mp::Pipe(false);
+        mp::Process victim(
+            [](mp::Connection to) {
+                for (unsigned i = 0;; ++i) to.send(numbers(i % 5 == 4 ? 2'000'000 : 1, i));
+            },
+            sender);
+        victim.start();
+        EXPECT_TRUE(falls_asleep(victim));
+        victim.kill();
+        victim.join();
+        mp::Process other([](mp::Connection to) { to.send(numbers(500'000, 9)); }, sender);
+        other.start();
+        for (unsigned i = 0; i < 4; ++i) EXPECT_EQ(recv_in_time<numbers>(receiver), numbers(1, i));
+        EXPECT_EQ(recv_in_time<numbers>(receiver), numbers(500'000, 9));
+        other.join();
+        sender.close();
+        EXPECT_THROW(recv_in_time<numbers>(receiver), mp::EOFError);
     }
 }
 
 TEST(PipeAndDeath, a_receiver_killed_in_a_message_frees_its_sender) {
-    auto [receiver, sender] = mp::Pipe(false);
-    mp::Process victim(
-        [](mp::Connection from) {
-            for (;;) from.recv_bytes();
-        },
-        receiver);
-    victim.start();
-    receiver.close();
-    std::thread killer([&] {
-        std::this_thread::sleep_for(2ms);
-        victim.kill();
-    });
-    EXPECT_THROW(for (;;) sender.send_bytes(bytes_of(1'000'000)), std::system_error);
-    killer.join();
+    for (int n = 0; n < deaths() && !testing::Test::HasFailure(); ++n) {
+        auto [receiver, sender] = mp::Pipe(false);
+        mp::Process victim(
+            [](mp::Connection from) {
+                for (;;) from.recv_bytes();
+            },
+            receiver);
+        victim.start();
+        receiver.close();
+        std::thread killer([&] {
+            wait_a_moment();
+            victim.kill();
+        });
+        EXPECT_THROW(for (;;) sender.send_bytes(bytes_of(1'000'000)), std::system_error);
+        killer.join();
+    }
 }
 
 TEST(PipeAndDeath, the_remains_of_a_message_are_skipped) {
@@ -349,6 +412,101 @@ TEST(PipeAndDeath, the_remains_of_a_message_are_skipped) {
     first.join();
     EXPECT_EQ(receiver.recv_bytes().size(), 4u);
     other.join();
+}
+
+TEST(PipeAndDeath, a_receiver_killed_in_a_message_takes_that_one_with_it) {
+    auto [receiver, sender] = mp::Pipe(false);
+    mp::Process steady(
+        [](mp::Connection to) {
+            std::minstd_rand random(5);
+            for (unsigned i = 0;; ++i) to.send(numbers(random() % 20'000 + 1, i));
+        },
+        sender);
+    steady.start();
+    const mp::SharedArray<unsigned, 1> next({1});  // the one that comes after those that were received
+    int lost = 0;
+    for (int n = 0; n < deaths() && !testing::Test::HasFailure(); ++n) {
+        mp::Process victim(
+            [](mp::Connection from, const mp::SharedArray<unsigned, 1>& after) {
+                for (;;) after[0] = from.recv<numbers>().back() + 1;
+            },
+            receiver, next);
+        victim.start();
+        wait_a_moment();
+        victim.kill();
+        victim.join();
+        const auto message = recv_in_time<numbers>(receiver);
+        for (const unsigned number : message) ASSERT_EQ(number, message.front());
+        ASSERT_GE(message.front(), next[0]);
+        ASSERT_LE(message.front(), next[0] + 1);
+        lost += message.front() != next[0];
+        next[0] = message.front() + 1;
+    }
+    EXPECT_LE(lost, deaths());
+    steady.kill();
+    steady.join();
+}
+
+TEST(PipeAndDeath, receivers_killed_beside_others_lose_a_message_each) {
+    auto [receiver, sender] = mp::Pipe(false);
+    const int count = 50 * deaths();
+    const mp::SharedArray<int, 1> seen({count});
+    const auto note = [](mp::Connection& from, const mp::SharedArray<int, 1>& all) {
+        ++std::atomic_ref(all[from.recv<int>()]);
+    };
+    mp::Process survivor(
+        [note](mp::Connection from, const mp::SharedArray<int, 1>& all) {
+            try {
+                for (;;) note(from, all);
+            } catch (const mp::EOFError&) {
+            }
+        },
+        receiver, seen);
+    survivor.start();
+    for (int n = 0, number = 0; n < deaths() && !testing::Test::HasFailure(); ++n) {
+        mp::Process victim(
+            [note](mp::Connection from, const mp::SharedArray<int, 1>& all) {
+                for (;;) note(from, all);
+            },
+            receiver, seen);
+        victim.start();
+        for (int i = 0; i < 50; ++i) sender.send(number++);
+        wait_a_moment();
+        victim.kill();
+        victim.join();
+    }
+    sender.close();
+    EXPECT_TRUE(survivor.join(test::patience));
+    EXPECT_LE(std::ranges::count(seen, 0), deaths()) << "more was lost than a message a death";
+    EXPECT_LE(*std::ranges::max_element(seen), 1) << "a message came twice";
+}
+
+TEST(PipeAndDeath, the_other_side_of_a_conversation_gets_the_end) {
+    for (int n = 0; n < deaths() && !testing::Test::HasFailure(); ++n) {
+        auto [here, there] = mp::Pipe();
+        mp::Process victim(
+            [](mp::Connection connection) {
+                for (;;) connection.send(connection.recv<numbers>());
+            },
+            there);
+        victim.start();
+        there.close();
+        std::thread killer([&] {
+            wait_a_moment();
+            victim.kill();
+        });
+        try {
+            for (unsigned size = 1;; size = size * 3 % 100'003) {
+                here.send(numbers(size, size));
+                ASSERT_EQ(mp::wait({here}, test::patience).size(), 1u);
+                ASSERT_EQ(recv_in_time<numbers>(here), numbers(size, size));
+            }
+        } catch (const mp::EOFError&) {
+        } catch (const std::system_error& error) {
+            EXPECT_EQ(error.code(), std::errc::broken_pipe);
+        }
+        killer.join();
+    }
 }
 
 }  // namespace

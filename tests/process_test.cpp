@@ -19,6 +19,7 @@
 
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
+#include "procpool/thread_pool.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
@@ -416,6 +417,31 @@ TEST_F(Process, parent_is_the_process_that_started_it) {
     process.start();
     process.join();
     EXPECT_EQ(*sum, 1);
+}
+
+TEST_F(Process, parent_of_a_pools_worker_is_who_made_the_pool) {
+    const auto parent_name_if_it_made = [](long maker) {
+        const mp::ProcessInfo parent = mp::parent_process().value();
+        return parent.pid == maker ? parent.name + (parent.daemon ? " daemon" : "") : "";
+    };
+    mp::Pool pool(1);
+    EXPECT_EQ(pool.apply(parent_name_if_it_made, static_cast<long>(::getpid())), "MainProcess");
+    EXPECT_EQ(pool.apply(
+                  [](auto ask) {
+                      mp::Pool inner(1);
+                      return inner.apply(ask, static_cast<long>(::getpid()));
+                  },
+                  parent_name_if_it_made),
+              "PoolWorker-1 daemon");
+    EXPECT_EQ(printed_by(STDOUT_FILENO,
+                         [parent_name_if_it_made] {
+                             mp::Pool inner(1);
+                             const auto name =
+                                 inner.apply(parent_name_if_it_made, static_cast<long>(::getpid()));
+                             std::cout << (name == mp::current_process().name);
+                         }),
+              "1");
+    EXPECT_FALSE(mp::ThreadPool(1).apply([] { return mp::parent_process(); }));
 }
 
 TEST_F(Process, active_children_are_those_that_run) {

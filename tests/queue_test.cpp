@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cereal/types/map.hpp>
 #include <chrono>
 #include <cstdint>
@@ -199,6 +200,43 @@ TEST(Queue, that_is_idle_takes_no_time) {
     EXPECT_FALSE(queue.try_get(100ms));
     ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
     EXPECT_LT((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1'000'000, 50);
+}
+
+TEST(Queue, calls_that_do_not_wait_return_though_others_wait) {
+    const mp::Queue<int> queue(1);
+    const mp::SharedArray<long, 1> calls({2});
+    const auto counted = [](auto call, const mp::SharedArray<long, 1>& number, std::size_t which) {
+        for (;;) {
+            call();
+            ++std::atomic_ref(number[which]);
+        }
+        return 0;
+    };
+    test::child_program getter(passed(
+        [](const mp::Queue<int>& mine) {
+            for (;;) (void)mine.get();
+            return 0;
+        },
+        queue));
+    test::child_program at_once(passed(
+        [counted](const mp::Queue<int>& mine, const mp::SharedArray<long, 1>& number) {
+            return counted([&] { (void)mine.try_get(); }, number, 0);
+        },
+        queue, calls));
+    test::child_program in_time(passed(
+        [counted](const mp::Queue<int>& mine, const mp::SharedArray<long, 1>& number) {
+            return counted([&] { (void)mine.try_get(100us); }, number, 1);
+        },
+        queue, calls));
+    for (int i = 0; i < 300 && !HasFailure(); ++i) {
+        queue.put(i, test::patience);
+        for (const std::size_t which : {0u, 1u}) {
+            const std::atomic_ref number(calls[which]);
+            const long before = number;
+            ASSERT_TRUE(test::eventually([&] { return number > before + 1; }))
+                << "it waits for the next item, after " << i;
+        }
+    }
 }
 
 // ---- many at once

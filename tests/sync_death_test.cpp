@@ -3,13 +3,19 @@
 //
 // PROCPOOL_KILLS says how many are killed in each test.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cereal/types/string.hpp>
+#include <cereal/types/tuple.hpp>
+#include <cereal/types/vector.hpp>
 #include <chrono>
+#include <concepts>
+#include <cstddef>
 #include <cstdlib>
 #include <mutex>
 #include <random>
@@ -95,34 +101,49 @@ struct item {
     int number = 0;
 };
 
+/// Bytes that are copied into the queue, and what is encoded before.
+using copied_items = std::vector<item>;
+using encoded_items = std::vector<std::tuple<item, std::string>>;
+
+item content(const copied_items& items) { return items.back(); }
+item content(const encoded_items& items) { return std::get<item>(items.back()); }
+
 /// Small items and large ones, so that deaths come while bytes are copied, too.
-std::vector<item> some(int putter, int number) {
-    return std::vector<item>(number % 8 == 0 ? 20'000u : 1u, item{putter, number});
+template <class Items>
+Items some(int putter, int number) {
+    const item each{putter, number};
+    const std::size_t size = number % 8 == 0 ? 20'000 : 1;
+    if constexpr (std::same_as<Items, copied_items>)
+        return Items(size, each);
+    else
+        return Items(size / 10 + 1, {each, "text"});
 }
 
 /// Sees that each putter's items come in order, each of them once.
-int receive_in_order(const mp::Queue<std::vector<item>>& queue, const mp::SharedArray<int, 1>& received) {
+template <class Items>
+int receive_in_order(const mp::Queue<Items>& queue, const mp::SharedArray<int, 1>& received) {
     for (;;) {
-        const std::vector<item> got = queue.get(patience);
+        const Items got = queue.get(patience);
         if (got.empty()) return 0;
-        const auto [putter, number] = got.back();
-        if (got.front().number != number || received[putter] != number) return 1;
+        const auto [putter, number] = content(got);
+        if (got.size() != some<Items>(putter, number).size() || received[putter] != number) return 1;
         ++received[putter];
     }
 }
 
+template <class Items>
 void kill_in_put(int maxsize) {
-    const mp::Queue<std::vector<item>> queue(maxsize);
+    const mp::Queue<Items> queue(maxsize);
     const mp::SharedArray<int, 1> put({kills() + 1}), received({kills() + 1});
     const int own = kills();
-    test::child_program receiver(passed(receive_in_order, queue, received));
+    test::child_program receiver(passed(receive_in_order<Items>, queue, received));
     kill_many(
         [](int me, const auto& mine, const mp::SharedArray<int, 1>& sent) {
-            mine.put(some(me, sent[me]));
+            mine.put(some<Items>(me, sent[me]));
             ++sent[me];
         },
         [&] {
-            queue.put(some(own, put[own]), patience);
+            queue.put(some<Items>(own, put[own]), patience);
             ++put[own];
         },
         queue, put);
@@ -134,16 +155,18 @@ void kill_in_put(int maxsize) {
         EXPECT_LE(received[victim], put[victim] + 1) << "more than the last one was put without its putter";
     }
 }
-TEST(Killed, in_put_of_a_queue) { kill_in_put(0); }
-TEST(Killed, in_put_of_a_queue_that_is_mostly_full) { kill_in_put(2); }
+TEST(Killed, in_put_of_a_queue) { kill_in_put<copied_items>(0); }
+TEST(Killed, in_put_of_a_queue_that_is_mostly_full) { kill_in_put<copied_items>(2); }
+TEST(Killed, in_put_of_what_is_encoded) { kill_in_put<encoded_items>(0); }
 
-TEST(Killed, in_get_of_a_queue) {
-    const mp::Queue<std::vector<item>> queue(20);
+template <class Items>
+void kill_in_get() {
+    const mp::Queue<Items> queue(20);
     constexpr int a_round = 20;
     const mp::SharedArray<int, 1> seen({kills() * a_round});
-    const auto take = [](const mp::Queue<std::vector<item>>& mine, const mp::SharedArray<int, 1>& all) {
-        const std::vector<item> got = mine.get(patience);
-        if (!got.empty()) ++std::atomic_ref(all[got.back().number]);
+    const auto take = [](const mp::Queue<Items>& mine, const mp::SharedArray<int, 1>& all) {
+        const Items got = mine.get(patience);
+        if (!got.empty()) ++std::atomic_ref(all[content(got).number]);
         return !got.empty();
     };
     test::child_program survivor(passed(
@@ -154,9 +177,9 @@ TEST(Killed, in_get_of_a_queue) {
         queue, seen));
     int next = 0;
     const auto put_round = [&] {
-        for (int i = 0; i < a_round; ++i, ++next) queue.put(some(0, next), patience);
+        for (int i = 0; i < a_round; ++i, ++next) queue.put(some<Items>(0, next), patience);
     };
-    for (int number = 0; number < kills() && !HasFailure(); ++number) {
+    for (int number = 0; number < kills() && !testing::Test::HasFailure(); ++number) {
         const victim one(take, queue, seen);
         put_round();
     }
@@ -164,6 +187,33 @@ TEST(Killed, in_get_of_a_queue) {
     EXPECT_EQ(survivor.wait().exit_code, 0);
     EXPECT_LE(std::ranges::count(seen, 0), kills()) << "more was lost than an item a death";
     EXPECT_LE(*std::ranges::max_element(seen), 1) << "an item came twice";
+}
+TEST(Killed, in_get_of_a_queue) { kill_in_get<copied_items>(); }
+TEST(Killed, in_get_of_what_is_decoded) { kill_in_get<encoded_items>(); }
+
+TEST(Killed, in_put_and_get_of_shared_arrays) {
+    using array = mp::SharedArray<int, 1>;
+    const mp::Queue<array> queue(3);
+    const int own = kills();
+    kill_many(
+        [](int me, const mp::Queue<array>& mine) {
+            mine.put(array::of({me}));
+            try {
+                (void)mine.get();
+            } catch (const mp::SerializationError&) {  // its sender is dead
+            }
+        },
+        [&] {
+            for (bool is_there = true; is_there;) {
+                try {
+                    is_there = queue.try_get().has_value();
+                } catch (const mp::SerializationError&) {
+                }
+            }
+            queue.put(array::of({own}), patience);
+            EXPECT_EQ(queue.get(patience)[0], own);
+        },
+        queue);
 }
 
 TEST(Killed, in_task_done_of_a_joinable_queue) {
@@ -244,6 +294,64 @@ TEST(Killed, in_update_of_a_value) {
                   value.update([](twins& pair) { ++pair.a, ++pair.b; });
               },
               value);
+}
+
+/// Meanwhile children run on this one's processor, so that those who are idle run when it sleeps.
+class one_processor {
+public:
+    one_processor() {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        cpu_set_t here;
+        CPU_ZERO(&here);
+        CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
+        EXPECT_EQ(::sched_setaffinity(0, sizeof here, &here), 0);
+    }
+    one_processor(const one_processor&) = delete;
+    one_processor& operator=(const one_processor&) = delete;
+    ~one_processor() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+    static void be_idle() {
+        const sched_param none{};
+        ::sched_setscheduler(0, SCHED_IDLE, &none);
+    }
+
+private:
+    cpu_set_t before_{};
+};
+
+bool has_ended(const test::child_program& child) {
+    return test::eventually([&] { return test::look_at(child.pid()).state == 'Z'; });
+}
+
+TEST(Killed, when_it_was_woken_for_a_lock_and_another_took_it_first) {
+    const one_processor shared;
+    const mp::Lock lock;
+    const auto mend = [](const mp::LockOwnerDied&) {};
+    for (int number = 0; number < kills() / 4 && !HasFailure(); ++number) {
+        lock.acquire(mend);
+        test::child_program woken(passed(
+            [mend](const mp::Lock& mine) {
+                one_processor::be_idle();
+                mine.acquire(mend);
+                return 0;
+            },
+            lock));
+        EXPECT_TRUE(test::falls_asleep(woken));
+        test::child_program next(passed(
+            [mend](const mp::Lock& mine) {
+                mine.acquire(mend);
+                mine.release();
+                return 0;
+            },
+            lock));
+        EXPECT_TRUE(test::falls_asleep(next));
+        lock.release();
+        lock.acquire(mend);
+        woken.send(SIGKILL);
+        EXPECT_TRUE(has_ended(woken));
+        lock.release();
+        EXPECT_TRUE(has_ended(next)) << "it sleeps though the lock is free";
+    }
 }
 
 // ---- semaphores
@@ -456,6 +564,157 @@ TEST(Killed, at_a_barrier_at_which_others_wait) {
     kill_many([meet](int, const mp::Barrier& mine) { meet(mine); }, [] {}, barrier);
     stop.set();
     EXPECT_EQ(survivor.wait().exit_code, 0);
+}
+
+// ---- those who sleep
+
+/// `call(values...)` sleeps until `wake()`. One sleeps before or after a victim, and is woken when that is
+/// dead.
+template <class Call, class Wake, class... Values>
+void kill_asleep(Call call, Wake wake, const Values&... values) {
+    const partner other(call, values...);
+    for (int number = 0; number < kills() && !testing::Test::HasFailure(); ++number) {
+        const bool is_first = dice() % 2 == 0;
+        if (is_first) {
+            other.begin();
+            wait_a_moment();
+        }
+        {
+            const test::child_program victim(passed(
+                [call](const Values&... mine) {
+                    (void)call(mine...);
+                    return 0;
+                },
+                values...));
+            EXPECT_TRUE(test::falls_asleep(victim));
+            if (!is_first) {
+                other.begin();
+                wait_a_moment();
+            }
+        }
+        wake();
+        other.expect_end();
+    }
+}
+
+TEST(Killed, asleep_in_get_of_a_queue) {
+    const mp::Queue<int> queue;
+    kill_asleep([](const mp::Queue<int>& mine) { return mine.get() == 1; }, [&] { queue.put(1); }, queue);
+    const mp::SimpleQueue<int> simple;
+    kill_asleep([](const mp::SimpleQueue<int>& mine) { return mine.get() == 1; }, [&] { simple.put(1); },
+                simple);
+}
+
+TEST(Killed, asleep_in_put_of_a_queue_that_is_full) {
+    const mp::Queue<int> queue(1);
+    queue.put(1);
+    kill_asleep([](const mp::Queue<int>& mine) { return mine.put(1), true; },
+                [&] { EXPECT_EQ(queue.get(patience), 1); }, queue);
+}
+
+TEST(Killed, asleep_in_join_of_a_queue) {
+    const mp::JoinableQueue<int> queue;
+    const mp::Semaphore joined(0);
+    queue.put(1);
+    kill_asleep(
+        [](const mp::JoinableQueue<int>& mine, const mp::Semaphore& over) {
+            mine.join();
+            over.release();
+            return true;
+        },
+        [&] {
+            EXPECT_EQ(queue.get(), 1);
+            queue.task_done();
+            EXPECT_TRUE(joined.acquire(patience));
+            queue.put(1);
+        },
+        queue, joined);
+}
+
+template <class L>
+void kill_asleep_at_a_lock() {
+    const L lock;
+    const mp::Semaphore passed_it(0);
+    lock.acquire();
+    kill_asleep(
+        [](const L& mine, const mp::Semaphore& over) {
+            mine.acquire();
+            mine.release();
+            over.release();
+            return true;
+        },
+        [&] {
+            lock.release();
+            EXPECT_TRUE(passed_it.acquire(patience));
+            lock.acquire();
+        },
+        lock, passed_it);
+    lock.release();
+}
+TEST(Killed, asleep_at_a_lock) { kill_asleep_at_a_lock<mp::Lock>(); }
+TEST(Killed, asleep_at_an_rlock) { kill_asleep_at_a_lock<mp::RLock>(); }
+
+TEST(Killed, asleep_at_a_semaphore) {
+    const mp::Semaphore permits(0);
+    kill_asleep([](const mp::Semaphore& mine) { return mine.acquire(), true; }, [&] { permits.release(); },
+                permits);
+    const mp::BoundedSemaphore bounded(1);
+    const mp::Semaphore passed_it(0);
+    bounded.acquire();
+    kill_asleep(
+        [](const mp::BoundedSemaphore& mine, const mp::Semaphore& over) {
+            mine.acquire();
+            mine.release();
+            over.release();
+            return true;
+        },
+        [&] {
+            bounded.release();
+            EXPECT_TRUE(passed_it.acquire(patience));
+            bounded.acquire();
+        },
+        bounded, passed_it);
+}
+
+TEST(Killed, asleep_in_wait_for_an_event) {
+    const mp::Event event;
+    const mp::Semaphore seen(0);
+    kill_asleep(
+        [](const mp::Event& mine, const mp::Semaphore& over) {
+            mine.wait();
+            over.release();
+            return true;
+        },
+        [&] {
+            event.set();
+            EXPECT_TRUE(seen.acquire(patience));
+            event.clear();
+        },
+        event, seen);
+}
+
+TEST(Killed, asleep_in_wait_of_a_condition) {
+    const mp::Condition condition;
+    const mp::SharedArray<int, 1> stock({1});
+    kill_asleep(
+        [](const mp::Condition& mine, const mp::SharedArray<int, 1>& shared) {
+            const std::unique_lock lock(mine);
+            mine.wait([&] { return shared[0] > 0; });
+            --shared[0];
+            return true;
+        },
+        [&] {
+            const std::unique_lock lock(condition);
+            ++stock[0];
+            condition.notify();
+        },
+        condition, stock);
+}
+
+TEST(Killed, asleep_at_a_barrier) {
+    const mp::Barrier barrier(3);
+    kill_asleep([](const mp::Barrier& mine) { return mine.wait() < 3; },
+                [&] { EXPECT_NO_THROW(barrier.wait(patience)); }, barrier);
 }
 
 }  // namespace

@@ -197,6 +197,29 @@ TEST(Condition, tells_one_who_waited_of_a_death_with_the_lock_held) {
     condition.unlock();
 }
 
+TEST(Condition, is_looked_at_again_though_one_died_that_was_notified) {
+    const mp::Condition condition;
+    const mp::SharedArray<int, 1> stock({1});
+    const auto take = [](const mp::Condition& mine, const mp::SharedArray<int, 1>& shared) {
+        const std::unique_lock lock(mine);
+        mine.wait([&] { return shared[0] > 0; });
+        --shared[0];
+        return 0;
+    };
+    child_program notified(passed(take, condition, stock));
+    EXPECT_TRUE(falls_asleep(notified));
+    child_program other(passed(take, condition, stock));
+    EXPECT_TRUE(falls_asleep(other));
+    {
+        const std::unique_lock lock(condition);
+        ++stock[0];
+        condition.notify();
+        notified.send(SIGKILL);
+        EXPECT_TRUE(test::eventually([&] { return test::look_at(notified.pid()).state == 'Z'; }));
+    }
+    EXPECT_EQ(other.wait().exit_code, 0);
+}
+
 // ---- Semaphore
 
 TEST(Semaphore, has_as_many_permits_as_were_given) {

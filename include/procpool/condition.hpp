@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_CONDITION_HPP
 #define PROCPOOL_CONDITION_HPP
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <climits>
@@ -38,8 +39,8 @@ struct condition_state {
 /// std::unique_lock for instance. As with std::condition_variable, wait() may return for no reason: look
 /// again at what is waited for, or use the form that takes a predicate. What is passed to processes is a
 /// handle, as that of a Lock. A process that dies while it waits is forgotten; one that dies after it was
-/// notified takes that with it, so after a LockOwnerDied mend what the lock guards and notify_all().
-/// Thread-safe.
+/// notified takes that with it, which delays those who wait with a predicate by a second at the most. After a
+/// LockOwnerDied mend what the lock guards and notify_all(). Thread-safe.
 class Condition : public detail::wire::travels_as_handle<Condition> {
 public:
     /// With an RLock of its own.
@@ -70,19 +71,17 @@ public:
         return wait_until(detail::deadline_in(timeout));
     }
 
-    /// Waits until `predicate()` is true, which is called with the lock held; as Python's wait_for().
+    /// Waits until `predicate()` is true, which is called with the lock held; as Python's wait_for(). It is
+    /// called each second also when nobody notifies.
     template <std::predicate<> Predicate>
     void wait(Predicate predicate) const {
-        while (!predicate()) wait();
+        wait_until(predicate, detail::steady_time::max());
     }
 
     /// The same, for some time at the most. @return what the predicate said last
     template <std::predicate<> Predicate, class Rep, class Period>
     bool wait(Predicate predicate, std::chrono::duration<Rep, Period> timeout) const {
-        const detail::steady_time deadline = detail::deadline_in(timeout);
-        while (!predicate())
-            if (!wait_until(deadline)) return predicate();
-        return true;
+        return wait_until(predicate, detail::deadline_in(timeout));
     }
 
     /// Wakes up to `count` of those who wait now. The lock need not be held.
@@ -141,6 +140,18 @@ private:
         shared.waiting.fetch_sub(1);
         lock_.lock_again(depth);
         return in_time;
+    }
+
+    /// Who was notified may be dead, and nobody is told.
+    template <class Predicate>
+    bool wait_until(Predicate& predicate, detail::steady_time deadline) const {
+        constexpr std::chrono::seconds look_again{1};
+        while (!predicate()) {
+            const auto now = std::chrono::steady_clock::now();
+            if (now >= deadline) return false;
+            wait_until(std::min(deadline, now + look_again));
+        }
+        return true;
     }
 
     detail::shared::object<state> state_;

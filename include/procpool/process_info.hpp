@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/worker_birth.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool {
@@ -49,11 +50,12 @@ inline ProcessInfo current_process() {
     return {identity.name, detail::posix::current_pid(), identity.daemon};
 }
 
-/// The process that started this Process; nothing in the main process and in a pool's workers. It is alive:
-/// no Process outlives its parent.
+/// The process that started this one, be it a Process or a pool's worker; nothing in the main process. It is
+/// alive: none outlives its parent.
 inline std::optional<ProcessInfo> parent_process() {
-    if (worker_index()) return std::nullopt;
-    return detail::worker::process_identity::instance().parent;
+    if (!detail::worker::this_process.index) return detail::worker::process_identity::instance().parent;
+    const detail::posix::named_process& parent = detail::posix::parent_of_worker;
+    return ProcessInfo{parent.name.data(), static_cast<long>(parent.pid), parent.daemon};
 }
 
 }  // namespace procpool

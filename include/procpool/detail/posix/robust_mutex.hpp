@@ -7,7 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/error.hpp"
@@ -40,14 +42,22 @@ public:
     robust_mutex(const robust_mutex&) = delete;
     robust_mutex& operator=(const robust_mutex&) = delete;
 
-    lock_result lock() { return after(::pthread_mutex_lock(&mutex_)); }
+    lock_result lock() { return lock_until(steady_time::max()); }
 
     lock_result try_lock() { return after(::pthread_mutex_trylock(&mutex_)); }
 
     lock_result lock_until(steady_time deadline) {
-        if (deadline == steady_time::max()) return lock();
-        const timespec until = moment(deadline);
-        return after(clocklock(until));
+        // An unlock wakes one of those who sleep. If that one dies before it has locked it, and somebody else
+        // has done so meanwhile, neither the library nor the kernel wakes another one, ever.
+        constexpr std::chrono::milliseconds look_again{100};
+        for (;;) {
+            lock_result result = try_lock();
+            if (result != lock_result::busy) return result;
+            const auto now = std::chrono::steady_clock::now();
+            if (now >= deadline) return result;
+            result = after(clocklock(moment(std::min(deadline, now + look_again))));
+            if (result != lock_result::busy) return result;
+        }
     }
 
     /// @return false if this thread doesn't hold it

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/locale.hpp"
@@ -24,6 +25,22 @@ struct arena_layout {
     std::uint64_t limit = 0;  // bytes of memory that each may take
 };
 
+/// A process of the program, as those are told that it starts.
+struct named_process {
+    std::int64_t pid = 0;
+    bool daemon = false;
+    std::array<char, 256> name{};  // with a zero at the end, so a longer one is cut
+
+    void rename(std::string_view to, bool is_daemon) noexcept {
+        daemon = is_daemon;
+        name = {};
+        to.copy(name.data(), name.size() - 1);
+    }
+};
+/// This process, but for its number; and the one whose worker it is, if it is one. Set at its birth.
+inline named_process own_name{0, false, {"MainProcess"}};
+inline named_process parent_of_worker;
+
 /// What a zygote's children are there for.
 enum class occupation : std::uint32_t {
     tasks,   // workers of a pool
@@ -38,6 +55,7 @@ struct worker_settings {
     std::size_t stderr_tail = 0;
     arena_layout arenas = {};
     occupation purpose = occupation::tasks;
+    named_process parent = {};
 };
 
 /// What a new worker process starts with.

@@ -32,8 +32,9 @@ class basic_zygote {
 public:
     /// Starts a zygote as `settings` say; `main` is what its workers run if they are forked from it and it
     /// from this process. Workers have the signals of `mask` blocked.
-    basic_zygote(const fd& memory, worker_main main, const worker_settings& settings,
-                 const signal_mask& mask) {
+    basic_zygote(const fd& memory, worker_main main, worker_settings settings, const signal_mask& mask) {
+        settings.parent = own_name;
+        settings.parent.pid = current_pid();
         // What is buffered now would be printed once more by each worker that leaves through exit().
         std::fflush(stdout);
         std::fflush(stderr);

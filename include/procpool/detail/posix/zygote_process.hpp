@@ -37,7 +37,11 @@ template <class = only_if_used>
 int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
                long zygote, std::array<fd, max_passed_fds> files) {
     die_with_parent(zygote);
-    if (settings.purpose == occupation::tasks) leave_interrupts_to_the_program();
+    if (settings.purpose == occupation::tasks) {
+        leave_interrupts_to_the_program();
+        parent_of_worker = settings.parent;
+        own_name.rename("PoolWorker-" + std::to_string(slot + 1), true);
+    }
     if (files[3]) redirect(std::exchange(files[3], fd()), STDERR_FILENO);
     if (files[4]) redirect(std::exchange(files[4], fd()), STDOUT_FILENO);
     worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};

@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_SHARED_RECORD_QUEUE_HPP
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -121,9 +122,12 @@ private:
     template <class Ready>
     static bool enter(posix::robust_mutex& end, steady_time deadline, const Ready& ready) {
         auto result = deadline == at_once ? posix::lock_result::busy : end.lock_until(deadline);
-        if (result == posix::lock_result::busy) {
+        while (result == posix::lock_result::busy) {
+            // Who holds it waits, or has all but done what is to be done; then another one may come and wait.
             if (!ready()) return false;
-            result = end.lock();  // its holder doesn't wait for others
+            result = end.try_lock();
+            if (result == posix::lock_result::busy)
+                result = end.lock_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(1));
         }
         if (result == posix::lock_result::own)
             throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),

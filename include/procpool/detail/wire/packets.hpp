@@ -46,6 +46,11 @@ public:
         auto at = std::find_if(parts_.begin(), parts_.end(), [&](const part& one) {
             return one.sender == header.sender && one.message == header.message;
         });
+        if (at != parts_.end() && header.offset == 0) {
+            // Process ids come again, so that may be the number of one who has died in his message.
+            parts_.erase(at);
+            at = parts_.end();
+        }
         if (header.offset != (at == parts_.end() ? 0 : at->bytes.size()) ||
             bytes.size() > header.size - header.offset) {
             if (at != parts_.end()) parts_.erase(at);

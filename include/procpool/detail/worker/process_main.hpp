@@ -90,6 +90,7 @@ void read_identity(wire::cursor& from) {
     const auto parent_is_daemon = from.value<bool>();
     identity.parent = ProcessInfo{parent_name, parent_pid, parent_is_daemon};
     identity.children.store(0);
+    posix::own_name.rename(identity.name, identity.daemon);
     this_process = {};  // if it was forked by a pool's worker, it is none itself
 }
 
