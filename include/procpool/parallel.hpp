@@ -258,6 +258,11 @@ private:
     ParallelOptions options_;
     std::shared_ptr<pool_type> pool_;
 };
+// Clang 19 forgets what the constructors require when it deduces the class's arguments from theirs.
+template <detail::preference Prefer>
+Parallel(int, Prefer, ParallelOptions = {}) -> Parallel<Prefer, return_as::list_t>;
+template <detail::form_of_results ReturnAs>
+Parallel(int, ReturnAs, ParallelOptions = {}) -> Parallel<prefer::processes_t, ReturnAs>;
 
 }  // namespace procpool
 
