@@ -244,6 +244,7 @@ private:
         until = std::min(until, tidy_at_);
         waits_until_ = until;
         const bool for_quick_call = waits_for_quick_call();
+        const std::vector<worker_link*> dead = std::exchange(dying_, {});
         held.unlock();
         const auto events = alertness_.wait(crew_.poller(), until, for_quick_call);
         bool zygote_has_news = false;
@@ -259,8 +260,7 @@ private:
             else
                 writable_.push_back(&crew_.link_of(event.key));
         }
-        std::vector<worker_link*> dead = std::exchange(dying_, {});
-        for (worker_link* link : dead) {
+        for (worker_link* const link : dead) {
             if (!link->corrupt) link->receive_remains();
             std::erase(readable_, link);
         }
@@ -269,7 +269,7 @@ private:
         waits_until_ = steady_time::min();
         deliveries_.swap(local_);  // both keep their memory
         for (worker_link* link : readable_) collect(*link);
-        for (worker_link* link : dead) bury(*link);
+        for (worker_link* const link : dead) bury(*link);
         if (zygote_has_news) read_news();
         look_after_workers();
         for (worker_link* link : writable_) crew_.send(*link);
