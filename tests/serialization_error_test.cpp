@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cereal/types/string.hpp>
+#include <csignal>
+#include <exception>
 #include <memory>
 #include <ranges>
 #include <stdexcept>
@@ -160,6 +162,43 @@ std::string refusal(auto call) {
 }
 
 int in_program = 1;
+
+/// A task that can't be made again where it is to run.
+struct unmakeable {
+    bool kills = false;
+
+    int operator()(int i) const { return i; }
+    template <class Archive>
+    void save(Archive& archive) const {
+        archive(kills);
+    }
+    template <class Archive>
+    void load(Archive& archive) {
+        archive(kills);
+        if (kills) ::raise(SIGKILL);
+        throw std::runtime_error("no such task");
+    }
+};
+
+TEST(UnmakeableCallable, is_the_error_of_each_element_and_of_no_other) {
+    mp::Pool pool(2);
+    for (const std::ptrdiff_t chunk : {1, 3}) {
+        const auto outcomes = pool.try_map(unmakeable{}, std::vector{1, 2, 3, 4, 5, 6}, {.chunksize = chunk});
+        ASSERT_EQ(outcomes.size(), 6u);
+        for (const auto& one : outcomes) EXPECT_FALSE(one.has_value());
+        EXPECT_EQ(pool.map([](int i) { return 2 * i; }, std::vector{1, 2, 3}), (std::vector{2, 4, 6}));
+    }
+}
+
+TEST(UnmakeableCallable, that_kills_its_worker_costs_the_element_that_needed_it) {
+    mp::Pool pool(1);
+    const auto outcomes = pool.try_map(unmakeable{true}, std::vector{1, 2, 3}, {.chunksize = 3});
+    for (const auto& one : outcomes) {
+        ASSERT_FALSE(one.has_value());
+        EXPECT_THROW(std::rethrow_exception(one.error()), mp::WorkerDied);
+    }
+    EXPECT_EQ(pool.apply([](int i) { return i; }, 7), 7);
+}
 
 TEST(CapturedPointer, is_refused_by_a_sentence_that_names_what_it_points_into) {
     mp::Pool pool(1);

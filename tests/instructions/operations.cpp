@@ -157,6 +157,7 @@ void task_in_worker(const char* name, F* function, const std::vector<T>& values)
                 if (!my.box().claim(1, 0)) std::abort();
                 my.done.begin_run({.patient = 1});
                 my.done.expect(1);
+                if (!my.done.begin_element()) std::abort();
                 how.run(&function, elements, my.done, my.answers);
             }
             my.answers.flush();

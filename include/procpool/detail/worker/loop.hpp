@@ -167,7 +167,7 @@ private:
             if (!box_.claim(claim, recalls_)) break;  // like the rest
             left -= claim;
             progress_.expect(claim);
-            while (progress_.has_more()) good = run_until_one_throws(job, elements);
+            while (progress_.begin_element()) good = run_until_one_throws(job, elements);
         }
         progress_.end_run();
         if (!good && is_initializer) {
@@ -179,7 +179,8 @@ private:
         if (job.once) forget(header.job);
     }
 
-    /// Runs what was claimed, or as far as that goes: false if the last one threw.
+    /// Runs what was claimed from the element on that has begun, or as far as that goes: false if the last
+    /// one threw.
     // What pthread_exit throws is no object, which the sanitizer takes for a null reference.
     __attribute__((no_sanitize("null"))) bool run_until_one_throws(known_job& job,
                                                                    wire::element_reader& elements) {
@@ -192,6 +193,7 @@ private:
         } catch (...) {
             wire::encode_current_exception(outbox_.error_scratch());
             outbox_.put_error();
+            if (!job.callable) elements.next();  // what it would have been called with
         }
         progress_.end_element();
         return false;

@@ -33,7 +33,6 @@ public:
     }
     /// So many of them may be run.
     void expect(std::uint64_t elements) noexcept { left_ = elements; }
-    bool has_more() const noexcept { return left_ > 0; }
 
     /// False if none is left.
     bool begin_element() noexcept {

@@ -17,7 +17,7 @@ namespace procpool::detail::worker {
 /// How to call one kind of task. Each task function costs a program one of these.
 struct task_ops {
     std::shared_ptr<void> (*make)(wire::cursor& callable);
-    /// Until none is left, or one throws; that one is to be ended then.
+    /// From an element on that has begun until none is left, or one throws; that one is to be ended then.
     void (*run)(void* callable, wire::element_reader& elements, progress& done, outbox& results);
     bool stateless;  // calls leave no trace in the callable
 };
@@ -63,10 +63,11 @@ private:
 
     static void run(void* callable, wire::element_reader& elements, progress& done, outbox& results) {
         F& function = *static_cast<F*>(callable);
-        for (; done.begin_element(); done.end_element()) {
+        do {
             wire::cursor from(elements.next());
             run_one(function, from, results);
-        }
+            done.end_element();
+        } while (done.begin_element());
     }
 
     static void run_one(F& function, wire::cursor& from, outbox& results) {
