@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace archive_test {
 
 namespace wire = procpool::detail::wire;
 
@@ -239,4 +239,4 @@ TEST(Cursor, checks_a_size_against_the_bytes_that_are_left) {
     EXPECT_EQ(again.sized().size(), 4u);
 }
 
-}  // namespace
+}  // namespace archive_test

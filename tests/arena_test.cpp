@@ -24,7 +24,7 @@
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace {
+namespace arena_test {
 
 namespace posix = procpool::detail::posix;
 namespace wire = procpool::detail::wire;
@@ -346,4 +346,4 @@ TEST_F(arena_message, that_is_small_is_viewed_as_a_copy_where_it_is_not_aligned)
     }
 }
 
-}  // namespace
+}  // namespace arena_test

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace array_output_test {
 
 using procpool::ArrayView;
 
@@ -58,4 +58,4 @@ TEST(array_output, leaves_out_the_middle_of_large_arrays) {
               "[[   0    1]\n [   2    3]\n [   4    5]\n ...\n [9994 9995]\n [9996 9997]\n [9998 9999]]");
 }
 
-}  // namespace
+}  // namespace array_output_test

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace {
+namespace array_view_test {
 
 using procpool::ArrayView;
 
@@ -218,4 +218,4 @@ TEST_F(array_view, is_equal_to_one_of_the_same_shape_and_elements) {
     EXPECT_TRUE(view.slice(1, {.step = -1}) != view);
 }
 
-}  // namespace
+}  // namespace array_view_test

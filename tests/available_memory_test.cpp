@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-namespace {
+namespace available_memory_test {
 
 using procpool::detail::posix::available_memory;
 using procpool::detail::posix::unknown_memory;
@@ -90,4 +90,4 @@ TEST_F(available_memory_of, this_machine_is_known) {
     EXPECT_LT(available_memory(), unknown_memory);
 }
 
-}  // namespace
+}  // namespace available_memory_test

@@ -12,7 +12,7 @@
 
 #include "procpool/partial.hpp"
 
-namespace {
+namespace callable_test {
 
 namespace wire = procpool::detail::wire;
 using procpool::partial;
@@ -320,4 +320,4 @@ TEST(Callable, captures_that_are_no_plain_values_are_not_sendable) {
     EXPECT_FALSE((wire::sendable_callable<decltype(partial(by_reference, 1))>));
 }
 
-}  // namespace
+}  // namespace callable_test

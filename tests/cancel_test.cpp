@@ -18,7 +18,7 @@
 #include "support/shared.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace cancel_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -334,4 +334,4 @@ TEST_F(Cancel, leaving_an_imap_ends_what_runs_for_it) {
     EXPECT_EQ(pool.apply(count, 1), 1);
 }
 
-}  // namespace
+}  // namespace cancel_test

@@ -23,7 +23,7 @@
 #include "procpool/detail/backend/encode.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace chunking_test {
 
 namespace backend = procpool::detail::backend;
 namespace job = procpool::detail::job;
@@ -321,4 +321,4 @@ TEST(RangeEncoder, views_and_tuples_of_references_travel_as_values) {
     EXPECT_EQ(round_trip<bool>(std::vector<bool>{true, false, true}, 2), (std::vector{true, false, true}));
 }
 
-}  // namespace
+}  // namespace chunking_test

@@ -29,7 +29,7 @@
 #include <variant>
 #include <vector>
 
-namespace {
+namespace codec_test {
 
 namespace wire = procpool::detail::wire;
 using wire::wire_type_t;
@@ -411,7 +411,7 @@ TEST(Codec, numbers_that_look_like_pointers_are_just_numbers) {
     expect_round_trip(std::vector{address}, 16);
 }
 
-}  // namespace
+}  // namespace codec_test
 
-CEREAL_REGISTER_TYPE(square)
-CEREAL_REGISTER_POLYMORPHIC_RELATION(shape, square)
+CEREAL_REGISTER_TYPE(codec_test::square)
+CEREAL_REGISTER_POLYMORPHIC_RELATION(codec_test::shape, codec_test::square)

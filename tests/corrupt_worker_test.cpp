@@ -12,7 +12,7 @@
 
 #include "support/worker_link.hpp"
 
-namespace {
+namespace corrupt_worker_test {
 
 using namespace test;  // NOLINT(google-build-using-namespace): what the frames are made with
 using wire::result_header;
@@ -151,4 +151,4 @@ TEST_F(CorruptWorker, with_an_outbox_that_cannot_be_leaves_nothing) {
     }
 }
 
-}  // namespace
+}  // namespace corrupt_worker_test

@@ -14,7 +14,7 @@
 
 #include "support/wait.hpp"
 
-namespace {
+namespace cpu_count_test {
 
 using procpool::cpu_count;
 using procpool::detail::posix::affinity_count;
@@ -137,4 +137,4 @@ TEST(ThreadCount, counts_the_threads_of_this_process) {
     EXPECT_TRUE(test::eventually([&] { return thread_count() == before; }));
 }
 
-}  // namespace
+}  // namespace cpu_count_test

@@ -20,7 +20,7 @@
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 
-namespace {
+namespace diagnosis_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -119,9 +119,9 @@ TEST(Diagnosis, tells_the_peak_memory) {
 // The sanitizers handle these signals themselves.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-}  // namespace
+}  // namespace diagnosis_test
 
-// Not in an anonymous namespace, so that the linker knows their names.
+// Not in a namespace, so that stacks show short names.
 __attribute__((noinline)) void procpool_test_crash(int* at) { *at = 1; }
 __attribute__((noinline)) void procpool_test_abort() { std::abort(); }
 __attribute__((noinline)) int procpool_test_caller(long where) {
@@ -129,7 +129,7 @@ __attribute__((noinline)) int procpool_test_caller(long where) {
     return 1;
 }
 
-namespace {
+namespace diagnosis_test {
 
 TEST(StackTrace, has_the_functions_of_a_fault) {
     mp::Pool pool(1);
@@ -332,4 +332,4 @@ TEST(OomKill, of_a_worker_by_the_kernel_is_told) {
     EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
-}  // namespace
+}  // namespace diagnosis_test

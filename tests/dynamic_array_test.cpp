@@ -18,7 +18,7 @@
 #include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace {
+namespace dynamic_array_test {
 
 namespace mp = procpool;
 using mp::SharedArray;
@@ -123,4 +123,4 @@ TEST_F(dynamic_array, of_a_file_has_the_files_shape) {
     EXPECT_EQ(turned.at({1, 0, 0}), 1);
 }
 
-}  // namespace
+}  // namespace dynamic_array_test

@@ -20,7 +20,7 @@
 #include "procpool/register_exception.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace exception_test {
 
 namespace mp = procpool;
 namespace fs = std::filesystem;
@@ -382,4 +382,4 @@ TEST_F(Exceptions, in_imap_are_thrown_at_their_place_and_iteration_goes_on) {
     EXPECT_EQ(results.next(), std::nullopt);
 }
 
-}  // namespace
+}  // namespace exception_test

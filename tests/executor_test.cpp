@@ -24,7 +24,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace executor_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -322,4 +322,4 @@ TYPED_TEST(Executors, can_be_moved) {
     EXPECT_EQ(future.result(), 3);
 }
 
-}  // namespace
+}  // namespace executor_test

@@ -17,7 +17,7 @@
 #include "support/processes.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace failure_matrix_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -215,4 +215,4 @@ TEST(Matrix, busy_workers_of_a_killed_program_are_gone) {
     EXPECT_LT(std::chrono::steady_clock::now() - start, test::patience);
 }
 
-}  // namespace
+}  // namespace failure_matrix_test

@@ -22,7 +22,7 @@
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/socket.hpp"
 
-namespace {
+namespace fd_test {
 
 namespace posix = procpool::detail::posix;
 using posix::fd;
@@ -409,4 +409,4 @@ TEST(Poller, never_returns_before_its_time_if_nothing_happens) {
     EXPECT_GE(now(), until);
 }
 
-}  // namespace
+}  // namespace fd_test

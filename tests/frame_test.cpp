@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace frame_test {
 
 namespace wire = procpool::detail::wire;
 using wire::result_header;
@@ -214,4 +214,4 @@ TEST(ElementReader, refuses_elements_that_reach_past_the_end) {
     EXPECT_THROW(reader.next(), procpool::SerializationError);
 }
 
-}  // namespace
+}  // namespace frame_test

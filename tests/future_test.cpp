@@ -25,7 +25,7 @@
 #include "support/tested_pool.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace future_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -441,4 +441,4 @@ TYPED_TEST(Futures, outlive_their_executor) {
     EXPECT_EQ(called, 1);
 }
 
-}  // namespace
+}  // namespace future_test

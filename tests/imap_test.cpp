@@ -26,7 +26,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace imap_test {
 
 namespace mp = test::tested;
 using namespace std::chrono_literals;
@@ -453,4 +453,4 @@ TEST_F(Imap, a_pool_that_is_terminated_ends_a_stream) {
     EXPECT_LE(pulled, before + 4) << "the input, though endless, is not read on";
 }
 
-}  // namespace
+}  // namespace imap_test

@@ -19,7 +19,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace initializer_test {
 
 namespace mp = procpool;
 
@@ -308,4 +308,4 @@ TEST_F(Initializer, that_captures_a_pointer_is_refused_by_the_constructor) {
     EXPECT_THROW(mp::Pool(2, [pointer = &here] { ++*pointer; }), mp::SerializationError);
 }
 
-}  // namespace
+}  // namespace initializer_test

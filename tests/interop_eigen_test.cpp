@@ -19,7 +19,7 @@
 #include "procpool/shared_array.hpp"
 #include "support/arrays.hpp"
 
-namespace {
+namespace interop_eigen_test {
 
 namespace mp = procpool;
 namespace wire = procpool::detail::wire;
@@ -342,4 +342,4 @@ TEST(matrix_in_a_pool, may_be_given_as_an_expression_or_inside_of_a_struct) {
     EXPECT_EQ(pool.apply(trace_of, model{"", Eigen::MatrixXd::Identity(3, 3), {}, {}}), 3);
 }
 
-}  // namespace
+}  // namespace interop_eigen_test

@@ -19,7 +19,7 @@
 #include "support/arrays.hpp"
 #include "support/message_of.hpp"
 
-namespace {
+namespace interop_opencv_test {
 
 namespace mp = procpool;
 namespace wire = procpool::detail::wire;
@@ -417,4 +417,4 @@ TEST(mat_in_a_pool, travels_inside_of_a_struct) {
     EXPECT_EQ(pool.apply(rows_of, labelled{"", cv::Mat(7, 2, CV_8U, cv::Scalar(0)), {}}), 7);
 }
 
-}  // namespace
+}  // namespace interop_opencv_test

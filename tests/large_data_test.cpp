@@ -32,7 +32,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace large_data_test {
 
 namespace mp = procpool;
 
@@ -395,4 +395,4 @@ TEST(LargeData, that_a_task_writes_to_although_it_may_only_look_costs_its_worker
     }
 }
 
-}  // namespace
+}  // namespace large_data_test

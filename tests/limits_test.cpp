@@ -18,7 +18,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace limits_test {
 
 namespace mp = procpool;
 
@@ -108,4 +108,4 @@ TEST(Limits, of_processes_make_the_constructor_throw_and_leave_nothing) {
     });
 }
 
-}  // namespace
+}  // namespace limits_test

@@ -20,7 +20,7 @@
 #include "support/handles.hpp"
 #include "support/message_of.hpp"
 
-namespace {
+namespace lock_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -292,4 +292,4 @@ TYPED_TEST(AnyLock, stays_held_when_its_holder_drops_the_handle) {
     lock.unlock();
 }
 
-}  // namespace
+}  // namespace lock_test

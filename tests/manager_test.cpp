@@ -25,7 +25,7 @@
 #include "support/shared.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace manager_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -397,4 +397,4 @@ TEST(ManagerAndDeath, its_own_is_told_to_all_who_are_in_calls) {
     }
 }
 
-}  // namespace
+}  // namespace manager_test

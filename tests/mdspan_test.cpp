@@ -9,7 +9,7 @@
 #include <numeric>
 #include <stdexcept>
 
-namespace {
+namespace mdspan_test {
 
 using procpool::ArrayView;
 using procpool::interop::to_mdspan;
@@ -33,7 +33,7 @@ TEST(mdspan, shows_the_elements_of_a_view) {
     EXPECT_EQ(to_mdspan(view.slice(1, {.to = 1}).slice(1, {.step = -1})).extent(1), 1u);
 }
 
-}  // namespace
+}  // namespace mdspan_test
 
 #else
 

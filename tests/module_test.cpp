@@ -19,7 +19,7 @@
 #include "procpool/detail/wire/code_address.hpp"
 #include "support/processes.hpp"
 
-namespace {
+namespace module_test {
 
 namespace posix = procpool::detail::posix;
 namespace wire = procpool::detail::wire;
@@ -296,4 +296,4 @@ TEST(CodeAddress, is_found_in_children_that_are_forked_while_another_thread_look
     other.join();
 }
 
-}  // namespace
+}  // namespace module_test

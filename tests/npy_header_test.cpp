@@ -11,7 +11,7 @@
 
 #include "support/message_of.hpp"
 
-namespace {
+namespace npy_header_test {
 
 using procpool::interop::NpyHeader;
 using procpool::interop::numpy_dtype;
@@ -157,4 +157,4 @@ TEST(npy_header, that_is_damaged_is_refused) {
         EXPECT_TRUE(contains(refusal(file_start(dictionary)), "is damaged")) << dictionary;
 }
 
-}  // namespace
+}  // namespace npy_header_test

@@ -18,7 +18,7 @@
 #include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace {
+namespace numpy_test {
 
 using procpool::ArrayView;
 using procpool::SharedArray;
@@ -324,4 +324,4 @@ TEST_F(numpy_itself, sees_a_shared_array_by_its_path) {
     EXPECT_EQ(array.to_vector(), (std::vector<double>{1, 2, 3, 40, 50, 60}));
 }
 
-}  // namespace
+}  // namespace numpy_test

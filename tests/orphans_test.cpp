@@ -23,7 +23,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace orphans_test {
 
 namespace mp = procpool;
 
@@ -317,4 +317,4 @@ TEST(Zygote, ignores_signals_that_are_meant_for_the_program) {
     EXPECT_EQ(test::children_of(::getpid()), zygote);
 }
 
-}  // namespace
+}  // namespace orphans_test

@@ -21,7 +21,7 @@
 #include "procpool/detail/posix/memfd.hpp"
 #include "support/worker_link.hpp"
 
-namespace {
+namespace outbox_test {
 
 namespace backend = procpool::detail::backend;
 namespace posix = procpool::detail::posix;
@@ -434,4 +434,4 @@ TEST(Outbox, a_worker_whose_pool_is_gone_ends) {
     EXPECT_EQ(WEXITSTATUS(status), EXIT_FAILURE);
 }
 
-}  // namespace
+}  // namespace outbox_test

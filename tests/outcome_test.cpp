@@ -13,7 +13,7 @@
 
 #include "procpool/error.hpp"
 
-namespace {
+namespace outcome_test {
 
 using procpool::Outcome;
 
@@ -111,4 +111,4 @@ TEST(Outcome, without_value_or_error_says_so) {
     EXPECT_THROW(Outcome<void>().value(), procpool::Error);
 }
 
-}  // namespace
+}  // namespace outcome_test

@@ -15,7 +15,7 @@
 #include "support/processes.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace output_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -142,4 +142,4 @@ TEST(Output, ends_with_the_pool_and_none_of_it_is_lost) {
     EXPECT_EQ(lines, (std::map<std::string, int>{{"a line", many}}));
 }
 
-}  // namespace
+}  // namespace output_test

@@ -21,7 +21,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace parallel_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -179,4 +179,4 @@ TEST(ParallelForProcesses, a_call_that_dies_or_takes_too_long_costs_its_result) 
 }
 #endif
 
-}  // namespace
+}  // namespace parallel_test

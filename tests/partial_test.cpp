@@ -21,7 +21,7 @@
 #include "support/tested_pool.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace partial_test {
 
 namespace mp = test::tested;
 
@@ -232,4 +232,4 @@ TEST_F(Partial, that_binds_what_cannot_be_serialised_is_an_error_of_the_call) {
 }
 #endif
 
-}  // namespace
+}  // namespace partial_test

@@ -28,7 +28,7 @@
 #include "support/shared.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace pipe_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -509,4 +509,4 @@ TEST(PipeAndDeath, the_other_side_of_a_conversation_gets_the_end) {
     }
 }
 
-}  // namespace
+}  // namespace pipe_test

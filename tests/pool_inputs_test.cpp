@@ -27,7 +27,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace pool_inputs_test {
 
 namespace mp = test::tested;
 
@@ -361,4 +361,4 @@ TEST_F(PoolInputs, an_element_that_cannot_be_serialised_fails_alone) {
 }
 #endif
 
-}  // namespace
+}  // namespace pool_inputs_test

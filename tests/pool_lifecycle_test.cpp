@@ -23,7 +23,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace pool_lifecycle_test {
 
 namespace mp = test::tested;
 using namespace std::chrono_literals;
@@ -337,4 +337,4 @@ TEST_F(PoolLifecycle, pools_can_be_swapped_and_kept_in_containers) {
     EXPECT_EQ(pools[1].apply(twice, 4), 8);
 }
 
-}  // namespace
+}  // namespace pool_lifecycle_test

@@ -22,7 +22,7 @@
 #include "support/tested_pool.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace pool_results_test {
 
 namespace mp = test::tested;
 
@@ -279,4 +279,4 @@ TEST_F(PoolResults, an_element_whose_argument_cannot_be_rebuilt_fails_alone) {
 }
 #endif
 
-}  // namespace
+}  // namespace pool_results_test

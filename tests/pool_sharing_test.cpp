@@ -22,7 +22,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace pool_sharing_test {
 
 namespace mp = test::tested;
 
@@ -298,4 +298,4 @@ TEST_F(PoolSharing, a_forked_child_may_make_pools_and_leaves_its_parents_alone) 
     EXPECT_EQ(captured->apply(twice, 2), 4);
 }
 
-}  // namespace
+}  // namespace pool_sharing_test

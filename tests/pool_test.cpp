@@ -24,7 +24,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace pool_test {
 
 namespace mp = test::tested;
 using namespace std::chrono_literals;
@@ -287,4 +287,4 @@ TEST_F(Pool, bad_options_are_refused_at_the_call_and_harm_nothing) {
     pool.join();
 }
 
-}  // namespace
+}  // namespace pool_test

@@ -22,7 +22,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace pool_workers_test {
 
 namespace mp = procpool;
 
@@ -278,4 +278,4 @@ TEST_F(PoolWorkers, have_printed_before_an_idle_one_is_ended) {
     EXPECT_EQ(occurrences(testing::internal::GetCapturedStdout(), "<printed>"), 1u);
 }
 
-}  // namespace
+}  // namespace pool_workers_test

@@ -20,7 +20,7 @@
 #include "support/sanitizers.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace pressure_test {
 
 namespace mp = procpool;
 
@@ -100,4 +100,4 @@ TEST(Pressure, of_a_full_dev_shm_does_not_matter) {
     EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
-}  // namespace
+}  // namespace pressure_test

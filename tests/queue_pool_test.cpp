@@ -20,7 +20,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace queue_pool_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -184,4 +184,4 @@ TEST(QueuePool, a_worker_that_dies_with_a_lock_is_told_to_the_next) {
     lock.unlock();
 }
 
-}  // namespace
+}  // namespace queue_pool_test

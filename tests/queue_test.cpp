@@ -28,7 +28,7 @@
 #include "support/arrays.hpp"
 #include "support/handles.hpp"
 
-namespace {
+namespace queue_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -489,4 +489,4 @@ TEST(JoinableQueue, wakes_all_who_join) {
     EXPECT_EQ(second.wait().exit_code, 0);
 }
 
-}  // namespace
+}  // namespace queue_test

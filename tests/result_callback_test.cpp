@@ -21,7 +21,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace result_callback_test {
 
 namespace mp = test::tested;
 
@@ -355,4 +355,4 @@ TEST_F(Callback, joining_waits_for_callbacks) {
     opener.join();
 }
 
-}  // namespace
+}  // namespace result_callback_test

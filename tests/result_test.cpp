@@ -25,7 +25,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace result_test {
 
 namespace mp = test::tested;
 using namespace std::chrono_literals;
@@ -271,4 +271,4 @@ TEST_F(AsyncResult, cancelling_calls_the_error_callback) {
     seen->gate.open();
 }
 
-}  // namespace
+}  // namespace result_test

@@ -14,7 +14,7 @@
 #include "support/shared.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace retries_test {
 
 namespace mp = procpool;
 
@@ -130,4 +130,4 @@ TEST_F(Retries, below_zero_are_refused) {
     EXPECT_EQ(pool.apply(survive_second, 1), 3);
 }
 
-}  // namespace
+}  // namespace retries_test

@@ -20,7 +20,7 @@
 #include "support/sanitizers.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace serialization_error_test {
 
 namespace mp = procpool;
 
@@ -244,4 +244,4 @@ TEST(PointerInPlainStruct, is_refused_as_a_result_for_its_element_alone) {
                       "pointer"));
 }
 
-}  // namespace
+}  // namespace serialization_error_test

@@ -25,7 +25,7 @@
 #include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace {
+namespace shared_array_of_test {
 
 namespace posix = procpool::detail::posix;
 using procpool::ArrayView;
@@ -302,4 +302,4 @@ TEST_F(shared_array_memory, is_found_by_other_programs_at_its_path) {
     EXPECT_EQ((SharedArray<int, 1>().path()), "");
 }
 
-}  // namespace
+}  // namespace shared_array_of_test

@@ -25,7 +25,7 @@
 #include "support/temporary_folder.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace shared_array_pool_test {
 
 namespace mp = procpool;
 using table = mp::SharedArray<int, 2>;
@@ -379,4 +379,4 @@ TEST_F(shared_array_in_a_pool, takes_its_memory_once_however_many_workers_read_i
     EXPECT_LT(all, size + size / 20);
 }
 
-}  // namespace
+}  // namespace shared_array_pool_test

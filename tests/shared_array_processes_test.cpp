@@ -25,7 +25,7 @@
 #include "support/arrays.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace {
+namespace shared_array_processes_test {
 
 namespace wire = procpool::detail::wire;
 using procpool::SharedArray;
@@ -353,4 +353,4 @@ TEST_F(shared_array_processes, forks_while_threads_use_arrays_hang_nobody) {
     EXPECT_EQ(array[0], 50);
 }
 
-}  // namespace
+}  // namespace shared_array_processes_test

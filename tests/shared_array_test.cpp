@@ -20,7 +20,7 @@
 #include "procpool/detail/posix/available_memory.hpp"
 #include "support/arrays.hpp"
 
-namespace {
+namespace shared_array_test {
 
 namespace wire = procpool::detail::wire;
 namespace posix = procpool::detail::posix;
@@ -237,4 +237,4 @@ TEST_F(shared_array, copies_may_come_and_go_in_many_threads) {
     for (const long count : array) EXPECT_EQ(count, 1000);
 }
 
-}  // namespace
+}  // namespace shared_array_test

@@ -24,7 +24,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace signals_test {
 
 namespace mp = procpool;
 
@@ -326,4 +326,4 @@ TEST(StoppedWorker, can_be_killed_and_terminated) {
     stop_all();
 }
 
-}  // namespace
+}  // namespace signals_test

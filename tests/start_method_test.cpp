@@ -24,7 +24,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace start_method_test {
 
 namespace mp = procpool;
 namespace posix = procpool::detail::posix;
@@ -260,4 +260,4 @@ TEST_P(FreshRun, needs_no_care_for_threads_that_lock_a_mutex) {
     for (auto& thread : threads) thread.join();
 }
 
-}  // namespace
+}  // namespace start_method_test

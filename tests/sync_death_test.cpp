@@ -29,7 +29,7 @@
 #include "procpool/value.hpp"
 #include "support/handles.hpp"
 
-namespace {
+namespace sync_death_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -717,4 +717,4 @@ TEST(Killed, asleep_at_a_barrier) {
                 [&] { EXPECT_NO_THROW(barrier.wait(patience)); }, barrier);
 }
 
-}  // namespace
+}  // namespace sync_death_test

@@ -23,7 +23,7 @@
 #include "procpool/shared_array.hpp"
 #include "support/handles.hpp"
 
-namespace {
+namespace sync_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -434,4 +434,4 @@ TEST(Sync, something_else_in_the_place_of_an_object_is_an_error) {
     EXPECT_NE(test::refusal<mp::Lock>(sent.bytes.bytes()).find("something else"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace sync_test

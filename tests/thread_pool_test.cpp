@@ -29,7 +29,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace thread_pool_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -490,4 +490,4 @@ TEST(ThreadPool, an_input_is_pulled_by_the_calling_thread_and_no_further_than_ne
     EXPECT_LE(pulled, 110);
 }
 
-}  // namespace
+}  // namespace thread_pool_test

@@ -17,7 +17,7 @@
 #include "support/shared.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace timeout_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
@@ -346,4 +346,4 @@ TEST_F(Timeout, result_that_was_taken_early_counts_once_when_its_worker_dies) {
     for (int i = 151; i < 200; ++i) EXPECT_EQ(results.next(), i);
 }
 
-}  // namespace
+}  // namespace timeout_test

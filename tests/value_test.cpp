@@ -25,7 +25,7 @@
 #include "procpool/shared_memory.hpp"
 #include "support/handles.hpp"
 
-namespace {
+namespace value_test {
 
 namespace mp = procpool;
 using test::child_program;
@@ -282,4 +282,4 @@ TEST_F(SharedMemoryAndPython, makes_what_is_opened_here) {
     memory.unlink();
 }
 
-}  // namespace
+}  // namespace value_test

@@ -7,7 +7,7 @@
 #include <exception>
 #include <span>
 
-namespace {
+namespace window_test {
 
 namespace backend = procpool::detail::backend;
 
@@ -133,4 +133,4 @@ TEST_F(Window, without_a_chunksize_no_more_than_1024_elements_are_claimed_togeth
     EXPECT_EQ(backend::elements_together(job), 1024u);
 }
 
-}  // namespace
+}  // namespace window_test

@@ -26,7 +26,7 @@
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace worker_death_test {
 
 namespace mp = procpool;
 
@@ -413,4 +413,4 @@ TEST_F(WorkerDeath, and_maxtasksperchild_go_together) {
     expect_full_strength(pool);
 }
 
-}  // namespace
+}  // namespace worker_death_test

@@ -16,7 +16,7 @@
 #include "support/sanitizers.hpp"
 #include "support/views.hpp"
 
-namespace {
+namespace worker_limits_test {
 
 namespace mp = procpool;
 
@@ -119,4 +119,4 @@ TEST(WorkerLimits, that_make_no_sense_are_refused) {
     EXPECT_THROW(mp::Pool({.processes = 1, .restart_limit = -1}), std::invalid_argument);
 }
 
-}  // namespace
+}  // namespace worker_limits_test

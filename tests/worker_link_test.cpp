@@ -10,7 +10,7 @@
 
 #include "support/worker_link.hpp"
 
-namespace {
+namespace worker_link_test {
 
 using namespace test;  // NOLINT(google-build-using-namespace): what the frames are made with
 using wire::result_header;
@@ -369,4 +369,4 @@ TEST_F(WorkerLink, the_end_of_its_results_is_seen) {
     EXPECT_TRUE(link.ended());
 }
 
-}  // namespace
+}  // namespace worker_link_test

@@ -23,7 +23,7 @@
 #include "support/processes.hpp"
 #include "support/wait.hpp"
 
-namespace {
+namespace zygote_test {
 
 namespace posix = procpool::detail::posix;
 using posix::worker_birth;
@@ -396,4 +396,4 @@ TEST_F(Zygote, everybody_is_gone_after_the_pools_process_was_killed) {
     EXPECT_TRUE(test::eventually([&] { return has_ended(worker_pid) && has_ended(zygote_pid); }));
 }
 
-}  // namespace
+}  // namespace zygote_test

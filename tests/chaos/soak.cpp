@@ -35,7 +35,7 @@ struct settings {
 std::uint64_t next_of(std::uint64_t x) { return x * 3 + 1; }
 std::string text_of(std::uint64_t x) { return std::string(x % 100, 'x'); }
 
-void expect(bool good, const std::string& otherwise) {
+void check(bool good, const std::string& otherwise) {
     if (!good) throw wrong(otherwise);
 }
 
@@ -79,7 +79,7 @@ private:
         for (const std::string& text : pool_.map(text_of, input())) take(text.size(), sent_ % 100);
     }
     void take(std::uint64_t value, std::uint64_t right) {
-        expect(value == right, "task " + std::to_string(sent_) + " has a wrong value");
+        check(value == right, "task " + std::to_string(sent_) + " has a wrong value");
         ++sent_;
     }
 
@@ -120,11 +120,11 @@ void soak(const settings& all, std::optional<std::ptrdiff_t> maxtasksperchild) {
     const std::size_t descriptors = test::open_descriptors().size();
     // A worker that has run its tasks may be about to be replaced.
     const auto wait_until_whole = [&] {
-        expect(test::eventually([&] {
-                   return test::other_processes().size() == static_cast<std::size_t>(all.workers) + 1 &&
-                          test::open_descriptors().size() == descriptors;
-               }),
-               "workers are missing, or descriptors are left");
+        check(test::eventually([&] {
+                  return test::other_processes().size() == static_cast<std::size_t>(all.workers) + 1 &&
+                         test::open_descriptors().size() == descriptors;
+              }),
+              "workers are missing, or descriptors are left");
     };
     sender tasks(pool);
     const std::uint64_t warm_up = std::max<std::uint64_t>(all.tasks / 10, 1);
@@ -138,12 +138,12 @@ void soak(const settings& all, std::optional<std::ptrdiff_t> maxtasksperchild) {
     print("at the end", after);
     for (const auto& [pid, bytes] : after.of) {
         const auto at = before.of.find(pid);
-        expect(at != before.of.end() || maxtasksperchild, "a worker was replaced without a reason");
+        check(at != before.of.end() || maxtasksperchild, "a worker was replaced without a reason");
         // Another worker than before: it must not be larger than the largest was.
         const std::size_t then = at != before.of.end() ? at->second : before.largest_other();
-        expect(bytes <= then + tolerance, "process " + std::to_string(pid) + " grew from " +
-                                              std::to_string(then) + " to " + std::to_string(bytes) +
-                                              " bytes");
+        check(bytes <= then + tolerance, "process " + std::to_string(pid) + " grew from " +
+                                             std::to_string(then) + " to " + std::to_string(bytes) +
+                                             " bytes");
     }
 }
 

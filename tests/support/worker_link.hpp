@@ -41,8 +41,8 @@ private:
     }
 };
 
-std::shared_ptr<silent_job> job(std::uint64_t number, const std::string& definition = "def",
-                                bool once = false) {
+inline std::shared_ptr<silent_job> job(std::uint64_t number, const std::string& definition = "def",
+                                       bool once = false) {
     return std::make_shared<silent_job>(number, definition, once);
 }
 
