@@ -51,6 +51,13 @@ TEST_F(Window, a_worker_has_work_for_a_millisecond) {
     EXPECT_EQ(given(1000), 0u);
 }
 
+TEST_F(Window, a_worker_has_work_for_8_milliseconds_where_it_keeps_results_longer) {
+    job.patient = true;
+    job.takes_ns(10'000);
+    EXPECT_EQ(given(), 800u);
+    EXPECT_EQ(given(600), 200u);
+}
+
 TEST_F(Window, a_worker_has_two_chunks_however_long_they_take_up_to_20_ms) {
     job.chunk = 100;
     job.takes_ns(150e3);

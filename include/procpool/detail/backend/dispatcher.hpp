@@ -78,6 +78,50 @@ public:
         return next_look;
     }
 
+    /// Elements that a worker has got and not claimed go where they are run sooner, apart from those of the
+    /// chunk that it has begun.
+    void take_back(worker_link& link) {
+        const bool begun = link.box().begun.load(std::memory_order_acquire) > 0;
+        if (!begun && crew_.initializer()) {  // which is not to be taken back
+            look_in(link, cancel_patience);
+            return;
+        }
+        std::vector<returned> back = link.recall();
+        link.stalled = link.work().elements() > 0;  // until the result of what runs has come
+        if (begun && !back.empty() && !back.front().job->abandoned) {
+            auto& [job, rest] = back.front();
+            const std::uint64_t of_chunk = rest.first % job->chunk;
+            if (of_chunk != 0)
+                link.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)),
+                          elements_together(*job));
+        }
+        for (auto one = back.rbegin(); one != back.rend(); ++one)
+            if (one->elements.count > 0 && !one->job->abandoned && !one->job->failure())
+                push_front(one->job, std::move(one->elements));
+        crew_.send(link);
+    }
+
+    /// Where a worker has nothing left to do and none is ready, it gets a part of what waits in another one.
+    void relieve_busiest() {
+        constexpr double worthwhile_ns = 200e3;
+        if (!queue_.empty()) return;
+        const worker_link* const idle = least_loaded();
+        if (!idle || idle->work().elements() > 0) return;
+        worker_link* busiest = nullptr;
+        double longest = worthwhile_ns;
+        for (worker_link& link : crew_.links()) {
+            if (!can_work(link)) continue;
+            const double waiting = link.work().waiting_ns(link.box().claimed());
+            if (waiting <= longest) continue;
+            longest = waiting;
+            busiest = &link;
+        }
+        if (!busiest) return;
+        take_back(*busiest);
+        busiest->stalled = false;
+        dispatch();
+    }
+
     /// Nothing that is ready will run any more.
     void clear() { queue_.clear(); }
 

@@ -147,7 +147,7 @@ public:
         job->fail_all(std::make_exception_ptr(TaskCancelled(why)));
         for (worker_link& link : crew_.links()) {
             if (!link.work().has(*job)) continue;
-            take_back(link);
+            dispatcher_.take_back(link);
             look_in(link, cancel_patience);
         }
         finish_if_complete(job);
@@ -159,7 +159,7 @@ public:
         if (wanted->complete() || wanted->callbacks_taken()) return 0;
         const auto job = std::static_pointer_cast<remote_job>(wanted);
         for (worker_link& link : crew_.links())
-            if (link.work().has_waiting(*job, link.box().claimed())) take_back(link);
+            if (link.work().has_waiting(*job, link.box().claimed())) dispatcher_.take_back(link);
         const std::uint64_t count = job->ready_elements;
         if (job->sealed() && count == job->submitted()) {
             abandon(job, running::goes_on, why);
@@ -274,6 +274,7 @@ private:
         look_after_workers();
         for (worker_link* link : writable_) crew_.send(*link);
         dispatcher_.dispatch();
+        dispatcher_.relieve_busiest();
         std::erase_if(deliveries_, [](const delivery& one) { return one.job->abandoned; });
         for (delivery& one : deliveries_) one.job->begin_delivery();
 
@@ -388,31 +389,8 @@ private:
             look_for_results(link);
         else
             look_until_begun(link, now);
-        if ((!link.stalled && link.work().has_abandoned()) || stalls(link, now)) take_back(link);
+        if ((!link.stalled && link.work().has_abandoned()) || stalls(link, now)) dispatcher_.take_back(link);
         enforce_limits(link, now, terminate_grace_);
-    }
-
-    /// Elements that a worker has got and not claimed go where they are run sooner, apart from those of the
-    /// chunk that it has begun.
-    void take_back(worker_link& link) {
-        const bool begun = link.box().begun.load(std::memory_order_acquire) > 0;
-        if (!begun && crew_.initializer()) {  // which is not to be taken back
-            look_in(link, cancel_patience);
-            return;
-        }
-        std::vector<returned> back = link.recall();
-        link.stalled = link.work().elements() > 0;  // until the result of what runs has come
-        if (begun && !back.empty() && !back.front().job->abandoned) {
-            auto& [job, rest] = back.front();
-            const std::uint64_t of_chunk = rest.first % job->chunk;
-            if (of_chunk != 0)
-                link.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)),
-                          elements_together(*job));
-        }
-        for (auto one = back.rbegin(); one != back.rend(); ++one)
-            if (one->elements.count > 0 && !one->job->abandoned && !one->job->failure())
-                dispatcher_.push_front(one->job, std::move(one->elements));
-        crew_.send(link);
     }
 
     /// Without the lock: user code rebuilds values here.

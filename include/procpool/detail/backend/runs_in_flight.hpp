@@ -129,6 +129,19 @@ public:
         }
         return false;
     }
+    /// Whether nobody sees a result of any of them before others are there.
+    bool patient() const noexcept {
+        return std::all_of(runs_.begin(), runs_.end(),
+                           [](const run& one) { return one.left() == 0 || one.job->patient; });
+    }
+    /// What the elements that are not among the first `claimed` will take, as far as known; those of the last
+    /// job stand for all.
+    double waiting_ns(std::uint64_t claimed) const noexcept {
+        const std::uint64_t got = results_ + elements_;
+        if (claimed >= got || runs_.back().left() == 0) return 0;
+        const task_timing* const timing = runs_.back().job->timing;
+        return timing && timing->known() ? static_cast<double>(got - claimed) * timing->mean_ns() : 0;
+    }
     /// Whether some are of jobs that were given up.
     bool has_abandoned() const noexcept {
         return std::any_of(runs_.begin(), runs_.end(),

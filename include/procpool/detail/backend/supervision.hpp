@@ -21,6 +21,8 @@ namespace procpool::detail::backend {
 /// Results that a worker holds back for company come by themselves within this time, unless a slow element
 /// runs.
 inline constexpr std::chrono::milliseconds results_patience{1};
+/// The same where nobody sees a result before all are there.
+inline constexpr std::chrono::milliseconds patient_results_patience{5};
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_patience{2};
 /// For so long the memory of large arguments and results is kept for the next ones.
@@ -35,7 +37,8 @@ void look_in(worker_link& link, std::chrono::nanoseconds time) {
 /// After results came: those of the other elements may be held back.
 template <class = only_if_used>
 void look_for_results(worker_link& link) {
-    if (link.work().elements() > 1) look_in(link, results_patience);
+    if (link.work().elements() > 1)
+        look_in(link, link.work().patient() ? patient_results_patience : results_patience);
 }
 
 /// A worker that has not begun may still be starting, which takes as long as the program's own start: the

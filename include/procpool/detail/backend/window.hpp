@@ -17,9 +17,9 @@ namespace procpool::detail::backend {
 /// already and may take `may_take` more; 0 if it has enough.
 inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers, std::uint64_t out,
                                       std::size_t out_bytes, std::uint64_t may_take) noexcept {
-    // So much work ahead lets a worker go on while its results travel; more would only be missing elsewhere
-    // when elements take unequal times.
-    constexpr double ahead_ns = 1e6;
+    // So much work ahead lets a worker go on while its results travel, and more than double the time for
+    // which it keeps them. More would be missing elsewhere when elements take unequal times.
+    const double ahead_ns = job.patient ? 8e6 : 1e6;
     constexpr double long_chunk_ns = 20e6;
     constexpr double most_elements = 8192;
     constexpr std::size_t most_bytes = 256 * 1024;
