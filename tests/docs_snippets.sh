@@ -7,11 +7,13 @@
 #   <!-- quote: FILE#REGION -->   equals the text between `// [REGION]` and `// [/REGION]` in FILE, but for
 #                                 common indentation
 #   <!-- sketch -->               not checked
+# What compiles is compiled together, each block in a namespace of its own, since headers take most of the time.
+# Then a block finds the headers of those before it, so what it includes is checked by name.
 # Usage: docs_snippets.sh SOURCE_DIR COMPILER [FLAG...]
 set -euo pipefail
 cd "$1"
 compiler=("${@:2}")
-checked=0 failures=0
+checked=0 failures=0 compiled=() together=''
 
 fail() { # LINE TEXT
     echo "$document:$1: $2"
@@ -19,13 +21,27 @@ fail() { # LINE TEXT
 }
 
 # Turns a block into a file; #line makes the compiler name the document's line.
-source_of() { # LINE WHOLE_FILE
-    awk -v document="$document" -v line="$1" -v whole="$2" '
-        !whole && !body && !/^#include|^$/ { print "void snippet() {"; body = 1 }
-        NR == 1 || body == 1 { printf "#line %d \"%s\"\n", line + NR, document; body *= 2 }
+source_of() { # DOCUMENT LINE WHOLE_FILE [NAMESPACE]
+    awk -v document="$1" -v line="$2" -v whole="$3" -v space="${4-}" '
+        !begun && !/^#include|^$/ {
+            if (space) print "namespace " space " {"
+            if (!whole) print "void snippet() {"
+            begun = 1
+        }
+        NR == 1 || begun == 1 { printf "#line %d \"%s\"\n", line + NR, document; begun *= 2 }
         { print }
-        END { if (body) print "}" }'
+        END { if (begun && !whole) print "}"; if (begun && space) print "}" }'
 }
+
+words() { grep -oE '[A-Za-z_][A-Za-z_0-9]*' | sort -u; }
+
+# The names of the library's and the standard's that a block uses and its own headers don't have.
+unknown_names() { # BLOCK
+    comm -23 <(grep -oE '\<(procpool|mp|std)(::[A-Za-z_0-9]+)+|PROCPOOL_[A-Z_]+' <<<"$1" | words) \
+        <({ echo mp && grep '^#include' <<<"$1" | "${compiler[@]}" -E -dD -P -x c++ -; } | words)
+}
+
+compiles() { "${compiler[@]}" -fsyntax-only -Wno-return-type -x c++ -; }
 
 unindented() {
     awk '{ lines[NR] = $0 }
@@ -43,13 +59,15 @@ region_of() { # FILE REGION
 }
 
 check() { # LINE MARKER BLOCK
-    local line=$1 marker=$2 block=$3 whole='' file region
+    local line=$1 marker=$2 block=$3 whole='' file region unknown
     checked=$((checked + 1))
     case $marker in
     compile*)
         if [[ $marker == 'compile: file' || $block == *'int main('* ]]; then whole=1; fi
-        source_of "$line" "$whole" <<<"$block" | "${compiler[@]}" -fsyntax-only -x c++ - ||
-            fail "$line" 'this block does not compile'
+        together+=$(source_of "$document" "$line" "$whole" "snippet_$checked" <<<"$block")$'\n'
+        compiled+=("$document" "$line" "$whole" "$block")
+        unknown=$(unknown_names "$block")
+        [[ -z $unknown ]] || fail "$line" "this block does not include what has: ${unknown//$'\n'/ }"
         ;;
     quote:*)
         file=${marker#quote: } region=${file#*#} file=${file%%#*}
@@ -85,5 +103,14 @@ for document in README.md docs/*.md; do
     done <"$document"
     [[ -z $start ]] || fail "$start" 'this block is never closed'
 done
+
+if ! compiles <<<"$together" 2>/dev/null; then
+    # One by one they say which it is.
+    for ((i = 0; i < ${#compiled[@]}; i += 4)); do
+        document=${compiled[i]}
+        source_of "${compiled[@]:i:3}" <<<"${compiled[i + 3]}" | compiles ||
+            fail "${compiled[i + 1]}" 'this block does not compile'
+    done
+fi
 echo "$checked C++ blocks, $failures not right"
 exit $((failures > 0))

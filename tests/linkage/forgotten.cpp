@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Programs whose fresh runs could come to the program's own work. They print "own work" for each time they do
-// it. LIBRARY: freeze_support is called in a shared library, by
-//   void call_freeze_support(int argc, char** argv)
-// NEVER: it isn't called at all. Otherwise it is called, unless there are arguments.
+// it. What calls freeze_support, or doesn't, is linked with it; it isn't asked if there are arguments.
 #include <cstdio>
 #include <cstdlib>
 
 #include "procpool/pool.hpp"
 #include "support/engine.hpp"
 
-#ifdef LIBRARY
 void call_freeze_support(int argc, char** argv);
-#elif !defined(NEVER)
-#include "procpool/freeze_support.hpp"
-inline void call_freeze_support(int argc, char** argv) { procpool::freeze_support(argc, argv); }
-#endif
 
 int main(int argc, char** argv) {
-#ifdef NEVER
-    static_cast<void>(argv);
-#else
     if (argc == 1) call_freeze_support(argc, argv);
-#endif
     std::puts("own work");
     std::fflush(stdout);
     try {

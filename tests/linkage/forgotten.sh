@@ -9,7 +9,15 @@ shift 2
 compile=("$compiler" -std=c++20 -pthread "-I$here/../../include" "-I$here/.." "$@")
 rm -rf "$work"
 mkdir -p "$work"
-"${compile[@]}" -fPIC -c "$here/../support/engine.cpp" -o "$work/engine.o"
+# What is compiled is the same for all programs; they differ in how it is linked.
+for source in "$here/../support/engine.cpp" "$here/freezing_library.cpp" "$here/forgotten.cpp"; do
+    "${compile[@]}" -fPIC -c "$source" -o "$work/$(basename "$source" .cpp).o"
+done
+echo 'void call_freeze_support(int, char**) {}' | "$compiler" -x c++ -c - -o "$work/never.o"
+
+link() { # PROGRAM OBJECT...
+    "$compiler" -pthread "$work/forgotten.o" "${@:2}" "-Wl,-rpath,$(realpath "$work")" -ldl -o "$work/$1"
+}
 
 expect() { # WHAT LINE... : what $work/printed must be, each line by a pattern
     local what=$1 got line
@@ -23,18 +31,18 @@ expect() { # WHAT LINE... : what $work/printed must be, each line by a pattern
     echo "$what: good"
 }
 
-"${compile[@]}" -DNEVER "$here/forgotten.cpp" "$work/engine.o" -o "$work/never"
+link never "$work/never.o" "$work/engine.o"
 "$work/never" >"$work/printed" 2>&1 || true
 expect 'never called' 'own work' '*call procpool::freeze_support(argc, argv) first in main*'
 "$work/never" --procpool-process=1000 >"$work/printed" 2>&1 || true
 expect 'a worker that is not stopped before' 'own work' 'procpool: process * call procpool::freeze_support(argc, argv) first in main*'
 
-"${compile[@]}" "$here/forgotten.cpp" "$work/engine.o" -o "$work/sometimes"
+link sometimes "$work/freezing_library.o" "$work/engine.o"
 "$work/sometimes" >"$work/printed" 2>&1 || true
 expect 'not called in workers' 'own work' '42'
 
-"${compile[@]}" -shared -fPIC "$here/freezing_library.cpp" "$work/engine.o" -o "$work/libfreezing.so"
-"${compile[@]}" -DLIBRARY "$here/forgotten.cpp" "$work/libfreezing.so" "-Wl,-rpath,$(realpath "$work")" -o "$work/library"
+"$compiler" -pthread -shared "$work/freezing_library.o" "$work/engine.o" -o "$work/libfreezing.so"
+link library "$work/libfreezing.so"
 "$work/library" >"$work/printed" 2>&1 || true
 expect 'not called in workers, in a library' 'own work' 'own work' \
     'procpool: process * was started to be a worker and has come to*' '*it ended with exit code 1 before it called*'
