@@ -103,6 +103,36 @@ TEST_F(WorkerLink, writing_to_a_dead_workers_pipe_is_no_error_and_no_signal) {
     EXPECT_EQ(link.take_unfinished().size(), 1u);
 }
 
+// ---- what it has got
+
+TEST_F(WorkerLink, what_waits_in_a_worker_is_what_it_has_not_claimed) {
+    backend::task_timing usual;
+    const auto timed = job(1);
+    timed->timing = &usual;
+    link.give(timed, block(0, 5, "abcde"));
+    link.send();
+    EXPECT_EQ(link.work().waiting_ns(0), 0) << "how long an element takes is not known";
+    usual.add(3000, 3);
+    EXPECT_EQ(link.work().waiting_ns(0), 5000);
+    EXPECT_EQ(link.work().waiting_ns(2), 3000);
+    EXPECT_EQ(link.work().waiting_ns(5), 0);
+    EXPECT_EQ(link.work().waiting_ns(99), 0);
+    send_up(values(0, 1, "ab"));
+    collected();
+    EXPECT_EQ(link.work().waiting_ns(2), 3000) << "those with results were claimed, too";
+    link.recall();
+    EXPECT_EQ(link.work().waiting_ns(2), 0);
+}
+
+TEST_F(WorkerLink, is_patient_if_all_that_it_has_got_is) {
+    const auto patient = job(1);
+    patient->patient = true;
+    link.give(patient, block(0, 1, "a"));
+    EXPECT_TRUE(link.work().patient());
+    give(0, 1, 2);
+    EXPECT_FALSE(link.work().patient());
+}
+
 // ---- up
 
 TEST_F(WorkerLink, results_belong_to_the_elements_in_the_order_in_which_they_were_sent) {

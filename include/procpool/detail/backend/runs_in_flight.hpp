@@ -137,10 +137,12 @@ public:
     /// What the elements that are not among the first `claimed` will take, as far as known; those of the last
     /// job stand for all.
     double waiting_ns(std::uint64_t claimed) const noexcept {
-        const std::uint64_t got = results_ + elements_;
-        if (claimed >= got || runs_.back().left() == 0) return 0;
-        const task_timing* const timing = runs_.back().job->timing;
-        return timing && timing->known() ? static_cast<double>(got - claimed) * timing->mean_ns() : 0;
+        claimed -= std::min(claimed, results_);
+        if (claimed >= elements_) return 0;
+        const auto last =
+            std::find_if(runs_.rbegin(), runs_.rend(), [](const run& one) { return one.left() > 0; });
+        const task_timing* const timing = last->job->timing;
+        return timing && timing->known() ? static_cast<double>(elements_ - claimed) * timing->mean_ns() : 0;
     }
     /// Whether some are of jobs that were given up.
     bool has_abandoned() const noexcept {
