@@ -123,7 +123,7 @@ void encoding() {
         "decode_records", [] { return std::make_unique<backend::block>(encoded(records())); },
         [](const backend::block& block) {
             const auto map = std::make_shared<map_job<record>>(backend::task_definition{}, false);
-            map->results.expect(count);
+            map->expect(count);
             map->accept(0, count, block.stride, block.payload());
             keep(map);
         });
@@ -180,7 +180,7 @@ void map_in_pool() {
         "map_back",
         [] {
             auto my = std::make_unique<state>();
-            my->map->results.expect(count);
+            my->map->expect(count);
             const backend::block answers = my->elements.copy(0, count);
             my->link.give(my->map, my->elements.copy(0, count));
             my->link.send();

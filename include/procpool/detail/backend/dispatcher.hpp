@@ -79,12 +79,12 @@ public:
     }
 
     /// Elements that a worker has got and not claimed go where they are run sooner, apart from those of the
-    /// chunk that it has begun.
-    void take_back(worker_link& link) {
+    /// chunk that it has begun. @return whether there were any
+    bool take_back(worker_link& link) {
         const bool begun = link.box().begun.load(std::memory_order_acquire) > 0;
         if (!begun && crew_.initializer()) {  // which is not to be taken back
             look_in(link, cancel_patience);
-            return;
+            return false;
         }
         std::vector<returned> back = link.recall();
         link.stalled = link.work().elements() > 0;  // until the result of what runs has come
@@ -95,10 +95,14 @@ public:
                 link.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)),
                           elements_together(*job));
         }
-        for (auto one = back.rbegin(); one != back.rend(); ++one)
-            if (one->elements.count > 0 && !one->job->abandoned && !one->job->failure())
-                push_front(one->job, std::move(one->elements));
+        bool any = false;
+        for (auto one = back.rbegin(); one != back.rend(); ++one) {
+            if (one->elements.count == 0 || one->job->abandoned || one->job->failure()) continue;
+            push_front(one->job, std::move(one->elements));
+            any = true;
+        }
         crew_.send(link);
+        return any;
     }
 
     /// Where a worker has nothing left to do and none is ready, it gets a part of what waits in another one.
@@ -110,14 +114,14 @@ public:
         worker_link* busiest = nullptr;
         double longest = worthwhile_ns;
         for (worker_link& link : crew_.links()) {
-            if (!can_work(link)) continue;
+            if (!can_work(link) || link.keeps_all) continue;
             const double waiting = link.work().waiting_ns(link.box().claimed());
             if (waiting <= longest) continue;
             longest = waiting;
             busiest = &link;
         }
         if (!busiest) return;
-        take_back(*busiest);
+        busiest->keeps_all = !take_back(*busiest);
         busiest->stalled = false;
         dispatch();
     }

@@ -345,7 +345,7 @@ private:
         if (elements > 0 && !deliveries_.empty() && deliveries_.back().job->timing)
             deliveries_.back().job->timing->add(busy, elements);
         look_at_results(link);
-        link.stalled = false;
+        link.stalled = link.keeps_all = false;
         look_for_results(link);
         if ((link.corrupt || link.silent) && crew_.silence(link)) dying_.push_back(&link);
     }

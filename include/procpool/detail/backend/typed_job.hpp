@@ -12,6 +12,7 @@
 
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/job/job_with_results.hpp"
+#include "procpool/detail/posix/populate.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/describe.hpp"
@@ -31,6 +32,15 @@ public:
     typed_job(task_definition definition, bool once, Args&&... args)
         : base(Results(std::forward<Args>(args)...), std::move(definition), once) {
         this->patient = Results::seen_as_a_whole;
+    }
+
+    /// So many elements will come.
+    void expect(std::uint64_t count) {
+        if constexpr (requires { results.reserve(count); })
+            posix::expect_large_write(results.reserve(count),
+                                      static_cast<std::size_t>(count) * sizeof(job::stored<R>));
+        else
+            base::expect(count);
     }
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,

@@ -53,7 +53,8 @@ public:
         steady_time kill_at;        // it has so long to end by itself
     };
     std::optional<sentence> sentenced;
-    bool stalled = false;  // its element takes long: it gets no others until it has gone on
+    bool stalled = false;    // its element takes long: it gets no others until it has gone on
+    bool keeps_all = false;  // nothing can be taken back from it until then
     /// What the zygote tells of a death.
     struct {
         std::uint64_t peak_memory = 0;

@@ -71,6 +71,14 @@ public:
             slot(index).emplace(std::move(value));
     }
 
+    /// In place of expect(), where results come through place(), which makes them then: nobody waits until
+    /// all are cleared. @return where they will be
+    stored<R>* reserve(std::uint64_t count)
+        requires in_place && std::is_trivially_copyable_v<R>
+    {
+        slots_.reserve(static_cast<std::size_t>(count));
+        return slots_.data();
+    }
     /// Where `count` results from `first` on may be written as bytes.
     stored<R>* place(std::uint64_t first, std::uint64_t count)
         requires in_place && std::is_trivially_copyable_v<R>
