@@ -37,7 +37,7 @@ words() { grep -oE '[A-Za-z_][A-Za-z_0-9]*' | sort -u; }
 
 # The names of the library's and the standard's that a block uses and its own headers don't have.
 unknown_names() { # BLOCK
-    comm -23 <(grep -oE '\<(procpool|mp|std)(::[A-Za-z_0-9]+)+|PROCPOOL_[A-Z_]+' <<<"$1" | words) \
+    comm -23 <(grep -oE '\<(procpool|mp|std|cv|Eigen|cereal)(::[A-Za-z_0-9]+)+|PROCPOOL_[A-Z_]+' <<<"$1" | words) \
         <({ echo mp && grep '^#include' <<<"$1" | "${compiler[@]}" -E -dD -P -x c++ -; } | words)
 }
 

@@ -112,6 +112,25 @@ TEST(LargeData, of_all_calls_arrives_whole) {
     EXPECT_EQ(n, 20u);
 }
 
+TEST(LargeData, is_sent_once_while_another_worker_has_nothing_to_do) {
+    std::ifstream file("/proc/self/io");
+    if (!file) GTEST_SKIP() << "this kernel doesn't count what a process writes";
+    const auto written = [] {
+        std::ifstream counts("/proc/self/io");
+        std::string name;
+        for (std::size_t count = 0; counts >> name >> count;)
+            if (name == "wchar:") return count;
+        return std::size_t{0};
+    };
+    mp::Pool pool(mp::PoolOptions{.processes = 2, .arena_limit = 0});
+    const std::string text(8 * mib, 't');
+    const auto count = [](const std::string& s) { return std::count(s.begin(), s.end(), 't'); };
+    const std::size_t before = written();
+    for (int i = 0; i < 4; ++i)  // from the second on it is known that each takes long
+        EXPECT_EQ(pool.apply(count, text), std::ssize(text));
+    EXPECT_LT(written() - before, 5 * text.size());
+}
+
 TEST(LargeData, of_many_small_parts_arrives_whole) {
     using words = std::vector<std::string>;
     const std::vector<words> all(4, words(20'000, std::string(100, 'w')));

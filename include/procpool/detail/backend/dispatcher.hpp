@@ -105,17 +105,26 @@ public:
         return any;
     }
 
-    /// Where a worker has nothing left to do and none is ready, it gets a part of what waits in another one.
+    /// Where a worker has nothing left to do and no element is ready, it gets a part of what waits in another
+    /// one.
     void relieve_busiest() {
-        constexpr double worthwhile_ns = 200e3;
         if (!queue_.empty()) return;
-        const worker_link* const idle = least_loaded();
-        if (!idle || idle->work().elements() > 0) return;
+        const auto& links = crew_.links();
+        if (std::none_of(links.begin(), links.end(), [&](const worker_link& link) {
+                return link.work().elements() == 0 && can_work(link) && has_started(link);
+            }))
+            return;
+        constexpr double worthwhile_ns = 200e3;
         worker_link* busiest = nullptr;
         double longest = worthwhile_ns;
         for (worker_link& link : crew_.links()) {
             if (!can_work(link) || link.keeps_all) continue;
-            const double waiting = link.work().waiting_ns(link.box().claimed());
+            // What is still on its way would only be sent once more: it must have claimed something, which
+            // stays.
+            const std::uint64_t begun = link.box().begun.load(std::memory_order_acquire);
+            const std::uint64_t claimed = link.box().claimed();
+            if (claimed < begun || claimed <= link.work().results()) continue;
+            const double waiting = link.work().waiting_ns(claimed);
             if (waiting <= longest) continue;
             longest = waiting;
             busiest = &link;
@@ -149,11 +158,17 @@ private:
         if (!std::exchange(job->listed, true)) queue_.push_back(job);
     }
 
+    static bool has_started(const worker_link& link) noexcept {
+        return link.box().ready.load(std::memory_order_acquire) != 0;
+    }
+
     worker_link* least_loaded() {
         worker_link* best = nullptr;
         for (worker_link& link : crew_.links()) {
             if (!can_work(link)) continue;
-            if (!best || link.work().elements() < best->work().elements()) best = &link;
+            if (!best || link.work().elements() < best->work().elements() ||
+                (link.work().elements() == best->work().elements() && !has_started(*best)))
+                best = &link;
         }
         return best;
     }

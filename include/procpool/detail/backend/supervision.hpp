@@ -70,7 +70,8 @@ bool stalls(worker_link& link, steady_time now) {
 /// The worker has got elements of `job`.
 template <class = only_if_used>
 void look_when_due(worker_link& link, const remote_job& job) {
-    look_for_results(link);
+    // What it has besides has set looks of its own.
+    if (link.work().elements() > 1) look_in(link, job.patient ? patient_results_patience : results_patience);
     look_in(link, job.timeout);
 }
 

@@ -141,6 +141,7 @@ public:
                                                  .timed = job->timeout != no_limit,
                                                  .patient = job->patient});
         taken += elements.count;
+        keeps_all = false;
         next.job = std::move(job);
         next.elements = std::move(elements);
         work_.add(std::move(next));

@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_JOB_RESULTS_HPP
 #define PROCPOOL_DETAIL_JOB_RESULTS_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -83,7 +84,9 @@ public:
     stored<R>* place(std::uint64_t first, std::uint64_t count)
         requires in_place && std::is_trivially_copyable_v<R>
     {
-        slot(first + count - 1);
+        constexpr std::size_t ahead = 1 + 4096 / sizeof(stored<R>);  // value() cuts off what is too much
+        const auto end = static_cast<std::size_t>(first + count);
+        if (end > slots_.size()) slots_.resize(std::max(end, std::min(end + ahead, slots_.capacity())));
         return slots_.data() + first;
     }
 
