@@ -97,6 +97,8 @@ TEST_F(Window, elements_that_nobody_has_count_as_left_wherever_they_are) {
 TEST_F(Window, no_more_than_8192_elements_however_quick) {
     job.takes_ns(1);
     EXPECT_EQ(given(), 8192u);
+    job.guided = true;
+    EXPECT_EQ(given(), 32768u) << "in a few large pieces";
 }
 
 TEST_F(Window, who_has_many_bytes_gets_no_more) {

@@ -21,7 +21,7 @@ inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers
     // which it keeps them. More would be missing elsewhere when elements take unequal times.
     const double ahead_ns = job.patient ? 8e6 : 1e6;
     constexpr double long_chunk_ns = 20e6;
-    constexpr double most_elements = 8192;
+    const double most_elements = job.guided ? 32768 : 8192;
     constexpr std::size_t most_bytes = 256 * 1024;
     if (out > 0 && out_bytes >= most_bytes) return 0;
     const std::uint64_t chunk = job.chunk;
