@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
@@ -47,6 +48,7 @@ std::string text_of_timeout(const mp::Outcome<R>& outcome) {
 struct shared_state {
     std::atomic<int> runs{0};
     std::atomic<int> cleaned_up{0};
+    std::array<int, 8> order{};  // which calls ran, by one worker
     test::gate gate;
 };
 test::shared<shared_state> state;
@@ -312,6 +314,28 @@ TEST_F(Timeout, element_behind_a_slow_one_runs_elsewhere) {
     EXPECT_FALSE(slow.ready());
     state->gate.open();
     EXPECT_EQ(slow.get(), 1);
+}
+
+TEST_F(Timeout, elements_that_are_taken_back_run_before_those_that_came_later) {
+    mp::Pool pool(1);
+    const auto note = [](int i) { state->order.at(static_cast<std::size_t>(state->runs++)) = i; };
+    for (int round = 0; round < 20; ++round) {
+        state.reset();
+        for (int i = 0; i < 3; ++i) pool.apply(note, 0);  // known to be quick: more is sent ahead
+        auto slow = pool.apply_async([] {
+            ++state->runs;
+            state->gate.pass();
+        });
+        EXPECT_TRUE(test::eventually([] { return state->runs == 4; }));
+        std::vector<mp::AsyncResult<void>> ahead;
+        for (const int i : {1, 2, 3}) ahead.push_back(pool.apply_async(note, i));
+        // Nothing is known of this one: it waits in the program.
+        auto last = pool.apply_async([note](int i) { note(i); }, 4);
+        ahead.back().cancel();  // for which all that the worker has not begun is taken back
+        state->gate.open();
+        last.get();
+        EXPECT_EQ(state->order, (std::array{0, 0, 0, 0, 1, 2, 4, 0}));
+    }
 }
 
 TEST_F(Timeout, elements_behind_slow_ones_run_once_each) {

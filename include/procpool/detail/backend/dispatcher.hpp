@@ -29,16 +29,16 @@ public:
     basic_dispatcher(crew& workers, std::uint64_t max_elements)
         : crew_(workers), max_elements_(max_elements) {}
 
-    /// Elements of a job go behind those that are ready, or in front of them: they were given out before.
+    /// Elements go behind those that are ready, or in front of them: they were given out before.
     void push_back(const std::shared_ptr<remote_job>& job, block elements) {
         count(*job, elements);
         job->ready.push_back(std::move(elements));
-        list(job);
+        if (!std::exchange(job->listed, true)) queue_.push_back(job);
     }
     void push_front(const std::shared_ptr<remote_job>& job, block elements) {
         count(*job, elements);
         job->ready.push_front(std::move(elements));
-        list(job);
+        if (!std::exchange(job->listed, true)) queue_.push_front(job);
     }
 
     /// Whether workers may get what they were given later, with more.
@@ -153,9 +153,6 @@ private:
     static void count(remote_job& job, const block& elements) noexcept {
         job.ready_elements += elements.count;
         job.ready_bytes += elements.weight();
-    }
-    void list(const std::shared_ptr<remote_job>& job) {
-        if (!std::exchange(job->listed, true)) queue_.push_back(job);
     }
 
     static bool has_started(const worker_link& link) noexcept {

@@ -384,12 +384,14 @@ private:
         }
         look_at_results(link);
         changes = link.progresses(now) || changes;
+        const auto element = link.now_running();
         // Behind an element that runs for long there is nothing to see: its result comes at once.
         if (changes)
             look_for_results(link);
-        else
-            look_until_begun(link, now);
-        if ((!link.stalled && link.work().has_abandoned()) || stalls(link, now)) dispatcher_.take_back(link);
+        else if (!element)
+            look_until_begun(link);
+        if ((!link.stalled && link.work().has_abandoned()) || stalls(link, element, now))
+            dispatcher_.take_back(link);
         enforce_limits(link, now, terminate_grace_);
     }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "procpool/detail/backend/task_timing.hpp"
@@ -37,26 +38,27 @@ void look_in(worker_link& link, std::chrono::nanoseconds time) {
 /// After results came: those of the other elements may be held back.
 template <class = only_if_used>
 void look_for_results(worker_link& link) {
+    link.looks_in_vain = 0;
     if (link.work().elements() > 1)
         look_in(link, link.work().patient() ? patient_results_patience : results_patience);
 }
 
-/// A worker that has not begun may still be starting, which takes as long as the program's own start: the
-/// longer it took so far, the later the next look.
+/// A worker that runs nothing may have no CPU, or be starting still, which takes as long as the program's own
+/// start: the more looks were in vain, the later the next one.
 template <class = only_if_used>
-void look_until_begun(worker_link& link, steady_time now) {
-    if (link.work().elements() < 2 || link.now_running()) return;
-    look_in(link, std::max<std::chrono::nanoseconds>(results_patience, (now - link.born) / 4));
+void look_until_begun(worker_link& link) {
+    constexpr unsigned most_doublings = 10;
+    if (link.work().elements() < 2) return;
+    look_in(link, results_patience * (1 << link.looks_in_vain));
+    if (link.looks_in_vain < most_doublings) ++link.looks_in_vain;
 }
 
-/// Whether an element takes far longer than those of its kind, while others wait behind it in the same
-/// worker; if that can still become so, sets when to look again.
+/// Whether the element that runs takes far longer than those of its kind, while others wait behind it in the
+/// same worker; if that can still become so, sets when to look again.
 template <class = only_if_used>
-bool stalls(worker_link& link, steady_time now) {
+bool stalls(worker_link& link, const std::optional<worker_link::running>& element, steady_time now) {
     constexpr double much = 4;
-    if (link.stalled || link.sentenced || link.work().elements() < 2) return false;
-    const auto element = link.now_running();
-    if (!element) return false;
+    if (!element || link.stalled || link.sentenced || link.work().elements() < 2) return false;
     const task_timing* const timing = element->of->job->timing;
     const std::int64_t usual =
         timing && timing->known() ? static_cast<std::int64_t>(much * timing->mean_ns()) : 0;

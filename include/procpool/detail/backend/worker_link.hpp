@@ -37,7 +37,6 @@ public:
 
     state now = state::down;
     std::uint64_t serial = 0;
-    steady_time born{};                      // when it was asked for
     long pid = 0;                            // as the zygote tells it: may be signalled
     std::uint64_t taken = 0;                 // elements that it was given since its start
     std::uint64_t zygote = 0;                // which one forked it
@@ -62,6 +61,7 @@ public:
         std::string error_output;
     } remains;
     steady_time look_at = steady_time::max();  // when to look at what it does
+    unsigned looks_in_vain = 0;                // one after the other, at which it ran nothing
 
     /// Begins anew with a worker that is about to start.
     /// @return the end of its result pipe that is the worker's.
@@ -72,7 +72,6 @@ public:
         posix::set_nonblocking(results.read);
         *this = basic_worker_link();
         now = state::starting;
-        born = std::chrono::steady_clock::now();
         tasks_ = std::move(tasks.write);
         // Held open: a write to a dead worker's pipe then fills it instead of raising SIGPIPE, whose
         // handling belongs to the user's program.
