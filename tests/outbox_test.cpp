@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -92,6 +93,16 @@ struct step {
 step flat(const std::string& text) {
     return {[=](worker::outbox& box) { box.put_flat(text.data(), text.size()); }, {text}};
 }
+/// What quick elements do, the next of which may throw.
+step in_a_row(const std::vector<std::string>& texts) {
+    constexpr std::size_t size = 8;
+    return {[=](worker::outbox& box) {
+                worker::outbox::flat_results<size> results(box);
+                EXPECT_GE(results.room(), std::max<std::size_t>(texts.size(), 1));
+                for (const std::string& text : texts) results.put(text.data());
+            },
+            texts};
+}
 step encoded(const std::string& text) {
     return {[=](worker::outbox& box) {
                 box.scratch().to.append(text.data(), text.size());
@@ -132,14 +143,22 @@ std::vector<step> eventful_life() {
     return {flush(),
             flat("12345678"),
             flat("abcdefgh"),
+            in_a_row({"row_of_a", "row_of_b", "row_of_c"}),
             flat("abcd"),
+            in_a_row({}),
             encoded("text"),
             encoded(""),
+            in_a_row({"in_a_row"}),
+            in_a_row({}),
+            flush(),
+            in_a_row({}),
             flush(),
             encoded("more"),
             flat("12345678"),
             failed("why"),
+            in_a_row({}),
             failed("again"),
+            in_a_row({"after_it", "and_more"}),
             encoded("x"),
             pinned("held"),
             pinned("held2"),
@@ -157,6 +176,7 @@ std::vector<step> eventful_life() {
             flat("12345678"),
             encoded(nearly_full),
             encoded(nearly_full),
+            in_a_row({"in_a_row"}),
             flush(),
             flat("z")};
 }
@@ -252,8 +272,12 @@ TEST(Outbox, results_of_one_kind_share_a_frame) {
     for (int i = 0; i < 100; ++i) encoded("abcd").act(box);
     box.flush();
     EXPECT_EQ(pool.box().committed, 2 * sizeof(wire::result_header) + 800 + 100 * (8 + 4));
+    flat("12345678").act(box);
+    for (int i = 0; i < 50; ++i) in_a_row({"12345678", "abcdefgh"}).act(box);
+    box.flush();
+    EXPECT_EQ(pool.box().committed, 3 * sizeof(wire::result_header) + 800 + 100 * (8 + 4) + 101 * 8);
     pool.receive();
-    EXPECT_EQ(pool.results.size(), 200u);
+    EXPECT_EQ(pool.results.size(), 301u);
 }
 
 TEST(Outbox, nothing_is_sent_before_a_flush) {
@@ -322,6 +346,37 @@ TEST(Outbox, large_results_go_directly_after_those_before_them) {
     ASSERT_EQ(pool.results.size(), 2u);
     EXPECT_EQ(pool.results[1], std::string(2 * capacity, 'L'));
     EXPECT_TRUE(box.empty());
+}
+
+TEST(Outbox, a_frame_for_which_no_result_came_is_not_sent) {
+    pools_end pool;
+    worker::outbox box = pool.make_outbox();
+    in_a_row({}).act(box);
+    box.flush();
+    EXPECT_EQ(pool.box().committed, 0u);
+    flat("abcd").act(box);
+    in_a_row({}).act(box);
+    std::vector<backend::delivery> early;
+    EXPECT_TRUE(pool.link.collect_early(early));
+    EXPECT_EQ(early.size(), 1u);
+    box.flush();
+    EXPECT_EQ(pool.box().committed, sizeof(wire::result_header) + 4);
+}
+
+TEST(Outbox, a_row_is_no_longer_than_there_is_room) {
+    pools_end pool;
+    worker::outbox box = pool.make_outbox();
+    constexpr std::size_t size = 24;
+    const std::string text(size, 'r');
+    std::size_t count = 0;
+    for (int row = 0; row < 3; ++row) {
+        worker::outbox::flat_results<size> results(box);
+        EXPECT_EQ(results.room(), (capacity - sizeof(wire::result_header)) / size);
+        for (std::size_t i = 0; i < results.room(); ++i, ++count) results.put(text.data());
+    }
+    box.flush();
+    pool.receive();
+    EXPECT_EQ(pool.results, std::vector<std::string>(count, text));
 }
 
 // ---- what results refer to

@@ -93,7 +93,7 @@ public:
     std::size_t left() const noexcept { return rest_.size(); }
 
     std::span<const std::byte> take(std::size_t count) {
-        if (count > rest_.size()) throw_too_short(count);
+        if (count > rest_.size()) throw_too_short(count, rest_.size());
         const auto taken = rest_.first(count);
         rest_ = rest_.subspan(count);
         return taken;
@@ -128,10 +128,11 @@ public:
     }
 
 private:
-    // Apart, so that take() is small enough to become part of its callers.
-    [[noreturn, gnu::cold, gnu::noinline]] void throw_too_short(std::size_t wanted) const {
+    // Apart, so that take() is small enough to become part of its callers; static, so that a cursor may stay
+    // in registers.
+    [[noreturn, gnu::cold, gnu::noinline]] static void throw_too_short(std::size_t wanted, std::size_t left) {
         throw SerializationError("procpool: a message ends too early: " + std::to_string(wanted) +
-                                 " bytes wanted, " + std::to_string(rest_.size()) + " left");
+                                 " bytes wanted, " + std::to_string(left) + " left");
     }
 
     std::span<const std::byte> rest_;

@@ -28,15 +28,58 @@ public:
 
     /// Adds a result whose bytes are all that there is to it.
     void put_flat(const void* value, std::size_t size) {
-        if (sizeof(wire::result_header) + size > outbox_capacity) {
-            send_large(wire::result_header::kind::values, false, size, value, size);
+        if (!holds(size)) {
+            send_large(kind::values, false, size, value, size);
             return;
         }
-        open_frame(wire::result_header::kind::values, size, size);
+        open_frame(kind::values, size, size);
         std::memcpy(memory_ + used_, value, size);
         used_ += size;
         commit();
     }
+
+    /// Whether results of this size find room here.
+    static constexpr bool holds(std::size_t size) noexcept {
+        return sizeof(wire::result_header) + size <= outbox_capacity;
+    }
+
+    /// Adds results of one size, as many as there is room for, while nothing else is done here. As
+    /// put_flat(), but what is counted may stay in registers.
+    template <std::size_t Size>
+    class flat_results {
+    public:
+        explicit flat_results(basic_outbox& to)
+            : to_(to),
+              room_(to.open_frame(kind::values, Size, Size) / Size),
+              at_(to.memory_ + to.used_),
+              begin_(to.box_.base.load(std::memory_order_relaxed) + to.used_) {}
+        flat_results(const flat_results&) = delete;
+        flat_results& operator=(const flat_results&) = delete;
+        ~flat_results() {
+            if (end_ == begin_) return;
+            to_.used_ += static_cast<std::size_t>(end_ - begin_);
+            to_.results_ += (end_ - begin_) / Size;
+            to_.committed_ = end_;
+        }
+
+        /// At least 1 before the first.
+        std::size_t room() const noexcept { return room_; }
+
+        void put(const void* value) noexcept {
+            std::memcpy(at_, value, Size);
+            at_ += Size;
+            end_ += Size;
+            to_.box_.committed.store(end_, std::memory_order_release);
+        }
+
+    private:
+        static_assert(holds(Size));
+        basic_outbox& to_;
+        const std::size_t room_;
+        std::byte* at_;
+        const std::uint64_t begin_;  // in the stream
+        std::uint64_t end_ = begin_;
+    };
 
     /// Large parts of results go there from now on.
     void use(std::shared_ptr<wire::arena> memory) noexcept { new_large_.memory = std::move(memory); }
@@ -113,7 +156,7 @@ private:
 
     void put_sized(kind what, bool pinned) {
         const std::size_t total = scratch_.size();
-        if (sizeof(wire::result_header) + total > outbox_capacity) {
+        if (!holds(total)) {
             send_large(what, pinned, wire::variable_stride, scratch_.data(), total);
             return;
         }
@@ -129,9 +172,10 @@ private:
     }
 
     /// Makes sure that a frame of this kind is open and has room for `size` more bytes.
-    void open_frame(kind what, std::uint64_t stride, std::size_t size) {
-        if (open_stride_ == stride && used_ + size <= room_end_) return;
-        open_another_frame(what, stride, size);
+    /// @return the room in it
+    std::size_t open_frame(kind what, std::uint64_t stride, std::size_t size) {
+        if (open_stride_ != stride || used_ + size > room_end_) open_another_frame(what, stride, size);
+        return room_end_ - used_;
     }
     // Apart, so that the rest is small enough to become part of its callers.
     [[gnu::noinline]] void open_another_frame(kind what, std::uint64_t stride, std::size_t size) {
@@ -163,8 +207,11 @@ private:
 
     void close_frame() {
         if (room_end_ == 0) return;
-        header_at_open_frame(
-            [&](wire::result_header& header) { header.length = used_ - open_at_ - sizeof header; });
+        if (used_ == open_at_ + sizeof(wire::result_header))
+            used_ = open_at_;  // it was opened for a result that never came
+        else
+            header_at_open_frame(
+                [&](wire::result_header& header) { header.length = used_ - open_at_ - sizeof header; });
         box_.open_frame.store(black_box::no_frame, std::memory_order_release);
         room_end_ = 0;
     }

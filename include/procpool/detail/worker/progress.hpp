@@ -27,7 +27,7 @@ public:
     /// The next elements are those of this frame.
     void begin_run(const wire::task_header& header) noexcept {
         patient_ = header.patient != 0;
-        most_between_looks_ = header.timed != 0 ? 1 : 64;
+        most_between_looks_ = header.timed != 0 ? 1 : 256;
         // The first says anew whether the others are quick.
         look_every_ = look_in_ = 1;
     }
@@ -47,6 +47,30 @@ public:
     }
 
     void end_run() { look_at_clock(); }
+
+    /// Elements from the one that has begun on, before whose end there is no look at the clock.
+    std::uint64_t elements_before_look() const noexcept {
+        return std::min(left_ + 1, static_cast<std::uint64_t>(look_in_));
+    }
+    /// Goes from one of them to the next. What is counted may stay in registers.
+    class several {
+    public:
+        explicit several(basic_progress& of) noexcept : of_(of), begun_(of.begun_) {}
+        several(const several&) = delete;
+        several& operator=(const several&) = delete;
+        ~several() {
+            const std::uint64_t ended = begun_ - of_.begun_;
+            of_.begun_ = begun_;
+            of_.left_ -= ended;
+            of_.look_in_ -= static_cast<std::int64_t>(ended);
+        }
+
+        void begin_next() noexcept { of_.box_.begun.store(++begun_, std::memory_order_release); }
+
+    private:
+        basic_progress& of_;
+        std::uint64_t begun_;
+    };
 
     /// Sends what is done, before a pause.
     void pause() {
