@@ -371,7 +371,7 @@ private:
         link.look_at = steady_time::max();
         if (link.now == worker_link::state::down || link.exit || link.silent || link.corrupt) return;
         if (link.pid == 0) {  // born, but the news are not read: it can't be signalled
-            look_in(link, results_patience);
+            look_in(link, prompt.looked_for);
             return;
         }
         bool changes = false;

@@ -15,15 +15,11 @@
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/patience.hpp"
 #include "procpool/detail/posix/process.hpp"
 
 namespace procpool::detail::backend {
 
-/// Results that a worker holds back for company come by themselves within this time, unless a slow element
-/// runs.
-inline constexpr std::chrono::milliseconds results_patience{1};
-/// The same where nobody sees a result before all are there.
-inline constexpr std::chrono::milliseconds patient_results_patience{5};
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_patience{2};
 /// For so long the memory of large arguments and results is kept for the next ones.
@@ -39,8 +35,7 @@ void look_in(worker_link& link, std::chrono::nanoseconds time) {
 template <class = only_if_used>
 void look_for_results(worker_link& link) {
     link.looks_in_vain = 0;
-    if (link.work().elements() > 1)
-        look_in(link, link.work().patient() ? patient_results_patience : results_patience);
+    if (link.work().elements() > 1) look_in(link, (link.work().patient() ? unseen : prompt).looked_for);
 }
 
 /// A worker that runs nothing may have no CPU, or be starting still, which takes as long as the program's own
@@ -49,7 +44,7 @@ template <class = only_if_used>
 void look_until_begun(worker_link& link) {
     constexpr unsigned most_doublings = 10;
     if (link.work().elements() < 2) return;
-    look_in(link, results_patience * (1 << link.looks_in_vain));
+    look_in(link, prompt.looked_for * (1 << link.looks_in_vain));
     if (link.looks_in_vain < most_doublings) ++link.looks_in_vain;
 }
 
@@ -62,8 +57,7 @@ bool stalls(worker_link& link, const std::optional<worker_link::running>& elemen
     const task_timing* const timing = element->of->job->timing;
     const std::int64_t usual =
         timing && timing->known() ? static_cast<std::int64_t>(much * timing->mean_ns()) : 0;
-    const std::chrono::nanoseconds long_time =
-        std::max<std::chrono::nanoseconds>(results_patience, std::chrono::nanoseconds(usual));
+    const std::chrono::nanoseconds long_time = std::max(prompt.looked_for, std::chrono::nanoseconds(usual));
     const steady_time end = steady_time(std::chrono::nanoseconds(element->since)) + long_time;
     if (now < end) link.look_at = std::min(link.look_at, end);
     return now >= end;
@@ -73,7 +67,7 @@ bool stalls(worker_link& link, const std::optional<worker_link::running>& elemen
 template <class = only_if_used>
 void look_when_due(worker_link& link, const remote_job& job) {
     // What it has besides has set looks of its own.
-    if (link.work().elements() > 1) look_in(link, job.patient ? patient_results_patience : results_patience);
+    if (link.work().elements() > 1) look_in(link, (job.patient ? unseen : prompt).looked_for);
     look_in(link, job.timeout);
 }
 

@@ -11,6 +11,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/patience.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/growth_watch.hpp"
@@ -114,7 +115,7 @@ private:
     /// before all are there, they only must come before the worker has nothing left to do. `passed` is the
     /// time since the last look.
     void flush_if_due(std::int64_t passed) {
-        const std::int64_t longest_wait_ns = patient_ ? 3'000'000 : 250'000;
+        const std::int64_t longest_wait_ns = (patient_ ? unseen : prompt).held_back.count();
         const std::int64_t quick_ns = longest_wait_ns / 2;
         if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
         if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
