@@ -29,13 +29,21 @@ public:
     basic_dispatcher(crew& workers, std::uint64_t max_elements)
         : crew_(workers), max_elements_(max_elements) {}
 
-    /// Elements go behind those that are ready, or in front of them: they were given out before.
-    void push_back(const std::shared_ptr<remote_job>& job, block elements) {
+    /// Elements go behind those that are ready; a single one, if there are none, to a worker that has room.
+    void add(const std::shared_ptr<remote_job>& job, block&& elements) {
+        if (queue_.empty() && elements.count == 1) {
+            worker_link* const link = least_loaded();
+            if (link && room(*link, *job, 1) > 0) {
+                give(*link, job, std::move(elements));
+                return;
+            }
+        }
         count(*job, elements);
         job->ready.push_back(std::move(elements));
         if (!std::exchange(job->listed, true)) queue_.push_back(job);
     }
-    void push_front(const std::shared_ptr<remote_job>& job, block elements) {
+    /// In front of those that are ready: they were given out before.
+    void push_front(const std::shared_ptr<remote_job>& job, block&& elements) {
         count(*job, elements);
         job->ready.push_front(std::move(elements));
         if (!std::exchange(job->listed, true)) queue_.push_front(job);
@@ -54,9 +62,9 @@ public:
             bool gave = false;
             while (!job->ready.empty()) {
                 worker_link* const link = least_loaded();
-                const std::uint64_t count = link ? room(*link, *job) : 0;
+                const std::uint64_t count = link ? room(*link, *job, job->ready.front().count) : 0;
                 if (count == 0) break;
-                give(*link, job, count);
+                give(*link, job, take_ready(*job, count));
                 gave = true;
             }
             job->listed = !job->ready.empty();
@@ -164,31 +172,36 @@ private:
         for (worker_link& link : crew_.links()) {
             if (!can_work(link)) continue;
             if (!best || link.work().elements() < best->work().elements() ||
-                (link.work().elements() == best->work().elements() && !has_started(*best)))
+                (link.work().elements() == best->work().elements() && !has_started(*best) &&
+                 has_started(link)))
                 best = &link;
         }
         return best;
     }
 
-    /// How many elements of `job` to give to `link` now.
-    std::uint64_t room(const worker_link& link, const remote_job& job) const noexcept {
+    /// How many elements of `job`, `most` at the most, to give to `link` now.
+    std::uint64_t room(const worker_link& link, const remote_job& job, std::uint64_t most) const noexcept {
         const std::uint64_t may_take = max_elements_ - link.taken;
         return std::min(elements_to_give(job, crew_.links().size(), link.work().elements(),
                                          link.work().bytes(), may_take),
-                        job.ready.front().count);
+                        most);
     }
 
-    void give(worker_link& link, const std::shared_ptr<remote_job>& job, std::uint64_t count) {
-        block& front = job->ready.front();
+    static block take_ready(remote_job& job, std::uint64_t count) {
+        block& front = job.ready.front();
         block elements;
         if (count >= front.count) {
             elements = std::move(front);
-            job->ready.pop_front();
+            job.ready.pop_front();
         } else {
             elements = front.take_front(count);
         }
-        job->ready_elements -= elements.count;
-        job->ready_bytes -= elements.weight();
+        job.ready_elements -= elements.count;
+        job.ready_bytes -= elements.weight();
+        return elements;
+    }
+
+    void give(worker_link& link, const std::shared_ptr<remote_job>& job, block&& elements) {
         link.give(job, std::move(elements), elements_together(*job));
         look_when_due(link, *job);
         if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);

@@ -50,7 +50,10 @@ struct in_processes {
     /// Submits the one element of a job.
     template <class Task, class... Args>
     static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
-        block arguments{.bytes = {}, .pins = {}, .large = {where.arena()}};
+        constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
+        block arguments{.bytes = {}, .begin = block::room_for_frames, .pins = {}, .large = {where.arena()}};
+        arguments.bytes.reserve(arguments.begin + (size == wire::variable_stride ? usual_size : size));
+        arguments.bytes.extend(arguments.begin);
         std::exception_ptr failed;
         try {
             append_element(arguments, std::forward_as_tuple(args...));
@@ -62,7 +65,7 @@ struct in_processes {
 
 private:
     template <class = only_if_used>
-    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, block arguments,
+    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, block&& arguments,
                            const std::exception_ptr& failed) {
         auto lock = where.acquire();
         where.add(job);

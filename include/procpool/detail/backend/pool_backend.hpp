@@ -24,7 +24,7 @@ public:
     /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
     virtual void add(const std::shared_ptr<remote_job>& job) = 0;
     /// Hands elements over; they run as soon as a worker has room.
-    virtual void submit(const std::shared_ptr<remote_job>& job, block elements) = 0;
+    virtual void submit(const std::shared_ptr<remote_job>& job, block&& elements) = 0;
     /// An element that could not even be encoded.
     virtual void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
                                std::exception_ptr error) = 0;

@@ -95,13 +95,13 @@ public:
         jobs_.add(job);
     }
 
-    void submit(const std::shared_ptr<remote_job>& job, block elements) override {
+    void submit(const std::shared_ptr<remote_job>& job, block&& elements) override {
         job->add_submitted(elements.count);
         job->expected -= std::min(job->expected, elements.count);
         // Chunks save messages, which cost nothing beside such elements.
         if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
         if (job->failure() || job->abandoned) return;
-        dispatcher_.push_back(job, std::move(elements));
+        dispatcher_.add(job, std::move(elements));
         // To send each of many quick tasks by itself would cost more than they do. The last of them are sent
         // by whoever drives next.
         constexpr double quick_ns = 20e3;

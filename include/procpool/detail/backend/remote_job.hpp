@@ -25,11 +25,15 @@ namespace procpool::detail::backend {
 
 /// Encoded elements [first, first + count) of a job, ready to go to a worker.
 struct block {
+    /// So much is needed in front of the elements, where `begin` is, if they are to travel without a buffer
+    /// for the frames that announce them.
+    static constexpr std::size_t room_for_frames = 2 * sizeof(wire::task_header);
+
     std::uint64_t first = 0;
     std::uint64_t count = 0;
     std::uint64_t stride = 0;
     wire::buffer bytes;
-    std::size_t begin = 0;  // where in `bytes` the elements start
+    std::size_t begin = 0;  // where in `bytes` the elements start; what is before that is of no more use
     std::vector<std::string> attempts =
         {};                        // how those ended that were made with it (then it is one element)
     wire::pins pins;               // what the elements refer to
@@ -101,21 +105,23 @@ struct task_definition {
 
 class remote_job : public job::basic_job {
 public:
-    remote_job(task_definition definition, bool once)
-        : definition_(std::move(definition.bytes)), describe_(definition.describe), once_(once) {
-        pins = std::move(definition.pins);
+    remote_job(task_definition&& definition, bool once)
+        : own_definition_(std::move(definition)), definition_(own_definition_), once_(once) {
+        pins = std::move(own_definition_.pins);
     }
+    /// The definition stays where it is.
+    remote_job(const task_definition& definition, bool once) : definition_(definition), once_(once) {}
 
     /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
     /// basic_job::fail).
     virtual void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                         std::span<const std::byte> values) = 0;
 
-    const wire::buffer& definition() const noexcept { return definition_; }
+    const wire::buffer& definition() const noexcept { return definition_.bytes; }
     bool once() const noexcept { return once_; }
     /// The arguments of one encoded element, as far as they can be printed.
     std::string describe(std::span<const std::byte> element) const {
-        return describe_ ? describe_(element) : std::string();
+        return definition_.describe ? definition_.describe(element) : std::string();
     }
 
     // The rest is the process pool's, guarded by its mutex.
@@ -130,8 +136,8 @@ public:
     task_timing* timing = nullptr;
 
 private:
-    wire::buffer definition_;
-    std::string (*describe_)(std::span<const std::byte>);
+    task_definition own_definition_;
+    const task_definition& definition_;
     bool once_;
 };
 

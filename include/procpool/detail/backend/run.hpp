@@ -21,11 +21,16 @@ struct run {
     block elements;
     std::uint64_t results = 0;  // elements whose result has come
     wire::buffer head;          // frames that go before the elements
-    std::size_t sent = 0;       // bytes of head and elements that went out
+    std::size_t in_front = 0;   // bytes of more of them, in front of the elements in their own buffer
+    std::size_t sent = 0;       // bytes of all that went out
     std::size_t counted = 0;    // bytes among those that are out; less than they weigh if some were recalled
 
     std::uint64_t left() const noexcept { return elements.count - results; }
-    std::size_t size() const noexcept { return head.size() + elements.payload().size(); }
+    /// The elements and what stands in front of them.
+    std::span<const std::byte> body() const noexcept {
+        return elements.bytes.bytes().subspan(elements.begin - in_front);
+    }
+    std::size_t size() const noexcept { return head.size() + body().size(); }
 };
 
 /// Elements that go back to where they came from.

@@ -31,7 +31,7 @@ public:
     /// Elements that have come to their end since the worker's start.
     std::uint64_t results() const noexcept { return results_; }
 
-    void add(run next) {
+    void add(run&& next) {
         next.counted = next.elements.weight();
         elements_ += next.elements.count;
         unsent_elements_ += next.elements.count;
@@ -56,7 +56,7 @@ public:
         for (std::size_t i = unsent_; i < runs_.size() && count + 2 <= Most; ++i) {
             const run& next = runs_[i];
             add_part(next.head.bytes(), next.sent);
-            add_part(next.elements.payload(), next.sent - std::min(next.sent, next.head.size()));
+            add_part(next.body(), next.sent - std::min(next.sent, next.head.size()));
         }
         return count;
     }

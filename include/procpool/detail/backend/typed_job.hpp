@@ -28,9 +28,10 @@ class typed_job final : public job::job_with_results<remote_job, Results, T> {
 public:
     using base::results;
 
-    template <class... Args>
-    typed_job(task_definition definition, bool once, Args&&... args)
-        : base(Results(std::forward<Args>(args)...), std::move(definition), once) {
+    /// `definition` is moved from, or stays where it is (see remote_job).
+    template <class Definition, class... Args>
+    typed_job(Definition&& definition, bool once, Args&&... args)
+        : base(Results(std::forward<Args>(args)...), std::forward<Definition>(definition), once) {
         this->patient = Results::seen_as_a_whole;
     }
 
@@ -78,7 +79,9 @@ public:
 /// What runs in each worker before its first element; only its failure counts.
 class initializer_job final : public remote_job {
 public:
-    explicit initializer_job(task_definition definition) : remote_job(std::move(definition), true) {}
+    template <class Definition>
+    explicit initializer_job(Definition&& definition)
+        : remote_job(std::forward<Definition>(definition), true) {}
     void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {}
     void fail(std::uint64_t, std::exception_ptr error) override { fail_all(std::move(error)); }
 };
@@ -91,8 +94,19 @@ struct remote_task {
 
     using result = wire::result_of_call<F, Wire...>;
 
-    /// What a worker needs to know about it: the location of its code, and the callable.
-    static task_definition define(const F& function, const std::shared_ptr<wire::arena>& memory = nullptr) {
+    /// What a worker needs to know about it: the location of its code, and the callable. Where nothing else
+    /// is to be known of an F there is one for all, that is never destroyed since pools may outlive it.
+    static decltype(auto) define(const F& function, const std::shared_ptr<wire::arena>& memory = nullptr) {
+        if constexpr (wire::stateless_functor<F>) {
+            static const task_definition& only = *new task_definition(make_definition(function, nullptr));
+            return (only);
+        } else {
+            return make_definition(function, memory);
+        }
+    }
+
+private:
+    static task_definition make_definition(const F& function, const std::shared_ptr<wire::arena>& memory) {
         task_definition definition;
         constexpr std::size_t usual_size = 192;
         definition.bytes.reserve(usual_size);

@@ -106,20 +106,20 @@ public:
     // ---- sending
 
     /// So many of the elements can be taken back only `together`.
-    void give(std::shared_ptr<remote_job> job, block elements, std::uint32_t together = 1) {
+    void give(std::shared_ptr<remote_job> job, block&& elements, std::uint32_t together = 1) {
         using kind = wire::task_header::kind;
         run next;
-        const wire::buffer& definition = job->definition();
-        const bool known = std::find(known_jobs_.begin(), known_jobs_.end(), job->id) != known_jobs_.end();
-        const bool again = !known && job->once() && same_as_last_once(definition);
-        const std::size_t headers = to_forget_.size() + (known ? 1 : 2);
-        next.head.reserve(headers * sizeof(wire::task_header) + (known || again ? 0 : definition.size()));
         for (const std::uint64_t id : to_forget_)
             next.head.append_value(wire::task_header{.what = kind::forget, .job = id});
         to_forget_.clear();
-        if (again) {
-            next.head.append_value(wire::task_header{.what = kind::define_again, .job = job->id});
-        } else if (!known) {
+        // What goes directly before the elements.
+        std::array<wire::task_header, 2> frames;
+        static_assert(sizeof frames == block::room_for_frames);
+        std::size_t count = 0;
+        const wire::buffer& definition = job->definition();
+        if (job->once() && same_as_last_once(definition)) {
+            frames[count++] = {.what = kind::define_again, .job = job->id};
+        } else if (!knows(job->id)) {
             next.head.append_value(wire::task_header{.what = job->once() ? kind::define_once : kind::define,
                                                      .job = job->id,
                                                      .length = definition.size()});
@@ -131,14 +131,21 @@ public:
                 known_jobs_.push_back(job->id);
             }
         }
-        next.head.append_value(wire::task_header{.what = kind::run,
-                                                 .job = job->id,
-                                                 .count = elements.count,
-                                                 .stride = elements.stride,
-                                                 .length = elements.payload().size(),
-                                                 .together = together,
-                                                 .timed = job->timeout != no_limit,
-                                                 .patient = job->patient});
+        frames[count++] = {.what = kind::run,
+                           .job = job->id,
+                           .count = elements.count,
+                           .stride = elements.stride,
+                           .length = elements.payload().size(),
+                           .together = together,
+                           .timed = job->timeout != no_limit,
+                           .patient = job->patient};
+        const std::size_t size = count * sizeof(wire::task_header);
+        if (elements.begin >= size) {
+            std::memcpy(elements.bytes.data() + elements.begin - size, frames.data(), size);
+            next.in_front = size;
+        } else {
+            next.head.append(frames.data(), size);
+        }
         taken += elements.count;
         keeps_all = false;
         next.job = std::move(job);
@@ -167,7 +174,7 @@ public:
 
     /// Whether so little is unsent that it is better sent with more.
     bool lacks_company() const noexcept {
-        constexpr std::uint64_t company = 32;  // elements
+        constexpr std::uint64_t company = 64;  // elements
         return work_.unsent_elements() < company;
     }
 
@@ -293,6 +300,9 @@ public:
     std::deque<run> take_unfinished() { return work_.take_unfinished(); }
 
 private:
+    bool knows(std::uint64_t job) const noexcept {
+        return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();
+    }
     bool same_as_last_once(const wire::buffer& definition) const noexcept {
         return !definition.empty() && definition.size() == last_once_.size() &&
                std::memcmp(definition.data(), last_once_.data(), definition.size()) == 0;
