@@ -237,6 +237,28 @@ TEST_F(WorkerDeath, many_times_in_one_map_costs_just_those_elements) {
     expect_full_strength(pool);
 }
 
+TEST_F(WorkerDeath, and_errors_among_many_quick_elements_cost_just_these) {
+    mp::Pool pool(2);
+    const auto task = [](int i) {
+        if (i % 9973 == 17) ::kill(::getpid(), SIGKILL);
+        if (i % 997 == 5) throw std::out_of_range(std::to_string(i));
+        return 3 * i;
+    };
+    for (const auto& options : chunkings) {
+        const auto outcomes = pool.try_map(task, test::views::iota(0, 30'000), options);
+        ASSERT_EQ(outcomes.size(), 30'000u);
+        for (std::size_t i = 0; i < outcomes.size(); ++i) {
+            if (i % 9973 == 17)
+                EXPECT_EQ(death_in(outcomes[i].error()).index(), i);
+            else if (i % 997 == 5)
+                EXPECT_THROW(outcomes[i].value(), std::out_of_range) << i;
+            else
+                ASSERT_EQ(outcomes[i].value(), 3 * static_cast<int>(i));
+        }
+    }
+    expect_full_strength(pool);
+}
+
 TEST_F(WorkerDeath, keeps_results_that_waited_in_the_outbox) {
     mp::Pool pool(1);  // so quick that nothing is sent before the death
     const auto outcomes = pool.try_map([](int i) { return counted_or_die(i, i == 900); },

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,6 +94,62 @@ TEST_F(WorkerLink, many_small_runs_go_out_in_order) {
     const auto frames = frames_down();
     ASSERT_EQ(frames.size(), 501u);
     for (std::size_t i = 0; i < 500; ++i) EXPECT_EQ(frames[i + 1].payload, std::to_string(i));
+}
+
+/// An element with room for frames in front of it, as single calls are made.
+backend::block with_room(const std::string& bytes) {
+    backend::block made = block(0, 1, std::string(backend::block::room_for_frames, '?') + bytes);
+    made.begin = backend::block::room_for_frames;
+    made.stride = bytes.size();
+    return made;
+}
+
+TEST_F(WorkerLink, frames_go_in_front_of_an_element_where_there_is_room) {
+    const std::string large(300'000, 'x');
+    link.give(job(1, "f", true), with_room("first"));
+    link.give(job(2, "f", true), with_room("second"));
+    link.give(job(3, "f", true), with_room(large));
+    link.give(job(4, "g", true), with_room("other"));
+    EXPECT_EQ(link.work().bytes(), 5 + 6 + large.size() + 5);
+    std::string all;
+    for (bool done = false; !done;) {
+        done = link.send();
+        all += sent_down();
+    }
+    const auto frames = frames_of(all);
+    using kind = task_header::kind;
+    std::vector<kind> kinds;
+    for (const auto& one : frames) kinds.push_back(one.header.what);
+    ASSERT_TRUE((kinds == std::vector{kind::define_once, kind::run, kind::define_again, kind::run,
+                                      kind::define_again, kind::run, kind::define_once, kind::run}));
+    EXPECT_EQ(frames[1].payload, "first");
+    EXPECT_EQ(frames[3].payload, "second");
+    EXPECT_TRUE(frames[5].payload == large);
+    EXPECT_EQ(frames[6].payload, "g");
+    EXPECT_EQ(frames[7].payload, "other");
+}
+
+TEST_F(WorkerLink, an_element_with_frames_in_front_goes_to_another_worker_as_it_was) {
+    const auto call = job(1, "f", true);
+    link.give(call, with_room("argument"));
+    link.send();
+    std::deque<backend::run> left = link.take_unfinished();
+    ASSERT_EQ(left.size(), 1u);
+    EXPECT_EQ(text(left.front().elements.payload()), "argument");
+    frames_down();
+    link.give(call, std::move(left.front().elements));
+    link.send();
+    const auto frames = frames_down();
+    ASSERT_EQ(frames.size(), 2u);
+    EXPECT_EQ(frames[1].payload, "argument");
+
+    link.give(call, with_room("again"));
+    const auto back = link.recall();
+    ASSERT_EQ(back.size(), 2u);
+    EXPECT_EQ(text(back[0].elements.payload()), "argument");
+    EXPECT_EQ(text(back[1].elements.payload()), "again");
+    link.send();
+    EXPECT_EQ(frames_down()[1].payload, "again") << "the worker skips it";
 }
 
 TEST_F(WorkerLink, writing_to_a_dead_workers_pipe_is_no_error_and_no_signal) {

@@ -88,6 +88,16 @@ struct task_frame {
     std::string payload;
 };
 
+inline std::vector<task_frame> frames_of(const std::string& all) {
+    wire::cursor from(std::as_bytes(std::span(all)));
+    std::vector<task_frame> frames;
+    while (from.left() > 0) {
+        const auto header = from.value<wire::task_header>();
+        frames.push_back({header, text(from.take(static_cast<std::size_t>(header.length)))});
+    }
+    return frames;
+}
+
 /// A worker_link, and the ends of its pipes that are its worker's.
 class WorkerLink : public testing::Test {
 protected:
@@ -125,16 +135,7 @@ protected:
             all += text({piece.data(), got.bytes});
         }
     }
-    std::vector<task_frame> frames_down() {
-        const std::string all = sent_down();
-        wire::cursor from(std::as_bytes(std::span(all)));
-        std::vector<task_frame> frames;
-        while (from.left() > 0) {
-            const auto header = from.value<wire::task_header>();
-            frames.push_back({header, text(from.take(static_cast<std::size_t>(header.length)))});
-        }
-        return frames;
-    }
+    std::vector<task_frame> frames_down() { return frames_of(sent_down()); }
     void give(std::uint64_t first, std::uint64_t count, std::uint64_t number = 1) {
         link.give(job(number), block(first, count));
         EXPECT_TRUE(link.send());
