@@ -50,6 +50,7 @@ struct shared_state {
     std::atomic<int> cleaned_up{0};
     std::array<int, 8> order{};  // which calls ran, by one worker
     test::gate gate;
+    test::gate second_gate;
 };
 test::shared<shared_state> state;
 
@@ -336,6 +337,61 @@ TEST_F(Timeout, elements_that_are_taken_back_run_before_those_that_came_later) {
         last.get();
         EXPECT_EQ(state->order, (std::array{0, 0, 0, 0, 1, 2, 4, 0}));
     }
+}
+
+TEST_F(Timeout, result_does_not_wait_for_a_slow_element_behind_it_in_its_chunk) {
+    mp::Pool pool(1);
+    // After so many quick ones a worker doesn't look at the clock between the last two.
+    const auto task = [](int i) {
+        if (i == 98) state->gate.pass();
+        if (i == 99) state->second_gate.pass();
+        return i;
+    };
+    for (int round = 0; round < 10; ++round) {
+        state.reset();
+        auto results = pool.imap(task, test::views::iota(0, 100), {.chunksize = 100});
+        for (int i = 0; i < 98; ++i) EXPECT_EQ(results.next(20s), i);
+        EXPECT_THROW(results.next(5ms), mp::TimeoutError);
+        state->gate.open();
+        EXPECT_EQ(results.next(20s), 98);
+        state->second_gate.open();
+        EXPECT_EQ(results.next(20s), 99);
+    }
+}
+
+TEST_F(Timeout, quick_element_that_waits_for_the_next_one_gets_what_it_waits_for) {
+    mp::Pool pool(2);
+    const auto task = [](int i) {
+        if (i == 700) state->gate.pass();
+        if (i == 701) state->gate.open();
+        return i;
+    };
+    for (int round = 0; round < 10; ++round) {
+        state.reset();
+        auto results = pool.map_async(task, test::views::iota(0, 1000), {.chunksize = 1});
+        EXPECT_EQ(results.get(20s).back(), 999);
+    }
+}
+
+TEST_F(Timeout, quick_call_does_not_wait_until_a_thread_that_waits_for_a_slow_one_has_its_result) {
+    mp::Pool pool(6);
+    const auto quick = [](int i) { return i; };
+    const auto slow = [] { state->gate.pass(); };
+    for (int i = 0; i < 50; ++i) pool.apply(quick, i);
+    auto first = pool.apply_async(slow);
+    std::atomic<long> waiter{0};
+    std::thread waits([&] {
+        waiter = ::gettid();
+        first.get();
+    });
+    EXPECT_TRUE(test::eventually([&] { return waiter != 0 && test::look_at(waiter).state == 'S'; }));
+    std::vector<mp::AsyncResult<void>> others;
+    for (int i = 0; i < 4; ++i) others.push_back(pool.apply_async(slow));
+    auto call = pool.apply_async(quick, 7);
+    EXPECT_TRUE(call.wait(20s));
+    state->gate.open();
+    EXPECT_EQ(call.get(), 7);
+    waits.join();
 }
 
 TEST_F(Timeout, elements_behind_slow_ones_run_once_each) {

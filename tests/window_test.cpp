@@ -116,19 +116,8 @@ TEST_F(Window, a_worker_that_may_take_few_more_gets_no_more_than_these) {
 TEST_F(Window, a_chunk_is_claimed_together) {
     job.chunk = 12;
     EXPECT_EQ(backend::elements_together(job), 12u);
-    job.takes_ns(50e3);
-    EXPECT_EQ(backend::elements_together(job), 12u);
-}
-
-TEST_F(Window, some_quick_chunks_are_claimed_together_but_no_more_than_16_elements) {
-    job.takes_ns(4000);
-    EXPECT_EQ(backend::elements_together(job), 5u) << "in 20 us";
-    for (int i = 0; i < 10; ++i) job.takes_ns(1);
-    EXPECT_EQ(backend::elements_together(job), 16u);
-    job.chunk = 3;
-    EXPECT_EQ(backend::elements_together(job), 15u) << "whole ones";
-    job.chunk = 20;
-    EXPECT_EQ(backend::elements_together(job), 20u);
+    job.takes_ns(10);
+    EXPECT_EQ(backend::elements_together(job), 12u) << "and no other, which it may wait for";
 }
 
 TEST_F(Window, without_a_chunksize_elements_are_claimed_one_by_one_until_their_time_is_known) {

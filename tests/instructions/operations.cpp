@@ -154,9 +154,7 @@ void task_in_worker(const char* name, F* function, const std::vector<T>& values)
             const worker::task_ops& how = worker::task<F*, T>::ops();
             wire::element_reader elements(my.elements.payload(), my.elements.stride);
             for (std::uint64_t i = 0; i < count; ++i) {
-                if (!my.box().claim(1, 0)) std::abort();
-                my.done.begin_run({.patient = 1});
-                my.done.expect(1);
+                my.done.begin_run({.count = 1, .patient = 1}, 0);
                 if (!my.done.begin_element()) std::abort();
                 how.run(&function, elements, my.done, my.answers);
             }

@@ -106,8 +106,9 @@ public:
         // by whoever drives next.
         constexpr double quick_ns = 20e3;
         constexpr unsigned many = 4;
-        const bool gathers =
-            ++submitted_in_a_row_ > many && job->timing->known() && job->timing->mean_ns() < quick_ns;
+        const bool nobody_sleeps = waits_until_ == steady_time::min();
+        const bool gathers = ++submitted_in_a_row_ > many && nobody_sleeps && job->timing->known() &&
+                             job->timing->mean_ns() < quick_ns;
         using sending = typename dispatcher::sending;
         if (dispatcher_.dispatch(gathers ? sending::together : sending::now) < waits_until_)
             interrupt_driver();
@@ -385,13 +386,12 @@ private:
         look_at_results(link);
         changes = link.progresses(now) || changes;
         const auto element = link.now_running();
-        // Behind an element that runs for long there is nothing to see: its result comes at once.
-        if (changes)
-            look_for_results(link);
-        else if (!element)
-            look_until_begun(link);
         if ((!link.stalled && link.work().has_abandoned()) || stalls(link, element, now))
             dispatcher_.take_back(link);
+        if (changes)
+            look_for_results(link);
+        else if (!element || link.stalled)
+            look_later(link);
         enforce_limits(link, now, terminate_grace_);
     }
 

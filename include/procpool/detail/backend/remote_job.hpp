@@ -25,8 +25,7 @@ namespace procpool::detail::backend {
 
 /// Encoded elements [first, first + count) of a job, ready to go to a worker.
 struct block {
-    /// So much is needed in front of the elements, where `begin` is, if they are to travel without a buffer
-    /// for the frames that announce them.
+    /// Who leaves so many bytes before `begin` gets the frames there that announce the elements.
     static constexpr std::size_t room_for_frames = 2 * sizeof(wire::task_header);
 
     std::uint64_t first = 0;
@@ -109,7 +108,8 @@ public:
         : own_definition_(std::move(definition)), definition_(own_definition_), once_(once) {
         pins = std::move(own_definition_.pins);
     }
-    /// The definition stays where it is.
+    /// The definition stays where it is, longer than the job.
+    remote_job(task_definition&, bool) = delete;
     remote_job(const task_definition& definition, bool once) : definition_(definition), once_(once) {}
 
     /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see

@@ -26,7 +26,7 @@ struct run {
     std::size_t counted = 0;    // bytes among those that are out; less than they weigh if some were recalled
 
     std::uint64_t left() const noexcept { return elements.count - results; }
-    /// The elements and what stands in front of them.
+    /// What follows the head: the elements, and the frames that stand in front of them.
     std::span<const std::byte> body() const noexcept {
         return elements.bytes.bytes().subspan(elements.begin - in_front);
     }

@@ -35,13 +35,14 @@ void look_in(worker_link& link, std::chrono::nanoseconds time) {
 template <class = only_if_used>
 void look_for_results(worker_link& link) {
     link.looks_in_vain = 0;
-    if (link.work().elements() > 1) look_in(link, (link.work().patient() ? unseen : prompt).looked_for);
+    if (link.work().elements() > 1) look_in(link, patience_for(link.work().patient()).looked_for);
 }
 
-/// A worker that runs nothing may have no CPU, or be starting still, which takes as long as the program's own
-/// start: the more looks were in vain, the later the next one.
+/// After a look at which a worker ran nothing, or still what it is stalled by: it may have no CPU, or be
+/// starting still, which takes as long as the program's own start; and what it is stalled by may be followed
+/// by another element that takes long. The more looks were in vain, the later the next one.
 template <class = only_if_used>
-void look_until_begun(worker_link& link) {
+void look_later(worker_link& link) {
     constexpr unsigned most_doublings = 10;
     if (link.work().elements() < 2) return;
     look_in(link, prompt.looked_for * (1 << link.looks_in_vain));
@@ -67,7 +68,7 @@ bool stalls(worker_link& link, const std::optional<worker_link::running>& elemen
 template <class = only_if_used>
 void look_when_due(worker_link& link, const remote_job& job) {
     // What it has besides has set looks of its own.
-    if (link.work().elements() > 1) look_in(link, (job.patient ? unseen : prompt).looked_for);
+    if (link.work().elements() > 1) look_in(link, patience_for(link.work().patient()).looked_for);
     look_in(link, job.timeout);
 }
 

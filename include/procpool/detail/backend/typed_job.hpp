@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_TYPED_JOB_HPP
 #define PROCPOOL_DETAIL_BACKEND_TYPED_JOB_HPP
 
+#include <atomic>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -94,15 +95,25 @@ struct remote_task {
 
     using result = wire::result_of_call<F, Wire...>;
 
-    /// What a worker needs to know about it: the location of its code, and the callable. Where nothing else
-    /// is to be known of an F there is one for all, that is never destroyed since pools may outlive it.
-    static decltype(auto) define(const F& function, const std::shared_ptr<wire::arena>& memory = nullptr) {
-        if constexpr (wire::stateless_functor<F>) {
-            static const task_definition& only = *new task_definition(make_definition(function, nullptr));
-            return (only);
-        } else {
-            return make_definition(function, memory);
-        }
+    /// What a worker needs to know about it: the location of its code, and the callable.
+    static task_definition define(const F& function, const std::shared_ptr<wire::arena>& memory = nullptr)
+        requires(!wire::stateless_functor<F>)
+    {
+        return make_definition(function, memory);
+    }
+    /// All functions of one type are the same: one definition, never destroyed since pools may outlive it.
+    static const task_definition& define(const F& function,
+                                         const std::shared_ptr<wire::arena>& /*memory*/ = nullptr)
+        requires wire::stateless_functor<F>
+    {
+        // Not a static that is made when it is needed, whose lock a fork could copy.
+        static constinit std::atomic<const task_definition*> only{nullptr};
+        const task_definition* there = only.load(std::memory_order_acquire);
+        if (there) return *there;
+        auto made = std::make_unique<const task_definition>(make_definition(function, nullptr));
+        if (only.compare_exchange_strong(there, made.get(), std::memory_order_acq_rel))
+            there = made.release();
+        return *there;
     }
 
 private:

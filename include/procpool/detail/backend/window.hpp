@@ -18,7 +18,7 @@ namespace procpool::detail::backend {
 /// already and may take `may_take` more; 0 if it has enough.
 inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers, std::uint64_t out,
                                       std::size_t out_bytes, std::uint64_t may_take) noexcept {
-    const auto ahead_ns = static_cast<double>((job.patient ? unseen : prompt).ahead.count());
+    const auto ahead_ns = static_cast<double>(patience_for(job.patient).ahead.count());
     constexpr double long_chunk_ns = 20e6;
     const double most_elements = job.guided ? 32768 : 8192;
     constexpr std::size_t most_bytes = 256 * 1024;
@@ -39,16 +39,16 @@ inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers
     return std::max(chunk, count / chunk * chunk);
 }
 
-/// How many elements of `job` a worker claims at a time, a chunk or several: they can't be taken back any
-/// more, and share the cost of that.
+/// How many elements of `job` a worker claims at a time: they can't be taken back any more, and share the
+/// cost of that. Where it was said what goes together no others do, since they may wait for one another.
 inline std::uint32_t elements_together(const remote_job& job) noexcept {
     constexpr double soon_ns = 20e3;
-    // Who asks for small chunks knows that some take long: few are to wait behind one.
-    const double most = job.guided ? 1024 : 16;
-    constexpr std::uint64_t largest = std::numeric_limits<std::uint32_t>::max();
-    const auto quick =
-        job.timing->known() ? static_cast<std::uint64_t>(std::min(soon_ns / job.timing->mean_ns(), most)) : 0;
-    return static_cast<std::uint32_t>(std::min(std::max(job.chunk, quick / job.chunk * job.chunk), largest));
+    constexpr double most = 1024;
+    const double together = !job.guided           ? static_cast<double>(job.chunk)
+                            : job.timing->known() ? std::min(soon_ns / job.timing->mean_ns(), most)
+                                                  : 1;
+    constexpr std::uint32_t largest = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::clamp<double>(together, 1, largest));
 }
 
 }  // namespace procpool::detail::backend

@@ -161,14 +161,8 @@ private:
         if (is_initializer) progress_.watch_growth_no_more();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
         bool good = true;
-        progress_.begin_run(header);
-        for (std::uint64_t left = header.count; left > 0;) {
-            const std::uint64_t claim = std::min<std::uint64_t>(left, std::max(header.together, 1u));
-            if (!box_.claim(claim, recalls_)) break;  // like the rest
-            left -= claim;
-            progress_.expect(claim);
-            while (progress_.begin_element()) good = run_until_one_throws(job, elements);
-        }
+        progress_.begin_run(header, recalls_);
+        while (progress_.begin_element()) good = run_until_one_throws(job, elements);
         progress_.end_run();
         if (!good && is_initializer) {
             // No task may run in a worker that isn't set up; some may wait in its pipe.
@@ -179,8 +173,7 @@ private:
         if (job.once) forget(header.job);
     }
 
-    /// Runs what was claimed from the element on that has begun, or as far as that goes: false if the last
-    /// one threw.
+    /// Runs the elements from the one on that has begun, as far as that goes: false if the last one threw.
     // What pthread_exit throws is no object, which the sanitizer takes for a null reference.
     __attribute__((no_sanitize("null"))) bool run_until_one_throws(known_job& job,
                                                                    wire::element_reader& elements) {

@@ -62,7 +62,7 @@ public:
             to_.committed_ = end_;
         }
 
-        /// At least 1 before the first.
+        /// For so many there is room, from the first on; at least for one.
         std::size_t room() const noexcept { return room_; }
 
         void put(const void* value) noexcept {

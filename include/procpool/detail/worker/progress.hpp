@@ -25,19 +25,23 @@ class basic_progress {
 public:
     basic_progress(black_box& box, outbox& results) : box_(box), outbox_(results) {}
 
-    /// The next elements are those of this frame.
-    void begin_run(const wire::task_header& header) noexcept {
-        patient_ = header.patient != 0;
+    /// The next elements are those of this frame. `recalls` are those that the worker knows of.
+    void begin_run(const wire::task_header& header, std::uint64_t recalls) noexcept {
+        left_ = header.count;
+        claimed_ = 0;
+        together_ = std::max(header.together, 1u);
+        recalls_ = recalls;
+        // Results that somebody may wait for are not kept longer for the sake of these.
+        patient_ = header.patient != 0 && (patient_ || !results_wait_);
         most_between_looks_ = header.timed != 0 ? 1 : 256;
         // The first says anew whether the others are quick.
         look_every_ = look_in_ = 1;
     }
-    /// So many of them may be run.
-    void expect(std::uint64_t elements) noexcept { left_ = elements; }
 
-    /// False if none is left.
+    /// False if none is left, or the rest was taken back.
     bool begin_element() noexcept {
-        if (left_ == 0) return false;
+        if (!claim(claimed_, left_)) return false;
+        --claimed_;
         --left_;
         if (idle_) end_pause();
         box_.begun.store(++begun_, std::memory_order_release);
@@ -49,28 +53,39 @@ public:
 
     void end_run() { look_at_clock(); }
 
-    /// Elements from the one that has begun on, before whose end there is no look at the clock.
-    std::uint64_t elements_before_look() const noexcept {
-        return std::min(left_ + 1, static_cast<std::uint64_t>(look_in_));
-    }
-    /// Goes from one of them to the next. What is counted may stay in registers.
-    class several {
+    /// From the element that has begun on, the next ones up to a look at the clock or the end of the run.
+    /// What is only counted may stay in registers.
+    class stretch {
     public:
-        explicit several(basic_progress& of) noexcept : of_(of), begun_(of.begun_) {}
-        several(const several&) = delete;
-        several& operator=(const several&) = delete;
-        ~several() {
-            const std::uint64_t ended = begun_ - of_.begun_;
+        explicit stretch(basic_progress& of) noexcept
+            : of_(of), begun_(of.begun_), left_(of.left_), claimed_(of.claimed_) {}
+        stretch(const stretch&) = delete;
+        stretch& operator=(const stretch&) = delete;
+        ~stretch() {
+            of_.look_in_ -= static_cast<std::int64_t>(begun_ - of_.begun_);
             of_.begun_ = begun_;
-            of_.left_ -= ended;
-            of_.look_in_ -= static_cast<std::int64_t>(ended);
+            of_.left_ = left_;
+            of_.claimed_ = claimed_;
         }
 
-        void begin_next() noexcept { of_.box_.begun.store(++begun_, std::memory_order_release); }
+        /// The number of these elements, if none is taken back.
+        std::uint64_t elements() const noexcept {
+            return std::min(left_ + 1, static_cast<std::uint64_t>(of_.look_in_));
+        }
+        /// Ends one of them, but for the last, and begins the next; false if that was taken back.
+        bool begin_next() noexcept {
+            if (!of_.claim(claimed_, left_)) return false;
+            --claimed_;
+            --left_;
+            of_.box_.begun.store(++begun_, std::memory_order_release);
+            return true;
+        }
 
     private:
         basic_progress& of_;
         std::uint64_t begun_;
+        std::uint64_t left_;
+        std::uint64_t claimed_;
     };
 
     /// Sends what is done, before a pause.
@@ -84,6 +99,15 @@ public:
     void watch_growth_no_more() noexcept { growth_.reset(); }
 
 private:
+    /// Whether one of the elements that are left may begin.
+    bool claim(std::uint64_t& claimed, std::uint64_t left) noexcept {
+        if (claimed > 0) return true;
+        const std::uint64_t wanted = std::min(left, together_);
+        if (wanted == 0 || !box_.claim(wanted, recalls_)) return false;
+        claimed = wanted;
+        return true;
+    }
+
     // The end of one element is the beginning of the next: one look at the clock for both.
     [[gnu::noinline]] void end_pause() noexcept {
         idle_ = false;
@@ -115,12 +139,15 @@ private:
     /// before all are there, they only must come before the worker has nothing left to do. `passed` is the
     /// time since the last look.
     void flush_if_due(std::int64_t passed) {
-        const std::int64_t longest_wait_ns = (patient_ ? unseen : prompt).held_back.count();
+        const std::int64_t longest_wait_ns = patience_for(patient_).held_back.count();
         const std::int64_t quick_ns = longest_wait_ns / 2;
         if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
         if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
         if (growth_) growth_->look(box_, now_);
         flush();
+        // The pool may have been slow to read: that is nobody's running time.
+        now_ = steady_ns();
+        box_.begun_at.store(now_, std::memory_order_relaxed);
     }
 
     void flush() {
@@ -130,7 +157,10 @@ private:
 
     black_box& box_;
     outbox& outbox_;
-    std::uint64_t left_ = 0;
+    std::uint64_t left_ = 0;     // elements of the run that have not begun
+    std::uint64_t claimed_ = 0;  // of those
+    std::uint64_t together_ = 1;
+    std::uint64_t recalls_ = 0;
     std::uint64_t begun_ = 0;
     std::uint64_t timed_ = 0;  // of those, how many the clock was looked at for
     std::int64_t most_between_looks_ = 1;

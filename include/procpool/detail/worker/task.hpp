@@ -86,27 +86,26 @@ private:
         F& function = *static_cast<F*>(callable);
         do {
             if constexpr (wire::flat<answer> && outbox::holds(sizeof(answer)))
-                run_until_look(function, elements, done, results);
+                run_stretch(function, elements, done, results);
             else
                 run_one(function, elements, [&](const answer& value) { put_result(results, value); });
             done.end_element();
         } while (done.begin_element());
     }
 
-    /// As far as the clock need not be looked at, without the end of the last one. Memory is written to only
-    /// where other processes look: elements may take less time than all the rest of the counting.
-    static void run_until_look(F& function, wire::element_reader& elements, progress& done, outbox& results) {
+    /// As far as the clock need not be looked at; the end of the last one is the caller's. Memory is written
+    /// to only where other processes look: elements may take less time than all the rest of the counting.
+    static void run_stretch(F& function, wire::element_reader& elements, progress& done, outbox& results) {
         outbox::flat_results<sizeof(answer)> answers(results);
-        progress::several steps(done);
+        progress::stretch stretch(done);
         working_copy<wire::element_reader> rest(elements);
-        for (std::uint64_t left = std::min<std::uint64_t>(answers.room(), done.elements_before_look());;) {
+        std::uint64_t left = std::min<std::uint64_t>(answers.room(), stretch.elements());
+        do {
             run_one(function, rest.value, [&](const answer& value) {
                 wire::refuse_pointers(&value, 1);
                 answers.put(&value);
             });
-            if (--left == 0) return;
-            steps.begin_next();
-        }
+        } while (--left > 0 && stretch.begin_next());
     }
 
     /// What it returns may refer to its arguments, so it is taken here.
