@@ -420,7 +420,7 @@ TEST_F(Timeout, result_that_was_taken_early_counts_once_when_its_worker_dies) {
     };
     auto results = pool.imap(quick_or_wait, test::views::iota(0, 200), {.chunksize = 200, .buffersize = 200});
     for (int i = 0; i < 150; ++i) EXPECT_EQ(results.next(20s), i);
-    ASSERT_NE(state->runs.load(), 0);
+    ASSERT_TRUE(test::eventually([] { return state->runs != 0; }));
     ::kill(state->runs.load(), SIGKILL);
     EXPECT_THROW(results.next(), mp::WorkerDied);
     for (int i = 151; i < 200; ++i) EXPECT_EQ(results.next(), i);
