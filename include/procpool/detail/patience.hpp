@@ -27,6 +27,7 @@ inline constexpr patience prompt{std::chrono::milliseconds(1), std::chrono::micr
 inline constexpr patience unseen{std::chrono::milliseconds(16), std::chrono::milliseconds(6),
                                  std::chrono::milliseconds(10)};
 
+/// Which of the two a job gets.
 constexpr const patience& patience_for(bool seen_as_a_whole) noexcept {
     return seen_as_a_whole ? unseen : prompt;
 }

@@ -60,7 +60,7 @@ public:
         std::string error_output;
     } remains;
     steady_time look_at = steady_time::max();  // when to look at what it does
-    unsigned looks_in_vain = 0;                // one after the other, at which it ran nothing
+    unsigned looks_in_vain = 0;                // one after the other that have seen nothing new
 
     /// Begins anew with a worker that is about to start.
     /// @return the end of its result pipe that is the worker's.
