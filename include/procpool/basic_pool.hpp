@@ -64,8 +64,18 @@ public:
     template <class F, class... Args>
         requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
     auto apply_async(F&& function, Args&&... args) {
-        return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
-                                         std::forward<Args>(args)...);
+        using task = typename Kind::template call_task<style::returns, F, Args...>;
+        if constexpr (task::check()) {
+            if constexpr (Kind::template joins_calls<task, F, Args...>) {
+                auto [job, call] = Kind::template join_calls<task>(core(), function, args...);
+                return AsyncResult<typename task::result>(pool_, std::move(job), call);
+            } else {
+                return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
+                                                 std::forward<Args>(args)...);
+            }
+        } else {
+            return typename Kind::refused{};
+        }
     }
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {

@@ -162,13 +162,13 @@ private:
         }
     }
     std::exception_ptr thrown() const {
-        const std::exception_ptr error = call_->source_->error();
+        const std::exception_ptr error = call_->error();
         if (error && cancelled()) std::rethrow_exception(error);
         return error;
     }
     reference value() const {
-        if (const auto error = call_->source_->error()) std::rethrow_exception(error);
-        if constexpr (!std::is_void_v<T>) return call_->source_->value();
+        if (const auto error = call_->error()) std::rethrow_exception(error);
+        if constexpr (!std::is_void_v<T>) return call_->value();
     }
     T take() {
         if constexpr (std::is_copy_constructible_v<T>)

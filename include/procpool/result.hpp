@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -62,14 +64,15 @@ public:
 
     /// Whether the result, or an error, is there.
     bool ready() const {
+        if (job_->call_seen_done(call_)) return true;
         const auto lock = pool_->acquire();
-        return job_->done();
+        return job_->call_done(call_);
     }
 
     /// Whether the call ended without an error. @throws Error if it isn't ready.
     bool successful() const {
         if (!ready()) throw Error("procpool: the result is not ready");
-        return source_->error() == nullptr;
+        return error() == nullptr;
     }
 
     /// Gives the call up: the result is TaskCancelled at once (or the error of an element that failed
@@ -77,8 +80,7 @@ public:
     /// and replaced. False if the result was there already.
     bool cancel() {
         auto lock = pool_->acquire();
-        const bool cancelled =
-            pool_->abandon(job_, detail::job::runner::running::is_ended, "procpool: the call was cancelled");
+        const bool cancelled = pool_->abandon_call(job_, call_, "procpool: the call was cancelled");
         pool_->leave(lock);
         return cancelled;
     }
@@ -90,12 +92,12 @@ public:
     AsyncResult& callback(F function) {
         static_assert(std::invocable<F&> || !std::is_void_v<T>,
                       "procpool: the callback of a void task takes nothing");
-        add_callback([function = std::move(function)](detail::job::result_source<T>& source) mutable {
-            if (source.error()) return;
+        add_callback([function = std::move(function)](source& from, std::uint64_t call) mutable {
+            if (from.error(call)) return;
             if constexpr (std::is_void_v<T>)
                 function();
             else
-                function(std::as_const(source.value()));
+                function(std::as_const(from.value(call)));
         });
         return *this;
     }
@@ -103,8 +105,8 @@ public:
     /// Calls `function` with the std::exception_ptr if the call ends with an error. Returns *this.
     template <std::invocable<std::exception_ptr> F>
     AsyncResult& error_callback(F function) {
-        add_callback([function = std::move(function)](detail::job::result_source<T>& source) mutable {
-            if (const auto error = source.error()) function(error);
+        add_callback([function = std::move(function)](source& from, std::uint64_t call) mutable {
+            if (const auto error = from.error(call)) function(error);
         });
         return *this;
     }
@@ -114,35 +116,40 @@ private:
     friend class BasicPool;
     template <class U>
     friend class Future;
+    using source = detail::job::result_source<T>;
 
     template <class Job>
-    AsyncResult(std::shared_ptr<detail::job::runner> pool, const std::shared_ptr<Job>& job)
-        : pool_(std::move(pool)), job_(job), source_(job.get()) {}
+    AsyncResult(std::shared_ptr<detail::job::runner> pool, std::shared_ptr<Job> job, std::uint64_t call = 0)
+        : pool_(std::move(pool)), source_(job.get()), job_(std::move(job)), call_(call) {}
 
     bool wait_until(detail::steady_time deadline) const {
+        if (job_->call_seen_done(call_)) return true;
         auto lock = pool_->acquire();
-        return pool_->wait(lock, [this] { return job_->done(); }, deadline, job_.get());
+        return pool_->wait(lock, [this] { return job_->call_done(call_); }, deadline, job_.get());
     }
     template <class Duration>
     void wait_or_throw(Duration timeout) const {
         if (!wait(timeout)) throw TimeoutError("procpool: no result in the time given");
     }
 
+    std::exception_ptr error() const { return source_->error(call_); }
+    auto& value() const { return source_->value(call_); }
+
     decltype(auto) result() {
-        if (const auto error = source_->error()) std::rethrow_exception(error);
+        if (const auto thrown = error()) std::rethrow_exception(thrown);
         if constexpr (std::is_void_v<T>)
             return;
         else if constexpr (std::is_copy_constructible_v<T>)
-            return std::as_const(source_->value());
+            return std::as_const(value());
         else
             return take();
     }
     T take() {
-        if (const auto error = source_->error()) std::rethrow_exception(error);
+        if (const auto thrown = error()) std::rethrow_exception(thrown);
         if constexpr (!std::is_void_v<T>) {
-            T value = std::move(source_->value());
-            source_->taken();
-            return value;
+            T taken = std::move(value());
+            source_->taken(call_);
+            return taken;
         }
     }
 
@@ -150,19 +157,20 @@ private:
     void add_callback(F function) {
         // Shared, since std::function copies and the callback may be move-only.
         auto shared = std::make_shared<F>(std::move(function));
-        std::function<void()> callback = [job = job_, source = source_, shared] {
-            if (job->submitted() > 0) (*shared)(*source);
+        std::function<void()> callback = [job = job_, from = source_, call = call_, shared] {
+            if (job->submitted() > 0) (*shared)(*from, call);
         };
         {
             const auto lock = pool_->acquire();
-            if (job_->add_callback(callback)) return;
+            if (job_->add_call_callback(call_, callback)) return;
         }
         pool_->run_callback(callback);
     }
 
     std::shared_ptr<detail::job::runner> pool_;
+    source* source_;  // the job
     std::shared_ptr<detail::job::basic_job> job_;
-    detail::job::result_source<T>* source_;
+    std::uint64_t call_;  // of the job
 };
 
 }  // namespace procpool

@@ -42,11 +42,41 @@ public:
         job->ready.push_back(std::move(elements));
         if (!std::exchange(job->listed, true)) queue_.push_back(job);
     }
-    /// In front of those that are ready: they were given out before.
+    /// An element of `bytes` was appended to what is ready of the job.
+    void appended(const std::shared_ptr<remote_job>& job, std::size_t bytes) {
+        ++job->ready_elements;
+        job->ready_bytes += bytes;
+        if (!std::exchange(job->listed, true)) queue_.push_back(job);
+    }
+    /// In front of those that are ready: they were given out before. Without those that nobody wants.
     void push_front(const std::shared_ptr<remote_job>& job, block&& elements) {
+        if (job->has_dropped(elements.first, elements.count)) {
+            const auto wanted = [&](std::uint64_t n) { return !job->has_dropped(elements.first + n, 1); };
+            for (std::uint64_t begin = elements.count; begin > 0;) {
+                const std::uint64_t end = begin;
+                while (begin > 0 && wanted(begin - 1)) --begin;
+                if (begin < end)
+                    push_front(job, elements.copy(begin, end - begin));
+                else
+                    --begin;
+            }
+            return;
+        }
         count(*job, elements);
         job->ready.push_front(std::move(elements));
         if (!std::exchange(job->listed, true)) queue_.push_front(job);
+    }
+    /// An element was given up; if it is ready, it won't be given out.
+    static void drop(remote_job& job, std::uint64_t index) {
+        const auto holds = [&](const block& some) {
+            return index >= some.first && index - some.first < some.count;
+        };
+        const auto at = std::find_if(job.ready.begin(), job.ready.end(), holds);
+        if (at == job.ready.end()) return;
+        if (index > at->first) job.ready.insert(at, at->take_front(index - at->first));
+        job.ready_bytes -= at->take_front(1).weight();
+        --job.ready_elements;
+        if (at->count == 0) job.ready.erase(at);
     }
 
     /// Whether workers may get what they were given later, with more.

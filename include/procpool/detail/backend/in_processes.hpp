@@ -3,7 +3,9 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_IN_PROCESSES_HPP
 #define PROCPOOL_DETAIL_BACKEND_IN_PROCESSES_HPP
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <ranges>
@@ -14,6 +16,7 @@
 
 #include "procpool/detail/backend/encode.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
+#include "procpool/detail/backend/typed_call_series.hpp"
 #include "procpool/detail/backend/typed_job.hpp"
 #include "procpool/detail/job/call_style.hpp"
 #include "procpool/detail/job/chunking.hpp"
@@ -47,6 +50,40 @@ struct in_processes {
                                           std::forward<Args>(args)...);
     }
 
+    /// Whether single calls of this kind may share a job.
+    template <class Task, class F, class... Args>
+    static constexpr bool joins_calls =
+        can_join_series<std::decay_t<F>, typename Task::result, wire::wire_type_t<Args>...>;
+
+    /// Submits one call together with others of its kind. @return the job, and which of its calls it is
+    template <class Task, class F, class... Args>
+    static auto join_calls(pool& where, const F& function, const Args&... args) {
+        using series_type = typed_call_series<typename Task::result>;
+        constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
+        const std::decay_t<F>& callable = function;
+        const pool::call_kind kind = kind_of<Task>(callable);
+        auto lock = where.acquire();
+        std::shared_ptr<call_series> series = where.series_of(kind);
+        if (!series) {
+            series = std::make_shared<series_type>(Task::define(callable));
+            where.open_series(series, kind);
+        }
+        const std::uint64_t call = series->submitted();
+        std::exception_ptr failed;
+        try {
+            append_element(series->open_block(size), std::forward_as_tuple(args...));
+        } catch (const SerializationError&) {
+            failed = std::current_exception();
+            series->drop_open_block_if_empty();
+        }
+        if (failed)
+            where.submit_failed(series, call, failed);
+        else
+            where.submit_call(series, size);
+        where.leave(lock);
+        return std::pair(std::static_pointer_cast<series_type>(std::move(series)), call);
+    }
+
     /// Submits the one element of a job.
     template <class Task, class... Args>
     static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
@@ -64,6 +101,17 @@ struct in_processes {
     }
 
 private:
+    template <class Task, class F>
+    static pool::call_kind kind_of(const F& function) noexcept {
+        static constexpr char task = 0;
+        pool::call_kind kind{&task};
+        if constexpr (!wire::stateless_functor<F>) {
+            static_assert(sizeof function <= sizeof kind.callable);
+            std::memcpy(kind.callable.data(), &function, sizeof function);
+        }
+        return kind;
+    }
+
     template <class = only_if_used>
     static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, block&& arguments,
                            const std::exception_ptr& failed) {

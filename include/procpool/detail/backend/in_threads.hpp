@@ -34,6 +34,10 @@ struct in_threads {
                                                                  std::forward<Args>(args)...);
     }
 
+    /// Calls cost little by themselves.
+    template <class Task, class F, class... Args>
+    static constexpr bool joins_calls = false;
+
     /// Submits the one element of a job.
     template <class Task, class Job, class... Args>
     static void submit_one(pool& where, const std::shared_ptr<Job>& job, Args&&... args) {

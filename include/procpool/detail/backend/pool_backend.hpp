@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_POOL_BACKEND_HPP
 #define PROCPOOL_DETAIL_BACKEND_POOL_BACKEND_HPP
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "procpool/detail/backend/call_series.hpp"
 #include "procpool/detail/backend/driver.hpp"
 #include "procpool/detail/backend/encode.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
@@ -30,6 +32,27 @@ public:
                                std::exception_ptr error) = 0;
     /// No more elements will come.
     virtual void seal(const std::shared_ptr<remote_job>& job) = 0;
+    // ---- single calls of one kind in a row share a job
+
+    struct call_kind {
+        const void* task = nullptr;                           // the same for all calls of one type
+        std::array<std::byte, 2 * sizeof(void*)> callable{};  // what distinguishes those of one type
+        bool operator==(const call_kind&) const noexcept = default;
+    };
+    /// The series that such calls can join now; null if there is none.
+    std::shared_ptr<call_series> series_of(const call_kind& kind) const {
+        return open_series_ && open_kind_ == kind && !open_series_->full() ? open_series_ : nullptr;
+    }
+    /// From now on such calls join this one, until it is full or has all its results. @throws as add()
+    void open_series(const std::shared_ptr<call_series>& series, const call_kind& kind) {
+        close_series();
+        add(series);
+        open_series_ = series;
+        open_kind_ = kind;
+    }
+    /// A call has joined, and its arguments, of `bytes`, were appended to the series' block.
+    virtual void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) = 0;
+
     /// Whether more elements should be encoded now, so that the workers never wait for it.
     bool wants_more(const remote_job& job) const noexcept {
         constexpr std::uint64_t many_elements = 4096;
@@ -53,7 +76,16 @@ public:
     const std::shared_ptr<wire::arena>& arena() const noexcept { return arena_; }
 
 protected:
+    /// No more calls join.
+    void close_series() {
+        if (open_series_) seal(std::exchange(open_series_, nullptr));
+    }
+
     std::shared_ptr<wire::arena> arena_;  // stays as it is once the pool is made
+    std::shared_ptr<call_series> open_series_;
+
+private:
+    call_kind open_kind_;
 };
 
 }  // namespace procpool::detail::backend

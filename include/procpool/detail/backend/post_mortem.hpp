@@ -42,7 +42,7 @@ public:
         cause_.pid = link.told_pid();
         cause_.exit_code = link.exit->code;
         cause_.signal = link.exit->signal;
-        if (!in_initializer()) cause_.index = interrupted.index;
+        if (!in_initializer()) cause_.index = job_.index_told(interrupted.index);
         cause_.run_time =
             std::chrono::nanoseconds(std::max<std::int64_t>(0, steady_ns() - interrupted.since));
         cause_.peak_memory = link.remains.peak_memory;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "procpool/detail/backend/alertness.hpp"
+#include "procpool/detail/backend/call_series.hpp"
 #include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/crew.hpp"
 #include "procpool/detail/backend/dispatcher.hpp"
@@ -102,16 +103,18 @@ public:
         if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
         if (job->failure() || job->abandoned) return;
         dispatcher_.add(job, std::move(elements));
-        // To send each of many quick tasks by itself would cost more than they do. The last of them are sent
-        // by whoever drives next.
-        constexpr double quick_ns = 20e3;
-        constexpr unsigned many = 4;
-        const bool nobody_sleeps = waits_until_ == steady_time::min();
-        const bool gathers = ++submitted_in_a_row_ > many && nobody_sleeps && job->timing->known() &&
-                             job->timing->mean_ns() < quick_ns;
         using sending = typename dispatcher::sending;
-        if (dispatcher_.dispatch(gathers ? sending::together : sending::now) < waits_until_)
-            interrupt_driver();
+        dispatch(gathers(*job) ? sending::together : sending::now);
+    }
+
+    void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override {
+        series->add_submitted(1);
+        dispatcher_.appended(series, bytes);
+        const bool gathered = gathers(*series);
+        if (gathered && !series->full() && series->ready_elements < worker_link::company * size()) return;
+        // As many more are to come, so that they aren't dealt out in ever smaller shares.
+        series->expected = gathered ? series->ready_elements : 0;
+        dispatch(dispatcher::sending::now);
     }
 
     /// An element that could not even be encoded.
@@ -156,6 +159,22 @@ public:
         return true;
     }
 
+    bool abandon_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
+                      std::string why) override {
+        const auto series = std::dynamic_pointer_cast<call_series>(job);
+        if (!series) return abandon(job, running::is_ended, std::move(why));
+        if (!series->give_up(call, std::make_exception_ptr(TaskCancelled(why)))) return false;
+        for (worker_link& link : crew_.links()) {
+            if (!link.work().has(*series, call)) continue;
+            dispatcher_.take_back(link);
+            look_in(link, cancel_patience);
+        }
+        dispatcher_.drop(*series, call);
+        finish_if_complete(series);
+        interrupt_driver();  // there may be callbacks to run
+        return true;
+    }
+
     std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const std::string& why) override {
         if (wanted->complete() || wanted->callbacks_taken()) return 0;
         const auto job = std::static_pointer_cast<remote_job>(wanted);
@@ -191,7 +210,7 @@ public:
     // ---- the pool's life
 
     void wind_up(const std::string& why) override {
-        closed_ = true;
+        close();
         const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
             if (!why.empty()) withdraw(job, why);
@@ -200,7 +219,10 @@ public:
     }
 
     /// No new jobs; those at hand go on.
-    void close() override { closed_ = true; }
+    void close() override {
+        closed_ = true;
+        close_series();
+    }
 
     /// Waits until all work is done, then lets the workers go.
     void join(lock& held) override {
@@ -313,6 +335,19 @@ private:
         notify_ready();
     }
 
+    /// Whether a task that was submitted waits for others, since to send each of many quick ones by itself
+    /// would cost more than they do. The last of them are sent by whoever drives next.
+    bool gathers(const remote_job& job) noexcept {
+        constexpr double quick_ns = 20e3;
+        constexpr unsigned many = 4;
+        const bool nobody_sleeps = waits_until_ == steady_time::min();
+        return ++submitted_in_a_row_ > many && nobody_sleeps && job.timing->known() &&
+               job.timing->mean_ns() < quick_ns;
+    }
+    void dispatch(typename dispatcher::sending when) {
+        if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
+    }
+
     /// Whether the result of one quick element is all that is to come.
     bool waits_for_quick_call() {
         constexpr double quick_ns = 20e3;
@@ -386,7 +421,7 @@ private:
         look_at_results(link);
         changes = link.progresses(now) || changes;
         const auto element = link.now_running();
-        if ((!link.stalled && link.work().has_abandoned()) || stalls(link, element, now))
+        if ((!link.stalled && link.work().has_dropped()) || stalls(link, element, now))
             dispatcher_.take_back(link);
         if (changes)
             look_for_results(link);
@@ -401,9 +436,11 @@ private:
             case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
             case delivery::kind::error_record: {
                 const bool is_element = one.job != crew_.initializer();
-                one.job->fail(one.first, wire::decode_exception(
-                                             wire::cursor(one.bytes), one.pid,
-                                             is_element ? std::optional(one.first) : std::nullopt, one.note));
+                one.job->fail(
+                    one.first,
+                    wire::decode_exception(
+                        wire::cursor(one.bytes), one.pid,
+                        is_element ? std::optional(one.job->index_told(one.first)) : std::nullopt, one.note));
                 return;
             }
             case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;
@@ -411,6 +448,8 @@ private:
     }
 
     void finish_if_complete(const std::shared_ptr<remote_job>& job) {
+        jobs_.take_due_callbacks(job);
+        if (job == open_series_ && job->has_all_results()) return close_series();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
         if (jobs_.open().empty() && crew_.keeps_memory()) tidy_at_ = deadline_in(memory_patience);
@@ -523,7 +562,7 @@ private:
         // It was told to end for the sake of an element that came to its end first: this one is innocent.
         if (link.sentenced && link.sentenced->element != interrupted.number) return;
         block element = link.take_interrupted(*interrupted.of);
-        if (job->abandoned) return;
+        if (job->has_dropped(interrupted.index, 1)) return;
         const post_mortem death(link, interrupted, element);
         if (job == crew_.initializer()) {
             last_death_ = death.error();
@@ -555,6 +594,7 @@ private:
     void fail(const std::exception_ptr& error) {
         if (failure_) return;
         failure_ = error;
+        open_series_.reset();
         crew_.launch_no_more();
         dispatcher_.clear();
         const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();

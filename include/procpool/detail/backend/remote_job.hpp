@@ -117,6 +117,19 @@ public:
     virtual void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                         std::span<const std::byte> values) = 0;
 
+    // Of one element, where elements have callers of their own.
+
+    /// Whether nobody wants the results of some of these elements any more.
+    virtual bool has_dropped(std::uint64_t /*first*/, std::uint64_t /*count*/) const noexcept {
+        return abandoned;
+    }
+    /// Since when workers shall not go on with it (steady ns).
+    virtual std::optional<std::int64_t> unwanted_since(std::uint64_t /*index*/) const noexcept {
+        return end_running_since;
+    }
+    /// Its number as its caller knows it.
+    virtual std::uint64_t index_told(std::uint64_t index) const noexcept { return index; }
+
     const wire::buffer& definition() const noexcept { return definition_.bytes; }
     bool once() const noexcept { return once_; }
     /// The arguments of one encoded element, as far as they can be printed.
@@ -129,7 +142,7 @@ public:
     bool patient = false;                         // nobody sees a result before all are there
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = no_limit;
-    std::optional<std::int64_t> end_running_since;  // nor shall workers go on with it (steady ns)
+    std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
     bool listed = false;                            // among those that have blocks ready
     std::list<block> ready;
     std::size_t ready_bytes = 0;

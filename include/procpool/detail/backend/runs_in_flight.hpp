@@ -120,6 +120,12 @@ public:
         return std::any_of(runs_.begin(), runs_.end(),
                            [&](const run& one) { return one.job.get() == &job && one.left() > 0; });
     }
+    bool has(const remote_job& job, std::uint64_t index) const noexcept {
+        return std::any_of(runs_.begin(), runs_.end(), [&](const run& one) {
+            const std::uint64_t first = one.elements.first + one.results;
+            return one.job.get() == &job && index >= first && index - first < one.left();
+        });
+    }
     /// Whether the worker has elements of it that are not among the first `claimed` that it has got.
     bool has_waiting(const job::basic_job& job, std::uint64_t claimed) const noexcept {
         claimed -= std::min(claimed, results_);
@@ -144,10 +150,11 @@ public:
         const task_timing* const timing = last->job->timing;
         return timing && timing->known() ? static_cast<double>(elements_ - claimed) * timing->mean_ns() : 0;
     }
-    /// Whether some are of jobs that were given up.
-    bool has_abandoned() const noexcept {
-        return std::any_of(runs_.begin(), runs_.end(),
-                           [](const run& one) { return one.left() > 0 && one.job->abandoned; });
+    /// Whether some were given up by their callers.
+    bool has_dropped() const noexcept {
+        return std::any_of(runs_.begin(), runs_.end(), [](const run& one) {
+            return one.left() > 0 && one.job->has_dropped(one.elements.first + one.results, one.left());
+        });
     }
 
     // ---- taking back

@@ -88,10 +88,11 @@ void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds
     const auto element = link.now_running();
     if (!element) return;
     const remote_job& job = *element->of->job;
-    const bool cancelled = job.end_running_since.has_value();
+    const auto unwanted_since = job.unwanted_since(element->index);
+    const bool cancelled = unwanted_since.has_value();
     const std::chrono::nanoseconds limit = cancelled ? cancel_patience : job.timeout;
     if (limit == no_limit) return;
-    const std::int64_t since = cancelled ? std::max(element->since, *job.end_running_since) : element->since;
+    const std::int64_t since = cancelled ? std::max(element->since, *unwanted_since) : element->since;
     const steady_time end = std::min(steady_time(std::chrono::nanoseconds(since)), now) + limit;
     if (now < end) {
         link.look_at = std::min(link.look_at, end);

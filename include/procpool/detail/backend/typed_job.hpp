@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -20,6 +21,40 @@
 #include "procpool/detail/worker/task.hpp"
 
 namespace procpool::detail::backend {
+
+/// Decodes `count` values and puts them into `results` as those of the elements from `first` on.
+template <class R, class Results>
+void store_values(Results& results, std::uint64_t first, std::uint64_t count, std::uint64_t stride,
+                  std::span<const std::byte> values) {
+    using stored = job::stored<R>;
+    if constexpr (requires { results.place(first, count); }) {
+        if (wire::flat<R> && stride == sizeof(stored)) {
+            std::memcpy(static_cast<void*>(results.place(first, count)), values.data(), values.size());
+            return;
+        }
+    }
+    const auto cant_be_rebuilt = [&](std::uint64_t index, const char* why) {
+        results.fail(index, std::make_exception_ptr(SerializationError("procpool: the result of element " +
+                                                                       std::to_string(index) +
+                                                                       " can't be rebuilt: " + why)));
+    };
+    wire::element_reader reader(values, stride);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        try {
+            wire::cursor from(reader.next());
+            if constexpr (std::is_void_v<R>)
+                results.store(first + i, stored{});
+            else
+                results.store(first + i, wire::codec<R>::decode(from));
+        } catch (const SerializationError&) {
+            results.fail(first + i, std::current_exception());
+        } catch (const std::exception& error) {
+            cant_be_rebuilt(first + i, error.what());
+        } catch (...) {
+            cant_be_rebuilt(first + i, "an exception that is no std::exception");
+        }
+    }
+}
 
 /// `Results` is one of job/results.hpp; R is what the task returns.
 template <class R, class Results, class T = R>
@@ -47,33 +82,7 @@ public:
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                 std::span<const std::byte> values) override {
-        using stored = job::stored<R>;
-        if constexpr (requires { results.place(first, count); }) {
-            if (wire::flat<R> && stride == sizeof(stored)) {
-                std::memcpy(static_cast<void*>(results.place(first, count)), values.data(), values.size());
-                return;
-            }
-        }
-        wire::element_reader reader(values, stride);
-        for (std::uint64_t i = 0; i < count; ++i) {
-            try {
-                wire::cursor from(reader.next());
-                if constexpr (std::is_void_v<R>)
-                    results.store(first + i, stored{});
-                else
-                    results.store(first + i, wire::codec<R>::decode(from));
-            } catch (const SerializationError&) {
-                results.fail(first + i, std::current_exception());
-            } catch (const std::exception& error) {
-                results.fail(first + i, std::make_exception_ptr(SerializationError(
-                                            "procpool: the result of element " + std::to_string(first + i) +
-                                            " can't be rebuilt: " + error.what())));
-            } catch (...) {
-                results.fail(first + i, std::make_exception_ptr(SerializationError(
-                                            "procpool: the result of element " + std::to_string(first + i) +
-                                            " can't be rebuilt: an exception that is no std::exception")));
-            }
-        }
+        store_values<R>(results, first, count, stride, values);
     }
 };
 

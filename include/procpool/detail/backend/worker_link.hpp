@@ -171,11 +171,10 @@ public:
         return true;
     }
 
+    /// So many elements are worth a message of their own.
+    static constexpr std::uint64_t company = 64;
     /// Whether so little is unsent that it is better sent with more.
-    bool lacks_company() const noexcept {
-        constexpr std::uint64_t company = 64;  // elements
-        return work_.unsent_elements() < company;
-    }
+    bool lacks_company() const noexcept { return work_.unsent_elements() < company; }
 
     /// Writes what the pipe takes; false if something is left.
     bool send() {

@@ -60,12 +60,33 @@ public:
 
     /// Nothing is left to happen, apart from callbacks.
     bool complete() const noexcept {
-        return sealed_ && !delivering_ && (failure_ != nullptr || completed_ == submitted_);
+        return sealed_ && !delivering_ && (failure_ != nullptr || has_all_results());
     }
+    /// Of the elements that were submitted so far.
+    bool has_all_results() const noexcept { return completed_ == submitted_; }
 
     /// Results are complete and callbacks have run: a waiter may look.
     bool done() const noexcept { return done_; }
     void set_done() noexcept { done_ = true; }
+
+    // A job may be a series of calls, each of which is an element and has a handle of its own. Of other jobs
+    // all handles are of call 0.
+
+    /// As done(), of one call.
+    virtual bool call_done(std::uint64_t /*call*/) const noexcept { return done_; }
+    virtual void set_call_done(std::uint64_t /*call*/) noexcept { done_ = true; }
+    /// Whether it is done, as far as can be seen without the mutex.
+    virtual bool call_seen_done(std::uint64_t /*call*/) const noexcept { return false; }
+    /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
+    virtual bool add_call_callback(std::uint64_t /*call*/, std::function<void()> callback) {
+        return add_callback(std::move(callback));
+    }
+    /// The callbacks of a call that is over while the job as a whole may be not.
+    struct call_callbacks {
+        std::uint64_t call;
+        std::vector<std::function<void()>> callbacks;
+    };
+    std::vector<call_callbacks> take_due_callbacks() noexcept { return std::exchange(due_callbacks_, {}); }
 
     /// While results are being stored the job is not complete, whatever else happens to it.
     bool delivering() const noexcept { return delivering_ > 0; }
@@ -78,7 +99,7 @@ public:
         callbacks_.push_back(std::move(callback));
         return true;
     }
-    std::vector<std::function<void()>> take_callbacks() noexcept {
+    virtual std::vector<std::function<void()>> take_callbacks() {
         callbacks_taken_ = true;
         for (observer* one : std::exchange(observers_, {})) one->settled();
         return std::move(callbacks_);
@@ -102,6 +123,9 @@ public:
     std::uint64_t ready_elements = 0;               // that no worker has got yet
     std::vector<std::shared_ptr<const void>> pins;  // what must live until it is complete
     std::size_t place = 0;                          // among the pool's jobs
+
+protected:
+    std::vector<call_callbacks> due_callbacks_;
 
 private:
     std::uint64_t submitted_ = 0;

@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_JOB_JOB_LIST_HPP
 #define PROCPOOL_DETAIL_JOB_JOB_LIST_HPP
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <iterator>
@@ -54,7 +55,14 @@ public:
     struct completed {
         job_ptr job;
         std::vector<std::function<void()>> callbacks;
+        std::optional<std::uint64_t> call = {};  // the one that is over; nothing if the job is
     };
+
+    /// Takes the callbacks of single calls that are over.
+    void take_due_callbacks(const job_ptr& job) {
+        for (auto& [call, callbacks] : job->take_due_callbacks())
+            completed_.push_back({job, std::move(callbacks), call});
+    }
 
     bool has_callbacks() const noexcept { return !completed_.empty(); }
     /// Those that run next; end_callbacks() must follow.
@@ -67,7 +75,10 @@ public:
     }
     void end_callbacks(const completed& ended) {
         --callbacks_running_;
-        ended.job->set_done();
+        if (ended.call)
+            ended.job->set_call_done(*ended.call);
+        else
+            ended.job->set_done();
     }
 
     /// Something that is to be let go of without the lock.

@@ -13,15 +13,15 @@
 
 namespace procpool::detail::job {
 
-/// The end result of a job, of type T; may be read once the job is done.
+/// The end results of a job's calls, of type T; one may be read once its call is done.
 template <class T>
 class result_source {
 public:
     virtual ~result_source() = default;
-    virtual std::exception_ptr error() = 0;
-    virtual stored<T>& value() = 0;
+    virtual std::exception_ptr error(std::uint64_t call) = 0;
+    virtual stored<T>& value(std::uint64_t call) = 0;
     /// The value was moved out.
-    virtual void taken() = 0;
+    virtual void taken(std::uint64_t call) = 0;
 };
 
 /// `Job` is the kind of basic_job, `Results` one of results.hpp, which give the caller a T.
@@ -41,21 +41,21 @@ public:
     }
 
     // Several threads may wait for one result; the first to look puts it in order.
-    std::exception_ptr error() override {
+    std::exception_ptr error(std::uint64_t /*call*/) override {
         const std::lock_guard lock(looking_);
         if constexpr (requires { results.error(this->failure()); })
             return results.error(this->failure());
         else
             return this->failure();
     }
-    stored<T>& value() override {
+    stored<T>& value(std::uint64_t /*call*/) override {
         const std::lock_guard lock(looking_);
         if constexpr (requires { results.value(this->submitted()); })
             return results.value(this->submitted());
         else
             throw Error("procpool: a stream has no single result");
     }
-    void taken() override {
+    void taken(std::uint64_t /*call*/) override {
         if constexpr (requires { results.taken(); }) results.taken();
     }
 

@@ -24,6 +24,10 @@ struct nothing {};
 template <class R>
 using stored = std::conditional_t<std::is_void_v<R>, nothing, R>;
 
+[[noreturn]] inline void throw_taken() {
+    throw Error("procpool: the result was taken already by an earlier get()");
+}
+
 /// The result of apply().
 template <class R>
 class one_result {
@@ -40,7 +44,7 @@ public:
         return error_ ? error_ : whole;
     }
     stored<R>& value(std::uint64_t) {
-        if (!value_) throw Error("procpool: the result was taken already by an earlier get()");
+        if (!value_) throw_taken();
         return *value_;
     }
     void taken() noexcept { value_.reset(); }

@@ -65,6 +65,11 @@ public:
     /// Nobody wants the results any more: what has not begun won't run. Nothing if the job is complete.
     /// @return whether anything was left to be given up
     virtual bool abandon(const std::shared_ptr<basic_job>& job, running what_runs, std::string why) = 0;
+    /// The same for one call, also while it runs; others of its job go on.
+    virtual bool abandon_call(const std::shared_ptr<basic_job>& job, std::uint64_t /*call*/,
+                              std::string why) {
+        return abandon(job, running::is_ended, std::move(why));
+    }
 
     /// Elements of the job that have not begun fail with TaskCancelled; those that run go on.
     /// @return how many have failed
