@@ -11,7 +11,7 @@
 #include <functional>
 #include <future>
 #include <optional>
-#include <set>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,13 +22,14 @@
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
-#include "support/views.hpp"
 
 namespace call_series_test {
 
 namespace mp = procpool;
 namespace backend = procpool::detail::backend;
 
+/// So many calls that the last ones join a series.
+constexpr int some = 20;
 constexpr int many = 3 * static_cast<int>(backend::call_series::most_calls) + 7;
 
 struct shared_state {
@@ -63,6 +64,7 @@ int waits_at_0(int i) {
     }
     return count(i);
 }
+int waits_at_last(int i) { return i == some - 1 ? waits_at_0(0), i : i; }
 int hangs_at_0(int i) {
     if (i == 0) {
         state->held.store(::getpid());
@@ -116,30 +118,54 @@ TEST_F(CallSeries, can_be_got_in_any_order_and_again) {
 TEST_F(CallSeries, of_different_functions_in_turns_are_not_mixed_up) {
     mp::Pool pool(2);
     std::vector<mp::AsyncResult<int>> numbers;
+    std::vector<mp::AsyncResult<int>> reds;
     std::vector<mp::AsyncResult<bool>> answers;
     std::vector<mp::AsyncResult<Pixel>> pixels;
     std::vector<mp::AsyncResult<void>> nothings;
+    std::vector<mp::AsyncResult<char>> letters;
     using function = int(int);
     function* const functions[] = {twice, count, [](int i) { return -i; }};
-    for (int i = 0; i < 300; ++i) {
-        numbers.push_back(pool.apply_async(functions[i % 3], i));
-        answers.push_back(pool.apply_async([](int x) { return x % 7 == 0; }, i));
-        pixels.push_back(
-            pool.apply_async([](float r, double g) { return Pixel{r, float(g), 0}; }, float(i), .5));
-        nothings.push_back(pool.apply_async([](int x) { count(x); }, i));
-        numbers.push_back(pool.apply_async(&Pixel::twice, Pixel{float(i), 0, 0}));
+    constexpr int rounds = 15;
+    const auto in_a_row = [](int round, auto call) {
+        for (int i = some * round; i < some * (round + 1); ++i) call(i);
+    };
+    for (int round = 0; round < rounds; ++round) {
+        in_a_row(round, [&](int i) { numbers.push_back(pool.apply_async(functions[round % 3], i)); });
+        in_a_row(round,
+                 [&](int i) { reds.push_back(pool.apply_async(&Pixel::twice, Pixel{float(i), 0, 0})); });
+        in_a_row(round,
+                 [&](int i) { answers.push_back(pool.apply_async([](int x) { return x % 7 == 0; }, i)); });
+        in_a_row(round, [&](int i) {
+            pixels.push_back(
+                pool.apply_async([](float r, double g) { return Pixel{r, float(g), 0}; }, float(i), .5));
+        });
+        in_a_row(round, [&](int i) { nothings.push_back(pool.apply_async([](int x) { count(x); }, i)); });
+        in_a_row(round, [&](int) { letters.push_back(pool.apply_async([] { return 'x'; })); });
     }
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < some * rounds; ++i) {
         const auto at = static_cast<std::size_t>(i);
         const int expected[] = {2 * i, i, -i};
-        ASSERT_EQ(numbers[2 * at].get(), expected[i % 3]);
-        ASSERT_EQ(numbers[2 * at + 1].get(), 2 * i);
+        ASSERT_EQ(numbers[at].get(), expected[i / some % 3]);
+        ASSERT_EQ(reds[at].get(), 2 * i);
         ASSERT_EQ(answers[at].get(), i % 7 == 0);
         ASSERT_EQ(pixels[at].get().r, float(i));
         ASSERT_EQ(pixels[at].get().g, .5f);
+        ASSERT_EQ(letters[at].get(), 'x');
         nothings[at].get();
     }
-    EXPECT_EQ(state->begun.load(), 400);
+    EXPECT_EQ(state->begun.load(), rounds / 3 * some + rounds * some);
+}
+
+TEST_F(CallSeries, runs_calls_in_the_order_in_which_they_were_made) {
+    mp::Pool pool(1);
+    auto first = pool.apply_async(waits_at_0, 0);
+    const auto begun_before = [](int) { return state->begun.fetch_add(1); };
+    const auto and_these = [](int) { return state->begun.fetch_add(1); };
+    auto all = calls(pool, begun_before, many);
+    for (auto& one : calls(pool, and_these, 100)) all.push_back(std::move(one));
+    for (auto& one : calls(pool, begun_before, 100)) all.push_back(std::move(one));
+    state->gate.open();
+    for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i].get(), static_cast<int>(i) + 1);
 }
 
 TEST_F(CallSeries, does_not_share_a_callable_that_keeps_something) {
@@ -234,16 +260,15 @@ TEST_F(CallSeries, is_made_by_many_threads_at_once) {
 
 TEST_F(CallSeries, runs_the_callback_of_a_call_while_others_are_not_done) {
     mp::Pool pool(2);
-    auto slow = pool.apply_async(waits_at_0, 0);
-    auto quick = pool.apply_async(waits_at_0, 3);
+    auto all = calls(pool, waits_at_last, some);
     std::promise<int> told;
-    quick.callback([&](int value) { told.set_value(value); });
+    all[some - 2].callback([&](int value) { told.set_value(value); });
     auto value = told.get_future();
     ASSERT_EQ(value.wait_for(test::patience), std::future_status::ready);
-    EXPECT_EQ(value.get(), 3);
-    EXPECT_FALSE(slow.ready());
+    EXPECT_EQ(value.get(), some - 2);
+    EXPECT_FALSE(all[some - 1].ready());
     state->gate.open();
-    EXPECT_EQ(slow.get(), 0);
+    EXPECT_EQ(all[some - 1].get(), some - 1);
 }
 
 TEST_F(CallSeries, has_run_the_callbacks_of_a_call_when_it_is_done) {
@@ -260,6 +285,30 @@ TEST_F(CallSeries, has_run_the_callbacks_of_a_call_when_it_is_done) {
         ASSERT_EQ(told[static_cast<std::size_t>(i)], i % 2 == 0 ? i : -1);
     }
     EXPECT_EQ(errors.load(), many / 2);
+}
+
+TEST_F(CallSeries, runs_callbacks_while_more_calls_are_made) {
+    mp::Pool pool(2);
+    std::atomic<int> told{0};
+    for (int i = 0; i < many; ++i)
+        pool.apply_async(twice, i).callback([&, i](int value) { told.fetch_add(value == 2 * i); });
+    EXPECT_TRUE(test::eventually([&] { return told.load() == many; }));
+}
+
+TEST_F(CallSeries, that_fails_has_calls_that_are_done_each_by_itself) {
+    std::optional<mp::Pool> pool(1);
+    auto all = calls(*pool, hangs_at_0, some);
+    std::atomic<int> told{0};
+    all[10].error_callback([&](const std::exception_ptr&) {
+        EXPECT_THROW(all[12].get(), mp::PoolTerminated);
+        EXPECT_THROW(all[14].get(), mp::PoolTerminated);
+        ++told;
+    });
+    all[14].error_callback([&](const std::exception_ptr&) { ++told; });
+    ASSERT_TRUE(somebody_is_held());
+    pool->terminate();
+    all[10].wait();
+    EXPECT_EQ(told.load(), 2);
 }
 
 // ---- the end
@@ -302,14 +351,14 @@ TEST_F(CallSeries, a_call_that_is_cancelled_while_it_runs_is_ended_and_others_ar
 
 TEST_F(CallSeries, cancelled_in_a_worker_that_starts_does_not_run) {
     mp::Pool pool(1, [] { waits_at_0(0); });
-    auto all = calls(pool, count, 5);
+    auto all = calls(pool, count, some);
     ASSERT_TRUE(somebody_is_held());
-    EXPECT_TRUE(all[0].cancel());
-    EXPECT_TRUE(all[3].cancel());
+    EXPECT_TRUE(all[10].cancel());
+    EXPECT_TRUE(all[13].cancel());
     state->gate.open();
-    EXPECT_EQ(all[4].get(), 4);
-    EXPECT_EQ(all[1].get(), 1);
-    EXPECT_EQ(state->begun.load(), 4) << "three and the initializer";
+    EXPECT_EQ(all[12].get(), 12);
+    EXPECT_EQ(all[some - 1].get(), some - 1);
+    EXPECT_EQ(state->begun.load(), some - 2 + 1) << "all others and the initializer";
 }
 
 TEST_F(CallSeries, takes_no_call_after_close_and_join_waits_for_its_calls) {

@@ -68,11 +68,10 @@ public:
         if constexpr (task::check()) {
             if constexpr (Kind::template joins_calls<task, F, Args...>) {
                 auto [job, call] = Kind::template join_calls<task>(core(), function, args...);
-                return AsyncResult<typename task::result>(pool_, std::move(job), call);
-            } else {
-                return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
-                                                 std::forward<Args>(args)...);
+                if (job) return AsyncResult<typename task::result>(pool_, std::move(job), call);
             }
+            return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
+                                             std::forward<Args>(args)...);
         } else {
             return typename Kind::refused{};
         }

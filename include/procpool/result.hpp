@@ -158,7 +158,7 @@ private:
         // Shared, since std::function copies and the callback may be move-only.
         auto shared = std::make_shared<F>(std::move(function));
         std::function<void()> callback = [job = job_, from = source_, call = call_, shared] {
-            if (job->submitted() > 0) (*shared)(*from, call);
+            if (!job->was_empty()) (*shared)(*from, call);
         };
         {
             const auto lock = pool_->acquire();

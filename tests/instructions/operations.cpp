@@ -219,7 +219,43 @@ void apply_in_pool() {
                     one.job->accept(one.first, one.count, one.stride, one.bytes);
                     one.job->publish(one.first, one.count);
                 }
-                if (call->value() != static_cast<number>(i)) std::abort();
+                if (call->value(0) != static_cast<number>(i)) std::abort();
+            }
+        });
+}
+
+/// The pool's part of calls that share jobs, 100 a message, and of what their handles ask.
+void calls_in_series() {
+    using series = backend::typed_call_series<number>;
+    constexpr std::uint64_t together = 100;
+    count_instructions(
+        "calls_in_series", [] { return std::make_unique<both_ends>(); },
+        [](both_ends& my) {
+            for (std::uint64_t done = 0; done < count; done += together) {
+                const auto calls =
+                    std::make_shared<series>(backend::remote_task<number (*)(number), number>::define(&same));
+                for (std::uint64_t i = 0; i < together; ++i) {
+                    backend::append_element(calls->open_block(sizeof(number)),
+                                            std::tuple(static_cast<number>(i)));
+                    calls->add_submitted(1);
+                }
+                my.link.give(calls, std::move(calls->ready.front()));
+                calls->ready.clear();
+                if (!my.link.send()) std::abort();
+                const std::vector<number> answers = numbers();
+                my.send_up({.sequence = done, .stride = sizeof(number)},
+                           std::as_bytes(std::span(answers)).first(together * sizeof(number)));
+                my.link.receive(1 << 20);
+                my.deliveries.clear();
+                my.link.collect(my.deliveries);
+                for (const backend::delivery& one : my.deliveries) {
+                    one.job->accept(one.first, one.count, one.stride, one.bytes);
+                    one.job->publish(one.first, one.count);
+                }
+                for (std::uint64_t i = 0; i < together; ++i)
+                    if (!calls->call_seen_done(i) || calls->error(i) ||
+                        calls->value(i) != static_cast<number>(i))
+                        std::abort();
             }
         });
 }
@@ -251,5 +287,6 @@ int main() {
     task_in_worker("task_records", &text_of, records());
     map_in_pool();
     apply_in_pool();
+    calls_in_series();
     start();
 }

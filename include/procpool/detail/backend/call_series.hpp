@@ -12,7 +12,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -30,7 +29,9 @@ public:
     /// `room` calls at the most.
     template <class Definition>
     call_series(Definition&& definition, std::size_t room)
-        : remote_job(std::forward<Definition>(definition), false), room_(room) {}
+        : remote_job(std::forward<Definition>(definition), false), room_(room) {
+        keeps_its_place = true;
+    }
 
     bool full() const noexcept { return submitted() == room_; }
 
@@ -47,7 +48,7 @@ public:
     }
     /// Nothing was appended.
     void drop_open_block_if_empty() noexcept {
-        if (ready.back().count == 0) ready.pop_back();
+        if (!ready.empty() && ready.back().count == 0) ready.pop_back();
     }
 
     /// The call is given up: its result is `error`, and what has not begun won't run, which is the pool's
@@ -72,6 +73,7 @@ public:
         return at != given_up_.end() ? std::optional(at->second) : end_running_since;
     }
     std::uint64_t index_told(std::uint64_t /*index*/) const noexcept override { return 0; }
+    bool was_empty() const noexcept override { return false; }
 
     void fail(std::uint64_t call, std::exception_ptr error) final {
         const std::lock_guard lock(errors_mutex_);
@@ -103,12 +105,14 @@ public:
         callbacks_[call].push_back(std::move(callback));
         return true;
     }
-    /// Those of all calls that have no result: the job has failed.
+    /// All are of single calls. If some have no result, they share the job's failure.
     std::vector<std::function<void()>> take_callbacks() override {
-        std::vector<std::function<void()>> all = remote_job::take_callbacks();
-        for (auto& [call, callbacks] : std::exchange(callbacks_, {}))
-            for (auto& callback : callbacks) all.push_back(std::move(callback));
-        return all;
+        while (!callbacks_.empty()) {
+            const std::uint64_t call = callbacks_.begin()->first;
+            fail(call, failure());
+            settle(call);
+        }
+        return remote_job::take_callbacks();
     }
 
 protected:
@@ -150,7 +154,7 @@ private:
 
     const std::size_t room_;
     std::array<std::atomic<state>, most_calls> states_{};
-    std::unordered_map<std::uint64_t, std::vector<std::function<void()>>> callbacks_;
+    std::map<std::uint64_t, std::vector<std::function<void()>>> callbacks_;
     std::map<std::uint64_t, std::int64_t> given_up_;  // which calls, and when in steady ns
     std::mutex errors_mutex_;  // errors come without the pool's mutex, and are read without it
     std::map<std::uint64_t, std::exception_ptr> errors_;

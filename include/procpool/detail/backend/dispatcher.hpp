@@ -99,9 +99,10 @@ public:
             }
             job->listed = !job->ready.empty();
             if (!job->listed) continue;
-            // Nobody overtakes a job that waits for room; one that had some lets the others go first.
-            room_left = gave;
-            if (gave)
+            // Nobody overtakes a job that waits for room; one that had some lets the others go first, but for
+            // single calls, which go in the order in which they were made.
+            room_left = gave && !job->keeps_its_place;
+            if (room_left)
                 queue_.push_back(job);
             else
                 queue_.push_front(job);

@@ -55,7 +55,8 @@ struct in_processes {
     static constexpr bool joins_calls =
         can_join_series<std::decay_t<F>, typename Task::result, wire::wire_type_t<Args>...>;
 
-    /// Submits one call together with others of its kind. @return the job, and which of its calls it is
+    /// Submits one call together with others of its kind. @return the job, and which of its calls it is; null
+    /// if it is better made by itself
     template <class Task, class F, class... Args>
     static auto join_calls(pool& where, const F& function, const Args&... args) {
         using series_type = typed_call_series<typename Task::result>;
@@ -65,21 +66,26 @@ struct in_processes {
         auto lock = where.acquire();
         std::shared_ptr<call_series> series = where.series_of(kind);
         if (!series) {
+            if (!where.begins_series(kind))
+                return std::pair(std::shared_ptr<series_type>(), std::uint64_t{0});
             series = std::make_shared<series_type>(Task::define(callable));
-            where.open_series(series, kind);
+            where.open_series(series);
         }
         const std::uint64_t call = series->submitted();
+        block& arguments = series->open_block(size);
+        const std::size_t before = arguments.weight();
         std::exception_ptr failed;
         try {
-            append_element(series->open_block(size), std::forward_as_tuple(args...));
+            append_element(arguments, std::forward_as_tuple(args...));
         } catch (const SerializationError&) {
             failed = std::current_exception();
-            series->drop_open_block_if_empty();
         }
-        if (failed)
+        if (!failed) {
+            where.submit_call(series, arguments.weight() - before);
+        } else {
+            series->drop_open_block_if_empty();
             where.submit_failed(series, call, failed);
-        else
-            where.submit_call(series, size);
+        }
         where.leave(lock);
         return std::pair(std::static_pointer_cast<series_type>(std::move(series)), call);
     }
@@ -103,7 +109,7 @@ struct in_processes {
 private:
     template <class Task, class F>
     static pool::call_kind kind_of(const F& function) noexcept {
-        static constexpr char task = 0;
+        static char task = 0;  // not const: it must be at a place of its own
         pool::call_kind kind{&task};
         if constexpr (!wire::stateless_functor<F>) {
             static_assert(sizeof function <= sizeof kind.callable);

@@ -32,6 +32,7 @@ public:
                                std::exception_ptr error) = 0;
     /// No more elements will come.
     virtual void seal(const std::shared_ptr<remote_job>& job) = 0;
+
     // ---- single calls of one kind in a row share a job
 
     struct call_kind {
@@ -39,16 +40,23 @@ public:
         std::array<std::byte, 2 * sizeof(void*)> callable{};  // what distinguishes those of one type
         bool operator==(const call_kind&) const noexcept = default;
     };
-    /// The series that such calls can join now; null if there is none.
+    /// The series that such a call can join now; null if there is none.
     std::shared_ptr<call_series> series_of(const call_kind& kind) const {
-        return open_series_ && open_kind_ == kind && !open_series_->full() ? open_series_ : nullptr;
+        return open_series_ && last_kind_ == kind && !open_series_->full() ? open_series_ : nullptr;
     }
-    /// From now on such calls join this one, until it is full or has all its results. @throws as add()
-    void open_series(const std::shared_ptr<call_series>& series, const call_kind& kind) {
-        close_series();
+    /// Whether a series is worth while: it is one call of several of this kind, during which nobody drove.
+    /// For each call that can join none.
+    bool begins_series(const call_kind& kind) noexcept {
+        const bool again = last_kind_ == kind;
+        if (!again) close_series();
+        last_kind_ = kind;
+        return again && submitted_in_a_row_ >= some_in_a_row;
+    }
+    /// From now on such calls join this one, until it is full, has all its results, or another job comes.
+    /// @throws as add()
+    void open_series(const std::shared_ptr<call_series>& series) {
         add(series);
         open_series_ = series;
-        open_kind_ = kind;
     }
     /// A call has joined, and its arguments, of `bytes`, were appended to the series' block.
     virtual void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) = 0;
@@ -78,14 +86,19 @@ public:
 protected:
     /// No more calls join.
     void close_series() {
-        if (open_series_) seal(std::exchange(open_series_, nullptr));
+        if (const auto last = std::exchange(open_series_, nullptr)) {
+            last->expected = 0;
+            seal(last);
+        }
     }
 
     std::shared_ptr<wire::arena> arena_;  // stays as it is once the pool is made
     std::shared_ptr<call_series> open_series_;
+    static constexpr unsigned some_in_a_row = 4;
+    unsigned submitted_in_a_row_ = 0;  // single calls and blocks, while nobody drove
 
 private:
-    call_kind open_kind_;
+    call_kind last_kind_;  // that of the open series, if there is one
 };
 
 }  // namespace procpool::detail::backend

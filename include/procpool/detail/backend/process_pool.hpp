@@ -91,6 +91,7 @@ public:
         if (closed_)
             throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
         if (failure_) std::rethrow_exception(failure_);
+        close_series();  // what comes later than this job goes behind it
         job->id = ++last_id_;
         job->timing = &timings_.of(job->definition().bytes());
         jobs_.add(job);
@@ -113,7 +114,7 @@ public:
         const bool gathered = gathers(*series);
         if (gathered && !series->full() && series->ready_elements < worker_link::company * size()) return;
         // As many more are to come, so that they aren't dealt out in ever smaller shares.
-        series->expected = gathered ? series->ready_elements : 0;
+        series->expected = gathered && !series->full() ? series->ready_elements : 0;
         dispatch(dispatcher::sending::now);
     }
 
@@ -339,9 +340,8 @@ private:
     /// would cost more than they do. The last of them are sent by whoever drives next.
     bool gathers(const remote_job& job) noexcept {
         constexpr double quick_ns = 20e3;
-        constexpr unsigned many = 4;
         const bool nobody_sleeps = waits_until_ == steady_time::min();
-        return ++submitted_in_a_row_ > many && nobody_sleeps && job.timing->known() &&
+        return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->known() &&
                job.timing->mean_ns() < quick_ns;
     }
     void dispatch(typename dispatcher::sending when) {
@@ -448,8 +448,7 @@ private:
     }
 
     void finish_if_complete(const std::shared_ptr<remote_job>& job) {
-        jobs_.take_due_callbacks(job);
-        if (job == open_series_ && job->has_all_results()) return close_series();
+        if (job == open_series_ && job->has_all_results()) std::exchange(open_series_, nullptr)->seal();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
         if (jobs_.open().empty() && crew_.keeps_memory()) tidy_at_ = deadline_in(memory_patience);
@@ -635,8 +634,7 @@ private:
     crew crew_;
     dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
-    unsigned submitted_in_a_row_ = 0;  // while nobody drove
-    alertness alertness_;              // of whoever drives
+    alertness alertness_;  // of whoever drives
 
     job::job_list<remote_job> jobs_;
     timing_table timings_;

@@ -144,6 +144,7 @@ public:
     std::chrono::nanoseconds timeout = no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
     bool listed = false;                            // among those that have blocks ready
+    bool keeps_its_place = false;                   // among them, instead of taking turns with others
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;

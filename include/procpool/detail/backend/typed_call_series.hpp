@@ -44,7 +44,11 @@ public:
     }
 
     // Where store_values() puts them.
-    job::stored<R>* place(std::uint64_t first, std::uint64_t /*count*/) noexcept { return at(first); }
+    job::stored<R>* place(std::uint64_t first, std::uint64_t /*count*/) noexcept
+        requires(!std::is_same_v<R, bool>)  // not each byte is one
+    {
+        return at(first);
+    }
     void store(std::uint64_t call, job::stored<R>&& value) noexcept {
         ::new (at(call)) job::stored<R>(value);
     }

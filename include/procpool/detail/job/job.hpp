@@ -55,6 +55,8 @@ public:
     void seal() noexcept { sealed_ = true; }
 
     std::uint64_t submitted() const noexcept { return submitted_; }
+    /// Whether it had no elements, once it is complete.
+    virtual bool was_empty() const noexcept { return submitted_ == 0; }
     const std::exception_ptr& failure() const noexcept { return failure_; }
     bool sealed() const noexcept { return sealed_; }
 

@@ -30,15 +30,17 @@ public:
         open_.push_back(job);
     }
 
-    /// Takes a complete job out of those that are open; it is done when its callbacks have run.
-    /// @return false if there was nothing to do
+    /// Takes a complete job out of those that are open; it, or a call of it that is over, is done when its
+    /// callbacks have run. @return whether the job as a whole is complete, and wasn't before
     bool complete(job_ptr job) {
+        take_due_callbacks(job);
         if (!job->complete() || job->callbacks_taken()) return false;
         if (job->place >= open_.size() || open_[job->place] != job) return false;
         open_.back()->place = job->place;
         open_[job->place].swap(open_.back());
         open_.pop_back();
         auto callbacks = job->take_callbacks();
+        take_due_callbacks(job);
         if (callbacks.empty())
             job->set_done();
         else
@@ -57,12 +59,6 @@ public:
         std::vector<std::function<void()>> callbacks;
         std::optional<std::uint64_t> call = {};  // the one that is over; nothing if the job is
     };
-
-    /// Takes the callbacks of single calls that are over.
-    void take_due_callbacks(const job_ptr& job) {
-        for (auto& [call, callbacks] : job->take_due_callbacks())
-            completed_.push_back({job, std::move(callbacks), call});
-    }
 
     bool has_callbacks() const noexcept { return !completed_.empty(); }
     /// Those that run next; end_callbacks() must follow.
@@ -89,6 +85,11 @@ public:
     std::vector<std::shared_ptr<const void>> take_retired() noexcept { return std::exchange(retired_, {}); }
 
 private:
+    void take_due_callbacks(const job_ptr& job) {
+        for (auto& [call, callbacks] : job->take_due_callbacks())
+            completed_.push_back({job, std::move(callbacks), call});
+    }
+
     std::vector<job_ptr> open_;
     std::deque<completed> completed_;
     unsigned callbacks_running_ = 0;
