@@ -52,7 +52,8 @@ start_method checked_start_method(start_method wanted) {
     if (wanted == start_method::automatic) wanted = get_start_method();
     const bool can_execute = posix::launcher.load() != nullptr;
     // Or else it would go on, and do all that the program does a second time.
-    if (!can_execute && !posix::started_anew && posix::birth_socket()) posix::end_without_freeze_support();
+    static const bool is_fresh = posix::birth_socket().has_value();
+    if (!can_execute && !posix::started_anew && is_fresh) posix::end_without_freeze_support();
     if ((wanted == start_method::forkserver || wanted == start_method::spawn) && !can_execute)
         throw BootstrapError(
             "procpool: with start_method::forkserver and spawn, workers are fresh runs of this program; "
