@@ -59,7 +59,6 @@ protected:
     /// Tells the stand-in to end, and waits until nobody drives.
     void stop_stand_in(lock& held) {
         stopping_ = true;
-        bell_.ring();
         interrupt_driver();
         released_.wait(held, [this] { return !driving_; });
     }
@@ -69,6 +68,7 @@ protected:
         if (!stand_in_.joinable()) return;
         std::thread ended = std::move(stand_in_);
         held.unlock();
+        bell_.ring();  // not earlier: it would wake up to wait for the lock
         ended.join();
         posix::library_threads.fetch_sub(1, std::memory_order_relaxed);
         held.lock();

@@ -614,8 +614,10 @@ private:
         }
         closed_ = true;
         stop_stand_in(held);
-        const bool idle = crew_.disconnect();
         const std::unique_ptr<posix::zygote> zygote = crew_.take_zygote();
+        // Before the pipes close, or else the workers would wake up to leave by themselves.
+        if (zygote && !gracefully) zygote->begin_kill();
+        const bool idle = crew_.disconnect();
         // It ends, and so do the workers, while the stand-in does.
         if (zygote && gracefully && idle)
             zygote->finish();
