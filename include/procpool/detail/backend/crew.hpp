@@ -151,9 +151,8 @@ public:
                 case posix::worker_report::kind::exited:
                     link.exit = report->signalled ? posix::exit_status{{}, report->code}
                                                   : posix::exit_status{report->code, 0};
-                    link.remains = {report->peak_memory,
-                                    report->out_of_memory,
-                                    {report->output.data(), report->output_size}};
+                    link.remains = {report->peak_memory, report->out_of_memory,
+                                    std::string(zygote_->output())};
                     result.ended.push_back(&link);
                     break;
             }

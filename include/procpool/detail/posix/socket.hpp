@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 #include "procpool/detail/posix/error.hpp"
@@ -33,17 +34,18 @@ inline socket_ends make_socket_pair() {
 
 inline constexpr std::size_t max_passed_fds = 5;
 
-/// Sends one message with up to max_passed_fds descriptors, or just its first `size` bytes; false if the
-/// other side is gone.
+/// Sends one message with up to max_passed_fds descriptors, and a text behind it; false if the other side is
+/// gone.
 template <class Message>
     requires std::is_trivially_copyable_v<Message>
 bool send_message(const fd& socket, const Message& message, std::span<const int> files = {},
-                  std::size_t size = sizeof(Message)) {
-    iovec part{const_cast<Message*>(&message), size};
+                  std::string_view text = {}) {
+    std::array<iovec, 2> parts{
+        {{const_cast<Message*>(&message), sizeof message}, {const_cast<char*>(text.data()), text.size()}}};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * max_passed_fds)> control{};
     msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
+    header.msg_iov = parts.data();
+    header.msg_iovlen = parts.size();
     while (!files.empty() && files.back() < 0) files = files.first(files.size() - 1);
     if (!files.empty()) {
         header.msg_control = control.data();
@@ -64,19 +66,21 @@ template <class Message>
 struct received {
     Message message{};
     std::array<fd, max_passed_fds> files;
+    std::string_view text;
     bool closed = false;
 };
 
-/// Takes one message; nothing if none waits and `wait` is false.
+/// Takes one message, and as much of its text as there is `room` for; nothing if none waits and `wait` is
+/// false.
 template <class Message>
     requires std::is_trivially_copyable_v<Message>
-std::optional<received<Message>> receive_message(const fd& socket, bool wait) {
+std::optional<received<Message>> receive_message(const fd& socket, bool wait, std::span<char> room = {}) {
     received<Message> result;
-    iovec part{&result.message, sizeof result.message};
+    std::array<iovec, 2> parts{{{&result.message, sizeof result.message}, {room.data(), room.size()}}};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * max_passed_fds)> control{};
     msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
+    header.msg_iov = parts.data();
+    header.msg_iovlen = parts.size();
     header.msg_control = control.data();
     header.msg_controllen = control.size();
     const auto no_fork =
@@ -89,6 +93,8 @@ std::optional<received<Message>> receive_message(const fd& socket, bool wait) {
         return result;
     }
     if (n < 0) throw_system_error(errno, "recvmsg (between pool and zygote)");
+    if (static_cast<std::size_t>(n) > sizeof(Message))
+        result.text = {room.data(), static_cast<std::size_t>(n) - sizeof(Message)};
     for (cmsghdr* at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {
         if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);

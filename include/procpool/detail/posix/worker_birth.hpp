@@ -77,7 +77,8 @@ struct zygote_request {
     std::uint64_t serial = 0;
 };
 
-/// News of a worker. `serial` tells a slot's present worker from the ones before.
+/// News of a worker. `serial` tells a slot's present worker from the ones before. Behind that of its end may
+/// follow the last that it printed to standard error, if that was asked for.
 struct worker_report {
     enum class kind : std::uint32_t { zygote_ready, started, exited, fork_failed };
     kind what{};
@@ -88,13 +89,8 @@ struct worker_report {
     bool signalled = false;
     bool out_of_memory = false;     // the kernel has killed processes for want of memory
     std::uint64_t peak_memory = 0;  // in bytes
-    static constexpr std::size_t most_output = 4096;
-    std::uint32_t output_size = 0;
-    std::array<char, most_output>
-        output;  // the last that it printed to standard error, if that was asked for
 
-    /// Without the part of `output` that isn't used.
-    std::size_t size() const noexcept { return sizeof *this - output.size() + output_size; }
+    static constexpr std::size_t most_output = 4096;
 };
 
 /// The first message to a process that runs the program anew.

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "procpool/detail/only_if_used.hpp"
@@ -80,16 +81,20 @@ public:
     void finish() { send({zygote_request::kind::finish}, {}); }
 
     std::optional<worker_report> next_report() {
-        auto incoming = receive_message<worker_report>(control_, false);
-        if (!incoming) return std::nullopt;
-        if (incoming->closed) {
-            gone_ = true;
-            return std::nullopt;
+        while (const auto incoming = receive_message<worker_report>(control_, false, output_room_)) {
+            if (incoming->closed) {
+                gone_ = true;
+                break;
+            }
+            ready_ = true;
+            if (incoming->message.what == worker_report::kind::zygote_ready) continue;
+            output_ = incoming->text;
+            return incoming->message;
         }
-        ready_ = true;
-        if (incoming->message.what != worker_report::kind::zygote_ready) return incoming->message;
-        return next_report();
+        return std::nullopt;
     }
+    /// What the worker of the last report had printed, if that was asked for.
+    std::string_view output() const noexcept { return output_; }
 
     /// True once the zygote was found dead; its workers died with it.
     bool gone() const noexcept { return gone_; }
@@ -126,6 +131,8 @@ private:
     long pid_ = 0;
     bool ready_ = false;
     bool gone_ = false;
+    std::string_view output_;
+    std::array<char, worker_report::most_output> output_room_;  // not touched, and so no memory, until needed
 };
 using zygote = basic_zygote<>;
 

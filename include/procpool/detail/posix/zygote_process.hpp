@@ -11,10 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -66,8 +66,7 @@ public:
         deaths_ = fd(checked(::signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
 
         // Whoever has forked it knows already.
-        if (settings_.how != start_method::fork &&
-            !tell({}, {.what = worker_report::kind::zygote_ready, .output = {}}))
+        if (settings_.how != start_method::fork && !tell({}, {.what = worker_report::kind::zygote_ready}))
             return 0;
         // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
         constexpr int quiet_ms = 10;
@@ -102,9 +101,9 @@ private:
     };
 
     /// False when the pool is gone.
-    bool tell(const fd& news, const worker_report& report) {
-        if (!news) return send_message(control_, report, {}, report.size());
-        send_message(news, report, {}, report.size());  // who wanted to know may be gone, others are not
+    bool tell(const fd& news, const worker_report& report, std::string_view output = {}) {
+        if (!news) return send_message(control_, report, {}, output);
+        send_message(news, report, {}, output);  // who wanted to know may be gone, others are not
         return true;
     }
 
@@ -124,10 +123,8 @@ private:
     }
 
     bool start_worker(const zygote_request& request, fd tasks, fd results, fd news) {
-        worker_report report{.what = worker_report::kind::started,
-                             .slot = request.slot,
-                             .serial = request.serial,
-                             .output = {}};
+        worker_report report{
+            .what = worker_report::kind::started, .slot = request.slot, .serial = request.serial};
         const fd* listener = &news;
         try {
             pipe_ends output, errors;  // to print to, if that passes through here
@@ -217,21 +214,19 @@ private:
                              .pid = one.pid,
                              .code = end.si_status,
                              .signalled = end.si_code != CLD_EXITED,
-                             .peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024,
-                             .output = {}};
+                             .peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
         if (report.signalled && report.code == SIGKILL) {
             const std::uint64_t kills = oom_kills();
             report.out_of_memory = oom_kills_ && kills > *oom_kills_;
             oom_kills_ = kills;
         }
+        std::string_view output;
         if (one.errors) {
             one.errors->relay_remains();
-            const std::string& tail = one.errors->tail();
-            report.output_size = static_cast<std::uint32_t>(std::min(tail.size(), report.output.size()));
-            std::memcpy(report.output.data(), tail.data() + tail.size() - report.output_size,
-                        report.output_size);
+            output = one.errors->tail();
+            output.remove_prefix(output.size() - std::min(output.size(), worker_report::most_output));
         }
-        tell(one.news, report);
+        tell(one.news, report, output);
         one.news.reset();
     }
 
