@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/shared/meeting.hpp"
@@ -65,7 +64,7 @@ private:
         return static_cast<std::uint32_t>(parties);
     }
 
-    explicit Barrier(detail::shared::object<state> object) noexcept : state_(std::move(object)) {}
+    explicit Barrier(const detail::shared::object<state>& object) noexcept : state_(object) {}
     void encode(const detail::wire::sink& out) const { state_.encode(out); }
     static Barrier decode(detail::wire::cursor& from) {
         return Barrier(detail::shared::object<state>::decode(from));

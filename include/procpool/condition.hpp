@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/futex.hpp"
@@ -106,11 +105,11 @@ private:
     friend detail::wire::travels_as_handle<Condition>;
     friend detail::wire::codec<Condition>;
 
-    Condition(detail::shared::owned_lock lock, detail::shared::relock again)
-        : Condition(detail::shared::object<state>::make(), std::move(lock), again) {}
-    Condition(detail::shared::object<state> object, detail::shared::owned_lock lock,
+    Condition(const detail::shared::owned_lock& lock, detail::shared::relock again)
+        : Condition(detail::shared::object<state>::make(), lock, again) {}
+    Condition(const detail::shared::object<state>& object, const detail::shared::owned_lock& lock,
               detail::shared::relock again) noexcept
-        : state_(std::move(object)), lock_(std::move(lock)), relock_(again) {}
+        : state_(object), lock_(lock), relock_(again) {}
 
     void encode(const detail::wire::sink& out) const {
         state_.encode(out);
@@ -118,10 +117,10 @@ private:
         out.to.append_value(relock_);
     }
     static Condition decode(detail::wire::cursor& from) {
-        auto object = detail::shared::object<state>::decode(from);
-        auto lock = detail::shared::object<lock_state>::decode(from);
+        const auto object = detail::shared::object<state>::decode(from);
+        const auto lock = detail::shared::object<lock_state>::decode(from);
         const bool counted = from.value<detail::shared::relock>() == detail::shared::relock::counted;
-        return Condition(std::move(object), detail::shared::owned_lock(std::move(lock)),
+        return Condition(object, detail::shared::owned_lock(lock),
                          counted ? detail::shared::relock::counted : detail::shared::relock::refused);
     }
 

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <utility>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/futex.hpp"
@@ -73,7 +72,7 @@ private:
     friend detail::wire::travels_as_handle<Event>;
     friend detail::wire::codec<Event>;
 
-    explicit Event(detail::shared::object<state> object) noexcept : state_(std::move(object)) {}
+    explicit Event(const detail::shared::object<state>& object) noexcept : state_(object) {}
     void encode(const detail::wire::sink& out) const { state_.encode(out); }
     static Event decode(detail::wire::cursor& from) {
         return Event(detail::shared::object<state>::decode(from));

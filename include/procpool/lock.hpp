@@ -71,7 +71,7 @@ public:
     }
 
 protected:
-    explicit basic_lock(shared::object<shared::lock_state> state) noexcept : lock_(std::move(state)) {}
+    explicit basic_lock(const shared::object<shared::lock_state>& state) noexcept : lock_(state) {}
 
 private:
     friend wire::travels_as_handle<Derived>;
@@ -103,8 +103,8 @@ public:
 
 private:
     friend basic_lock;
-    explicit Lock(detail::shared::object<detail::shared::lock_state> state) noexcept
-        : basic_lock(std::move(state)) {}
+    explicit Lock(const detail::shared::object<detail::shared::lock_state>& state) noexcept
+        : basic_lock(state) {}
 };
 
 /// The same, which its holder can lock again; it is free when it was released as often.
@@ -116,8 +116,8 @@ private:
     friend basic_lock;
     template <class>
     friend class Value;
-    explicit RLock(detail::shared::object<detail::shared::lock_state> state) noexcept
-        : basic_lock(std::move(state)) {}
+    explicit RLock(const detail::shared::object<detail::shared::lock_state>& state) noexcept
+        : basic_lock(state) {}
 };
 
 }  // namespace procpool

@@ -50,7 +50,7 @@ public:
 
 protected:
     explicit basic_queue(std::int64_t maxsize) : queue_(maxsize) {}
-    explicit basic_queue(shared::typed_queue<T> queue) noexcept : queue_(std::move(queue)) {}
+    explicit basic_queue(const shared::typed_queue<T>& queue) noexcept : queue_(queue) {}
 
     const shared::typed_queue<T>& queue() const noexcept { return queue_; }
 
@@ -150,7 +150,7 @@ public:
 private:
     template <class, class>
     friend class detail::basic_queue;
-    explicit Queue(detail::shared::typed_queue<T> queue) noexcept : base(std::move(queue)) {}
+    explicit Queue(const detail::shared::typed_queue<T>& queue) noexcept : base(queue) {}
 };
 
 /// A queue without a limit, and with less to it.
@@ -165,7 +165,7 @@ public:
 private:
     template <class, class>
     friend class detail::basic_queue;
-    explicit SimpleQueue(detail::shared::typed_queue<T> queue) noexcept : base(std::move(queue)) {}
+    explicit SimpleQueue(const detail::shared::typed_queue<T>& queue) noexcept : base(queue) {}
 };
 
 /// A Queue that knows whether what was taken from it has been done.
@@ -199,7 +199,7 @@ public:
 private:
     template <class, class>
     friend class detail::basic_queue;
-    explicit JoinableQueue(detail::shared::typed_queue<T> queue) noexcept : base(std::move(queue)) {}
+    explicit JoinableQueue(const detail::shared::typed_queue<T>& queue) noexcept : base(queue) {}
 };
 
 }  // namespace procpool

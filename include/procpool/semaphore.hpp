@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/shared/holders.hpp"
@@ -80,7 +79,7 @@ private:
     friend detail::wire::travels_as_handle<Semaphore>;
     friend detail::wire::codec<Semaphore>;
 
-    explicit Semaphore(detail::shared::object<state> object) noexcept : state_(std::move(object)) {}
+    explicit Semaphore(const detail::shared::object<state>& object) noexcept : state_(object) {}
     void encode(const detail::wire::sink& out) const { state_.encode(out); }
     static Semaphore decode(detail::wire::cursor& from) {
         return Semaphore(detail::shared::object<state>::decode(from));
@@ -139,12 +138,12 @@ private:
         return detail::shared::object<state>::make_in(state::room_for(permits), detail::posix::extent::memory,
                                                       permits);
     }
-    explicit BoundedSemaphore(detail::shared::object<state> object) noexcept : state_(std::move(object)) {}
+    explicit BoundedSemaphore(const detail::shared::object<state>& object) noexcept : state_(object) {}
     void encode(const detail::wire::sink& out) const { state_.encode(out); }
     static BoundedSemaphore decode(detail::wire::cursor& from) {
         auto object = detail::shared::object<state>::decode(from);
         object->require_room(object.segment()->size());
-        return BoundedSemaphore(std::move(object));
+        return BoundedSemaphore(object);
     }
 
     detail::shared::object<state> state_;

@@ -88,7 +88,7 @@ private:
     friend detail::wire::travels_as_handle<RawValue>;
     friend detail::wire::codec<RawValue>;
 
-    explicit RawValue(detail::shared::object<state> object) noexcept : state_(std::move(object)) {}
+    explicit RawValue(const detail::shared::object<state>& object) noexcept : state_(object) {}
     void encode(const detail::wire::sink& out) const { state_.encode(out); }
     static RawValue decode(detail::wire::cursor& from) {
         return RawValue(detail::shared::object<state>::decode(from));
@@ -171,8 +171,8 @@ private:
         state& shared_;
     };
 
-    explicit Value(detail::shared::object<state> object) noexcept
-        : state_(std::move(object)), lock_(state_.part(&state::lock)) {}
+    explicit Value(const detail::shared::object<state>& object) noexcept
+        : state_(object), lock_(state_.part(&state::lock)) {}
     void encode(const detail::wire::sink& out) const { state_.encode(out); }
     static Value decode(detail::wire::cursor& from) {
         return Value(detail::shared::object<state>::decode(from));

@@ -43,7 +43,7 @@ inline LockOwnerDied owner_died(std::int64_t pid) {
 /// A lock_state, wherever it lies, and what can be done with it.
 class owned_lock {
 public:
-    explicit owned_lock(object<lock_state> state) noexcept : state_(std::move(state)) {}
+    explicit owned_lock(const object<lock_state>& state) noexcept : state_(state) {}
 
     /// @return false if it is busy until the deadline
     /// @throws LockOwnerDied with the lock free again

@@ -133,7 +133,7 @@ private:
         mutable wire::buffer buffer_;
     };
 
-    explicit typed_queue(object<record_queue> state) : state_(std::move(state)) {}
+    explicit typed_queue(const object<record_queue>& state) : state_(state) {}
 
     record_queue& open_queue() const {
         if (closed_->load(std::memory_order_relaxed))
