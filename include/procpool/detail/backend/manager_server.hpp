@@ -146,7 +146,8 @@ private:
         std::shared_ptr<managed> last;  // ends without the lock: its destructor is the user's
         const std::lock_guard lock(mutex_);
         const auto at = objects_.find(id);
-        if ((at->second.references -= count) > 0) return;
+        at->second.references -= count;
+        if (at->second.references > 0) return;
         last = std::move(at->second.object);
         objects_.erase(at);
     }

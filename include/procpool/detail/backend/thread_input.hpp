@@ -56,6 +56,7 @@ struct owned {
     template <class Element>
     static kept keep(Element&& element) {
         if constexpr (MayMove)
+            // NOLINTNEXTLINE(bugprone-move-forwarding-reference): MayMove says that lvalues may be moved, too
             return {Value(std::move(element))};
         else
             return {Value(std::forward<Element>(element))};

@@ -27,7 +27,7 @@ namespace procpool::detail::shared {
 /// whose one store is what makes an item come or go: a process that dies before it has changed nothing. Who
 /// waits for an item or for room holds the lock meanwhile. If it dies the kernel gives the lock to the next,
 /// who looks again; so there is never anybody asleep whose call to wake up went to a dead process.
-class record_queue {
+class record_queue {  // NOLINT(clang-analyzer-optin.performance.Padding): each side has its own cache lines
 public:
     static constexpr const char* name = "Queue";
 
