@@ -19,19 +19,19 @@ public:
     }
 
     template <class F, class Inputs>
-    auto map(F function, const Inputs& inputs, std::ptrdiff_t chunk) {
+    auto map(const F& function, const Inputs& inputs, std::ptrdiff_t chunk) {
         return pool_.map(function, inputs, {.chunksize = chunk ? std::optional(chunk) : std::nullopt});
     }
     template <class F, class Inputs>
-    auto imap(F function, const Inputs& inputs) {
+    auto imap(const F& function, const Inputs& inputs) {
         return collect(pool_.imap(function, inputs));
     }
     template <class F, class Inputs>
-    auto imap_unordered(F function, const Inputs& inputs) {
+    auto imap_unordered(const F& function, const Inputs& inputs) {
         return collect(pool_.imap_unordered(function, inputs));
     }
     template <class F, class Input>
-    auto submit(F function, const Input& input) {
+    auto submit(const F& function, const Input& input) {
         return pool_.apply_async(function, input);
     }
 
