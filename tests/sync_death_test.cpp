@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Processes that are killed at random points of each call that blocks: the others go on.
-//
-// PROCPOOL_KILLS says how many are killed in each test.
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +13,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <cstdlib>
-#include <mutex>
-#include <random>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -28,28 +22,17 @@
 #include "procpool/sync.hpp"
 #include "procpool/value.hpp"
 #include "support/handles.hpp"
+#include "support/kills.hpp"
 
 namespace sync_death_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
+using test::kills;
+using test::partner;
 using test::passed;
 using test::patience;
-
-int kills() {
-    const char* const wanted = std::getenv("PROCPOOL_KILLS");
-    return wanted ? std::atoi(wanted) : 40;
-}
-
-std::minstd_rand dice{std::random_device{}()};
-
-/// Waits for up to half a millisecond; half of the waits are very short.
-void wait_a_moment() {
-    const auto until =
-        std::chrono::steady_clock::now() + std::chrono::microseconds(dice() % (dice() % 2 == 0 ? 30 : 500));
-    while (std::chrono::steady_clock::now() < until) {
-    }
-}
+using test::wait_a_moment;
 
 /// A process that calls `body(values...)` again and again until it is killed, at some moment.
 class victim {
@@ -296,64 +279,6 @@ TEST(Killed, in_update_of_a_value) {
               value);
 }
 
-/// Meanwhile children run on this one's processor, so that those who are idle run when it sleeps.
-class one_processor {
-public:
-    one_processor() {
-        ::sched_getaffinity(0, sizeof before_, &before_);
-        cpu_set_t here;
-        CPU_ZERO(&here);
-        CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
-        EXPECT_EQ(::sched_setaffinity(0, sizeof here, &here), 0);
-    }
-    one_processor(const one_processor&) = delete;
-    one_processor& operator=(const one_processor&) = delete;
-    ~one_processor() { ::sched_setaffinity(0, sizeof before_, &before_); }
-
-    static void be_idle() {
-        const sched_param none{};
-        ::sched_setscheduler(0, SCHED_IDLE, &none);
-    }
-
-private:
-    cpu_set_t before_{};
-};
-
-bool has_ended(const test::child_program& child) {
-    return test::eventually([&] { return test::look_at(child.pid()).state == 'Z'; });
-}
-
-TEST(Killed, when_it_was_woken_for_a_lock_and_another_took_it_first) {
-    const one_processor shared;
-    const mp::Lock lock;
-    const auto mend = [](const mp::LockOwnerDied&) {};
-    for (int number = 0; number < kills() / 4 && !HasFailure(); ++number) {
-        lock.acquire(mend);
-        test::child_program woken(passed(
-            [mend](const mp::Lock& mine) {
-                one_processor::be_idle();
-                mine.acquire(mend);
-                return 0;
-            },
-            lock));
-        EXPECT_TRUE(test::falls_asleep(woken));
-        test::child_program next(passed(
-            [mend](const mp::Lock& mine) {
-                mine.acquire(mend);
-                mine.release();
-                return 0;
-            },
-            lock));
-        EXPECT_TRUE(test::falls_asleep(next));
-        lock.release();
-        lock.acquire(mend);
-        woken.send(SIGKILL);
-        EXPECT_TRUE(has_ended(woken));
-        lock.release();
-        EXPECT_TRUE(has_ended(next)) << "it sleeps though the lock is free";
-    }
-}
-
 // ---- semaphores
 
 TEST(Killed, in_acquire_of_a_semaphore) {
@@ -402,37 +327,6 @@ TEST(Killed, with_permits_of_a_bounded_semaphore) {
 }
 
 // ---- Event, Condition, Barrier
-
-/// Another process that takes part in each round: it does `call(values...)` and says so.
-class partner {
-public:
-    template <class Call, class... Values>
-    explicit partner(Call call, const Values&... values)
-        : child_(passed(
-              [call](const mp::Semaphore& begin, const mp::Semaphore& end, const mp::Event& stop,
-                     const Values&... mine) {
-                  for (;;) {
-                      begin.acquire();
-                      if (stop.is_set()) return 0;
-                      if (!call(mine...)) return 1;
-                      end.release();
-                  }
-              },
-              begin_, end_, stop_, values...)) {}
-    ~partner() {
-        stop_.set();
-        begin_.release();
-        EXPECT_EQ(child_.wait().exit_code, 0);
-    }
-    void begin() const { begin_.release(); }
-    bool ends_soon() const { return end_.acquire(1ms); }
-    void expect_end() const { EXPECT_TRUE(end_.acquire(patience)); }
-
-private:
-    const mp::Semaphore begin_{0}, end_{0};
-    const mp::Event stop_;
-    test::child_program child_;
-};
 
 TEST(Killed, in_calls_of_an_event) {
     const mp::Event event;
@@ -564,157 +458,6 @@ TEST(Killed, at_a_barrier_at_which_others_wait) {
     kill_many([meet](int, const mp::Barrier& mine) { meet(mine); }, [] {}, barrier);
     stop.set();
     EXPECT_EQ(survivor.wait().exit_code, 0);
-}
-
-// ---- those who sleep
-
-/// `call(values...)` sleeps until `wake()`. One sleeps before or after a victim, and is woken when that is
-/// dead.
-template <class Call, class Wake, class... Values>
-void kill_asleep(Call call, Wake wake, const Values&... values) {
-    const partner other(call, values...);
-    for (int number = 0; number < kills() && !testing::Test::HasFailure(); ++number) {
-        const bool is_first = dice() % 2 == 0;
-        if (is_first) {
-            other.begin();
-            wait_a_moment();
-        }
-        {
-            const test::child_program victim(passed(
-                [call](const Values&... mine) {
-                    (void)call(mine...);
-                    return 0;
-                },
-                values...));
-            EXPECT_TRUE(test::falls_asleep(victim));
-            if (!is_first) {
-                other.begin();
-                wait_a_moment();
-            }
-        }
-        wake();
-        other.expect_end();
-    }
-}
-
-TEST(Killed, asleep_in_get_of_a_queue) {
-    const mp::Queue<int> queue;
-    kill_asleep([](const mp::Queue<int>& mine) { return mine.get() == 1; }, [&] { queue.put(1); }, queue);
-    const mp::SimpleQueue<int> simple;
-    kill_asleep([](const mp::SimpleQueue<int>& mine) { return mine.get() == 1; }, [&] { simple.put(1); },
-                simple);
-}
-
-TEST(Killed, asleep_in_put_of_a_queue_that_is_full) {
-    const mp::Queue<int> queue(1);
-    queue.put(1);
-    kill_asleep([](const mp::Queue<int>& mine) { return mine.put(1), true; },
-                [&] { EXPECT_EQ(queue.get(patience), 1); }, queue);
-}
-
-TEST(Killed, asleep_in_join_of_a_queue) {
-    const mp::JoinableQueue<int> queue;
-    const mp::Semaphore joined(0);
-    queue.put(1);
-    kill_asleep(
-        [](const mp::JoinableQueue<int>& mine, const mp::Semaphore& over) {
-            mine.join();
-            over.release();
-            return true;
-        },
-        [&] {
-            EXPECT_EQ(queue.get(), 1);
-            queue.task_done();
-            EXPECT_TRUE(joined.acquire(patience));
-            queue.put(1);
-        },
-        queue, joined);
-}
-
-template <class L>
-void kill_asleep_at_a_lock() {
-    const L lock;
-    const mp::Semaphore passed_it(0);
-    lock.acquire();
-    kill_asleep(
-        [](const L& mine, const mp::Semaphore& over) {
-            mine.acquire();
-            mine.release();
-            over.release();
-            return true;
-        },
-        [&] {
-            lock.release();
-            EXPECT_TRUE(passed_it.acquire(patience));
-            lock.acquire();
-        },
-        lock, passed_it);
-    lock.release();
-}
-TEST(Killed, asleep_at_a_lock) { kill_asleep_at_a_lock<mp::Lock>(); }
-TEST(Killed, asleep_at_an_rlock) { kill_asleep_at_a_lock<mp::RLock>(); }
-
-TEST(Killed, asleep_at_a_semaphore) {
-    const mp::Semaphore permits(0);
-    kill_asleep([](const mp::Semaphore& mine) { return mine.acquire(), true; }, [&] { permits.release(); },
-                permits);
-    const mp::BoundedSemaphore bounded(1);
-    const mp::Semaphore passed_it(0);
-    bounded.acquire();
-    kill_asleep(
-        [](const mp::BoundedSemaphore& mine, const mp::Semaphore& over) {
-            mine.acquire();
-            mine.release();
-            over.release();
-            return true;
-        },
-        [&] {
-            bounded.release();
-            EXPECT_TRUE(passed_it.acquire(patience));
-            bounded.acquire();
-        },
-        bounded, passed_it);
-}
-
-TEST(Killed, asleep_in_wait_for_an_event) {
-    const mp::Event event;
-    const mp::Semaphore seen(0);
-    kill_asleep(
-        [](const mp::Event& mine, const mp::Semaphore& over) {
-            mine.wait();
-            over.release();
-            return true;
-        },
-        [&] {
-            event.set();
-            EXPECT_TRUE(seen.acquire(patience));
-            event.clear();
-        },
-        event, seen);
-}
-
-TEST(Killed, asleep_in_wait_of_a_condition) {
-    const mp::Condition condition;
-    const mp::SharedArray<int, 1> stock({1});
-    kill_asleep(
-        [](const mp::Condition& mine, const mp::SharedArray<int, 1>& shared) {
-            const std::unique_lock lock(mine);
-            mine.wait([&] { return shared[0] > 0; });
-            --shared[0];
-            return true;
-        },
-        [&] {
-            const std::unique_lock lock(condition);
-            ++stock[0];
-            condition.notify();
-        },
-        condition, stock);
-}
-
-TEST(Killed, asleep_at_a_barrier) {
-    const mp::Barrier barrier(3);
-    kill_asleep([](const mp::Barrier& mine) { return mine.wait() < 3; },
-                [&] { EXPECT_NO_THROW(barrier.wait(patience)); }, barrier);
 }
 
 }  // namespace sync_death_test
