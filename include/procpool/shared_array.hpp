@@ -201,7 +201,7 @@ public:
     iterator end() const noexcept { return data() + size(); }
 
     /// All elements, with their shape, without a copy.
-    ArrayView<T, Rank> view() const noexcept { return *this; }
+    ArrayView<T, Rank> view() const noexcept { return static_cast<const ArrayView<T, Rank>&>(*this); }
 
     /// Where other programs of the same user find the memory, as a file that holds the elements and can be
     /// mapped: "/proc/PID/fd/N", for numpy.memmap for instance. It is good while a handle in this process is.
