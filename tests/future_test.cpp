@@ -296,7 +296,7 @@ struct background {
         background get_return_object() { return {result.get_future()}; }
         std::suspend_never initial_suspend() noexcept { return {}; }
         std::suspend_never final_suspend() noexcept { return {}; }
-        void return_value(T value) { result.set_value(std::move(value)); }
+        void return_value(T returned) { result.set_value(std::move(returned)); }
         void unhandled_exception() { result.set_exception(std::current_exception()); }
     };
     T get() {

@@ -56,9 +56,9 @@ TEST(Pipe, carries_values_both_ways) {
 
 TEST(Pipe, bytes_of_all_sizes_arrive_whole) {
     auto [receiver, sender] = mp::Pipe(false);
-    std::thread other([&sender = sender] {
+    std::thread other([&to = sender] {
         for (const std::size_t size : {0u, 1u, 4055u, 4056u, 4057u, 8112u, 200'000u, 5'000'000u})
-            sender.send_bytes(bytes_of(size));
+            to.send_bytes(bytes_of(size));
     });
     for (const std::size_t size : {0u, 1u, 4055u, 4056u, 4057u, 8112u, 200'000u, 5'000'000u})
         EXPECT_EQ(receiver.recv_bytes(), bytes_of(size)) << size;
@@ -131,7 +131,7 @@ TEST(Pipe, poll_waits_for_a_whole_message_and_no_longer) {
     auto [receiver, sender] = mp::Pipe(false);
     EXPECT_FALSE(receiver.poll());
     EXPECT_FALSE(receiver.poll(5ms));
-    std::thread other([&sender = sender] { sender.send_bytes(bytes_of(3'000'000)); });
+    std::thread other([&to = sender] { to.send_bytes(bytes_of(3'000'000)); });
     EXPECT_TRUE(receiver.poll(test::patience));
     EXPECT_TRUE(receiver.poll());
     other.join();
@@ -144,15 +144,15 @@ TEST(Pipe, threads_share_an_end) {
     auto [receiver, sender] = mp::Pipe(false);
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < 4; ++i)
-        threads.emplace_back([&sender = sender, i] {
-            for (int k = 0; k < 20; ++k) sender.send_bytes(bytes_of(100'000, i));
+        threads.emplace_back([&to = sender, i] {
+            for (int k = 0; k < 20; ++k) to.send_bytes(bytes_of(100'000, i));
         });
     std::atomic<int> good = 0;
     std::vector<std::thread> readers;
     for (int i = 0; i < 2; ++i)
-        readers.emplace_back([&receiver = receiver, &good] {
+        readers.emplace_back([&from = receiver, &good] {
             for (int k = 0; k < 40; ++k) {
-                const auto bytes = receiver.recv_bytes();
+                const auto bytes = from.recv_bytes();
                 for (unsigned seed = 0; seed < 4; ++seed) good += bytes == bytes_of(100'000, seed);
             }
         });
@@ -404,9 +404,9 @@ TEST(PipeAndDeath, the_remains_of_a_message_are_skipped) {
             ::raise(SIGKILL);
         },
         receiver);
-    std::thread other([&sender = sender] {
-        sender.send_bytes(bytes_of(8'000'000));
-        sender.send_bytes("next");
+    std::thread other([&to = sender] {
+        to.send_bytes(bytes_of(8'000'000));
+        to.send_bytes("next");
     });
     first.start();
     first.join();
