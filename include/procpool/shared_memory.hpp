@@ -100,7 +100,7 @@ public:
 private:
     SharedMemory(std::string name, const detail::posix::fd& file, std::size_t size, bool removes)
         : name_(std::move(name)), memory_(file, 0, size), size_(size), removes_(removes) {}
-    SharedMemory(std::string name, const std::pair<detail::posix::fd, std::size_t>& opened)
+    SharedMemory(const std::string& name, const std::pair<detail::posix::fd, std::size_t>& opened)
         : SharedMemory(name, opened.first, not_empty(name, opened.second), false) {}
 
     static std::size_t not_empty(const std::string& name, std::size_t size) {
