@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_START_CHECK_HPP
 #define PROCPOOL_DETAIL_BACKEND_START_CHECK_HPP
 
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -52,8 +53,11 @@ start_method checked_start_method(start_method wanted) {
     if (wanted == start_method::automatic) wanted = get_start_method();
     const bool can_execute = posix::launcher.load() != nullptr;
     // Or else it would go on, and do all that the program does a second time.
-    static const bool is_fresh = posix::birth_socket().has_value();
-    if (!can_execute && !posix::started_anew && is_fresh) posix::end_without_freeze_support();
+    static std::atomic<bool> looked_up = false;  // which takes longer than all the rest
+    if (!can_execute && !posix::started_anew && !looked_up.load()) {
+        if (posix::birth_socket()) posix::end_without_freeze_support();
+        looked_up.store(true);
+    }
     if ((wanted == start_method::forkserver || wanted == start_method::spawn) && !can_execute)
         throw BootstrapError(
             "procpool: with start_method::forkserver and spawn, workers are fresh runs of this program; "
