@@ -17,6 +17,7 @@
 #include "procpool/detail/backend/pool_memory.hpp"
 #include "procpool/detail/backend/restart_policy.hpp"
 #include "procpool/detail/backend/supervision.hpp"
+#include "procpool/detail/backend/task_timing.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -67,6 +68,18 @@ public:
     std::vector<worker_link>& links() noexcept { return links_; }
     const std::vector<worker_link>& links() const noexcept { return links_; }
     worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
+    /// Whether the result of one quick element is all that is to come.
+    bool has_one_quick_call() {
+        worker_link* only = nullptr;
+        for (worker_link& link : links_) {
+            if (link.work().elements() == 0) continue;
+            if (only || link.work().elements() > 1) return false;
+            only = &link;
+        }
+        const auto call = only ? only->first_unanswered() : std::nullopt;
+        const task_timing* const timing = call ? call->of->job->timing : nullptr;
+        return timing && timing->quick();
+    }
     const std::shared_ptr<remote_job>& initializer() const noexcept { return options_.initializer; }
     restart_policy& restarts() noexcept { return restarts_; }
     /// Readable when there is news.

@@ -46,7 +46,7 @@ public:
     }
     /// Whether a series is worth while: it is one call of several of this kind, during which nobody drove.
     /// For each call that can join none.
-    bool begins_series(const call_kind& kind) noexcept {
+    bool begins_series(const call_kind& kind) {
         const bool again = last_kind_ == kind;
         if (!again) close_series();
         last_kind_ = kind;

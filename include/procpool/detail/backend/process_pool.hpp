@@ -267,7 +267,7 @@ private:
         for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
         until = std::min(until, tidy_at_);
         waits_until_ = until;
-        const bool for_quick_call = waits_for_quick_call();
+        const bool for_quick_call = crew_.has_one_quick_call();
         const std::vector<worker_link*> dead = std::exchange(dying_, {});
         held.unlock();
         const auto events = alertness_.wait(crew_.poller(), until, for_quick_call);
@@ -339,27 +339,11 @@ private:
     /// Whether a task that was submitted waits for others, since to send each of many quick ones by itself
     /// would cost more than they do. The last of them are sent by whoever drives next.
     bool gathers(const remote_job& job) noexcept {
-        constexpr double quick_ns = 20e3;
         const bool nobody_sleeps = waits_until_ == steady_time::min();
-        return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->known() &&
-               job.timing->mean_ns() < quick_ns;
+        return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
     }
     void dispatch(typename dispatcher::sending when) {
         if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
-    }
-
-    /// Whether the result of one quick element is all that is to come.
-    bool waits_for_quick_call() {
-        constexpr double quick_ns = 20e3;
-        worker_link* only = nullptr;
-        for (worker_link& link : crew_.links()) {
-            if (link.work().elements() == 0) continue;
-            if (only || link.work().elements() > 1) return false;
-            only = &link;
-        }
-        const auto call = only ? only->first_unanswered() : std::nullopt;
-        const task_timing* const timing = call ? call->of->job->timing : nullptr;
-        return timing && timing->known() && timing->mean_ns() < quick_ns;
     }
 
     void receive(worker_link& link) {

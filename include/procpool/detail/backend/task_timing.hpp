@@ -17,6 +17,11 @@ class task_timing {
 public:
     bool known() const noexcept { return mean_ns_ > 0; }
     double mean_ns() const noexcept { return mean_ns_; }
+    /// Whether messages and changes of context cost more than they do.
+    bool quick() const noexcept {
+        constexpr double quick_ns = 20e3;
+        return known() && mean_ns_ < quick_ns;
+    }
     void add(double busy_ns, double elements) noexcept {
         const double mean = std::max(1.0, busy_ns / elements);
         // The newest batch counts most: what tasks take can change within a job.
