@@ -166,7 +166,8 @@ void call_map(job_context& job) {
 /// Many tasks at once, each with a handle.
 template <class Payload>
 void call_apply(job_context& job) {
-    procpool::MapOptions drawn = draw_options(job.random);
+    const bool shares = job.random.chance(50);  // without options calls may share a job
+    procpool::MapOptions drawn = shares ? procpool::MapOptions{} : draw_options(job.random);
     drawn.fail_fast = false;  // each call is one element
     const procpool::TaskOptions options{
         .timeout = drawn.timeout, .retries = drawn.retries, .retry_exceptions = drawn.retry_exceptions};
@@ -176,8 +177,9 @@ void call_apply(job_context& job) {
     std::vector<std::optional<callback_watch>> watches(of.size());
     for (std::size_t i = 0; i < of.size(); ++i)
         of.settle_alone(i, [&] {
-            handles[i].emplace(
-                job.pool->apply_async(options, &Payload::task, Payload::argument_of(of.scripts()[i])));
+            auto argument = Payload::argument_of(of.scripts()[i]);
+            handles[i].emplace(shares ? job.pool->apply_async(&Payload::task, std::move(argument))
+                                      : job.pool->apply_async(options, &Payload::task, std::move(argument)));
             if (job.random.chance(30)) watches[i].emplace(job).attach(*handles[i]);
         });
     const bool backwards = job.random.chance(30);
