@@ -219,11 +219,15 @@ private:
             const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
             apply_options(*job, options);
             Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
-            detail::backend::cancel_on_stop(pool_, job, options.stop);
-            return AsyncResult<typename task::result>(pool_, job);
+            return handle_of<typename task::result>(job, options);
         } else {
             return typename Kind::refused{};
         }
+    }
+    template <class R, class Job>
+    AsyncResult<R> handle_of(const std::shared_ptr<Job>& job, const TaskOptions& options) {
+        detail::backend::cancel_on_stop(pool_, job, options.stop);
+        return AsyncResult<R>(pool_, job);
     }
 
     template <class Task, template <class> class Results, class F, class Range>

@@ -59,16 +59,62 @@ struct in_processes {
     /// if it is better made by itself
     template <class Task, class F, class... Args>
     static auto join_calls(pool& where, const F& function, const Args&... args) {
+        using callable_type = std::decay_t<F>;
         using series_type = typed_call_series<typename Task::result>;
+        const callable_type& callable = function;
+        return join_series<series_type>(
+            where, kind_of<Task>(callable), std::addressof(callable),
+            [](const void* of) {
+                return std::make_shared<series_type>(Task::define(*static_cast<const callable_type*>(of)));
+            },
+            args...);
+    }
+
+    /// Submits the one element of a job.
+    template <class Task, class... Args>
+    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
+        submit_arguments(where, job, args...);
+    }
+
+private:
+    template <class Task, class F>
+    static pool::call_kind kind_of(const F& function) noexcept {
+        static char task = 0;  // not const: it must be at a place of its own
+        pool::call_kind kind{&task};
+        if constexpr (!wire::stateless_functor<F>) {
+            static_assert(sizeof function <= sizeof kind.callable);
+            std::memcpy(kind.callable.data(), &function, sizeof function);
+        }
+        return kind;
+    }
+
+    // The rest is compiled once for each type of arguments, not for each task function.
+
+    template <class... Args>
+    static void submit_arguments(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
+        constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
+        block arguments{.bytes = {}, .begin = block::room_for_frames, .pins = {}, .large = {where.arena()}};
+        arguments.bytes.reserve(arguments.begin + (size == wire::variable_stride ? usual_size : size));
+        arguments.bytes.extend(arguments.begin);
+        std::exception_ptr failed;
+        try {
+            append_element(arguments, std::forward_as_tuple(args...));
+        } catch (const SerializationError&) {
+            failed = std::current_exception();
+        }
+        submit_one(where, job, std::move(arguments), failed);
+    }
+
+    template <class Series, class... Args>
+    static std::pair<std::shared_ptr<Series>, std::uint64_t> join_series(
+        pool& where, const pool::call_kind& kind, const void* callable,
+        std::shared_ptr<Series> (*make)(const void* callable), const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
-        const std::decay_t<F>& callable = function;
-        const pool::call_kind kind = kind_of<Task>(callable);
         auto lock = where.acquire();
         std::shared_ptr<call_series> series = where.series_of(kind);
         if (!series) {
-            if (!where.begins_series(kind))
-                return std::pair(std::shared_ptr<series_type>(), std::uint64_t{0});
-            series = std::make_shared<series_type>(Task::define(callable));
+            if (!where.begins_series(kind)) return {};
+            series = make(callable);
             where.open_series(series);
         }
         const std::uint64_t call = series->submitted();
@@ -87,35 +133,7 @@ struct in_processes {
             where.submit_failed(series, call, failed);
         }
         where.leave(lock);
-        return std::pair(std::static_pointer_cast<series_type>(std::move(series)), call);
-    }
-
-    /// Submits the one element of a job.
-    template <class Task, class... Args>
-    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
-        constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
-        block arguments{.bytes = {}, .begin = block::room_for_frames, .pins = {}, .large = {where.arena()}};
-        arguments.bytes.reserve(arguments.begin + (size == wire::variable_stride ? usual_size : size));
-        arguments.bytes.extend(arguments.begin);
-        std::exception_ptr failed;
-        try {
-            append_element(arguments, std::forward_as_tuple(args...));
-        } catch (const SerializationError&) {
-            failed = std::current_exception();
-        }
-        submit_one(where, job, std::move(arguments), failed);
-    }
-
-private:
-    template <class Task, class F>
-    static pool::call_kind kind_of(const F& function) noexcept {
-        static char task = 0;  // not const: it must be at a place of its own
-        pool::call_kind kind{&task};
-        if constexpr (!wire::stateless_functor<F>) {
-            static_assert(sizeof function <= sizeof kind.callable);
-            std::memcpy(kind.callable.data(), &function, sizeof function);
-        }
-        return kind;
+        return {std::static_pointer_cast<Series>(std::move(series)), call};
     }
 
     template <class = only_if_used>
