@@ -64,7 +64,10 @@ int waits_at_0(int i) {
     }
     return count(i);
 }
-int waits_at_last(int i) { return i == some - 1 ? waits_at_0(0), i : i; }
+int waits_at_last(int i) {
+    if (i == some - 1) waits_at_0(0);
+    return i;
+}
 int hangs_at_0(int i) {
     if (i == 0) {
         state->held.store(::getpid());
