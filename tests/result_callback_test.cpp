@@ -313,6 +313,35 @@ TEST_F(Callback, may_not_join_the_pool) {
     pool.join();
 }
 
+TEST_F(Callback, may_terminate_the_pool_while_another_thread_does) {
+    for (int round = 0; round < 20; ++round) {
+        seen.reset();
+        mp::Pool own(2);
+        std::promise<void> entered;
+        auto result = own.apply_async(waits, 1);
+        result.callback([&](int) {
+            entered.set_value();
+            const auto is_closed = [&] {
+                try {
+                    own.apply_async(twice, 1);
+                    return false;
+                } catch (const mp::PoolNotRunning&) {
+                    return true;
+                } catch (const mp::PoolTerminated&) {
+                    return true;
+                }
+            };
+            EXPECT_TRUE(test::eventually(is_closed));
+            own.terminate();
+        });
+        seen->gate.open();
+        auto told = entered.get_future();
+        value_of(told);
+        own.terminate();
+        EXPECT_EQ(result.get(), 1);
+    }
+}
+
 #if PROCPOOL_TEST_PROCESSES
 TEST_F(Callback, may_terminate_the_pool) {
     for (const bool waited_for : {true, false}) {

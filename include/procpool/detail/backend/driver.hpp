@@ -44,6 +44,7 @@ protected:
         watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, 0);
         const posix::signals_blocked no_signals;
         stand_in_ = std::thread([this] { stand_in(); });
+        stand_in_id_ = stand_in_.get_id();
         posix::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
     /// From now on the stand-in looks at news.
@@ -72,6 +73,7 @@ protected:
         ended.join();
         posix::library_threads.fetch_sub(1, std::memory_order_relaxed);
         held.lock();
+        stand_in_id_ = {};
     }
 
     /// Makes the thread that drives look at the state anew.
@@ -93,7 +95,7 @@ protected:
     }
 
     void news_are_read() noexcept { news_waiting_ = false; }
-    bool is_stand_in() const noexcept { return std::this_thread::get_id() == stand_in_.get_id(); }
+    bool is_stand_in() const noexcept { return std::this_thread::get_id() == stand_in_id_; }
 
     posix::event& interruption() noexcept { return interruption_; }
 
@@ -183,6 +185,7 @@ private:
     posix::event bell_;
     posix::poller watch_;
     std::thread stand_in_;
+    std::thread::id stand_in_id_;  // until it has ended, while somebody waits for that, too
 };
 
 }  // namespace procpool::detail::backend

@@ -44,8 +44,8 @@ public:
     std::shared_ptr<call_series> series_of(const call_kind& kind) const {
         return open_series_ && last_kind_ == kind && !open_series_->full() ? open_series_ : nullptr;
     }
-    /// Whether a series is worth while: it is one call of several of this kind, during which nobody drove.
-    /// For each call that can join none.
+    /// Whether a series is worth while: the last call was of this kind, too, and some were submitted during
+    /// which nobody drove. For each call that can join none.
     bool begins_series(const call_kind& kind) {
         const bool again = last_kind_ == kind;
         if (!again) close_series();

@@ -240,6 +240,7 @@ public:
         fail(std::make_exception_ptr(PoolTerminated("procpool: the pool was terminated")));
         run_callbacks(held);
         shut_down(held, false);
+        run_callbacks(held);  // of what a last step was delivering
     }
 
     void run_callback(const std::function<void()>& callback) const noexcept override {
@@ -461,6 +462,7 @@ private:
             next->callbacks.clear();
             held.lock();
             jobs_.end_callbacks(*next);
+            jobs_.retire(std::move(next->job));
             interrupt_driver();  // it may be the one that waits for this
         }
     }
@@ -599,14 +601,16 @@ private:
         closed_ = true;
         stop_stand_in(held);
         const std::unique_ptr<posix::zygote> zygote = crew_.take_zygote();
-        // Before the pipes close, or else the workers would wake up to leave by themselves.
+        // It ends, and so do the workers, while the stand-in does. To be killed comes before the pipes close,
+        // or else the workers would wake up to leave by themselves.
         if (zygote && !gracefully) zygote->begin_kill();
         const bool idle = crew_.disconnect();
-        // It ends, and so do the workers, while the stand-in does.
-        if (zygote && gracefully && idle)
-            zygote->finish();
-        else if (zygote)
-            zygote->begin_kill();
+        if (zygote && gracefully) {
+            if (idle)
+                zygote->finish();
+            else
+                zygote->begin_kill();
+        }
         if (!is_stand_in()) join_stand_in(held);
         held.unlock();
         if (zygote) zygote->wait();
