@@ -102,6 +102,17 @@ struct both_ends {
         if (!posix::write_all(results, frame.data(), frame.size())) std::abort();
     }
 
+    /// What has come up goes into its jobs.
+    void take_results() {
+        link.receive(1 << 20);
+        deliveries.clear();
+        link.collect(deliveries);
+        for (const backend::delivery& one : deliveries) {
+            one.job->accept(one.first, one.count, one.stride, one.bytes);
+            one.job->publish(one.first, one.count);
+        }
+    }
+
     static constexpr std::size_t file_size = worker::slot_memory;
     posix::fd file;
     posix::mapping memory;
@@ -188,12 +199,7 @@ void map_in_pool() {
             return my;
         },
         [](state& my) {
-            my.link.receive(1 << 20);
-            my.link.collect(my.deliveries);
-            for (const backend::delivery& one : my.deliveries) {
-                one.job->accept(one.first, one.count, one.stride, one.bytes);
-                one.job->publish(one.first, one.count);
-            }
+            my.take_results();
             if (my.link.work().results() != count) std::abort();
         });
 }
@@ -212,13 +218,7 @@ void apply_in_pool() {
                 my.link.give(call, std::move(arguments));
                 if (!my.link.send()) std::abort();
                 my.send_up({.sequence = i, .stride = sizeof i}, std::as_bytes(std::span(&i, 1)));
-                my.link.receive(1 << 20);
-                my.deliveries.clear();
-                my.link.collect(my.deliveries);
-                for (const backend::delivery& one : my.deliveries) {
-                    one.job->accept(one.first, one.count, one.stride, one.bytes);
-                    one.job->publish(one.first, one.count);
-                }
+                my.take_results();
                 if (call->value(0) != static_cast<number>(i)) std::abort();
             }
         });
@@ -245,13 +245,7 @@ void calls_in_series() {
                 const std::vector<number> answers = numbers();
                 my.send_up({.sequence = done, .stride = sizeof(number)},
                            std::as_bytes(std::span(answers)).first(together * sizeof(number)));
-                my.link.receive(1 << 20);
-                my.deliveries.clear();
-                my.link.collect(my.deliveries);
-                for (const backend::delivery& one : my.deliveries) {
-                    one.job->accept(one.first, one.count, one.stride, one.bytes);
-                    one.job->publish(one.first, one.count);
-                }
+                my.take_results();
                 for (std::uint64_t i = 0; i < together; ++i)
                     if (!calls->call_seen_done(i) || calls->error(i) ||
                         calls->value(i) != static_cast<number>(i))
