@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/procpool)
 set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 
-install(TARGETS procpool EXPORT procpool FILE_SET HEADERS FILE_SET interop)
+install(TARGETS procpool EXPORT procpool FILE_SET HEADERS)
 install(EXPORT procpool NAMESPACE procpool:: FILE procpoolTargets.cmake DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/procpoolConfig.cmake.in procpoolConfig.cmake

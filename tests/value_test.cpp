@@ -160,7 +160,6 @@ std::string text_in(const mp::SharedMemory& memory, std::size_t size) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// That nothing is left is not checked for all tests: Python programs give such names, too.
 bool is_there(const std::string& name) { return ::access(("/dev/shm/" + name).c_str(), F_OK) == 0; }
 
 void write_to(const mp::SharedMemory& memory, std::string_view text) {

@@ -72,17 +72,6 @@ std::vector<std::string> memfd_mappings() {
     return found;
 }
 
-std::set<std::string> named_shared_memory() {
-    std::set<std::string> found;
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator("/dev/shm", none)) {
-        const std::string name = entry.path().filename();
-        // Semaphores and blocks of Python programs, which come and go beside the tests.
-        if (!name.starts_with("sem.") && !name.starts_with("psm_")) found.insert(name);
-    }
-    return found;
-}
-
 int threads() {
     int count = 0;
     for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/task")) ++count;

@@ -18,7 +18,7 @@ std::set<std::string> open_descriptors();
 /// Mappings of memory files in this process.
 std::vector<std::string> memfd_mappings();
 
-/// Names in /dev/shm, but for those that Python gives.
+/// Names in /dev/shm that processes of this test program have given and nobody has removed.
 std::set<std::string> named_shared_memory();
 
 /// Number of threads of this process.
