@@ -8,8 +8,6 @@ build=$1 name=$2 times=${3:-100}
 limit=120 # seconds after which a run hangs
 here=$(dirname "${BASH_SOURCE[0]}")
 kept=build/flaky/$name
-rm -rf "$kept"
-mkdir -p "$kept"
 
 pattern=$(sed 's/[][().*+?^$|\\]/\\&/g' <<<"$name")
 listed=$(ctest --test-dir "$build" -N -V -R "^$pattern\$")
@@ -19,9 +17,11 @@ command=$(sed -n 's/^[0-9]*: Test command: //p' <<<"$listed" | tail -n 1)
     exit 2
 }
 
+rm -rf "$kept"
+mkdir -p "$kept"
 bash "$here/load.sh" sleep infinity &
 load=$!
-trap 'pkill -P "$load"; kill "$load"' EXIT
+trap 'pkill -P "$load"; wait "$load" 2>/dev/null || true' EXIT
 
 # A test program makes itself the leader of a process group, in which all of its processes are.
 stacks() { # GROUP
