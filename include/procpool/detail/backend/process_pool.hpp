@@ -55,12 +55,12 @@ public:
         start_stand_in();  // while workers are being born
         try {
             wait_for_start(held);
+            begin_to_watch_news();
         } catch (...) {
             stop_stand_in(held);
             join_stand_in(held);
             throw;
         }
-        begin_to_watch_news();
     }
 
     ~basic_process_pool() override {
