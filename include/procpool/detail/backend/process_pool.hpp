@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -606,10 +607,7 @@ private:
         if (zygote && !gracefully) zygote->begin_kill();
         const bool idle = crew_.disconnect();
         if (zygote && gracefully) {
-            if (idle)
-                zygote->finish();
-            else
-                zygote->begin_kill();
+            if (!idle || !finishes(*zygote)) zygote->begin_kill();
         }
         if (!is_stand_in()) join_stand_in(held);
         held.unlock();
@@ -617,6 +615,16 @@ private:
         held.lock();
         has_ended_ = true;
         ended_.notify_all();
+    }
+
+    /// False if it can't be told; then the workers, which have nothing left to do, are killed with it.
+    static bool finishes(posix::zygote& zygote) noexcept {
+        try {
+            zygote.finish();
+            return true;
+        } catch (const std::system_error&) {
+            return false;
+        }
     }
 
     const std::chrono::nanoseconds terminate_grace_;
