@@ -344,8 +344,13 @@ private:
         const bool nobody_sleeps = waits_until_ == steady_time::min();
         return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
     }
+    /// What fails here fails the pool, as in a step: the caller can't give back what it has submitted.
     void dispatch(typename dispatcher::sending when) {
-        if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
+        try {
+            if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
+        } catch (...) {
+            fail(std::current_exception());
+        }
     }
 
     void receive(worker_link& link) {
