@@ -18,6 +18,7 @@
 #include "procpool/detail/posix/event.hpp"
 #include "procpool/detail/posix/poller.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/thread.hpp"
 
 namespace procpool::detail::backend {
 
@@ -43,7 +44,7 @@ protected:
     void start_stand_in() {
         watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, 0);
         const posix::signals_blocked no_signals;
-        stand_in_ = std::thread([this] { stand_in(); });
+        stand_in_ = posix::start_thread([this] { stand_in(); }, "a pool's");
         stand_in_id_ = stand_in_.get_id();
         posix::library_threads.fetch_add(1, std::memory_order_relaxed);
     }

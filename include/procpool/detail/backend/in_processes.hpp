@@ -141,10 +141,18 @@ private:
                            const std::exception_ptr& failed) {
         auto lock = where.acquire();
         where.add(job);
-        if (failed)
-            where.submit_failed(job, 0, failed);
-        else
-            where.submit(job, std::move(arguments));
+        try {
+            if (failed)
+                where.submit_failed(job, 0, failed);
+            else
+                where.submit(job, std::move(arguments));
+        } catch (...) {
+            // The call throws, and nobody waits for its result: the job is over.
+            job->abandoned = true;
+            job->fail_all(std::current_exception());
+            where.seal(job);
+            throw;
+        }
         where.seal(job);
         where.leave(lock);
     }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -55,12 +56,12 @@ public:
         start_stand_in();  // while workers are being born
         try {
             wait_for_start(held);
+            begin_to_watch_news();
         } catch (...) {
             stop_stand_in(held);
             join_stand_in(held);
             throw;
         }
-        begin_to_watch_news();
     }
 
     ~basic_process_pool() override {
@@ -343,8 +344,13 @@ private:
         const bool nobody_sleeps = waits_until_ == steady_time::min();
         return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
     }
+    /// What fails here fails the pool, as in a step: the caller can't give back what it has submitted.
     void dispatch(typename dispatcher::sending when) {
-        if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
+        try {
+            if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
+        } catch (...) {
+            fail(std::current_exception());
+        }
     }
 
     void receive(worker_link& link) {
@@ -606,10 +612,7 @@ private:
         if (zygote && !gracefully) zygote->begin_kill();
         const bool idle = crew_.disconnect();
         if (zygote && gracefully) {
-            if (idle)
-                zygote->finish();
-            else
-                zygote->begin_kill();
+            if (!idle || !finishes(*zygote)) zygote->begin_kill();
         }
         if (!is_stand_in()) join_stand_in(held);
         held.unlock();
@@ -617,6 +620,16 @@ private:
         held.lock();
         has_ended_ = true;
         ended_.notify_all();
+    }
+
+    /// False if it can't be told; then the workers, which have nothing left to do, are killed with it.
+    static bool finishes(posix::zygote& zygote) noexcept {
+        try {
+            zygote.finish();
+            return true;
+        } catch (const std::system_error&) {
+            return false;
+        }
     }
 
     const std::chrono::nanoseconds terminate_grace_;

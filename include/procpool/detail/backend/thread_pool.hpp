@@ -22,6 +22,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/limits.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/thread.hpp"
 #include "procpool/detail/posix/thread_name.hpp"
 #include "procpool/error.hpp"
 #include "procpool/worker.hpp"
@@ -49,7 +50,8 @@ public:
         threads_.reserve(options_.threads);
         try {
             for (std::uint32_t i = 0; i < options_.threads; ++i)
-                threads_.emplace_back([self = this->shared_from_this(), i] { self->work(i); });
+                threads_.push_back(posix::start_thread(
+                    [self = this->shared_from_this(), i] { self->work(i); }, "a worker's"));
         } catch (...) {
             lock held = acquire();
             shut_down(held);
