@@ -18,6 +18,7 @@
 #include "procpool/thread_pool.hpp"
 
 namespace faults {
+namespace features_of_calls {
 namespace {
 
 namespace mp = procpool;
@@ -110,7 +111,8 @@ constexpr std::array features{feature{"executor", executor},
                               feature{"plugin", plugin}};
 
 }  // namespace
+}  // namespace features_of_calls
 
-std::span<const feature> call_features() { return features; }
+std::span<const feature> call_features() { return features_of_calls::features; }
 
 }  // namespace faults

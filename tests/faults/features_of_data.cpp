@@ -19,6 +19,7 @@
 #include "procpool/shared_memory.hpp"
 
 namespace faults {
+namespace features_of_data {
 namespace {
 
 namespace mp = procpool;
@@ -132,7 +133,8 @@ constexpr std::array features{feature{"large_data_fork", large_data<start_method
                               feature{"named_memory", named_memory}};
 
 }  // namespace
+}  // namespace features_of_data
 
-std::span<const feature> data_features() { return features; }
+std::span<const feature> data_features() { return features_of_data::features; }
 
 }  // namespace faults

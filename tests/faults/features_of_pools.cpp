@@ -16,6 +16,7 @@
 #include "procpool/pool.hpp"
 
 namespace faults {
+namespace features_of_pools {
 namespace {
 
 namespace mp = procpool;
@@ -208,7 +209,8 @@ constexpr std::array features{feature{"pool_fork", pool<start_method::fork>},
                               feature{"closed_streams", closed_streams}};
 
 }  // namespace
+}  // namespace features_of_pools
 
-std::span<const feature> pool_features() { return features; }
+std::span<const feature> pool_features() { return features_of_pools::features; }
 
 }  // namespace faults

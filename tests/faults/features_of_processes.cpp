@@ -14,13 +14,14 @@
 #include "procpool/waitable.hpp"
 
 namespace faults {
+namespace features_of_processes {
 namespace {
 
 namespace mp = procpool;
 using mp::start_method;
 using namespace std::chrono_literals;
 
-void answer(const mp::Connection& connection) {
+void answer(mp::Connection connection) {
     try {
         for (;;) {
             const auto text = connection.recv<std::string>();
@@ -124,7 +125,8 @@ constexpr std::array features{feature{"process_fork", process<start_method::fork
                               feature{"manager_spawn", manager<start_method::spawn>}};
 
 }  // namespace
+}  // namespace features_of_processes
 
-std::span<const feature> process_features() { return features; }
+std::span<const feature> process_features() { return features_of_processes::features; }
 
 }  // namespace faults

@@ -17,6 +17,7 @@
 #include "procpool/value.hpp"
 
 namespace faults {
+namespace features_of_sync {
 namespace {
 
 namespace mp = procpool;
@@ -126,7 +127,8 @@ constexpr std::array features{feature{"sync_objects", sync_objects<start_method:
                               feature{"queue_spawn", queue<start_method::spawn>}};
 
 }  // namespace
+}  // namespace features_of_sync
 
-std::span<const feature> sync_features() { return features; }
+std::span<const feature> sync_features() { return features_of_sync::features; }
 
 }  // namespace faults
