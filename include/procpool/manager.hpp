@@ -4,7 +4,6 @@
 #define PROCPOOL_MANAGER_HPP
 
 #include <any>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "procpool/detail/backend/manager_client.hpp"
 #include "procpool/detail/backend/manager_server.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/mutual_proof.hpp"
 #include "procpool/error.hpp"
 #include "procpool/event.hpp"
 #include "procpool/lock.hpp"
@@ -49,11 +49,11 @@ public:
     template <class = detail::only_if_used>
     explicit Manager(const ManagerOptions& options) {
         using namespace detail;
-        const auto address = posix::local_address::random();
+        const auto key = posix::server_key::random();
         auto [here, there] = Pipe(false);
         process_.emplace(
             ProcessOptions{.name = "Manager", .daemon = true, .start_method = options.start_method},
-            &Manager::serve<>, address.number, there);
+            &Manager::serve<>, key, there);
         process_->start();
         there.close();
         try {
@@ -61,7 +61,7 @@ public:
         } catch (const EOFError&) {
             throw BootstrapError("procpool: the manager's process has ended before it could serve");
         }
-        client_ = backend::manager_client::of(address);
+        client_ = backend::manager_client::of(key);
     }
 
     Manager(const Manager&) = delete;
@@ -142,9 +142,9 @@ public:
 
 private:
     template <class = detail::only_if_used>
-    static void serve(const std::array<std::uint64_t, 2>& number, Connection ready) {
+    static void serve(const detail::posix::server_key& key, Connection ready) {
         detail::posix::leave_interrupts_to_the_program();
-        detail::backend::manager_server server(detail::posix::local_address{number});
+        detail::backend::manager_server server(key);
         ready.send(true);
         ready.close();
         server.run();

@@ -14,6 +14,7 @@
 
 #include "procpool/detail/backend/manager_client.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/mutual_proof.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -102,7 +103,7 @@ private:
     friend detail::wire::travels_as_handle<Proxy>;
     friend detail::wire::codec<Proxy>;
     struct sent_handle {
-        detail::posix::local_address address;
+        detail::posix::server_key manager;
         std::uint64_t object = 0;
         std::uint64_t type = 0;
     };
@@ -112,7 +113,7 @@ private:
 
     void encode(const detail::wire::sink& out) const {
         out.to.append_value(
-            sent_handle{reference().client().address(), reference().object(), typeid(T).hash_code()});
+            sent_handle{reference().client().key(), reference().object(), typeid(T).hash_code()});
         out.held.push_back(reference_);
     }
     /// @throws ManagerDied; SerializationError if it is another type's
@@ -121,7 +122,7 @@ private:
         if (arrived.type != typeid(T).hash_code())
             throw SerializationError("procpool: a proxy of another type arrived where one of a " +
                                      detail::type_name(typeid(T)) + " was meant");
-        auto client = detail::backend::manager_client::of(arrived.address);
+        auto client = detail::backend::manager_client::of(arrived.manager);
         client->acquire(arrived.object);
         return Proxy(std::make_shared<detail::backend::object_reference>(std::move(client), arrived.object));
     }

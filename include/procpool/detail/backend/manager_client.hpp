@@ -3,17 +3,21 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_MANAGER_CLIENT_HPP
 #define PROCPOOL_DETAIL_BACKEND_MANAGER_CLIENT_HPP
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/backend/manager_server.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/local_socket.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/mutual_proof.hpp"
 #include "procpool/detail/wire/envelope.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
@@ -24,23 +28,24 @@ namespace procpool::detail::backend {
 template <class = only_if_used>
 class basic_manager_client {
 public:
-    static std::shared_ptr<basic_manager_client> of(const posix::local_address& address) {
-        using clients = std::map<posix::local_address, std::weak_ptr<basic_manager_client>>;
+    static std::shared_ptr<basic_manager_client> of(const posix::server_key& key) {
+        using clients = std::map<posix::server_key, std::weak_ptr<basic_manager_client>>;
         static auto* const known = new clients;  // guarded by hold_forks(); leaked: used by static objects
         const auto lock = posix::fd_registry::instance().hold_forks();
         std::erase_if(*known, [](const auto& one) { return one.second.expired(); });
-        if (const auto at = known->find(address); at != known->end())
+        if (const auto at = known->find(key); at != known->end())
             if (auto client = at->second.lock(); client && client->is_of_this_process()) return client;
-        auto client = std::make_shared<basic_manager_client>(address);
-        (*known)[address] = client;
+        auto client = std::make_shared<basic_manager_client>(key);
+        (*known)[key] = client;
         return client;
     }
 
-    explicit basic_manager_client(const posix::local_address& address) : address_(address) {}
+    explicit basic_manager_client(const posix::server_key& key) : key_(key) {}
     basic_manager_client(const basic_manager_client&) = delete;
     basic_manager_client& operator=(const basic_manager_client&) = delete;
 
-    const posix::local_address& address() const noexcept { return address_; }
+    /// Who has it is let in.
+    const posix::server_key& key() const noexcept { return key_; }
 
     /// The answer's value, through any connection. `decode` gets a cursor.
     template <class Decode>
@@ -106,10 +111,29 @@ private:
                 "pass it to the process as an argument");
     }
 
+    /// A connection to the manager and nobody else, who is told nothing.
     posix::fd connected() const {
-        posix::fd socket = posix::connect_to(address_);
-        if (!socket) throw_gone();
-        return socket;
+        // A server lets go of who is slow, which this process was if it was stopped; and it may be stopped.
+        constexpr int tries = 6;
+        std::chrono::milliseconds pause{10};
+        for (int n = 0; n < tries; ++n, std::this_thread::sleep_for(pause), pause *= 2) {
+            auto met = posix::meet_server(key_);
+            switch (met.what) {
+                case posix::who_listens::server: return std::move(met.socket);
+                case posix::who_listens::nobody: throw_gone();
+                case posix::who_listens::another_user:
+                    throw ManagerDied(
+                        "procpool: the manager's process has ended, or is another user's: a process of user " +
+                        std::to_string(met.other_user) + " listens under its name, and was told nothing");
+                case posix::who_listens::impostor:
+                    throw ManagerDied(
+                        "procpool: the manager's process has ended: who listens under its name doesn't know "
+                        "its secret, and was told nothing");
+                case posix::who_listens::silence: break;
+            }
+        }
+        throw ManagerDied(
+            "procpool: the manager doesn't answer: it is stopped, or somebody else has its name");
     }
     /// The connection that counts this process's references.
     posix::fd& control() {
@@ -145,7 +169,7 @@ private:
     }
 
     const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
-    const posix::local_address address_;
+    const posix::server_key key_;
     std::mutex mutex_;
     std::vector<posix::fd> idle_;
     std::mutex control_mutex_;

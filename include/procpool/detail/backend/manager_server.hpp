@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_BACKEND_MANAGER_SERVER_HPP
 
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,7 +13,9 @@
 #include <utility>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/local_socket.hpp"
+#include "procpool/detail/posix/door.hpp"
+#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/mutual_proof.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/envelope.hpp"
@@ -38,20 +41,18 @@ using object_maker = std::shared_ptr<void>(wire::cursor& arguments);
 using object_call = void(void* object, std::mutex& lock, wire::cursor& arguments, wire::sink result);
 
 /// A thread serves each connection, so that whoever is slow or dies is alone with that. An object lives for
-/// as long as a connection refers to it.
+/// as long as a connection refers to it. Whoever is let in may call any code of the loaded modules, so nobody
+/// is listened to before both sides have proved that they belong together.
 template <class = only_if_used>
 class basic_manager_server {
 public:
-    explicit basic_manager_server(const posix::local_address& address)
-        : listener_(posix::listen_at(address)) {}
+    explicit basic_manager_server(const posix::server_key& key) : door_(key) {}
 
     [[noreturn]] void run() {
-        for (;;)
-            if (posix::fd client = posix::accept_from(listener_)) try {
-                    std::thread([this, socket = std::move(client)] { serve(socket); }).detach();
-                } catch (
-                    const std::system_error&) {  // no more threads: this client finds its connection closed
-                }
+        for (;;) try {
+                std::thread([this, client = door_.next_client()] { serve(client); }).detach();
+            } catch (const std::exception&) {  // no more threads: its client finds it closed, and tries again
+            }
     }
 
 private:
@@ -68,6 +69,7 @@ private:
     void serve(const posix::fd& client) noexcept {
         references held;
         try {
+            if (!posix::welcome(client)) return;
             wire::buffer request;
             wire::pins
                 pins;  // what the last answer refers to: its receiver has opened that when it asks again
@@ -152,7 +154,7 @@ private:
         objects_.erase(at);
     }
 
-    posix::fd listener_;
+    posix::door door_;
     std::mutex mutex_;
     std::map<std::uint64_t, entry> objects_;
     std::uint64_t last_id_ = 0;

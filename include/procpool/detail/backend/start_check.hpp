@@ -63,8 +63,15 @@ start_method checked_start_method(start_method wanted) {
             "procpool: with start_method::forkserver and spawn, workers are fresh runs of this program; "
             "include <procpool/freeze_support.hpp> and call procpool::freeze_support(argc, argv) first in "
             "main, or use start_method::fork");
+    if (wanted == start_method::fork) return wanted;
+    const bool would_refuse = can_execute && posix::fresh_runs_change_rights();
+    if (would_refuse && (wanted != start_method::automatic || foreign_threads() > 0))
+        throw BootstrapError(
+            "procpool: a fresh run of this program would have other rights than its parent (the program is "
+            "set-user-id or set-group-id, or has capabilities, or acts as another user), and refuses to be "
+            "its worker; use start_method::fork, before there are other threads");
     if (wanted != start_method::automatic) return wanted;
-    if (can_execute) return start_method::forkserver;
+    if (can_execute && !would_refuse) return start_method::forkserver;
     if (const int foreign = foreign_threads(); foreign > 0)
         throw BootstrapError(
             "procpool: this program runs " + std::to_string(foreign) +

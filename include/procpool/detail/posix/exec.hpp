@@ -9,12 +9,16 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,7 +28,9 @@
 
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/peer.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/process_identity.hpp"
 
 namespace procpool::detail::posix {
 
@@ -38,10 +44,17 @@ inline std::atomic<program_launcher> launcher{nullptr};
 
 inline constexpr std::string_view birth_argument = "--procpool-process=";
 
-/// The socket in the argument of a process that was started anew; nothing in all others.
+/// The socket in the argument of a process that was started anew, -1 if that is no number; nothing in all
+/// others.
 inline std::optional<int> birth_socket(int argc, const char* const* argv) {
-    if (argc != 2 || !std::string_view(argv[1]).starts_with(birth_argument)) return std::nullopt;
-    return std::atoi(argv[1] + birth_argument.size());
+    if (argc != 2) return std::nullopt;
+    std::string_view number = argv[1];
+    if (!number.starts_with(birth_argument)) return std::nullopt;
+    number.remove_prefix(birth_argument.size());
+    int socket = -1;
+    const char* const end = number.data() + number.size();
+    const auto [read_to, error] = std::from_chars(number.data(), end, socket);
+    return error == std::errc() && read_to == end ? socket : -1;
 }
 
 /// The same for code that has no arguments at hand.
@@ -58,6 +71,40 @@ inline std::optional<int> birth_socket() {
         at += std::strlen(line.data() + at) + 1;
     }
     return birth_socket(count, arguments.data());
+}
+
+/// Anybody may start the program with such an argument, and whoever is at the other end of the socket decides
+/// which code runs here. So this ends a process of which that isn't its own parent, with its own rights.
+inline void require_birth_by_parent(int socket) {
+    const char* reason = nullptr;
+    const auto maker = peer_of(socket);
+    if (::getauxval(AT_SECURE) != 0)
+        reason = "it has other rights than who started it, by set-user-id, set-group-id or capabilities";
+    else if (!maker)
+        reason = "its argument names no socket";
+    else if (!is_own_user(*maker))
+        reason = "another user has made its socket";
+    else if (maker->pid != ::getppid())
+        reason = "who has made its socket is not its parent";
+    else
+        return;
+    // A parent that has ended while this process started needs no worker any more, and no sentence.
+    if (!maker || !is_own_user(*maker) || !has_ended(maker->pid))
+        std::fprintf(stderr, "procpool: process %ld was started to be a worker, and refuses: %s\n",
+                     current_pid(), reason);
+    exit_process(EXIT_FAILURE);
+}
+
+/// Whether a fresh run would refuse, since the kernel would give it other rights than its parent has by its
+/// real ids: the file may be set-user-id also where this process has given the rights up.
+inline bool fresh_runs_change_rights() noexcept {
+    constexpr const char* file = "/proc/self/exe";
+    struct stat status{};
+    if (::stat(file, &status) != 0) status = {};
+    const uid_t user = status.st_mode & S_ISUID ? status.st_uid : ::geteuid();
+    const gid_t group = status.st_mode & S_ISGID ? status.st_gid : ::getegid();
+    return user != ::getuid() || group != ::getgid() ||
+           (user != 0 && ::getxattr(file, "security.capability", nullptr, 0) > 0);
 }
 
 /// For a fresh run of the program that gets to where it would do what the program does.

@@ -22,6 +22,7 @@ namespace procpool::detail::worker {
 [[noreturn]] inline void live_fresh_process(int socket) noexcept {
     posix::started_anew = true;
     try {
+        posix::require_birth_by_parent(socket);
         posix::fd control(socket);
         auto incoming = posix::receive_message<posix::process_birth>(control, true);
         if (incoming->closed) posix::exit_process(EXIT_FAILURE);  // the pool is gone
