@@ -20,7 +20,7 @@ namespace mp = procpool;
 using mp::start_method;
 using namespace std::chrono_literals;
 
-void answer(const mp::Connection& connection) {
+void answer(mp::Connection connection) {
     try {
         for (;;) {
             const auto text = connection.recv<std::string>();
