@@ -22,7 +22,7 @@ namespace detail::shared {
 struct semaphore_state {
     static constexpr const char* name = "Semaphore";
 
-    explicit semaphore_state(std::uint32_t count) noexcept : permits(count) {}
+    explicit semaphore_state(std::uint32_t count) : permits(count) {}
 
     shared::permits permits;
 };

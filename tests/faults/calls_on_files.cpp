@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -43,6 +44,19 @@ PROCPOOL_FAULTS_ORIGINAL(writev)
 }  // namespace
 
 namespace faults {
+namespace {
+
+// Only the end that was changed tells it, and a part of a packet is all that a read gets of it: the rest is gone.
+void remember_packet_pipe(int file) noexcept {
+    struct stat status{};
+    if (the_plan && real_fstat(file, &status) == 0)
+        the_plan->packet_pipes[the_plan->packet_pipe_count++ % the_plan->packet_pipes.size()] = status.st_ino;
+}
+bool carries_packets(const struct stat& pipe) noexcept {
+    return std::ranges::any_of(the_plan->packet_pipes, [&](const auto& inode) { return inode == pipe.st_ino; });
+}
+
+}  // namespace
 
 bool can_be(when condition, int file, direction where, std::size_t size, bool told_not_to_wait) noexcept {
     if (condition == when::always) return true;
@@ -58,7 +72,7 @@ bool can_be(when condition, int file, direction where, std::size_t size, bool to
         case when::on_pipe: return pipe;
         case when::on_file: return S_ISREG(status.st_mode);
         case when::divisible:
-            if (size < 2 || (flags & O_DIRECT)) return false;
+            if (size < 2 || (pipe && carries_packets(status))) return false;
             if (pipe) return where == direction::in || size > PIPE_BUF;
             return socket || S_ISREG(status.st_mode);
         default: return false;
@@ -117,9 +131,10 @@ int fcntl(int file, int command, ...) {
     va_end(rest);
     if (command == F_DUPFD_CLOEXEC && faults::fails(call::fcntl_dupfd)) return -1;
     if (command == F_SETPIPE_SZ && faults::fails(call::fcntl_setpipe_sz)) return -1;
-    if (command == F_SETFL && (reinterpret_cast<std::uintptr_t>(argument) & O_DIRECT) &&
-        faults::fails(call::fcntl_setfl))
-        return -1;
+    if (command == F_SETFL && (reinterpret_cast<std::uintptr_t>(argument) & O_DIRECT)) {
+        if (faults::fails(call::fcntl_setfl)) return -1;
+        faults::remember_packet_pipe(file);
+    }
     return real_fcntl(file, command, argument);
 }
 

@@ -25,7 +25,7 @@ using mp::start_method;
 using namespace std::chrono_literals;
 
 // Who waits for somebody who may have ended by the fault waits no longer.
-constexpr auto patience = 3s;
+constexpr auto patience = 2s;
 
 struct shared_objects {
     mp::Lock lock;

@@ -43,6 +43,10 @@ struct plan {
     std::atomic<std::int32_t> process{0};
     std::array<std::atomic<std::uintptr_t>, most_calls> trace{};
 
+    /// Inodes of the pipes that carry packets, the last ones, wherever they were made.
+    std::array<std::atomic<std::uint64_t>, 32> packet_pipes{};
+    std::atomic<std::uint32_t> packet_pipe_count{0};
+
     verdict end = verdict::none;
     std::array<char, 2000> text{};
 };

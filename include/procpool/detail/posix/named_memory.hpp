@@ -29,7 +29,14 @@ inline fd create_named_memory(const std::string& name, std::size_t size) {
     const auto no_fork = fd_registry::instance().hold_forks();
     const int number = ::shm_open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (number < 0 && errno == EEXIST) return {};
-    fd file(checked(number, "shm_open"));
+    checked(number, "shm_open");
+    fd file;
+    try {
+        file = fd(number);
+    } catch (...) {
+        remove_named_memory(name);
+        throw;
+    }
     // Otherwise to write to it where there is no room is a SIGBUS.
     if (::ftruncate(file.get(), static_cast<off_t>(size)) == 0 &&
         retry_on_eintr([&] { return ::fallocate(file.get(), 0, 0, static_cast<off_t>(size)); }) == 0)

@@ -66,6 +66,7 @@ template <class Message>
 struct received {
     Message message{};
     std::array<fd, max_passed_fds> files;
+    bool files_lost = false;  // there were more than this process has numbers for
     std::string_view text;
     bool closed = false;
 };
@@ -93,6 +94,7 @@ std::optional<received<Message>> receive_message(const fd& socket, bool wait, st
         return result;
     }
     if (n < 0) throw_system_error(errno, "recvmsg (between pool and zygote)");
+    result.files_lost = (header.msg_flags & MSG_CTRUNC) != 0;
     if (static_cast<std::size_t>(n) > sizeof(Message))
         result.text = {room.data(), static_cast<std::size_t>(n) - sizeof(Message)};
     for (cmsghdr* at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -114,12 +115,20 @@ private:
         const zygote_request& request = incoming->message;
         switch (request.what) {
             case zygote_request::kind::fork:
+                if (incoming->files_lost) return tell(incoming->files[2], failed_birth(request, EMFILE));
                 return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]),
                                     std::move(incoming->files[2]));
             case zygote_request::kind::reap: reap(request); return true;
             case zygote_request::kind::finish: finish(); return true;
         }
         return true;
+    }
+
+    static worker_report failed_birth(const zygote_request& request, int error) noexcept {
+        return {.what = worker_report::kind::fork_failed,
+                .slot = request.slot,
+                .serial = request.serial,
+                .code = error};
     }
 
     bool start_worker(const zygote_request& request, fd tasks, fd results, fd news) {
@@ -142,8 +151,7 @@ private:
             if (errors.read)
                 children_.back().errors = relay_from(std::move(errors.read), stderr_, request.slot);
         } catch (const std::system_error& error) {
-            report.what = worker_report::kind::fork_failed;
-            report.code = error.code().value();
+            report = failed_birth(request, error.code().value());
         }
         return tell(*listener, report);
     }

@@ -30,7 +30,7 @@ public:
         return sizeof(holders) + permits * sizeof(permit);
     }
 
-    explicit holders(std::uint32_t permits) noexcept : size_(permits) {
+    explicit holders(std::uint32_t permits) : size_(permits) {
         for (std::size_t i = 0; i < permits; ++i) new (first() + i) permit;
     }
 

@@ -21,7 +21,7 @@ class meeting {
 public:
     static constexpr const char* name = "Barrier";
 
-    explicit meeting(std::uint32_t parties) noexcept
+    explicit meeting(std::uint32_t parties)
         : parties_(parties), end_((std::uint32_t{1} << 30) / parties * parties * arrival) {}
 
     /// @return which of its round's arrivals this was

@@ -17,7 +17,7 @@ class permits {
 public:
     static constexpr std::uint32_t most = 0x7fff'ffff;
 
-    explicit permits(std::uint32_t count) noexcept : word_(count * unit) {}
+    explicit permits(std::uint32_t count) : word_(count * unit) {}
 
     std::uint32_t count() const noexcept { return word_.load() / unit; }
 

@@ -35,7 +35,7 @@ public:
     static constexpr steady_time at_once = steady_time::min();
 
     /// `capacity` 0: no limit.
-    explicit record_queue(std::uint32_t capacity) noexcept : capacity_(capacity) {}
+    explicit record_queue(std::uint32_t capacity) : capacity_(capacity) {}
 
     static object<record_queue> make(std::uint32_t capacity) {
         // Addresses cost nothing, but may be limited.

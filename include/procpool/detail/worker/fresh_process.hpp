@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_WORKER_FRESH_PROCESS_HPP
 #define PROCPOOL_DETAIL_WORKER_FRESH_PROCESS_HPP
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -26,6 +27,7 @@ namespace procpool::detail::worker {
         posix::fd control(socket);
         auto incoming = posix::receive_message<posix::process_birth>(control, true);
         if (incoming->closed) posix::exit_process(EXIT_FAILURE);  // the pool is gone
+        if (incoming->files_lost) posix::throw_system_error(EMFILE, "recvmsg (what a fresh run starts with)");
         const posix::process_birth& birth = incoming->message;
         posix::take_program_name();
         birth.locale.apply();
