@@ -36,9 +36,13 @@ source_of() { # DOCUMENT LINE WHOLE_FILE [NAMESPACE]
 words() { grep -oE '[A-Za-z_][A-Za-z_0-9]*' | sort -u; }
 
 # The names of the library's and the standard's that a block uses and its own headers don't have.
+declare -A words_of=() # a block's #include lines: the words that they bring
 unknown_names() { # BLOCK
-    comm -23 <(grep -oE '\<(procpool|mp|std|cv|Eigen|cereal)(::[A-Za-z_0-9]+)+|PROCPOOL_[A-Z_]+' <<<"$1" | words) \
-        <({ echo mp && grep '^#include' <<<"$1" | "${compiler[@]}" -E -dD -P -x c++ -; } | words)
+    local includes
+    includes=$(grep '^#include' <<<"$1" || true)
+    [[ ${words_of[$includes]-} ]] || words_of[$includes]=$({ echo mp && "${compiler[@]}" -E -dD -P -x c++ - <<<"$includes"; } | words)
+    unknown=$(comm -23 <(grep -oE '\<(procpool|mp|std|cv|Eigen|cereal)(::[A-Za-z_0-9]+)+|PROCPOOL_[A-Z_]+' <<<"$1" | words) \
+        - <<<"${words_of[$includes]}")
 }
 
 compiles() { "${compiler[@]}" -fsyntax-only -Wno-return-type -x c++ -; }
@@ -66,7 +70,7 @@ check() { # LINE MARKER BLOCK
         if [[ $marker == 'compile: file' || $block == *'int main('* ]]; then whole=1; fi
         together+=$(source_of "$document" "$line" "$whole" "snippet_$checked" <<<"$block")$'\n'
         compiled+=("$document" "$line" "$whole" "$block")
-        unknown=$(unknown_names "$block")
+        unknown_names "$block"
         [[ -z $unknown ]] || fail "$line" "this block does not include what has: ${unknown//$'\n'/ }"
         ;;
     quote:*)

@@ -21,6 +21,7 @@
 #include "procpool/shared_array.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
+#include "support/rounds.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
@@ -307,10 +308,7 @@ TEST(Manager, interrupt_is_not_for_it) {
     EXPECT_EQ(list.size(), 1u);
 }
 
-int deaths() {
-    const char* const count = std::getenv("PROCPOOL_TEST_KILLS");
-    return count ? std::atoi(count) : test::sanitized ? 10 : 40;
-}
+int deaths() { return test::rounds(test::sanitized ? 10 : 40); }
 
 std::minstd_rand dice{std::random_device{}()};
 

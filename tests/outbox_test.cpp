@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "procpool/detail/posix/memfd.hpp"
+#include "support/rounds.hpp"
 #include "support/worker_link.hpp"
 
 namespace outbox_test {
@@ -446,7 +447,7 @@ pid_t fork_busy_worker(pools_end& pool) {
 }
 
 TEST(Outbox, a_killed_process_leaves_each_result_that_it_has_put) {
-    for (std::uint64_t round = 0; round < 20; ++round) {
+    for (std::uint64_t round = 0; round < static_cast<std::uint64_t>(test::rounds(20)); ++round) {
         pools_end pool;
         const pid_t pid = fork_busy_worker(pool);
         while (pool.results.size() < 100 * round) {

@@ -24,6 +24,7 @@
 #include "procpool/shared_array.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
+#include "support/rounds.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
@@ -295,10 +296,7 @@ TEST(PipeBetweenProcesses, global_one_is_refused_in_a_forked_process) {
 
 // ---- deaths
 
-int deaths() {
-    const char* const count = std::getenv("PROCPOOL_TEST_KILLS");
-    return count ? std::atoi(count) : test::sanitized ? 10 : 40;
-}
+int deaths() { return test::rounds(test::sanitized ? 10 : 40); }
 
 std::minstd_rand dice{std::random_device{}()};
 

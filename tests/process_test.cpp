@@ -22,6 +22,7 @@
 #include "procpool/thread_pool.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
+#include "support/rounds.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
@@ -483,7 +484,7 @@ TEST_F(Process, ten_run_at_once) {
 }
 
 TEST_F(Process, a_thousand_one_after_another_and_many_at_once) {
-    const int count = test::sanitized ? 100 : 1000;
+    const int count = test::rounds(test::sanitized ? 100 : 1000);
     for (int i = 0; i < count; ++i) {
         mp::Process process([] { ++*sum; });
         process.start();

@@ -20,6 +20,7 @@
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
+#include "support/rounds.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
@@ -251,7 +252,7 @@ TEST_P(FreshRun, needs_no_care_for_threads_that_lock_a_mutex) {
                 std::string allocated(100, 'x');
             }
         });
-    constexpr int pools = test::sanitized ? 10 : 100;
+    const int pools = test::rounds(test::sanitized ? 10 : 100);
     for (int i = 0; i < pools; ++i) {
         mp::Pool pool(options(2));
         ASSERT_EQ(pool.apply(cube, 3), 27);

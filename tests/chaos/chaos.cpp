@@ -13,7 +13,7 @@
 #include <string>
 
 #include "board.hpp"
-#include "procpool/freeze_support.hpp"
+#include "support/freeze.hpp"
 #include "supervisor.hpp"
 
 namespace chaos {
@@ -106,7 +106,7 @@ settings read_options(int argc, char** argv) {
 }  // namespace chaos
 
 int main(int argc, char** argv) {
-    procpool::freeze_support(argc, argv);
+    test::freeze_support(argc, argv);
     const chaos::settings all = chaos::read_options(argc, argv);
     constexpr rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);

@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "known.hpp"
-#include "procpool/freeze_support.hpp"
 #include "selection.hpp"
+#include "support/freeze.hpp"
 #include "sweep.hpp"
 #include "trial.hpp"
 
@@ -199,7 +199,7 @@ int run(int argc, char** argv) {
 }  // namespace faults
 
 int main(int argc, char** argv) {
-    procpool::freeze_support(argc, argv);
+    test::freeze_support(argc, argv);
     try {
         return faults::run(argc, argv);
     } catch (const std::invalid_argument& error) {

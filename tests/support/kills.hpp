@@ -1,26 +1,21 @@
 // SPDX-License-Identifier: MIT
 // What tests need that kill one process after the other in calls that block.
-//
-// PROCPOOL_KILLS says how many are killed in each test.
 #ifndef PROCPOOL_TESTS_SUPPORT_KILLS_HPP
 #define PROCPOOL_TESTS_SUPPORT_KILLS_HPP
 
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <random>
 
 #include "procpool/event.hpp"
 #include "procpool/semaphore.hpp"
 #include "support/handles.hpp"
+#include "support/rounds.hpp"
 
 namespace test {
 
-inline int kills() {
-    const char* const wanted = std::getenv("PROCPOOL_KILLS");
-    return wanted ? std::atoi(wanted) : 40;
-}
+inline int kills() { return rounds(40); }
 
 inline std::minstd_rand dice{std::random_device{}()};
 

@@ -12,7 +12,8 @@
 #include <thread>
 #include <utility>
 
-#include "procpool/freeze_support.hpp"
+#include "procpool/start_method.hpp"
+#include "support/freeze.hpp"
 #include "support/leftovers.hpp"
 #include "support/wait.hpp"
 
@@ -62,7 +63,7 @@ class leftover_check : public testing::EmptyTestEventListener {
 }  // namespace test
 
 int main(int argc, char** argv) {
-    procpool::freeze_support(argc, argv);
+    test::freeze_support(argc, argv);
     testing::InitGoogleTest(&argc, argv);
     if (argc > 1 && !test::choose_start_method(argv[1])) return 2;
     std::thread([] {}).join();  // the thread sanitizer starts one of its own with the first
