@@ -19,6 +19,7 @@
 #include "procpool/detail/posix/oom.hpp"
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
+#include "support/small_group.hpp"
 
 namespace diagnosis_test {
 
@@ -276,45 +277,8 @@ TEST_F(OomKills, are_those_of_the_control_group_of_either_version_or_of_the_mach
     EXPECT_EQ(mp::detail::posix::oom_kills(root_), 3u);
 }
 
-/// A control group with little memory for a process and all that descend from it.
-class small_group {
-public:
-    explicit small_group(std::size_t bytes) {
-        for (const bool version_1 : {true, false}) {
-            path_ = std::string(version_1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup") + "/procpool_test_" +
-                    std::to_string(::getpid());
-            std::error_code refused;
-            if (!std::filesystem::create_directory(path_, refused)) continue;
-            limited_ = write(version_1 ? "memory.limit_in_bytes" : "memory.max", std::to_string(bytes));
-            // Or else it would be swapped out instead.
-            write(version_1 ? "memory.swappiness" : "memory.swap.max", "0");
-            if (limited_) return;
-            std::filesystem::remove(path_, refused);
-        }
-    }
-    small_group(const small_group&) = delete;
-    small_group& operator=(const small_group&) = delete;
-    ~small_group() {
-        std::error_code ignored;
-        if (limited_) test::eventually([&] { return std::filesystem::remove(path_, ignored); });
-    }
-
-    bool limited() const noexcept { return limited_; }
-    bool take_this_process() const { return write("cgroup.procs", std::to_string(::getpid())); }
-
-private:
-    bool write(const std::string& file, const std::string& text) const {
-        std::ofstream to(path_ + "/" + file);
-        to << text << std::flush;
-        return to.good();
-    }
-
-    std::string path_;
-    bool limited_ = false;
-};
-
 TEST(OomKill, of_a_worker_by_the_kernel_is_told) {
-    const small_group group(400u << 20);
+    const test::small_group group(400u << 20);
     if (!group.limited()) GTEST_SKIP() << "only who may make control groups can limit the memory of one";
     test::child_program program([&] {
         if (!group.take_this_process()) return 1;

@@ -28,9 +28,11 @@ public:
     /// @throws std::system_error if the system gives no memory or no file descriptor
     basic_lock() : lock_(shared::object<shared::lock_state>::make()) {}
 
-    /// Waits until the lock is free, and takes it.
+    /// Waits until the lock is free, and takes it. A thread can hold 2048 locks, those included that calls of
+    /// this library have for a moment.
     /// @throws LockOwnerDied if its last holder, a process or a thread, died with it. That is told once; the
     /// lock is free then, and whoever takes it next knows nothing of it: see the other form.
+    /// @throws std::system_error with errc::no_lock_available if the thread holds so many
     void acquire() const { lock_.lock_until(steady_time::max(), Again); }
 
     /// The same, but where acquire() would throw, calls `repair(const LockOwnerDied&)` with the lock held:

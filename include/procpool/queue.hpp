@@ -78,7 +78,7 @@ public:
     void put(const T& item, std::chrono::duration<Rep, Period> timeout) const {
         if (!this->queue().put(item, deadline_in(timeout))) refuse_full();
     }
-    /// Appends an item if there is room now.
+    /// Appends an item if there is room now. Somebody who is putting one gets a tenth of a second for that.
     /// @throws Full if there is none
     void put_nowait(const T& item) const {
         if (!try_put(item)) refuse_full();
@@ -92,7 +92,7 @@ public:
     T get(std::chrono::duration<Rep, Period> timeout) const {
         return checked(this->queue().get(deadline_in(timeout)));
     }
-    /// Takes an item if there is one now.
+    /// Takes an item if there is one now. Somebody who is taking one gets a tenth of a second for that.
     /// @throws Empty if there is none
     T get_nowait() const { return checked(try_get()); }
     /// The same; nothing if there is none.
@@ -136,7 +136,8 @@ private:
 /// another handle of the same queue. T is what a task could take or return. As in Python, but for this: put()
 /// needs no thread; when it returns, the item is where everybody sees it, and stays if the process ends. A
 /// process that dies in put() or get(), wherever it is, blocks nobody, and what is lost is at the most the
-/// item that it was putting or getting. Thread-safe.
+/// item that it was putting or getting. One that is stopped while it waits there keeps nothing from others;
+/// in the midst of an item it keeps those waiting whose calls have no limit. Thread-safe.
 template <class T>
 class Queue : public detail::basic_bounded_queue<T, Queue<T>> {
     using base = detail::basic_bounded_queue<T, Queue<T>>;
@@ -144,7 +145,8 @@ class Queue : public detail::basic_bounded_queue<T, Queue<T>> {
 public:
     /// For up to `maxsize` items, or any number if that is not positive. The memory for items is taken as
     /// they come and used again.
-    /// @throws std::system_error if the system gives no memory or no file descriptor
+    /// @throws std::system_error if the system gives no memory or no file descriptor, or allows
+    /// no file as large
     explicit Queue(std::int64_t maxsize = 0) : base(maxsize) {}
 
 private:

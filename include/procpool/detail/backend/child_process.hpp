@@ -231,7 +231,7 @@ private:
         wire::encode(to, parent.name);
         identity.append_value(std::int64_t{parent.pid});
         identity.append_value(parent.daemon);
-        posix::fd file = posix::make_memfd("procpool-process", 0);
+        posix::fd file = posix::make_memfd("procpool-process", identity.size() + call_.size());
         posix::write_all(file, identity.data(), identity.size());
         posix::write_all(file, call_.data(), call_.size());
         return file;

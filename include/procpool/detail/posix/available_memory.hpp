@@ -88,15 +88,31 @@ inline std::uint64_t physical_memory() noexcept {
     return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
 }
 
-/// Whether to ask for available_memory() before `size` bytes more are taken. The kernel promises any amount,
-/// and kills whoever takes it at its word; but small amounts are had in less time than a look takes.
+/// What this process may take before it looks again how much there is. The kernel promises any amount, and
+/// kills whoever takes it at its word; but small amounts are had in less time than a look takes.
+inline std::atomic<std::uint64_t> memory_without_a_look{std::uint64_t{1} << 20};
+
+/// Whether to ask for memory_left() before `size` bytes more are taken.
 inline bool is_worth_a_look(std::uint64_t size) noexcept {
-    constexpr std::uint64_t much = std::uint64_t{16} << 20;
-    static std::atomic<std::uint64_t> unseen{0};
-    if (size < much && unseen.fetch_add(size, std::memory_order_relaxed) + size < much) return false;
-    unseen.store(0, std::memory_order_relaxed);
+    std::uint64_t there = memory_without_a_look.load(std::memory_order_relaxed);
+    while (size <= there)
+        if (memory_without_a_look.compare_exchange_weak(there, there - size, std::memory_order_relaxed))
+            return false;
     return true;
 }
+
+/// Looks what can be taken, and leaves something for what processes take without being asked, as a heap. The
+/// less it is, the sooner the next look.
+inline std::uint64_t memory_left() {
+    constexpr std::uint64_t for_others = std::uint64_t{4} << 20, most = std::uint64_t{16} << 20;
+    const std::uint64_t there = available_memory();
+    const std::uint64_t left = there - std::min(there, for_others);
+    memory_without_a_look.store(std::min(most, left / 16), std::memory_order_relaxed);
+    return left;
+}
+
+/// Whether `size` bytes more can be taken; not always looks.
+inline bool has_memory_for(std::uint64_t size) { return !is_worth_a_look(size) || size <= memory_left(); }
 
 }  // namespace procpool::detail::posix
 

@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <limits>
 
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
@@ -58,14 +57,6 @@ inline void limit_allocations(std::uint64_t bytes) {
     if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < most) return;  // it may use less anyway
     limit.rlim_cur = most;
     checked(::setrlimit(RLIMIT_DATA, &limit), "setrlimit(RLIMIT_DATA)");
-}
-
-/// Bytes that a file may have; to make a larger one is a fatal signal.
-inline std::uint64_t largest_file() noexcept {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return std::numeric_limits<std::uint64_t>::max();
-    return limit.rlim_cur;
 }
 
 /// Keeps freed memory for the next large object: fresh memory is slower than copying what comes into it.

@@ -3,12 +3,18 @@
 #ifndef PROCPOOL_DETAIL_POSIX_MEMFD_HPP
 #define PROCPOOL_DETAIL_POSIX_MEMFD_HPP
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "procpool/detail/posix/error.hpp"
@@ -21,11 +27,30 @@ inline std::size_t page_size() {
     return size;
 }
 
-/// A new zero-filled memory file of `size` bytes; `name` shows in /proc only.
+/// Bytes that a file may have; to make a larger one is a fatal signal.
+inline std::uint64_t largest_file() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return std::numeric_limits<std::uint64_t>::max();
+    return limit.rlim_cur;
+}
+
+/// @throws std::system_error if so large a file may not be made
+inline void require_file_size(std::uint64_t size) {
+    if (const std::uint64_t most = largest_file(); size > most)
+        throw_system_error(EFBIG, "shared memory of " + std::to_string(size) +
+                                      " bytes: this process may make files of " + std::to_string(most) +
+                                      " bytes only (RLIMIT_FSIZE, ulimit -f), and memory counts as a file");
+}
+
+/// A new zero-filled memory file of `size` bytes; `name` shows in /proc only. It keeps that size, whoever has
+/// it: where a mapped file ends is a fatal signal.
 inline fd make_memfd(const char* name, std::size_t size) {
+    require_file_size(size);
     const auto no_fork = fd_registry::instance().hold_forks();
-    fd file(checked(::memfd_create(name, MFD_CLOEXEC), "memfd_create"));
+    fd file(checked(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create"));
     checked(::ftruncate(file.get(), static_cast<off_t>(size)), "ftruncate (shared memory)");
+    checked(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), "fcntl (seals)");
     return file;
 }
 

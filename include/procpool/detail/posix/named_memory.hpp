@@ -13,8 +13,10 @@
 #include <string>
 #include <utility>
 
+#include "procpool/detail/posix/available_memory.hpp"
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/memfd.hpp"
 
 namespace procpool::detail::posix {
 
@@ -26,6 +28,9 @@ inline int remove_named_memory(const std::string& name) noexcept {
 /// New memory under a name that starts with '/', zeros; empty if that is taken.
 /// @throws std::system_error, also if there is no room for so many bytes
 inline fd create_named_memory(const std::string& name, std::size_t size) {
+    require_file_size(size);
+    if (!has_memory_for(size))
+        throw_system_error(ENOMEM, "shared memory " + name + " of " + std::to_string(size) + " bytes");
     const auto no_fork = fd_registry::instance().hold_forks();
     const int number = ::shm_open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (number < 0 && errno == EEXIST) return {};

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -20,6 +21,7 @@
 
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/foreign_file.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
@@ -65,17 +67,22 @@ inline fd open_packet_pipe(const pipe_handle& wanted, pipe_end which) {
     const auto no_fork = fd_registry::instance().hold_forks();
     struct stat status{};
     // The number may mean a device by now, which it would be wrong to open.
-    if (::stat(path.c_str(), &status) == 0 && is_meant(status)) {
+    int error = ENOENT;
+    if (::stat(path.c_str(), &status) != 0) {
+        error = errno;
+    } else if (is_meant(status)) {
         fd end(
             ::open(path.c_str(), O_CLOEXEC | (which == pipe_end::read ? O_RDONLY | O_NONBLOCK : O_WRONLY)));
-        if (end && ::fstat(end.get(), &status) == 0 && is_meant(status)) {
+        if (!end)
+            error = errno;
+        else if (::fstat(end.get(), &status) == 0 && is_meant(status)) {
             if (which == pipe_end::write)
                 checked(::fcntl(end.get(), F_SETFL, O_DIRECT), "fcntl (a pipe for packets)");
             return end;
         }
     }
     throw SerializationError("procpool: a Connection, sent by process " + std::to_string(wanted.pid) +
-                             ", can't be opened: that process has let go of it, or is gone");
+                             ", can't be opened: " + why_not_opened(wanted.pid, error));
 }
 
 /// Writes to a pipe that nobody reads any more fail, and raise no signal. For the calling thread.

@@ -28,10 +28,10 @@
 #include "procpool/detail/posix/available_memory.hpp"
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/foreign_file.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/populate.hpp"
 #include "procpool/detail/posix/process.hpp"
-#include "procpool/detail/posix/process_identity.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::posix {
@@ -142,7 +142,7 @@ public:
         const std::string path = path_of(wanted);
         // The number may mean a pipe or a device by now, which it would be wrong to open.
         struct stat status{};
-        if (::stat(path.c_str(), &status) != 0) refuse_after_error(wanted, errno);
+        if (::stat(path.c_str(), &status) != 0) refuse(wanted, why_not_opened(wanted.pid, errno));
         if (!is_meant(status, wanted)) refuse(wanted, "the process that sent it has let go of it");
         try {
             const int how = mode == access::read_only ? O_RDONLY : O_RDWR;
@@ -153,22 +153,27 @@ public:
                 refuse(wanted, "it is shorter than what was sent");
             return remember(std::move(file), status, static_cast<std::size_t>(wanted.size), mode, means);
         } catch (const std::system_error& error) {
-            refuse_after_error(wanted, error.code().value());
+            refuse(wanted, why_not_opened(wanted.pid, error.code().value()));
         }
     }
 
     shared_segment(fd file, const struct stat& status, std::size_t size, access mode, extent means)
         : mode_(mode),
+          is_spacious_(means == extent::addresses),
           will_be_filled_(mode == access::read_write && means == extent::memory),
           file_(std::move(file)),
           mapping_(file_, size, mode),
-          handle_{current_pid(), file_.get(), status.st_dev, status.st_ino, size} {}
+          handle_{current_pid(), file_.get(), status.st_dev, status.st_ino, size} {
+        if (will_be_filled_) live_bytes().fetch_add(size, std::memory_order_relaxed);
+        if (is_spacious_) spacious().fetch_add(1, std::memory_order_relaxed);
+    }
     shared_segment(const shared_segment&) = delete;
     shared_segment& operator=(const shared_segment&) = delete;
     ~shared_segment() {
         if (!is_of_this_process()) return;
         const auto lock = fd_registry::instance().hold_forks();
         if (will_be_filled_) live_bytes().fetch_sub(size(), std::memory_order_relaxed);
+        if (is_spacious_) spacious().fetch_sub(1, std::memory_order_relaxed);
         // Unless another thread has opened it anew since the last handle went.
         const auto at = known().find({handle_.device, handle_.inode, mode_});
         if (at != known().end() && at->second.expired()) known().erase(at);
@@ -193,6 +198,8 @@ public:
     /// Ends that when what is returned is gone.
     std::shared_ptr<shared_segment> let_go() noexcept { return std::exchange(kept_, nullptr); }
     const fd& file() const noexcept { return file_; }
+    /// How many this process has whose size says how many addresses they take.
+    static std::uint64_t number_of_spacious() noexcept { return spacious().load(std::memory_order_relaxed); }
     /// False in a forked child that inherited this object: there its memory isn't mapped.
     bool is_of_this_process() const noexcept {
         return generation_ == fork_generation.load(std::memory_order_relaxed);
@@ -226,6 +233,11 @@ private:
         return bytes;
     }
 
+    static std::atomic<std::uint64_t>& spacious() noexcept {
+        static std::atomic<std::uint64_t> number{0};
+        return number;
+    }
+
     static std::shared_ptr<shared_segment> make(const char* name, std::size_t size, extent means) {
         // No thread can fork, and so inherit a half-made segment, or change `known`.
         const auto lock = fd_registry::instance().hold_forks();
@@ -238,7 +250,6 @@ private:
                                                     access mode, extent means) {
         auto segment = std::make_shared<shared_segment>(std::move(file), status, size, mode, means);
         known()[{segment->handle_.device, segment->handle_.inode, mode}] = segment;
-        if (segment->will_be_filled_) live_bytes().fetch_add(size, std::memory_order_relaxed);
         return segment;
     }
 
@@ -255,7 +266,7 @@ private:
     /// Throws if `size` more bytes would be more than there are.
     static void require_memory(std::size_t size) {
         if (!is_worth_a_look(size)) return;
-        const std::uint64_t available = available_memory();
+        const std::uint64_t available = memory_left();
         std::uint64_t promised = 0;
         if (size <= available && live_bytes().load(std::memory_order_relaxed) > available - size)
             promised = untouched_bytes();
@@ -285,14 +296,9 @@ private:
                                  ", can't be opened: " + reason);
     }
 
-    [[noreturn]] static void refuse_after_error(const segment_handle& wanted, int error) {
-        if (has_ended(wanted.pid)) refuse(wanted, "the process that sent it is gone");
-        if (error == ENOENT) refuse(wanted, "the process that sent it has let go of it");
-        refuse(wanted, std::generic_category().message(error));
-    }
-
     const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
     const access mode_;
+    const bool is_spacious_;
     const bool will_be_filled_;
     std::atomic<bool> huge_pages_{false};
     fd file_;

@@ -48,7 +48,7 @@ public:
         for (;;) {
             const counted here(waiting_);
             const std::uint32_t seen = released_.load();
-            if (take(own)) return true;
+            if (take(own, deadline)) return true;
             const auto now = std::chrono::steady_clock::now();
             if (now >= deadline) return false;
             posix::futex_wait(released_, seen, std::min(deadline, now + look_again));
@@ -89,17 +89,32 @@ private:
         std::atomic<std::uint32_t>& of;
     };
 
-    bool take(const posix::process_identity& own) {
-        const std::lock_guard table(table_);
-        if (permit* const free = find([](const permit& one) { return one.pid.load() == 0; })) {
-            free->started.store(own.started);
-            free->pid.store(own.pid);
-            return true;
+    bool take(const posix::process_identity& own, steady_time deadline) {
+        {
+            const auto table = enter(deadline);
+            if (!table) return false;
+            if (permit* const free = find([](const permit& one) { return one.pid.load() == 0; })) {
+                free->started.store(own.started);
+                free->pid.store(own.pid);
+                return true;
+            }
         }
-        if (permit* const left =
-                find([](const permit& one) { return posix::identify(one.pid.load()) != one.holder(); }))
-            throw owner_died(left->pid.exchange(0));
+        // To look at processes takes a while, so that is done without the lock.
+        for (permit& one : all()) {
+            const posix::process_identity holder = one.holder();
+            if (holder.pid == 0 || posix::identify(holder.pid) == holder) continue;
+            const auto table = enter(deadline);
+            if (!table) return false;
+            if (one.holder() != holder) continue;
+            one.pid.store(0);
+            throw owner_died(holder.pid);
+        }
         return false;
+    }
+
+    std::unique_lock<posix::robust_mutex> enter(steady_time deadline) {
+        if (table_.lock_soon(deadline) == posix::lock_result::busy) return {};
+        return std::unique_lock(table_, std::adopt_lock);
     }
 
     template <class Test>

@@ -16,7 +16,7 @@ namespace procpool::detail::shared {
 
 /// One word says how many have arrived in all rounds, and whether the barrier is broken. So an arrival is one
 /// store, the last of a round is one step with the waking of the others, and nobody has to leave before the
-/// next round can begin. It changes under a mutex only.
+/// next round can begin. It changes under a mutex; only who can't have that in time breaks it up without.
 class meeting {
 public:
     static constexpr const char* name = "Barrier";
@@ -28,7 +28,11 @@ public:
     std::uint32_t wait(steady_time deadline) {
         std::uint32_t round = 0, index = 0;
         {
-            const std::lock_guard lock(mutex_);
+            const auto lock = enter(deadline);
+            if (!lock) {
+                break_up();
+                refuse();
+            }
             const std::uint32_t seen = word_.load();
             if ((seen & broken_bit) != 0) refuse();
             round = round_of(seen);
@@ -41,13 +45,13 @@ public:
                     posix::futex_change_and_wake(word_, posix::futex_change::add, arrival);
                 return index;
             }
-            word_.store(seen + arrival);
+            word_.fetch_add(arrival);
         }
         bool in_time = true;
         std::uint32_t seen = word_.load();
         while (!is_over(round, seen)) {
             if (!in_time) {
-                const std::lock_guard lock(mutex_);
+                const auto lock = enter(deadline);
                 if (is_over(round, word_.load())) break;
                 break_up();
                 refuse();
@@ -59,7 +63,7 @@ public:
     }
 
     void abort() {
-        const std::lock_guard lock(mutex_);
+        const auto lock = enter(steady_time::min());
         break_up();
     }
 
@@ -83,6 +87,12 @@ public:
 
 private:
     static constexpr std::uint32_t broken_bit = 1, arrival = 2;
+
+    /// Without the lock if somebody is stopped while he has it: he may be about to end the round.
+    std::unique_lock<posix::robust_mutex> enter(steady_time deadline) {
+        if (mutex_.lock_soon(deadline) == posix::lock_result::busy) return {};
+        return std::unique_lock(mutex_, std::adopt_lock);
+    }
 
     std::uint32_t round_of(std::uint32_t word) const noexcept { return word / arrival / parties_; }
     static std::uint64_t bit_of(std::uint32_t round) noexcept { return std::uint64_t{1} << round % 64; }

@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <mutex>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/futex.hpp"
-#include "procpool/detail/posix/robust_mutex.hpp"
+#include "procpool/detail/shared/gate.hpp"
 
 namespace procpool::detail::shared {
 
@@ -31,21 +30,16 @@ public:
     /// @return false if there is none until the deadline
     bool take(steady_time deadline) {
         if (try_take()) return true;
-        // Only who holds the gate sleeps on the word. If it is woken and dies, the kernel hands the gate to
-        // the next one, which finds the permit: no permit is lost with a sleeper.
-        if (gate_.lock_until(deadline) == posix::lock_result::busy) return false;
-        const std::unique_lock gate(gate_, std::adopt_lock);
-        bool in_time = true;
-        for (std::uint32_t seen = word_.load();;) {
-            if (seen >= unit) {
-                if (word_.compare_exchange_weak(seen, (seen & ~somebody_waits) - unit)) return true;
-                continue;
-            }
-            if (!in_time) return false;
-            if ((seen & somebody_waits) != 0 || word_.compare_exchange_weak(seen, seen | somebody_waits))
-                in_time = posix::futex_wait(word_, seen | somebody_waits, deadline);
-            seen = word_.load();
-        }
+        return gate_.wait(
+            deadline, [this] { return try_take(); },
+            [&] {
+                std::uint32_t seen = 0;
+                if (!word_.compare_exchange_strong(seen, somebody_waits) && seen != somebody_waits)
+                    return true;
+                const bool in_time = posix::futex_wait(word_, somebody_waits, deadline);
+                word_.fetch_and(~somebody_waits);
+                return in_time;
+            });
     }
 
     /// Adds `count`. @return false if that were more than `most`
@@ -70,7 +64,7 @@ private:
     static constexpr std::uint32_t somebody_waits = 1, unit = 2;
 
     posix::futex_word word_;
-    posix::robust_mutex gate_;
+    gate gate_;
 };
 
 }  // namespace procpool::detail::shared

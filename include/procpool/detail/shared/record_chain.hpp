@@ -58,20 +58,29 @@ constexpr std::uint64_t space_of_record(std::uint64_t size) noexcept {
     return sizeof(record_header) + (size + record_alignment - 1) / record_alignment * record_alignment;
 }
 
+[[noreturn]] inline void refuse_damaged_queue() {
+    throw Error("procpool: the memory of a queue is damaged: a process has written where it should not");
+}
+
 /// How far the records are taken, for those who append some.
 using taken_until = std::atomic<std::uint64_t>;
 
 /// The end at which records are appended; what is not committed is not there, whatever became of its writer.
 class record_tail {
 public:
+    /// Memory is taken in multiples of it.
+    static constexpr std::uint64_t step = 64 << 10;
+
     /// Room for a record's bytes, after the `count` that were committed.
     /// @throws std::system_error with errc::not_enough_memory; then nothing has changed
     std::byte* append(const record_memory& memory, std::uint32_t count, const taken_until& taken,
                       std::size_t size, bool pinned) {
         const std::uint64_t space = space_of_record(size);
         place next = places_[count % 2];
+        require_sound(next, memory);
         if (const auto at = elsewhere(next, taken.load(std::memory_order_acquire), space)) {
             grow(memory, *at + space + sizeof(record_header));
+            if (next.olders == next.older.size()) refuse_damaged_queue();
             memory.header_at(next.at) = {.size = *at, .leads_on = 1};
             next.older[next.olders++] = {next.begin, next.at + sizeof(record_header)};
             next.begin = next.at = *at;
@@ -85,15 +94,22 @@ public:
         return room;
     }
 
+    /// Whether records were appended up to there. Anybody may ask.
+    bool has_reached(std::uint64_t end) const noexcept {
+        return end <= ready_.load(std::memory_order_relaxed);
+    }
+
     /// Whether there is much memory that could be given back. Anybody may ask.
     bool is_large() const noexcept { return ready_.load(std::memory_order_relaxed) > much; }
 
     /// Gives most of it back. No record may be left, and none may be appended or taken meanwhile.
     void trim(const record_memory& memory, std::uint32_t count) noexcept {
         constexpr std::uint64_t enough = much / 4;
+        const std::uint64_t there = memory.bytes.size(), page = posix::page_size();
         const std::uint64_t ready = ready_.exchange(enough, std::memory_order_relaxed);
         // The next record leads on from here.
-        const std::uint64_t page = posix::page_size(), at = places_[count % 2].at;
+        const std::uint64_t at = places_[count % 2].at;
+        if (ready < enough || ready > there || at > there) return;  // damaged, as who puts next will say
         const std::uint64_t before = std::max(enough, at / page * page), after = (at / page + 2) * page;
         posix::give_back_pages(memory.bytes.data() + enough, std::min(before, ready) - enough);
         if (after < ready) posix::give_back_pages(memory.bytes.data() + after, ready - after);
@@ -108,6 +124,16 @@ private:
         std::array<record_run, 2> older{};
         std::uint32_t olders = 0;
     };
+
+    /// A place says where this process writes.
+    void require_sound(const place& next, const record_memory& memory) const {
+        const std::uint64_t there = memory.bytes.size();
+        if (next.at % record_alignment != 0 || next.at > there - sizeof(record_header) ||
+            next.olders > next.older.size() || ready_.load(std::memory_order_relaxed) > there)
+            refuse_damaged_queue();
+        for (const record_run& run : std::span(next.older).first(next.olders))
+            if (run.end % record_alignment != 0 || run.end > there) refuse_damaged_queue();
+    }
 
     /// Where to go on if not right behind the last record. Forgets what is taken.
     std::optional<std::uint64_t> elsewhere(place& next, std::uint64_t taken, std::uint64_t space) const {
@@ -134,7 +160,8 @@ private:
     void grow(const record_memory& memory, std::uint64_t end) {
         const std::uint64_t ready = ready_.load(std::memory_order_relaxed);
         if (end <= ready) return;
-        constexpr std::uint64_t step = 64 << 10, most_ahead = 1 << 20;
+        if (ready % posix::page_size() != 0) refuse_damaged_queue();
+        constexpr std::uint64_t most_ahead = 1 << 20;
         const std::uint64_t there = memory.bytes.size();
         const std::uint64_t wanted = std::max(end, ready + std::min(ready / 4, most_ahead));
         const std::uint64_t rounded = std::min((wanted + step - 1) / step * step, there / step * step);
@@ -142,7 +169,7 @@ private:
             posix::throw_system_error(ENOMEM,
                                       "a queue can't hold more than " + std::to_string(there) + " bytes");
         const std::uint64_t more = rounded - ready;
-        if (posix::is_worth_a_look(more) && more > posix::available_memory())
+        if (!posix::has_memory_for(more))
             posix::throw_system_error(ENOMEM,
                                       "memory for " + std::to_string(more) + " bytes more in a queue");
         posix::populate(memory.file, memory.bytes.data() + ready, more, memory.offset + ready);
@@ -169,7 +196,7 @@ public:
         record_header header = read(memory, at);
         if (header.leads_on != 0) header = read(memory, at = header.size);
         const std::uint64_t there = memory.bytes.size() - at - sizeof(record_header);
-        if (header.leads_on != 0 || header.size > there) refuse();
+        if (header.leads_on != 0 || header.size > there) refuse_damaged_queue();
         return {memory.bytes.subspan(at + sizeof(record_header), header.size), header.pinned != 0,
                 at + space_of_record(header.size)};
     }
@@ -179,11 +206,9 @@ public:
 
 private:
     static record_header read(const record_memory& memory, std::uint64_t at) {
-        if (at % record_alignment != 0 || at > memory.bytes.size() - sizeof(record_header)) refuse();
+        if (at % record_alignment != 0 || at > memory.bytes.size() - sizeof(record_header))
+            refuse_damaged_queue();
         return memory.header_at(at);
-    }
-    [[noreturn]] static void refuse() {
-        throw Error("procpool: the memory of a queue is damaged: a process has written where it should not");
     }
 
     std::array<std::uint64_t, 2> ends_{};

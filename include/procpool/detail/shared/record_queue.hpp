@@ -4,7 +4,6 @@
 #define PROCPOOL_DETAIL_SHARED_RECORD_QUEUE_HPP
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -15,21 +14,26 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/posix/available_memory.hpp"
+#include "procpool/detail/posix/held_locks.hpp"
 #include "procpool/detail/posix/robust_mutex.hpp"
 #include "procpool/detail/posix/shared_segment.hpp"
+#include "procpool/detail/shared/gate.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/progress.hpp"
 #include "procpool/detail/shared/record_chain.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::detail::shared {
 
 /// Those who put and those who get have a lock each, so that they don't wait for each other, and a count,
 /// whose one store is what makes an item come or go: a process that dies before it has changed nothing. Who
-/// waits for an item or for room holds the lock meanwhile. If it dies the kernel gives the lock to the next,
-/// who looks again; so there is never anybody asleep whose call to wake up went to a dead process.
+/// waits for an item or for room does so at a gate, and holds no lock meanwhile.
 class record_queue {  // NOLINT(clang-analyzer-optin.performance.Padding): each side has its own cache lines
 public:
     static constexpr const char* name = "Queue";
+
+    static constexpr std::size_t head_room = 4096;  // for this object
+    static constexpr std::size_t least_room = head_room + record_tail::step;
 
     /// The deadline of a call that doesn't wait.
     static constexpr steady_time at_once = steady_time::min();
@@ -38,15 +42,23 @@ public:
     explicit record_queue(std::uint32_t capacity) : capacity_(capacity) {}
 
     static object<record_queue> make(std::uint32_t capacity) {
-        // Addresses cost nothing, but may be limited.
+        // Addresses cost nothing, but a process has only 128 TiB of them, and may be allowed less.
         constexpr std::uint64_t least = std::uint64_t{64} << 20, most = std::uint64_t{64} << 30;
-        for (std::uint64_t room = std::clamp(2 * posix::physical_memory(), least, most);; room /= 2) {
+        constexpr std::uint64_t most_of_all = std::uint64_t{8} << 40;
+        const std::uint64_t share = most_of_all / (posix::shared_segment::number_of_spacious() + 1);
+        std::uint64_t room = std::max(least, std::min({2 * posix::physical_memory(), most, share}));
+        for (room = std::max(least_room, std::min(room, posix::largest_file()));; room /= 2) {
             try {
                 return object<record_queue>::make_in(room, posix::extent::addresses, capacity);
             } catch (const std::system_error& error) {
                 if (error.code() != std::errc::not_enough_memory || room / 2 < least) throw;
             }
         }
+    }
+
+    /// @throws SerializationError if that is less memory than any queue has
+    static void require_room(std::size_t there) {
+        if (there < least_room) throw SerializationError("procpool: a Queue arrived without its memory");
     }
 
     std::uint32_t size() const noexcept { return put_.ahead_of(got_.count()); }
@@ -57,42 +69,19 @@ public:
     template <class Write>
     bool put(const posix::shared_segment& segment, std::size_t size, bool pinned, steady_time deadline,
              const Write& write) {
-        if (!enter(put_lock_, deadline, [&] { return !full(); })) return false;
-        const std::unique_lock lock(put_lock_, std::adopt_lock);
-        for (bool in_time = deadline != at_once; full();) {
-            if (!in_time) return false;
-            const std::uint32_t got = got_.count();
-            if (full()) in_time = got_.wait_past(got, deadline);
-        }
-        write(tail_.append(memory_in(segment), put_.count(), taken_, size, pinned));
-        put_.advance();
-        return true;
+        if (put_now(segment, size, pinned, deadline, write)) return true;
+        return deadline != at_once && wait_to_put(deadline, [&, deadline] {
+                   return put_now(segment, size, pinned, deadline, write);
+               });
     }
 
     /// Calls `read` with the next item and with whether it must be decoded at once; then the item is gone,
     /// unless that throws std::bad_alloc. @return false if there is none until the deadline
     template <class Read>
     bool get(const posix::shared_segment& segment, steady_time deadline, const Read& read) {
-        if (!enter(get_lock_, deadline, [&] { return size() > 0; })) return false;
-        const std::unique_lock lock(get_lock_, std::adopt_lock);
-        const std::uint32_t got = got_.count();
-        for (bool in_time = deadline != at_once; size() == 0;) {
-            if (!in_time) return false;
-            in_time = put_.wait_past(got, deadline);
-        }
-        const record_memory memory = memory_in(segment);
-        const record_head::record item = head_.front(memory, got);
-        try {
-            read(item.bytes, item.pinned);
-        } catch (const std::bad_alloc&) {
-            throw;
-        } catch (...) {
-            take(item, got);
-            throw;
-        }
-        take(item, got);
-        if (size() == 0) trim(memory);
-        return true;
+        if (get_now(segment, deadline, read)) return true;
+        return deadline != at_once &&
+               wait_to_get(deadline, [&, deadline] { return get_now(segment, deadline, read); });
     }
 
     /// Items that were taken so far.
@@ -118,27 +107,77 @@ public:
     }
 
 private:
-    /// Locks one end. @return false if that isn't possible in time, and there is nothing to do there
-    template <class Ready>
-    static bool enter(posix::robust_mutex& end, steady_time deadline, const Ready& ready) {
-        auto result = deadline == at_once ? posix::lock_result::busy : end.lock_until(deadline);
-        while (result == posix::lock_result::busy) {
-            // Who holds it waits, or has all but done what is to be done; then another one may come and wait.
-            if (!ready()) return false;
-            result = end.try_lock();
-            if (result == posix::lock_result::busy)
-                result = end.lock_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(1));
+    /// The same, if there is room now.
+    template <class Write>
+    bool put_now(const posix::shared_segment& segment, std::size_t size, bool pinned, steady_time deadline,
+                 const Write& write) {
+        // A look without the lock. More than that is for those to judge who have it.
+        if (capacity_ != 0 && this->size() == capacity_) return false;
+        if (!enter(put_lock_, deadline)) return false;
+        const std::unique_lock lock(put_lock_, std::adopt_lock);
+        if (!has_room()) return false;
+        write(tail_.append(memory_in(segment), put_.count(), taken_, size, pinned));
+        put_.advance();
+        return true;
+    }
+
+    /// The same, if there is an item now.
+    template <class Read>
+    bool get_now(const posix::shared_segment& segment, steady_time deadline, const Read& read) {
+        if (size() == 0 || !enter(get_lock_, deadline)) return false;
+        const std::unique_lock lock(get_lock_, std::adopt_lock);
+        const std::uint32_t got = got_.count();
+        const std::uint32_t there = put_.ahead_of(got);
+        if (there == 0) return false;
+        if (capacity_ != 0 && there > capacity_) refuse_damaged_queue();
+        const record_memory memory = memory_in(segment);
+        const record_head::record item = head_.front(memory, got);
+        if (item.bytes.size() > large && !tail_.has_reached(item.end)) refuse_damaged_queue();
+        try {
+            read(item.bytes, item.pinned);
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (...) {
+            take(item, got);
+            throw;
         }
+        take(item, got);
+        if (size() == 0) trim(memory);
+        return true;
+    }
+
+    template <class Attempt>
+    [[gnu::noinline]] bool wait_to_put(steady_time deadline, const Attempt& attempt) {
+        return put_gate_.wait(deadline, attempt, [&] {
+            const std::uint32_t got = got_.count();
+            return !full() || got_.wait_past(got, deadline);
+        });
+    }
+    template <class Attempt>
+    [[gnu::noinline]] bool wait_to_get(steady_time deadline, const Attempt& attempt) {
+        return get_gate_.wait(deadline, attempt, [&] { return put_.wait_past(got_.count(), deadline); });
+    }
+
+    /// For who holds the lock of those who put.
+    bool has_room() const {
+        if (capacity_ == 0) return true;
+        const std::uint32_t there = size();
+        if (there > capacity_) refuse_damaged_queue();
+        return there < capacity_;
+    }
+
+    /// Locks one end. @return false if that isn't possible in time
+    static bool enter(posix::robust_mutex& end, steady_time deadline) {
+        const posix::lock_result result = end.lock_soon(deadline);
         if (result == posix::lock_result::own)
             throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                                     "procpool: an item of a queue uses that queue while it is encoded or "
                                     "decoded");
-        return true;
+        return result != posix::lock_result::busy;
     }
 
     static record_memory memory_in(const posix::shared_segment& segment) noexcept {
-        constexpr std::size_t first = (sizeof(record_queue) + 4095) / 4096 * 4096;
-        return {segment.file(), first, {segment.data() + first, segment.size() - first}};
+        return {segment.file(), head_room, {segment.data() + head_room, segment.size() - head_room}};
     }
 
     void take(const record_head::record& item, std::uint32_t got) {
@@ -148,12 +187,14 @@ private:
     }
 
     void trim(const record_memory& memory) {
-        if (!tail_.is_large() || put_lock_.try_lock() == posix::lock_result::busy) return;
+        if (!tail_.is_large() || posix::held_locks::are_most()) return;
+        if (put_lock_.try_lock() == posix::lock_result::busy) return;
         const std::unique_lock lock(put_lock_, std::adopt_lock);
         if (size() == 0) tail_.trim(memory, put_.count());
     }
 
-    static constexpr std::size_t line = 64;  // what one side writes, the other doesn't have to fetch
+    static constexpr std::size_t large = 64 << 10;  // to read what isn't there would take memory for it
+    static constexpr std::size_t line = 64;         // what one side writes, the other doesn't have to fetch
 
     const std::uint32_t capacity_;
     alignas(line) posix::robust_mutex put_lock_;
@@ -163,9 +204,12 @@ private:
     record_head head_;
     alignas(line) progress got_;
     taken_until taken_{0};  // as the head says, but it may lag behind after a death
+    alignas(line) gate put_gate_;
+    alignas(line) gate get_gate_;
     alignas(line) posix::robust_mutex done_lock_;
     progress done_;
 };
+static_assert(sizeof(record_queue) <= record_queue::head_room);
 
 }  // namespace procpool::detail::shared
 

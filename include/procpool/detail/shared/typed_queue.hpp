@@ -108,7 +108,9 @@ public:
     void wait_until_unpinned() const { pinned_items::instance().wait_until_taken(state_); }
 
     static typed_queue decode(wire::cursor& from) {
-        return typed_queue(object<record_queue>::decode(from, posix::extent::addresses));
+        const auto state = object<record_queue>::decode(from, posix::extent::addresses);
+        record_queue::require_room(state.segment()->size());
+        return typed_queue(state);
     }
 
 private:

@@ -121,7 +121,7 @@ private:
         for (auto at = free_.begin(); at != free_.end() && reserved() + more > limit_; ++at)
             for (piece& other : at->second) discard(other);
         if (reserved() + more > limit_) return false;
-        if (posix::is_worth_a_look(more) && more > posix::available_memory()) return false;
+        if (!posix::has_memory_for(more)) return false;
         reserved_.fetch_add(more, std::memory_order_release);
         one.reserved = wanted;
         if (posix::take_pages(window_->data() + one.offset + wanted - more, more)) return true;
