@@ -236,7 +236,8 @@ TEST_F(Timeout, of_nothing_or_less_is_refused) {
 }
 
 TEST_F(Timeout, of_the_initializer_fails_the_pool_after_a_few_attempts) {
-    mp::Pool pool({.processes = 1, .initializer_timeout = 10ms, .restart_limit = 2}, [] {
+    // Long enough for a worker to get into it, also where it has a CPU only now and then.
+    mp::Pool pool({.processes = 1, .initializer_timeout = 300ms, .restart_limit = 2}, [] {
         state->runs.fetch_add(1);
         sleep_for_ever();
     });
