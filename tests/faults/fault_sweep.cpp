@@ -95,7 +95,7 @@ bool is_wanted(const options& chosen, const trial& one) {
 
 /// Throws if a feature doesn't even work without a fault.
 std::vector<trial> choose_trials(const options& chosen, sweep& runner) {
-    constexpr std::size_t sample_size = 6;  // of each feature
+    constexpr std::size_t sample_size = 4;  // of each feature
     std::vector<trial> runs;
     for (const feature* const each : chosen.features)
         for (const bool cold : {true, false}) runs.push_back({.what = each, .cold = cold});
