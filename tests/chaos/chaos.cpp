@@ -13,8 +13,8 @@
 #include <string>
 
 #include "board.hpp"
-#include "support/freeze.hpp"
 #include "supervisor.hpp"
+#include "support/freeze.hpp"
 
 namespace chaos {
 

@@ -16,8 +16,9 @@ constinit std::atomic<long> outstanding{0};
 void* allocate(std::size_t size, std::size_t alignment) {
     if (fails(call::allocate)) throw std::bad_alloc();
     // Sizes must be multiples of the alignment there.
-    void* const at = alignment == 0 ? std::malloc(size == 0 ? 1 : size)
-                                    : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    void* const at = alignment == 0
+                         ? std::malloc(size == 0 ? 1 : size)
+                         : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     if (!at) throw std::bad_alloc();
     outstanding.fetch_add(1, std::memory_order_relaxed);
     return at;

@@ -46,14 +46,16 @@ PROCPOOL_FAULTS_ORIGINAL(writev)
 namespace faults {
 namespace {
 
-// Only the end that was changed tells it, and a part of a packet is all that a read gets of it: the rest is gone.
+// Only the end that was changed tells it, and a part of a packet is all that a read gets of it: the rest is
+// gone.
 void remember_packet_pipe(int file) noexcept {
     struct stat status{};
     if (the_plan && real_fstat(file, &status) == 0)
         the_plan->packet_pipes[the_plan->packet_pipe_count++ % the_plan->packet_pipes.size()] = status.st_ino;
 }
 bool carries_packets(const struct stat& pipe) noexcept {
-    return std::ranges::any_of(the_plan->packet_pipes, [&](const auto& inode) { return inode == pipe.st_ino; });
+    return std::ranges::any_of(the_plan->packet_pipes,
+                               [&](const auto& inode) { return inode == pipe.st_ino; });
 }
 
 }  // namespace
@@ -120,9 +122,7 @@ int memfd_create(const char* name, unsigned flags) noexcept {
     return faults::fails(call::memfd_create) ? -1 : real_memfd_create(name, flags);
 }
 
-int pipe2(int* ends, int flags) noexcept {
-    return faults::fails(call::pipe2) ? -1 : real_pipe2(ends, flags);
-}
+int pipe2(int* ends, int flags) noexcept { return faults::fails(call::pipe2) ? -1 : real_pipe2(ends, flags); }
 
 int fcntl(int file, int command, ...) {
     va_list rest;

@@ -74,8 +74,7 @@ void* mmap(void* at, size_t size, int protection, int flags, int file, off_t off
 int madvise(void* at, size_t size, int advice) noexcept {
     constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, which older headers lack
     const auto possible = [=](when condition) {
-        return condition == when::always ||
-               (condition == when::of_kernel_5_14 && advice == populate_write);
+        return condition == when::always || (condition == when::of_kernel_5_14 && advice == populate_write);
     };
     return faults::fails(call::madvise, possible) ? -1 : real_madvise(at, size, advice);
 }

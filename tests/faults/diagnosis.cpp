@@ -42,8 +42,8 @@ std::vector<std::string> members_of(pid_t group) {
         char state = '?';
         long parent = 0;
         long in = 0;
-        if (std::sscanf(line.c_str() + after_name + 1, " %c %ld %ld", &state, &parent, &in) == 3 && in == group &&
-            state != 'Z')
+        if (std::sscanf(line.c_str() + after_name + 1, " %c %ld %ld", &state, &parent, &in) == 3 &&
+            in == group && state != 'Z')
             pids.push_back(name);
     }
     return pids;

@@ -62,19 +62,30 @@ options read_options(int argc, char** argv) {
     };
     while (at < argc) {
         const std::string word = argv[at++];
-        if (word == "-j") chosen.at_once = std::stoul(value());
-        else if (word.starts_with("-j")) chosen.at_once = std::stoul(word.substr(2));
-        else if (word == "--sample") chosen.sample = true;
-        else if (word == "--list") chosen.list = true;
-        else if (word == "--call") chosen.calls.push_back(value());
-        else if (word == "--role") chosen.roles.push_back(value());
-        else if (word == "--deadline") chosen.deadline = std::chrono::seconds(std::stoul(value()));
-        else if (word == "--known") chosen.known = value();
-        else if (word == "--details") chosen.details = value();
-        else if (word.find(':') != word.npos) chosen.trials.push_back(trial_named(word));
+        if (word == "-j")
+            chosen.at_once = std::stoul(value());
+        else if (word.starts_with("-j"))
+            chosen.at_once = std::stoul(word.substr(2));
+        else if (word == "--sample")
+            chosen.sample = true;
+        else if (word == "--list")
+            chosen.list = true;
+        else if (word == "--call")
+            chosen.calls.push_back(value());
+        else if (word == "--role")
+            chosen.roles.push_back(value());
+        else if (word == "--deadline")
+            chosen.deadline = std::chrono::seconds(std::stoul(value()));
+        else if (word == "--known")
+            chosen.known = value();
+        else if (word == "--details")
+            chosen.details = value();
+        else if (word.find(':') != word.npos)
+            chosen.trials.push_back(trial_named(word));
         else {
-            const auto found = std::ranges::find(all_features(), std::string_view(word),
-                                                 [](const feature& each) { return std::string_view(each.name); });
+            const auto found =
+                std::ranges::find(all_features(), std::string_view(word),
+                                  [](const feature& each) { return std::string_view(each.name); });
             if (found == all_features().end()) throw std::invalid_argument("no feature or option: " + word);
             chosen.features.push_back(&*found);
         }
@@ -102,8 +113,8 @@ std::vector<trial> choose_trials(const options& chosen, sweep& runner) {
     std::map<const feature*, call_counts> counts;
     runner.run(runs, [&](const trial_end& end) {
         if (end.how != verdict::right)
-            throw std::runtime_error(std::string(end.what.what->name) + " without a fault: " + end.text + "\n" +
-                                     end.details);
+            throw std::runtime_error(std::string(end.what.what->name) + " without a fault: " + end.text +
+                                     "\n" + end.details);
         (end.what.cold ? counts[end.what.what].cold : counts[end.what.what].warm) = end;
     });
     std::vector<trial> trials = chosen.trials;
@@ -145,7 +156,8 @@ public:
         ++(reason ? of.known : of.failed);
         if (!reason || prints_details_)
             std::cout << program_ << " " << end.what.name() << "  # " << end.text << std::endl;
-        if (details_.is_open()) details_ << "==== " << end.what.name() << ": " << end.text << "\n" << end.details << std::endl;
+        if (details_.is_open())
+            details_ << "==== " << end.what.name() << ": " << end.text << "\n" << end.details << std::endl;
         if (prints_details_) std::cout << end.details << std::endl;
     }
 
@@ -172,7 +184,8 @@ public:
 
 private:
     static void print(const char* name, const tally& of) {
-        std::printf("%-20s %7zu %7zu %7zu %7zu %7zu\n", name, of.tried, of.right, of.errors, of.known, of.failed);
+        std::printf("%-20s %7zu %7zu %7zu %7zu %7zu\n", name, of.tried, of.right, of.errors, of.known,
+                    of.failed);
     }
 
     const std::string program_;

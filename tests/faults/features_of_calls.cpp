@@ -61,8 +61,8 @@ void parallel() {
     const auto doubled = parallel(std::views::iota(0, 20) | mp::delayed(twice));
     for (std::size_t i = 0; i < 20; ++i) expect(doubled[i] == 2 * static_cast<int>(i), "a list");
     int next = 0;
-    for (const int y : mp::Parallel(1, mp::return_as::generator,
-                                    {.start_method = start_method::fork})(std::views::iota(0, 5) | mp::delayed(twice)))
+    for (const int y : mp::Parallel(1, mp::return_as::generator, {.start_method = start_method::fork})(
+             std::views::iota(0, 5) | mp::delayed(twice)))
         expect(y == 2 * next++, "a generator");
     expect(next == 5, "a generator: as many results as inputs");
 }
@@ -104,11 +104,9 @@ void plugin() {
     expect(pool.map(function, std::vector{1, 2}) == std::vector{11, 12}, "map");
 }
 
-constexpr std::array features{feature{"executor", executor},
-                              feature{"executor_of_threads", executor_of_threads},
-                              feature{"parallel", parallel},
-                              feature{"thread_pool", thread_pool},
-                              feature{"plugin", plugin}};
+constexpr std::array features{
+    feature{"executor", executor}, feature{"executor_of_threads", executor_of_threads},
+    feature{"parallel", parallel}, feature{"thread_pool", thread_pool}, feature{"plugin", plugin}};
 
 }  // namespace
 }  // namespace features_of_calls

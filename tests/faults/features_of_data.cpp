@@ -87,7 +87,9 @@ void shared_array() {
     attempt([&] {
         const auto shared = mp::share(std::vector<long>{1, 2, 3});
         const long sum = pool.apply(
-            [](const mp::SharedArray<const long, 1>& all) { return std::accumulate(all.begin(), all.end(), 0L); },
+            [](const mp::SharedArray<const long, 1>& all) {
+                return std::accumulate(all.begin(), all.end(), 0L);
+            },
             shared);
         expect(sum == 6, "shared");
     });

@@ -177,9 +177,10 @@ void output() {
 }
 
 void limits() {
-    mp::Pool pool({.processes = 2,
-                   .start_method = start_method::fork,
-                   .limits = {.memory = 256u << 20, .memory_growth = 64u << 20, .nice = 1, .pin_to_cpu = true}});
+    mp::Pool pool(
+        {.processes = 2,
+         .start_method = start_method::fork,
+         .limits = {.memory = 256u << 20, .memory_growth = 64u << 20, .nice = 1, .pin_to_cpu = true}});
     expect(pool.map(cube, std::views::iota(0L, 10L)) == cubes(10), "map");
     pool.close();
     pool.join();

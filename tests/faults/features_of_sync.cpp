@@ -122,8 +122,7 @@ void queue() {
 
 constexpr std::array features{feature{"sync_objects", sync_objects<start_method::fork>},
                               feature{"sync_objects_spawn", sync_objects<start_method::spawn>},
-                              feature{"barrier", barrier},
-                              feature{"queue", queue<start_method::fork>},
+                              feature{"barrier", barrier}, feature{"queue", queue<start_method::fork>},
                               feature{"queue_spawn", queue<start_method::spawn>}};
 
 }  // namespace

@@ -35,8 +35,8 @@ private:
 
 /// Finds the C library's NAME as real_NAME, before anything in this program runs: to look for it later
 /// isn't safe between fork and exec.
-#define PROCPOOL_FAULTS_ORIGINAL(name)                                       \
-    constinit faults::original<decltype(::name)> real_##name{#name};         \
+#define PROCPOOL_FAULTS_ORIGINAL(name)                               \
+    constinit faults::original<decltype(::name)> real_##name{#name}; \
     [[gnu::constructor(101)]] void find_##name() { real_##name.get(); }
 
 #endif

@@ -27,8 +27,9 @@ constinit char depth_text[] = "PROCPOOL_FAULTS_DEPTH=0";
 constexpr std::size_t depth_at = sizeof depth_text - 2;
 
 plan* map_plans(int file, std::size_t count) {
-    void* const at = file < 0 ? MAP_FAILED
-                              : ::mmap(nullptr, count * sizeof(plan), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    void* const at = file < 0
+                         ? MAP_FAILED
+                         : ::mmap(nullptr, count * sizeof(plan), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (at == MAP_FAILED) {
         std::perror("fault_sweep: its plans");
         std::exit(EXIT_FAILURE);
@@ -91,7 +92,8 @@ void note_hit(plan& in) noexcept {
         [](_Unwind_Context* context, void* data) {
             auto& [to, count] = *static_cast<walk*>(data);
             if (count == plan::most_calls) return _URC_END_OF_STACK;
-            to.trace[count++] = _Unwind_GetIP(context) - reinterpret_cast<std::uintptr_t>(&__executable_start);
+            to.trace[count++] =
+                _Unwind_GetIP(context) - reinterpret_cast<std::uintptr_t>(&__executable_start);
             return _URC_NO_REASON;
         },
         &state);

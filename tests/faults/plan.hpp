@@ -15,8 +15,8 @@ namespace faults {
 
 /// A process of the trial: which one it is follows from how many births lie between it and the program.
 enum class role : std::uint8_t { program, zygote, worker, count };
-inline constexpr std::array<const char*, static_cast<std::size_t>(role::count)> role_names{"program", "zygote",
-                                                                                           "worker"};
+inline constexpr std::array<const char*, static_cast<std::size_t>(role::count)> role_names{
+    "program", "zygote", "worker"};
 
 /// How a trial ended, as its program tells it.
 enum class verdict : std::uint32_t { none, right, error, bad };

@@ -31,7 +31,8 @@ std::string left_since(const stock& before) {
         if (!before.descriptors.contains(one)) left += " descriptor " + one;
     for (const std::string& one : before.descriptors)
         if (!test::open_descriptors().contains(one)) left += " (closed:) descriptor " + one;
-    if (test::memfd_mappings().size() > before.mappings.size()) left += " mapping " + test::memfd_mappings().back();
+    if (test::memfd_mappings().size() > before.mappings.size())
+        left += " mapping " + test::memfd_mappings().back();
     if (!test::eventually([&] { return test::threads() <= before.threads; }, grace)) left += " a thread";
     return left;
 }

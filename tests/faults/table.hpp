@@ -17,7 +17,8 @@ inline constexpr bool lasts = true;
 // Left out:
 // - what only a mistake of the caller's causes, since nothing of that kind depends on the system: EBADF,
 //   EFAULT, EINVAL, ENOTSOCK, ESRCH of kill() for a child that was not waited for, ...;
-// - EINTR where the call doesn't wait: opening and changing files, all that is told not to wait, memory files;
+// - EINTR where the call doesn't wait: opening and changing files, all that is told not to wait, memory
+// files;
 // - EIO and ENOSPC of what is no regular file; EDQUOT and EFBIG, which are treated as ENOSPC is;
 // - EPIPE of pipes: the library holds both ends of a worker's pipes itself, and elsewhere a test closes one;
 // - close() and munmap(): the number or the addresses are free afterwards, whatever they return;
@@ -48,8 +49,8 @@ inline constexpr std::array table{
     fault{call::pipe2, EMFILE, when::always, false, lasts},
     fault{call::pipe2, ENFILE},
     fault{call::fcntl_dupfd, EMFILE, when::always, false, lasts},
-    fault{call::fcntl_dupfd, EINVAL},                        // the limit is as low as the number asked for
-    fault{call::fcntl_setfl, EINVAL},                        // a pipe without packets: kernels before 3.4
+    fault{call::fcntl_dupfd, EINVAL},  // the limit is as low as the number asked for
+    fault{call::fcntl_setfl, EINVAL},  // a pipe without packets: kernels before 3.4
     fault{call::fcntl_setpipe_sz, EPERM, when::always, harmless, lasts},
     fault{call::fcntl_setpipe_sz, ENOMEM, when::always, harmless},
     fault{call::dup2, EINTR, when::always, harmless},
@@ -163,7 +164,7 @@ inline constexpr std::array table{
     fault{call::waitpid, EINTR, when::always, harmless},
     fault{call::waitpid, ECHILD, when::of_program, false, false, manner::reaped},
     fault{call::kill, EPERM},
-    fault{call::prctl, EPERM},                          // by a seccomp filter, as are the next ones
+    fault{call::prctl, EPERM},  // by a seccomp filter, as are the next ones
     fault{call::setrlimit, EPERM},
     fault{call::nice, EPERM},
     fault{call::sched_setaffinity, EPERM},
@@ -177,7 +178,9 @@ inline constexpr std::array table{
 };
 
 /// The index of a fault in the table.
-inline std::size_t index_of(const fault& one) noexcept { return static_cast<std::size_t>(&one - table.data()); }
+inline std::size_t index_of(const fault& one) noexcept {
+    return static_cast<std::size_t>(&one - table.data());
+}
 
 }  // namespace faults
 

@@ -67,15 +67,18 @@ bool leaks(const feature& what, plan& in, long before) {
 /// What is wrong; empty if nothing is.
 std::string judge(const trial& one, plan& in, run_end& end) {
     if (!one.cold)
-        if (const run_end warm = run(*one.what); warm.how != verdict::right) return "without a fault: " + warm.text;
+        if (const run_end warm = run(*one.what); warm.how != verdict::right)
+            return "without a fault: " + warm.text;
     const stock before = stock::now();
     const auto begin = std::chrono::steady_clock::now();
     end = run_with_fault(*one.what, in);
     const bool quick = std::chrono::steady_clock::now() - begin < std::chrono::seconds(1);
     if (end.how == verdict::bad) return end.text;
     if (one.which == plan::nothing) return end.how == verdict::right ? "" : "without a fault: " + end.text;
-    if (end.how == verdict::error && table[one.which].harmless) return "an error from what is none: " + end.text;
-    if (const std::string left = left_since(before); !left.empty()) return "left:" + left + " after: " + end.text;
+    if (end.how == verdict::error && table[one.which].harmless)
+        return "an error from what is none: " + end.text;
+    if (const std::string left = left_since(before); !left.empty())
+        return "left:" + left + " after: " + end.text;
     if (const run_end after = run(*one.what); after.how != verdict::right)
         return "a run without a fault, after it: " + after.text;
     if (const std::string left = left_since(before); !left.empty()) return "left by the run after it:" + left;

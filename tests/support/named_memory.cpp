@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which names in /dev/shm the processes of this test program have given: other programs' names come and go beside.
+// Which names in /dev/shm the processes of this test program have given: other programs' names come and go
+// beside.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -45,15 +46,18 @@ std::set<std::string> named_shared_memory() {
 
 }  // namespace test
 
-/// Takes precedence over the C library's, also for libraries; over this one, that of a program that makes calls fail.
+/// Takes precedence over the C library's, also for libraries; over this one, that of a program that makes
+/// calls fail.
 extern "C" [[gnu::weak]] int shm_open(const char* name, int how, mode_t mode) {
-    static const auto open_it = reinterpret_cast<int (*)(const char*, int, mode_t)>(::dlsym(RTLD_NEXT, "shm_open"));
+    static const auto open_it =
+        reinterpret_cast<int (*)(const char*, int, mode_t)>(::dlsym(RTLD_NEXT, "shm_open"));
     const int file = open_it(name, how, mode);
     if (file < 0 || (how & O_CREAT) == 0) return file;
     std::string line(name);
     line.erase(0, line.find_first_not_of('/')).push_back('\n');
     const int list = ::open(test::list_of_names().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (list < 0 || ::write(list, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::abort();
+    if (list < 0 || ::write(list, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+        std::abort();
     ::close(list);
     return file;
 }
