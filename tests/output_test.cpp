@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <map>
 #include <sstream>
@@ -140,6 +141,49 @@ TEST(Output, ends_with_the_pool_and_none_of_it_is_lost) {
             pool.map([](int) { std::puts("a line"); }, test::views::iota(0, many));
         }));
     EXPECT_EQ(lines, (std::map<std::string, int>{{"a line", many}}));
+}
+
+// ---- when it is out
+
+/// All that a program prints that gives its pool up without a word.
+template <class Tasks>
+std::string printed_before_the_end(mp::worker_output how, Tasks tasks) {
+    test::child_program program([&] {
+        ::dup2(STDERR_FILENO, STDOUT_FILENO);
+        mp::Pool pool({.processes = 2, .output = how});
+        tasks(pool);
+        return 0;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0);
+    return end.errors;
+}
+
+constexpr std::array all_ways{mp::worker_output::direct, mp::worker_output::lines,
+                              mp::worker_output::prefixed};
+
+TEST(Output, of_an_element_is_out_before_its_result) {
+    for (const mp::worker_output how : all_ways)
+        for (int round = 0; round < 20; ++round) {
+            const std::string text = printed_before_the_end(how, [](mp::Pool& pool) {
+                pool.map([](int) { std::puts("a line"); }, test::views::iota(0, 30));
+            });
+            EXPECT_EQ(std::ranges::count(text, '\n'), 30) << static_cast<int>(how) << ": " << text;
+        }
+}
+
+TEST(Output, of_elements_that_had_succeeded_is_not_lost_when_a_later_one_kills_their_worker) {
+    for (const mp::worker_output how : all_ways) {
+        const std::string text = printed_before_the_end(how, [](mp::Pool& pool) {
+            pool.try_map(
+                [](int i) {
+                    if (i == 15) ::kill(::getpid(), SIGKILL);
+                    std::printf("line %d\n", i);
+                },
+                test::views::iota(0, 16), {.chunksize = 16});
+        });
+        EXPECT_EQ(std::ranges::count(text, '\n'), 15) << static_cast<int>(how) << ": " << text;
+    }
 }
 
 }  // namespace output_test

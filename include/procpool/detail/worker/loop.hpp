@@ -16,6 +16,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/posix/standard_output.hpp"
 #include "procpool/detail/posix/worker_birth.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -88,8 +89,8 @@ private:
 
     /// Waits for input, after everything that is done was sent; false at its end.
     bool read_more() {
+        posix::flush_standard_output();  // of threads that tasks have left
         progress_.pause();
-        std::fflush(stdout);  // what a task printed is seen before its worker waits, or dies
         input_.drop_front(parsed_);
         parsed_ = 0;
         constexpr std::size_t piece = 64 * 1024;

@@ -14,6 +14,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/standard_output.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -233,6 +234,7 @@ private:
     }
 
     void send(const std::byte* from, std::size_t size) {
+        posix::flush_standard_output();  // what a task has printed is seen before its result
         if (!posix::write_all(pipe_, from, size)) posix::exit_process(EXIT_FAILURE);
     }
 

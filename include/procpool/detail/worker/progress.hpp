@@ -12,6 +12,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/patience.hpp"
+#include "procpool/detail/posix/standard_output.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/growth_watch.hpp"
@@ -48,6 +49,9 @@ public:
         return true;
     }
     void end_element() {
+        // Who has printed once is looked at after each element: it might die with what those before have
+        // printed.
+        if (posix::flush_standard_output()) most_between_looks_ = look_in_ = 1;
         if (--look_in_ == 0) look_at_clock();
     }
 
