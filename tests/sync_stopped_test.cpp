@@ -258,26 +258,19 @@ constexpr auto soon = 10s;
 
 TEST(Stopped, anywhere_in_a_queue_it_keeps_no_call_with_a_limit) {
     // Large items, so that it is stopped while they are copied.
-    const std::vector<int> item(200'000, 1);
-    const mp::Queue<std::vector<int>> queue(3);
-    const auto limited_calls = [&] {
-        EXPECT_LT(time_of([&] {
-                      (void)queue.try_get();
-                      (void)queue.try_get(1ms);
-                      (void)queue.try_put(item);
-                      try {
-                          queue.put(item, 1ms);
-                      } catch (const mp::Full&) {
-                      }
-                  }),
-                  soon);
+    const auto limited_calls = [item =
+                                    std::vector<int>(200'000, 1)](const mp::Queue<std::vector<int>>& mine) {
+        (void)mine.try_put(item);
+        try {
+            mine.put(item, 1ms);
+        } catch (const mp::Full&) {
+        }
+        (void)mine.try_get();
+        (void)mine.try_get(1ms);
     };
+    const mp::Queue<std::vector<int>> queue(3);
     stop_anywhere(
-        [item](const mp::Queue<std::vector<int>>& mine) {
-            mine.put(item);
-            (void)mine.get();
-        },
-        limited_calls, queue);
+        limited_calls, [&] { EXPECT_LT(time_of([&] { limited_calls(queue); }), soon); }, queue);
 }
 
 TEST(Stopped, anywhere_in_a_semaphore_it_keeps_no_call_with_a_limit) {
