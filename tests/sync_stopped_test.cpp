@@ -269,8 +269,7 @@ TEST(Stopped, anywhere_in_a_queue_it_keeps_no_call_with_a_limit) {
         (void)mine.try_get(1ms);
     };
     const mp::Queue<std::vector<int>> queue(3);
-    stop_anywhere(
-        limited_calls, [&] { EXPECT_LT(time_of([&] { limited_calls(queue); }), soon); }, queue);
+    stop_anywhere(limited_calls, [&] { EXPECT_LT(time_of([&] { limited_calls(queue); }), soon); }, queue);
 }
 
 TEST(Stopped, anywhere_in_a_semaphore_it_keeps_no_call_with_a_limit) {
