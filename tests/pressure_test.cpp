@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <exception>
 #include <new>
 #include <string>
@@ -19,6 +20,7 @@
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
 #include "support/views.hpp"
+#include "support/wait.hpp"
 
 namespace pressure_test {
 
@@ -60,6 +62,24 @@ TEST(Pressure, of_pipes_of_one_page_keeps_results_of_a_worker_that_dies) {
             EXPECT_EQ(outcomes[i].value().size(), i * 100);
         }
     }
+}
+
+TEST(Pressure, of_somebody_who_closes_what_the_pool_waits_at_is_an_error_of_its_calls) {
+    test::child_program program([] {
+        mp::Pool pool(2);
+        for (const auto& [number, target] : test::descriptors_of(::getpid()))
+            if (target == "anon_inode:[eventpoll]") ::close(number);
+        auto call = pool.apply_async([] { return 1; });
+        if (!test::eventually([&] { return call.ready(); })) return 1;  // nobody waits in the pool
+        try {
+            call.get();
+        } catch (const std::system_error& error) {
+            return error.code().value() == EBADF ? 0 : 2;
+        }
+        return 3;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
 TEST(Pressure, of_refused_memory_is_an_error_of_the_constructor) {

@@ -9,6 +9,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -36,6 +37,8 @@ protected:
     virtual void step(lock& held, steady_time until) = 0;
     /// Runs what has to run after a step, with the lock released and no claim to drive.
     virtual void after_step(lock& held) = 0;
+    /// The runner can't go on: whoever waits for results gets this error.
+    virtual void fail(const std::exception_ptr& error) = 0;
     /// Whether results are still to come.
     virtual bool has_work() const = 0;
     /// When the stand-in must drive although there is no work.
@@ -135,14 +138,25 @@ private:
         if (stopping_) released_.notify_all();
     }
 
+    /// Whatever stops it, an exception that leaves a thread would end the program.
     void stand_in() {
+        lock held = acquire();
+        try {
+            stand_by(held);
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            fail(std::current_exception());
+            after_step(held);
+        }
+    }
+
+    void stand_by(lock& held) {
         // Long enough for a caller that submits many tasks, or comes back to wait, to be left alone; as long
         // as it comes back, several times as long.
         constexpr std::chrono::microseconds courtesy{300};
         constexpr int most_courtesies = 4;
         int courtesies = 0;
         std::uint64_t visits = 0;
-        lock held = acquire();
         while (!stopping_) {
             const bool timed = standing_by_;
             held.unlock();

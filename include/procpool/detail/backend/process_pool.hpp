@@ -582,7 +582,7 @@ private:
     }
 
     /// The pool can't go on: every pending and later call gets this error.
-    void fail(const std::exception_ptr& error) {
+    void fail(const std::exception_ptr& error) override {
         if (failure_) return;
         failure_ = error;
         open_series_.reset();
