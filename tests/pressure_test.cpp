@@ -6,17 +6,24 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <filesystem>
+#include <fstream>
 #include <new>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
+#include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
+#include "procpool/sync.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
 #include "support/views.hpp"
@@ -77,6 +84,43 @@ TEST(Pressure, of_somebody_who_closes_what_the_pool_waits_at_is_an_error_of_its_
             return error.code().value() == EBADF ? 0 : 2;
         }
         return 3;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+/// How many threads of this process sleep in a system call.
+long threads_in(long call) {
+    const std::filesystem::directory_iterator threads("/proc/self/task");
+    return std::ranges::count_if(threads, [&](const auto& thread) {
+        long number = -1;
+        std::ifstream(thread.path() / "syscall") >> number;
+        return number == call;
+    });
+}
+
+TEST(Pressure, of_somebody_who_closes_all_descriptors_is_an_error_of_pending_calls) {
+    test::child_program program([] {
+        mp::Pool pool(2);
+        mp::Event begun;
+        auto call = pool.map_async(mp::partial(
+                                       [](const mp::Event& tell, int) {
+                                           tell.set();
+                                           ::pause();
+                                       },
+                                       begun),
+                                   test::views::iota(0, 8));
+        begun.wait();
+        std::jthread waiting([&] { call.wait(); });
+        if (!test::eventually([] { return threads_in(SYS_epoll_wait) == 2; }))
+            return 3;  // it and the pool's own
+        ::closefrom(STDERR_FILENO + 1);
+        try {
+            call.get();
+        } catch (const std::system_error& error) {
+            return error.code().value() == EBADF ? 0 : 1;
+        }
+        return 2;
     });
     const auto end = program.wait();
     EXPECT_EQ(end.exit_code, 0) << end.errors;

@@ -42,7 +42,8 @@ public:
         if (file) ::epoll_ctl(file_.get(), EPOLL_CTL_DEL, file.get(), nullptr);
     }
 
-    /// Blocks until something is ready or `until` has come; what is ready stays valid until the next call.
+    /// Blocks until something is ready, `until` has come, or for some seconds, whatever is first; what is
+    /// ready stays valid until the next call.
     std::span<const ready> wait(steady_time until) { return wait_for(milliseconds_to(until)); }
     /// What is ready now.
     std::span<const ready> look() { return wait_for(0); }
@@ -67,13 +68,14 @@ private:
         checked(::epoll_ctl(file_.get(), operation, file.get(), &event), "epoll_ctl");
     }
 
+    /// Not for ever: nothing wakes who sleeps while somebody closes all descriptors of the program.
     static int milliseconds_to(steady_time until) {
-        if (until == steady_time::max()) return -1;
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-        if (left.count() <= 0) return 0;
-        // An hour at most: callers look at their deadline again anyway.
-        return static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000));
+        constexpr std::chrono::milliseconds most{2000};
+        const auto now = std::chrono::steady_clock::now();
+        if (until >= now + most) return static_cast<int>(most.count());
+        return until <= now
+                   ? 0
+                   : static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(until - now).count());
     }
 
     fd file_;
