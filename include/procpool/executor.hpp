@@ -138,7 +138,7 @@ public:
         {
             auto& core = pool_.core();
             auto lock = core.acquire();
-            core.wind_up(cancel_futures ? "procpool: cancelled, since its executor was shut down" : "");
+            core.wind_up(cancel_futures ? "procpool: cancelled, since its executor was shut down" : nullptr);
             core.leave(lock);
         }
         if (wait) pool_.join();

@@ -147,7 +147,8 @@ private:
             set(call, state::done);
             return;
         }
-        due_callbacks_.push_back({call, std::move(at->second)});
+        due_callbacks_.emplace_back();
+        due_callbacks_.back() = {call, std::move(at->second)};
         callbacks_.erase(at);
         set(call, state::settled);
     }

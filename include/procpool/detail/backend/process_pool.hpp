@@ -29,6 +29,7 @@
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/job/job_list.hpp"
+#include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
@@ -142,7 +143,7 @@ public:
     }
 
     bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs,
-                 std::string why) override {
+                 const char* why) override {
         if (given_up->complete() || given_up->callbacks_taken()) return false;
         const auto job = std::static_pointer_cast<remote_job>(given_up);
         job->abandoned = true;
@@ -150,34 +151,38 @@ public:
         job->ready.clear();
         job->ready_elements = 0;
         job->ready_bytes = 0;
-        job->fail_all(std::make_exception_ptr(TaskCancelled(why)));
-        for (worker_link& link : crew_.links()) {
-            if (!link.work().has(*job)) continue;
-            dispatcher_.take_back(link);
-            look_in(link, cancel_patience);
-        }
-        finish_if_complete(job);
+        job->fail_all(job::make_error<TaskCancelled>(why));
+        or_fail([&] {
+            for (worker_link& link : crew_.links()) {
+                if (!link.work().has(*job)) continue;
+                dispatcher_.take_back(link);
+                look_in(link, cancel_patience);
+            }
+            finish_if_complete(job);
+        });
         interrupt_driver();  // there may be callbacks to run
         return true;
     }
 
     bool abandon_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
-                      std::string why) override {
+                      const char* why) override {
         const auto series = std::dynamic_pointer_cast<call_series>(job);
-        if (!series) return abandon(job, running::is_ended, std::move(why));
-        if (!series->give_up(call, std::make_exception_ptr(TaskCancelled(why)))) return false;
-        for (worker_link& link : crew_.links()) {
-            if (!link.work().has(*series, call)) continue;
-            dispatcher_.take_back(link);
-            look_in(link, cancel_patience);
-        }
-        dispatcher_.drop(*series, call);
-        finish_if_complete(series);
+        if (!series) return abandon(job, running::is_ended, why);
+        if (!series->give_up(call, job::make_error<TaskCancelled>(why))) return false;
+        or_fail([&] {
+            for (worker_link& link : crew_.links()) {
+                if (!link.work().has(*series, call)) continue;
+                dispatcher_.take_back(link);
+                look_in(link, cancel_patience);
+            }
+            dispatcher_.drop(*series, call);
+            finish_if_complete(series);
+        });
         interrupt_driver();  // there may be callbacks to run
         return true;
     }
 
-    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const std::string& why) override {
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
         if (wanted->complete() || wanted->callbacks_taken()) return 0;
         const auto job = std::static_pointer_cast<remote_job>(wanted);
         for (worker_link& link : crew_.links())
@@ -187,7 +192,7 @@ public:
             abandon(job, running::goes_on, why);
             return count;
         }
-        const auto error = std::make_exception_ptr(TaskCancelled(why));
+        const auto error = job::make_error<TaskCancelled>(why);
         for (const block& some : std::exchange(job->ready, {}))
             for (std::uint64_t i = 0; i < some.count; ++i)
                 local_.push_back({.job = job,
@@ -211,11 +216,11 @@ public:
 
     // ---- the pool's life
 
-    void wind_up(const std::string& why) override {
+    void wind_up(const char* why) override {
         close();
         const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
-            if (!why.empty()) withdraw(job, why);
+            if (why) withdraw(job, why);
             seal(job);
         }
     }
@@ -238,7 +243,7 @@ public:
     /// Ends all workers now; every pending result is PoolTerminated.
     void terminate(lock& held) override {
         closed_ = true;
-        fail(std::make_exception_ptr(PoolTerminated("procpool: the pool was terminated")));
+        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
         run_callbacks(held);
         shut_down(held, false);
         run_callbacks(held);  // of what a last step was delivering
@@ -344,10 +349,17 @@ private:
         const bool nobody_sleeps = waits_until_ == steady_time::min();
         return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
     }
-    /// What fails here fails the pool, as in a step: the caller can't give back what it has submitted.
+    /// The caller can't give back what it has submitted.
     void dispatch(typename dispatcher::sending when) {
-        try {
+        or_fail([&] {
             if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
+        });
+    }
+    /// What fails in it fails the pool, as in a step.
+    template <class Work>
+    void or_fail(Work work) {
+        try {
+            work();
         } catch (...) {
             fail(std::current_exception());
         }
@@ -443,7 +455,7 @@ private:
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
         if (jobs_.open().empty() && crew_.keeps_memory()) tidy_at_ = deadline_in(memory_patience);
-        if (job->once()) return;
+        if (job->once() || failure_) return;
         for (worker_link& link : crew_.links()) {
             link.forget(job->id);
             // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
@@ -588,8 +600,8 @@ private:
         open_series_.reset();
         crew_.launch_no_more();
         dispatcher_.clear();
-        const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
-        for (const auto& job : jobs) {
+        for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
+            const std::shared_ptr<remote_job> job = jobs_.open()[left - 1];
             job->abandoned = true;  // what workers still send comes too late: the caller may be reading
             job->ready.clear();
             job->listed = false;

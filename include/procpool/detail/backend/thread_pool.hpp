@@ -19,6 +19,7 @@
 #include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/thread_backend.hpp"
 #include "procpool/detail/job/job_list.hpp"
+#include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/limits.hpp"
 #include "procpool/detail/posix/process.hpp"
@@ -111,29 +112,30 @@ public:
     }
 
     bool abandon(const std::shared_ptr<job::basic_job>& given_up, running /*what_runs*/,
-                 std::string why) override {
+                 const char* why) override {
         if (given_up->complete() || given_up->callbacks_taken()) return false;
         const auto job = std::static_pointer_cast<thread_job>(given_up);
-        give_up(job, std::make_exception_ptr(TaskCancelled(why)));
+        give_up(job, job::make_error<TaskCancelled>(why));
         return true;
     }
 
-    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const std::string& why) override {
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
         if (wanted->complete() || wanted->callbacks_taken()) return 0;
         const auto job = std::static_pointer_cast<thread_job>(wanted);
         const std::uint64_t count = std::exchange(job->ready_elements, 0);
-        const auto error = std::make_exception_ptr(TaskCancelled(why));
+        const auto error = job::make_error<TaskCancelled>(why);
         if (job->sealed() && count == job->submitted()) {
             give_up(job, error);
             return count;
         }
-        for (elements& some : std::exchange(job->ready, {})) {
+        for (elements& some : job->ready) {
             for (std::uint64_t i = some.first; i < some.first + some.count; ++i) {
                 job->fail(i, error);
                 job->publish(i, 1);
             }
             jobs_.retire(std::move(some.values));
         }
+        job->ready.clear();
         if (std::exchange(job->listed, false)) std::erase(queue_, job);
         finish_if_complete(job);
         notify_ready();
@@ -144,11 +146,11 @@ public:
 
     // ---- the pool's life
 
-    void wind_up(const std::string& why) override {
+    void wind_up(const char* why) override {
         closed_ = true;
         const std::vector<std::shared_ptr<thread_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
-            if (!why.empty()) withdraw(job, why);
+            if (why) withdraw(job, why);
             seal(job);
         }
     }
@@ -166,7 +168,7 @@ public:
 
     void terminate(lock& held) override {
         closed_ = true;
-        fail(std::make_exception_ptr(PoolTerminated("procpool: the pool was terminated")));
+        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
         leave(held);
         shut_down(held);
     }
@@ -200,20 +202,31 @@ private:
         }
         lock held = acquire();
         if (unfit) fail(unfit);
-        for (;;) {
-            leave(held);
-            if (!queue_.empty()) {
-                std::shared_ptr<thread_job> job = std::move(queue_.front());
-                queue_.pop_front();
-                run_some(std::move(job), held);
-            } else if (stopping_) {
-                return;
-            } else {
-                ++idle_;
-                work_.wait(held);
-                --idle_;
+        for (bool goes_on = true; goes_on;) {
+            try {
+                goes_on = run_next(held);
+            } catch (...) {  // not a task's, which its caller gets: there is no memory, for instance
+                if (!held.owns_lock()) held.lock();
+                fail(std::current_exception());
             }
         }
+    }
+
+    /// Runs something, or waits until there may be something to run. False if there won't be.
+    bool run_next(lock& held) {
+        leave(held);
+        if (!queue_.empty()) {
+            std::shared_ptr<thread_job> job = std::move(queue_.front());
+            queue_.pop_front();
+            run_some(std::move(job), held);
+        } else if (stopping_) {
+            return false;
+        } else {
+            ++idle_;
+            work_.wait(held);
+            --idle_;
+        }
+        return true;
     }
 
     /// Runs a chunk of a job that was taken out of the queue.
@@ -228,7 +241,7 @@ private:
         for (;;) {
             elements part = some.take_front(job->at_once);
             if (some.count == 0) some.values.reset();  // the part has them
-            const bool good = job->run(std::move(part), held);
+            const bool good = run(*job, std::move(part), held);
             if (some.count == 0 || job->abandoned || (!good && job->fail_fast)) {
                 if (job->borrows) job->end_delivery();
                 settle(job, good);
@@ -239,6 +252,16 @@ private:
         }
         // This may be the end of it, and of what it has of the user's.
         if (job->callbacks_taken()) jobs_.retire(std::move(job));
+    }
+
+    static bool run(thread_job& job, elements some, lock& held) {
+        try {
+            return job.run(std::move(some), held);
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            if (job.borrows) job.end_delivery();
+            throw;
+        }
     }
 
     /// After some results of a job have come.
@@ -282,7 +305,8 @@ private:
     void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error) {
         job->abandoned = true;
         job->stopped.store(true, std::memory_order_relaxed);
-        for (elements& some : std::exchange(job->ready, {})) jobs_.retire(std::move(some.values));
+        for (elements& some : job->ready) jobs_.retire(std::move(some.values));
+        job->ready.clear();
         job->ready_elements = 0;
         if (std::exchange(job->listed, false)) std::erase(queue_, job);
         job->fail_all(std::move(error));
@@ -294,8 +318,8 @@ private:
     void fail(const std::exception_ptr& error) {
         if (failure_) return;
         failure_ = error;
-        const std::vector<std::shared_ptr<thread_job>> jobs = jobs_.open();
-        for (const auto& job : jobs) give_up(job, error);
+        for (std::size_t left = jobs_.open().size(); left > 0; --left)  // a job that is complete leaves
+            give_up(std::shared_ptr<thread_job>(jobs_.open()[left - 1]), error);
     }
 
     void run_callbacks(lock& held) {

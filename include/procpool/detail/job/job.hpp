@@ -88,7 +88,7 @@ public:
         std::uint64_t call;
         std::vector<std::function<void()>> callbacks;
     };
-    std::vector<call_callbacks> take_due_callbacks() noexcept { return std::exchange(due_callbacks_, {}); }
+    std::vector<call_callbacks>& due_callbacks() noexcept { return due_callbacks_; }
 
     /// While results are being stored the job is not complete, whatever else happens to it.
     bool delivering() const noexcept { return delivering_ > 0; }
@@ -107,6 +107,7 @@ public:
         return std::move(callbacks_);
     }
     bool callbacks_taken() const noexcept { return callbacks_taken_; }
+    bool has_callbacks() const noexcept { return !callbacks_.empty(); }
 
     /// Results are complete; callbacks may still be to run, which see it like that.
     bool settled() const noexcept { return callbacks_taken_; }

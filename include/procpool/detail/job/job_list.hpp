@@ -4,10 +4,10 @@
 #define PROCPOOL_DETAIL_JOB_JOB_LIST_HPP
 
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <iterator>
+#include <list>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31,24 +31,27 @@ public:
     }
 
     /// Takes a complete job out of those that are open; it, or a call of it that is over, is done when its
-    /// callbacks have run. @return whether the job as a whole is complete, and wasn't before
+    /// callbacks have run. If that throws, it can be tried again.
+    /// @return whether the job as a whole is complete, and wasn't before
     bool complete(job_ptr job) {
         take_due_callbacks(job);
         if (!job->complete() || job->callbacks_taken()) return false;
         if (job->place >= open_.size() || open_[job->place] != job) return false;
+        std::list<completed> last(job->has_callbacks() ? 1 : 0);
         open_.back()->place = job->place;
         open_[job->place].swap(open_.back());
         open_.pop_back();
         auto callbacks = job->take_callbacks();
         take_due_callbacks(job);
-        if (callbacks.empty())
+        if (last.empty()) {
             job->set_done();
-        else
-            completed_.push_back({job, std::move(callbacks)});
-        retired_.insert(retired_.end(), std::make_move_iterator(job->pins.begin()),
-                        std::make_move_iterator(job->pins.end()));
+        } else {
+            last.front() = {job, std::move(callbacks)};
+            completed_.splice(completed_.end(), last);
+        }
+        for (auto& pin : job->pins) retire(std::move(pin));
         job->pins.clear();
-        retired_.push_back(std::move(job));
+        retire(std::move(job));
         return true;
     }
 
@@ -77,21 +80,27 @@ public:
             ended.job->set_done();
     }
 
-    /// Something that is to be let go of without the lock.
-    void retire(std::shared_ptr<const void> last) {
+    /// Something that is to be let go of without the lock; if there is no memory for that, at once.
+    void retire(std::shared_ptr<const void> last) noexcept try {
         if (last) retired_.push_back(std::move(last));
+    } catch (const std::bad_alloc&) {
     }
     /// What only waits for its destructors, the user's among them, to be run without the lock.
     std::vector<std::shared_ptr<const void>> take_retired() noexcept { return std::exchange(retired_, {}); }
 
 private:
     void take_due_callbacks(const job_ptr& job) {
-        for (auto& [call, callbacks] : job->take_due_callbacks())
-            completed_.push_back({job, std::move(callbacks), call});
+        for (auto& [call, callbacks] : job->due_callbacks()) {
+            if (callbacks.empty()) continue;  // taken before another one could not be
+            completed_.emplace_back();
+            completed_.back() = {job, std::move(callbacks), call};
+            callbacks.clear();
+        }
+        job->due_callbacks().clear();
     }
 
     std::vector<job_ptr> open_;
-    std::deque<completed> completed_;
+    std::list<completed> completed_;
     unsigned callbacks_running_ = 0;
     std::vector<std::shared_ptr<const void>> retired_;
 };

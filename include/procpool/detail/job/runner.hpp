@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -64,26 +63,26 @@ public:
     enum class running { goes_on, is_ended };
     /// Nobody wants the results any more: what has not begun won't run. Nothing if the job is complete.
     /// @return whether anything was left to be given up
-    virtual bool abandon(const std::shared_ptr<basic_job>& job, running what_runs, std::string why) = 0;
+    virtual bool abandon(const std::shared_ptr<basic_job>& job, running what_runs, const char* why) = 0;
     /// The same for one call, also while it runs; others of its job go on.
     virtual bool abandon_call(const std::shared_ptr<basic_job>& job, std::uint64_t /*call*/,
-                              std::string why) {
-        return abandon(job, running::is_ended, std::move(why));
+                              const char* why) {
+        return abandon(job, running::is_ended, why);
     }
 
     /// Elements of the job that have not begun fail with TaskCancelled; those that run go on.
     /// @return how many have failed
-    virtual std::uint64_t withdraw(const std::shared_ptr<basic_job>& job, const std::string& why) = 0;
+    virtual std::uint64_t withdraw(const std::shared_ptr<basic_job>& job, const char* why) = 0;
     /// Whether elements of the job wait for a worker, or in one.
     virtual bool has_waiting(const basic_job& job) const = 0;
-    /// No new jobs, and no more elements of those at hand. If `why` is not empty, what has not begun is
+    /// No new jobs, and no more elements of those at hand. If there is a `why`, what has not begun is
     /// withdrawn.
-    virtual void wind_up(const std::string& why) = 0;
+    virtual void wind_up(const char* why) = 0;
 
     /// Gives a job up for its caller. Without the lock.
-    void drop(const std::shared_ptr<basic_job>& job, running what_runs, std::string why) {
+    void drop(const std::shared_ptr<basic_job>& job, running what_runs, const char* why) {
         lock held = acquire();
-        abandon(job, what_runs, std::move(why));
+        abandon(job, what_runs, why);
         if (job->borrows)
             wait(held, [&] { return !job->delivering(); }, steady_time::max(), job.get());
         else
