@@ -23,12 +23,15 @@
 
 #include <array>
 #include <boost/version.hpp>
+#include <system_error>
 #if BOOST_VERSION >= 108600
 #include <boost/process/v1/child.hpp>
+#include <boost/process/v1/error.hpp>
 #include <boost/process/v1/extend.hpp>
 #include <boost/process/v1/posix.hpp>
 #else
 #include <boost/process/child.hpp>
+#include <boost/process/error.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/posix.hpp>
 #endif
@@ -68,17 +71,24 @@ struct hand_over : boost_process::extend::handler {
         posix::throw_system_error(error.value(), "vfork (for a fresh run of the program)");
     }
     template <class Executor>
+    void on_error(Executor& executor, const std::error_code&) const {
+        // A child that could not become the program; Boost.Process looks only once whether it has ended.
+        if (executor.pid > 0) posix::wait_for_exit(executor.pid);
+    }
+    template <class Executor>
     void on_exec_setup(Executor&) const {
         posix::inherit_only(inherited);
     }
 };
 
 inline long launch_by_boost(const char* argument, int inherited) {
+    std::error_code error;
 #if PROCPOOL_LAUNCH_BY_VFORK
-    boost_process::child child(hand_over(argument, inherited), boost_process::posix::use_vfork);
+    boost_process::child child(hand_over(argument, inherited), error, boost_process::posix::use_vfork);
 #else
-    boost_process::child child(hand_over(argument, inherited));
+    boost_process::child child(hand_over(argument, inherited), error);
 #endif
+    if (error) posix::throw_system_error(error.value(), "execve (a fresh run of the program)");
     const long pid = child.id();
     child.detach();
     return pid;

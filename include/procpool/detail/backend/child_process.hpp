@@ -241,8 +241,13 @@ private:
         const auto report = posix::receive_message<posix::worker_report>(*news_, true);
         if (report->closed) {
             const auto lock = posix::fd_registry::instance().hold_forks();
-            while (zygote_->next_report()) {
-            }
+            // If it has not got the descriptors it can't tell but by its own.
+            while (const auto other = zygote_->next_report())
+                if (other->serial == serial_ && other->what == posix::worker_report::kind::fork_failed)
+                    throw_not_forked(other->code);
+            if (!zygote_->gone())
+                throw BootstrapError("procpool: " + name() +
+                                     " could not be started: its zygote did not say whether it was");
             const auto how = zygote_->failed_start();
             throw BootstrapError(
                 "procpool: " + name() + " could not be started: " +
@@ -252,8 +257,12 @@ private:
                      : "the process that should have forked it has died"));
         }
         if (report->message.what == posix::worker_report::kind::fork_failed)
-            posix::throw_system_error(report->message.code, "fork (" + name() + ")");
+            throw_not_forked(report->message.code);
         pid_ = static_cast<long>(report->message.pid);
+    }
+
+    [[noreturn]] void throw_not_forked(int error) const {
+        posix::throw_system_error(error, "fork (" + name() + ")");
     }
 
     /// Until it has rebuilt its function and arguments.

@@ -158,10 +158,14 @@ private:
     } catch (const std::bad_alloc&) {
     }
 
-    static wire::buffer exchange(const posix::fd& socket, wire::buffer& request) {
+    /// What fails ends the connection: the next answer there would be this one.
+    static wire::buffer exchange(posix::fd& socket, wire::buffer& request) try {
         wire::buffer answer;
         if (!wire::send_envelope(socket, request) || !wire::receive_envelope(socket, answer)) throw_gone();
         return answer;
+    } catch (...) {
+        socket.reset();
+        throw;
     }
 
     static void read_status(wire::cursor& from) {

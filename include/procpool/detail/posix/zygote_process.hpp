@@ -153,7 +153,12 @@ private:
         } catch (const std::system_error& error) {
             report = failed_birth(request, error.code().value());
         }
-        return tell(*listener, report);
+        if (!*listener) return send_message(control_, report);
+        if (send_message(*listener, report) || report.what != worker_report::kind::started) return true;
+        send_signal(report.pid, SIGKILL);  // nobody knows of it
+        wait_for_exit(report.pid);
+        children_.pop_back();
+        return true;
     }
 
     long fork_worker(const zygote_request& request, const worker_files& files) {

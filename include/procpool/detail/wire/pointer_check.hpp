@@ -20,7 +20,7 @@ namespace procpool::detail::wire {
 
 /// Whether `word` lies in the same terabyte as this process's stack, program, libraries or heap; few numbers
 /// do.
-inline bool may_be_pointer(std::uintptr_t word) noexcept {
+inline bool may_be_pointer(std::uintptr_t word) {
     constexpr unsigned terabyte = 40;
     static const int in_program = 0;
     static const std::array near{

@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <deque>
 #include <memory>
 #include <span>
+#include <system_error>
 
 #include "procpool/detail/fence.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -235,7 +237,14 @@ private:
 
     void send(const std::byte* from, std::size_t size) {
         posix::flush_standard_output();  // what a task has printed is seen before its result
-        if (!posix::write_all(pipe_, from, size)) posix::exit_process(EXIT_FAILURE);
+        try {
+            if (posix::write_all(pipe_, from, size)) return;
+        } catch (const std::system_error& error) {
+            // What went out of a frame can't be taken back.
+            std::fprintf(stderr, "procpool: a worker ends, since it can't send its results: %s\n",
+                         error.what());
+        }
+        posix::exit_process(EXIT_FAILURE);
     }
 
     black_box& box_;
