@@ -54,7 +54,7 @@ template <class T>
 struct value_state {
     static constexpr const char* name = "Value";
 
-    explicit value_state(const T& initial) noexcept : values{initial, initial} {}
+    explicit value_state(const T& initial) : values{initial, initial} {}
 
     lock_state lock;
     std::array<T, 2> values;
