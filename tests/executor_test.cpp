@@ -158,8 +158,8 @@ TYPED_TEST(Executors, map_pulls_its_input_in_a_window) {
         EXPECT_EQ(results.next(), 2 * i);
         EXPECT_LE(pulled, 2 * (i + 10));
     }
-    EXPECT_THROW(executor.map({.buffersize = 0}, twice, std::vector{1}), std::invalid_argument);
-    EXPECT_THROW(executor.map({.chunksize = 0}, twice, std::vector{1}), std::invalid_argument);
+    EXPECT_THROW((void)executor.map({.buffersize = 0}, twice, std::vector{1}), std::invalid_argument);
+    EXPECT_THROW((void)executor.map({.chunksize = 0}, twice, std::vector{1}), std::invalid_argument);
 }
 
 TYPED_TEST(Executors, map_begins_at_once) {
@@ -217,9 +217,9 @@ TYPED_TEST(Executors, take_no_calls_after_shutdown) {
     TypeParam executor(1);
     executor.shutdown();
     executor.shutdown();
-    EXPECT_NE(test::message_of<mp::PoolNotRunning>([&] { executor.submit(twice, 1); }).find("shut down"),
+    EXPECT_NE(test::message_of<mp::PoolNotRunning>([&] { (void)executor.submit(twice, 1); }).find("shut down"),
               std::string::npos);
-    EXPECT_THROW(executor.map(twice, std::vector{1}), mp::PoolNotRunning);
+    EXPECT_THROW((void)executor.map(twice, std::vector{1}), mp::PoolNotRunning);
 }
 
 TYPED_TEST(Executors, shutdown_need_not_wait) {
@@ -227,7 +227,7 @@ TYPED_TEST(Executors, shutdown_need_not_wait) {
     const auto running = executor.submit(waits, 1);
     const auto waiting = executor.submit(twice, 1);
     executor.shutdown(false);
-    EXPECT_THROW(executor.submit(twice, 1), mp::PoolNotRunning);
+    EXPECT_THROW((void)executor.submit(twice, 1), mp::PoolNotRunning);
     EXPECT_FALSE(running.done());
     seen->gate.open();
     EXPECT_EQ(running.result(), 1);
@@ -315,7 +315,7 @@ TYPED_TEST(Executors, can_be_moved) {
     TypeParam first(1);
     const auto future = first.submit(waits, 3);
     TypeParam second(std::move(first));
-    EXPECT_THROW(first.submit(twice, 1), mp::PoolNotRunning);
+    EXPECT_THROW((void)first.submit(twice, 1), mp::PoolNotRunning);
     EXPECT_THROW(first.shutdown(), mp::PoolNotRunning);
     seen->gate.open();
     third = std::move(second);

@@ -175,7 +175,7 @@ TEST(Output, of_an_element_is_out_before_its_result) {
 TEST(Output, of_elements_that_had_succeeded_is_not_lost_when_a_later_one_kills_their_worker) {
     for (const mp::worker_output how : all_ways) {
         const std::string text = printed_before_the_end(how, [](mp::Pool& pool) {
-            pool.try_map(
+            (void)pool.try_map(
                 [](int i) {
                     if (i == 15) ::kill(::getpid(), SIGKILL);
                     std::printf("line %d\n", i);

@@ -62,15 +62,15 @@ void expect_refuses_everything(mp::Pool& pool) {
     const std::vector<int> input{1, 2};
     const std::vector<std::pair<int, int>> pairs{{1, 2}};
     EXPECT_THROW(pool.apply(twice, 1), mp::PoolNotRunning);
-    EXPECT_THROW(pool.apply_async(twice, 1), mp::PoolNotRunning);
+    EXPECT_THROW((void)pool.apply_async(twice, 1), mp::PoolNotRunning);
     EXPECT_THROW(pool.map(twice, input), mp::PoolNotRunning);
-    EXPECT_THROW(pool.map_async(twice, input), mp::PoolNotRunning);
+    EXPECT_THROW((void)pool.map_async(twice, input), mp::PoolNotRunning);
     EXPECT_THROW(pool.starmap(sum, pairs), mp::PoolNotRunning);
-    EXPECT_THROW(pool.starmap_async(sum, pairs), mp::PoolNotRunning);
-    EXPECT_THROW(pool.try_map(twice, input), mp::PoolNotRunning);
-    EXPECT_THROW(pool.try_starmap(sum, pairs), mp::PoolNotRunning);
-    EXPECT_THROW(pool.imap(twice, input), mp::PoolNotRunning);
-    EXPECT_THROW(pool.imap_unordered(twice, input), mp::PoolNotRunning);
+    EXPECT_THROW((void)pool.starmap_async(sum, pairs), mp::PoolNotRunning);
+    EXPECT_THROW((void)pool.try_map(twice, input), mp::PoolNotRunning);
+    EXPECT_THROW((void)pool.try_starmap(sum, pairs), mp::PoolNotRunning);
+    EXPECT_THROW((void)pool.imap(twice, input), mp::PoolNotRunning);
+    EXPECT_THROW((void)pool.imap_unordered(twice, input), mp::PoolNotRunning);
     EXPECT_THROW(pool.map(twice, std::vector<int>{}), mp::PoolNotRunning) << "even for nothing";
 }
 

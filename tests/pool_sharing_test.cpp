@@ -202,7 +202,7 @@ TEST_F(PoolSharing, a_pool_of_this_process_cannot_be_used_by_a_task) {
         };
         refused([] { captured->apply(twice, 1); });
         refused([] { captured->map(twice, std::vector<int>{1}); });
-        refused([] { captured->imap(twice, std::vector<int>{1}); });
+        refused([] { (void)captured->imap(twice, std::vector<int>{1}); });
         refused([] { captured->close(); });
         refused([] { captured->terminate(); });
         refused([] { captured->join(); });

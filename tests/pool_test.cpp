@@ -140,7 +140,7 @@ TEST_F(Pool, apply_takes_options_first) {
     EXPECT_EQ(pool.apply_async({.retries = 2}, add, 3, 4).get(), 7);
     EXPECT_EQ(pool.apply(mp::TaskOptions{}, cube, 3), 27);
     EXPECT_THROW(pool.apply({.retries = -1}, cube, 3), std::invalid_argument);
-    EXPECT_THROW(pool.apply_async({.retries = -1}, cube, 3), std::invalid_argument);
+    EXPECT_THROW((void)pool.apply_async({.retries = -1}, cube, 3), std::invalid_argument);
 }
 
 #if PROCPOOL_TEST_PROCESSES
@@ -272,15 +272,15 @@ TEST_F(Pool, bad_options_are_refused_at_the_call_and_harm_nothing) {
     const std::vector<int> input{1, 2, 3};
     for (const std::ptrdiff_t bad : {0, -1}) {
         EXPECT_THROW(pool.map(cube, input, {.chunksize = bad}), std::invalid_argument);
-        EXPECT_THROW(pool.map_async(cube, input, {.chunksize = bad}), std::invalid_argument);
-        EXPECT_THROW(pool.try_map(cube, input, {.chunksize = bad}), std::invalid_argument);
-        EXPECT_THROW(pool.imap(cube, input, {.chunksize = bad}), std::invalid_argument);
-        EXPECT_THROW(pool.imap(cube, input, {.buffersize = bad}), std::invalid_argument);
-        EXPECT_THROW(pool.imap_unordered(cube, input, {.buffersize = bad}), std::invalid_argument);
+        EXPECT_THROW((void)pool.map_async(cube, input, {.chunksize = bad}), std::invalid_argument);
+        EXPECT_THROW((void)pool.try_map(cube, input, {.chunksize = bad}), std::invalid_argument);
+        EXPECT_THROW((void)pool.imap(cube, input, {.chunksize = bad}), std::invalid_argument);
+        EXPECT_THROW((void)pool.imap(cube, input, {.buffersize = bad}), std::invalid_argument);
+        EXPECT_THROW((void)pool.imap_unordered(cube, input, {.buffersize = bad}), std::invalid_argument);
     }
     EXPECT_THROW(pool.map(cube, input, {.retries = -1}), std::invalid_argument);
-    EXPECT_THROW(pool.map_async(cube, input, {.retries = -1}), std::invalid_argument);
-    EXPECT_THROW(pool.imap(cube, input, {.retries = -1}), std::invalid_argument);
+    EXPECT_THROW((void)pool.map_async(cube, input, {.retries = -1}), std::invalid_argument);
+    EXPECT_THROW((void)pool.imap(cube, input, {.retries = -1}), std::invalid_argument);
     EXPECT_THROW(pool.map(cube, std::vector<int>{}, {.chunksize = 0}), std::invalid_argument);
     EXPECT_EQ(pool.map(cube, input), (std::vector<long>{1, 8, 27}));
     pool.close();

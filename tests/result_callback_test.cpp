@@ -323,7 +323,7 @@ TEST_F(Callback, may_terminate_the_pool_while_another_thread_does) {
             entered.set_value();
             const auto is_closed = [&] {
                 try {
-                    own.apply_async(twice, 1);
+                    (void)own.apply_async(twice, 1);
                     return false;
                 } catch (const mp::PoolNotRunning&) {
                     return true;

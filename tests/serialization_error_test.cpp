@@ -210,7 +210,7 @@ TEST(CapturedPointer, is_refused_by_a_sentence_that_names_what_it_points_into) {
     EXPECT_TRUE(names(text, "[stack]"));
     EXPECT_TRUE(names(text, "capture it by value"));
     EXPECT_TRUE(names(refusal([&] { pool.apply(task(&in_program), 1); }), "serialization_error"));
-    EXPECT_TRUE(names(refusal([&] { pool.imap(task(&on_stack), input); }), "[stack]"));
+    EXPECT_TRUE(names(refusal([&] { (void)pool.imap(task(&on_stack), input); }), "[stack]"));
     // Sanitizers keep the heap elsewhere, without a name.
     EXPECT_TRUE(names(refusal([&] { pool.apply_async(task(on_heap.get()), 1); }),
                       test::sanitized ? "pointer" : "[heap]"));

@@ -17,6 +17,7 @@
 #include "procpool/detail/backend/input_stream.hpp"
 #include "procpool/detail/job/call_style.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/misused_options.hpp"
 #include "procpool/detail/job/results.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/error.hpp"
@@ -31,7 +32,8 @@ namespace procpool {
 /// All methods may be called from several threads, but only in the process that made the pool. The
 /// destructor terminates the pool; close() and join() let it finish first.
 template <class Kind>
-class BasicPool {
+class BasicPool : detail::job::misused_options {
+    using misused_options = detail::job::misused_options;
     using style = detail::job::call_style;
     template <class R>
     using values = detail::job::all_results<R>;
@@ -83,6 +85,11 @@ public:
 
     // ---- many calls
 
+    // The sentence for a call whose options don't fit.
+    using misused_options::map, misused_options::starmap, misused_options::try_map, misused_options::try_starmap,
+        misused_options::map_async, misused_options::starmap_async, misused_options::imap,
+        misused_options::imap_unordered, misused_options::istarmap, misused_options::istarmap_unordered;
+
     /// Calls `function(element)` for each element of `input` and returns the results in input order (nothing
     /// if the function returns void).
     ///
@@ -101,12 +108,12 @@ public:
 
     /// map() that returns for each element its value or its error: one bad element costs only itself.
     template <class F, std::ranges::input_range Range>
-    auto try_map(F&& function, Range&& input, const MapOptions& options = {}) {
+    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_map(F&& function, Range&& input, const MapOptions& options = {}) {
         return run<map_task<style::waits, F, Range>, outcomes>(std::forward<F>(function), input, options);
     }
     /// starmap() that returns for each element its value or its error.
     template <class F, std::ranges::input_range Range>
-    auto try_starmap(F&& function, Range&& input, const MapOptions& options = {}) {
+    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_starmap(F&& function, Range&& input, const MapOptions& options = {}) {
         return run<starmap_task<style::waits, F, Range>, outcomes>(std::forward<F>(function), input, options);
     }
 

@@ -28,7 +28,7 @@ class completions;
 /// Copies are handles of the same call. All methods may be called from any thread; the call goes on when all
 /// handles are gone. Handles can be compared, and be keys of std::unordered_map.
 template <class T>
-class Future {
+class [[nodiscard("without the future nobody sees the call's error")]] Future {
 public:
     using value_type = T;
     /// `const T&`, or void.

@@ -25,7 +25,7 @@ namespace procpool {
 /// 2 ms are replaced. An element's error is thrown where its
 /// result would be, and the next call goes on with the next element. One thread at a time.
 template <class R>
-class ImapResults {
+class [[nodiscard("the call is given up when its results are dropped")]] ImapResults {
     using slot = typename detail::job::stream<R>::slot;
 
 public:

@@ -20,7 +20,7 @@ namespace detail {
 
 /// A value or the exception that took its place; it reads like std::expected<T, std::exception_ptr>.
 template <class T>
-class Outcome {
+class [[nodiscard("an outcome may hold an error, which nothing throws")]] Outcome {
 public:
     /// No value and no error yet.
     Outcome() noexcept = default;
@@ -73,7 +73,7 @@ private:
 
 /// What became of an element of a task that returns nothing.
 template <>
-class Outcome<void> {
+class [[nodiscard("an outcome may hold an error, which nothing throws")]] Outcome<void> {
 public:
     Outcome() noexcept = default;
     explicit Outcome(std::in_place_t) noexcept : has_value_(true) {}

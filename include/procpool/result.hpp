@@ -24,7 +24,7 @@ namespace procpool {
 ///
 /// All methods may be called from any thread. The work goes on when the handle is destroyed.
 template <class T>
-class AsyncResult {
+class [[nodiscard("without the handle nobody sees the call's error")]] AsyncResult {
 public:
     AsyncResult(AsyncResult&&) noexcept = default;
     AsyncResult& operator=(AsyncResult&&) noexcept = default;

@@ -15,6 +15,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "procpool/array_options.hpp"
 #include "procpool/array_shape.hpp"
@@ -62,6 +63,18 @@ concept elements_of =
 
 }  // namespace detail
 
+/// SharedArray<T>, of any number of dimensions, is defined in <procpool/dynamic_array.hpp>.
+template <class T, std::size_t Rank = dynamic_rank>
+class SharedArray {
+public:
+    SharedArray() = default;
+    explicit SharedArray(std::vector<std::size_t> shape, const ArrayOptions& options = {});
+
+    static_assert(Rank != dynamic_rank,
+                  "procpool: for a SharedArray<T> of any number of dimensions include "
+                  "<procpool/dynamic_array.hpp>, or say how many it has, SharedArray<T, 2>");
+};
+
 /// An array in shared memory: workers read and write the elements themselves, what travels is a handle.
 ///
 /// It is an ArrayView that keeps its elements alive: a copy is another handle of the same elements, whose
@@ -76,12 +89,11 @@ concept elements_of =
 /// Threads and processes may use different elements at once; one element that somebody writes while others
 /// use it is a data race, as between threads (std::atomic_ref works between processes too). Copying and
 /// destroying handles is as safe as with std::shared_ptr. An array takes a file descriptor in each process.
-template <class T, std::size_t Rank = dynamic_rank>
-class SharedArray : public ArrayView<T, Rank>, public detail::wire::travels_as_handle<SharedArray<T, Rank>> {
-    static_assert(Rank != dynamic_rank,
-                  "procpool: for a SharedArray<T> of any number of dimensions include "
-                  "<procpool/dynamic_array.hpp>");
-    static_assert(Rank > 0 && (Rank < 256 || Rank == dynamic_rank),
+template <class T, std::size_t Rank>
+    requires(Rank != dynamic_rank)
+class SharedArray<T, Rank> : public ArrayView<T, Rank>,
+                             public detail::wire::travels_as_handle<SharedArray<T, Rank>> {
+    static_assert(Rank > 0 && Rank < 256,
                   "procpool: a SharedArray has from 1 to 255 dimensions");
     static_assert(!std::is_volatile_v<T>, "procpool: the elements of a SharedArray are not volatile");
     static_assert(!std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_reference_v<T>,

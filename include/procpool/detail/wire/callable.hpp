@@ -4,15 +4,22 @@
 #define PROCPOOL_DETAIL_WIRE_CALLABLE_HPP
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
 
 #include "procpool/detail/job/refused.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/pointer_check.hpp"
 
 namespace procpool::detail::wire {
 
@@ -35,11 +42,17 @@ template <class F>
 concept stateless_functor =
     std::is_class_v<F> && !serializable_functor<F> && std::is_empty_v<F> && std::is_trivially_copyable_v<F>;
 
+/// A lambda that captures [this], where the compiler lets one see it: GCC names that member so. Elsewhere the
+/// pointer is found when it is sent.
+template <class F>
+concept captures_this = requires { requires std::is_pointer_v<decltype(F::__this)>; };
+
 /// A lambda whose captures are plain values: a captured reference makes it lose its standard layout.
 template <class F>
 concept by_value_closure =
     std::is_class_v<F> && !serializable_functor<F> && !stateless_functor<F> &&
-    std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> && !is_reference_wrapper<F>;
+    std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> && !is_reference_wrapper<F> &&
+    !captures_this<F>;
 
 template <class F>
 concept sendable_callable = function_pointer<F> || std::is_member_pointer_v<F> || serializable_functor<F> ||
@@ -54,8 +67,8 @@ struct callable_codec {
         } else if constexpr (std::is_member_function_pointer_v<F>) {
             encode_member_function(out, function);
         } else if constexpr (!stateless_functor<F>) {
-            refuse_pointers(&function, 1);
             out.to.append(&function, sizeof function);
+            encode_functions_held(out, function);
         }
     }
 
@@ -67,12 +80,46 @@ struct callable_codec {
         } else {
             // Closures have no default constructor; their bytes make one all the same.
             std::array<std::byte, sizeof(F)> bytes{};
-            if constexpr (!stateless_functor<F>) from.copy_to(bytes.data(), bytes.size());
+            if constexpr (!stateless_functor<F>) {
+                from.copy_to(bytes.data(), bytes.size());
+                decode_functions_held(bytes, from);
+            }
             return std::bit_cast<F>(bytes);
         }
     }
 
 private:
+    // The function pointers that a closure holds: how many, and the place and the function of each. A pointer to
+    // anything else is refused.
+    static void encode_functions_held(sink out, const F& function) {
+        if constexpr (may_hold_pointers<F>) {
+            std::vector<std::pair<std::uint64_t, std::uintptr_t>> held;
+            for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t place) {
+                if (find_code(word))
+                    held.emplace_back(place, word);
+                else
+                    refuse_pointer(word, typeid(F));
+            });
+            out.to.append_value(std::uint64_t{held.size()});
+            for (const auto& [place, word] : held) {
+                out.to.append_value(place);
+                encode_function(out.to, reinterpret_cast<void (*)()>(word));
+            }
+        }
+    }
+
+    static void decode_functions_held(std::array<std::byte, sizeof(F)>& bytes, cursor& from) {
+        if constexpr (may_hold_pointers<F>) {
+            for (auto left = from.value<std::uint64_t>(); left > 0; --left) {
+                const auto place = from.value<std::uint64_t>();
+                if (place > sizeof(F) - sizeof(std::uintptr_t))
+                    throw SerializationError("procpool: a message puts a function beyond its callable");
+                const auto word = reinterpret_cast<std::uintptr_t>(decode_function<void()>(from));
+                std::memcpy(bytes.data() + place, &word, sizeof word);
+            }
+        }
+    }
+
     // The Itanium C++ ABI's pointer to member function: an address, or 1 + an offset in the virtual table.
     struct member_function {
         std::uintptr_t address;
@@ -122,6 +169,11 @@ struct callable_check {
             static_assert(sendable_callable<F>,
                           "procpool: std::ref refers to an object of this process, which a "
                           "worker can't reach; pass the function object by value");
+        else if constexpr (captures_this<F>)
+            static_assert(sendable_callable<F>,
+                          "procpool: this lambda captures this, a pointer to an object that a worker can't "
+                          "see; capture a copy of the object, [*this] instead of [this], or write "
+                          "procpool::partial(f, object)");
         else if constexpr (!std::is_trivially_copyable_v<F>)
             static_assert(
                 sendable_callable<F>,

@@ -16,9 +16,10 @@
 
 namespace procpool::detail::wire {
 
-/// The location of a function; remembered, since looking it up takes a microsecond.
+/// The location of a function, null if nothing there is code of a module; remembered, since looking it up takes
+/// a microsecond.
 template <class = only_if_used>
-const posix::located_code& locate_function(std::uintptr_t address) {
+const posix::located_code* find_code(std::uintptr_t address) {
     struct entry {
         std::uintptr_t address = 0;
         posix::located_code code;
@@ -28,12 +29,10 @@ const posix::located_code& locate_function(std::uintptr_t address) {
     entry& place = known[(address >> 4) % known.size()];
     if (address == 0 || place.address != address) {
         auto code = posix::locate_code(address);
-        if (!code)
-            throw SerializationError(
-                "procpool: a function pointer that points to no function of this program");
+        if (!code) return nullptr;
         place = {address, std::move(*code)};
     }
-    return place.code;
+    return &place.code;
 }
 
 /// Whether a library that is missing here may be loaded: in workers, which do what the program says.
@@ -68,10 +67,12 @@ std::uintptr_t find_function(const posix::code_location& location, const std::st
 template <class Function>
     requires std::is_function_v<Function>
 void encode_function(buffer& to, Function* function) {
-    const posix::located_code& code = locate_function(reinterpret_cast<std::uintptr_t>(function));
-    to.append_value<posix::code_location>(code);
-    to.append_value(std::uint64_t{code.path.size()});
-    to.append(code.path.data(), code.path.size());
+    const posix::located_code* const code = find_code(reinterpret_cast<std::uintptr_t>(function));
+    if (!code)
+        throw SerializationError("procpool: a function pointer that points to no function of this program");
+    to.append_value<posix::code_location>(*code);
+    to.append_value(std::uint64_t{code->path.size()});
+    to.append(code->path.data(), code->path.size());
 }
 
 template <class Function>

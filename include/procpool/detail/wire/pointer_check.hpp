@@ -12,8 +12,10 @@
 #include <type_traits>
 #include <typeinfo>
 
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/memory_map.hpp"
 #include "procpool/detail/type_name.hpp"
+#include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::wire {
@@ -33,13 +35,6 @@ inline bool may_be_pointer(std::uintptr_t word) {
     return high != 0 && (high == near[0] || high == near[1] || high == near[2] || high == near[3]);
 }
 
-[[noreturn]] inline void throw_pointer_found(const std::type_info& type, const std::string& where) {
-    throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " +
-                             where +
-                             ", which means nothing in another process: send the value itself (capture it by "
-                             "value, or procpool::partial(f, value)), or a SharedArray");
-}
-
 /// `word`, which lies at `offset` in a T, without the bits between T's members: they may hold what was there
 /// before, a stale pointer as well.
 template <class T>
@@ -55,20 +50,44 @@ std::uintptr_t without_padding(std::uintptr_t word, [[maybe_unused]] std::size_t
     return word;
 }
 
+/// Whether a T can be asked for pointers.
+template <class T>
+inline constexpr bool may_hold_pointers = std::is_class_v<T> && alignof(T) >= alignof(void*);
+
+/// Calls `visit(word, place)` for each word of the `count` objects that may be a pointer; `place` in bytes.
+template <class T, class Visit>
+void for_each_possible_pointer(const T* objects, std::size_t count, Visit visit) {
+    const auto* at = reinterpret_cast<const unsigned char*>(objects);
+    for (std::size_t i = 0; i + sizeof(std::uintptr_t) <= count * sizeof(T); i += sizeof(std::uintptr_t)) {
+        std::uintptr_t word;
+        std::memcpy(&word, at + i, sizeof word);
+        if (may_be_pointer(word) && may_be_pointer(without_padding<T>(word, i % sizeof(T)))) visit(word, i);
+    }
+}
+
+/// Throws SerializationError if `word`, in an object of this type, is a pointer into this process.
+template <class = only_if_used>
+void refuse_pointer(std::uintptr_t word, const std::type_info& type) {
+    if (find_code(word))
+        throw SerializationError(
+            "procpool: " + type_name(type) +
+            " holds a function pointer, which only a task's own function or lambda may hold: send it as an "
+            "argument of its own or in a tuple, or bind it, procpool::partial(f, function)");
+    const std::string where = posix::what_is_mapped_at(word);
+    if (where.empty()) return;
+    throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " +
+                             where +
+                             ", which means nothing in another process: send the value itself (capture it by "
+                             "value, [*this] instead of [this], or procpool::partial(f, value)), or a "
+                             "SharedArray");
+}
+
 /// Throws SerializationError if one of `count` objects at `objects` holds a pointer into this process.
 template <class T>
 void refuse_pointers(const T* objects, std::size_t count) {
-    if constexpr (std::is_class_v<T> && alignof(T) >= alignof(void*)) {
-        const auto* at = reinterpret_cast<const unsigned char*>(objects);
-        for (std::size_t i = 0; i + sizeof(std::uintptr_t) <= count * sizeof(T);
-             i += sizeof(std::uintptr_t)) {
-            std::uintptr_t word;
-            std::memcpy(&word, at + i, sizeof word);
-            if (!may_be_pointer(word) || !may_be_pointer(without_padding<T>(word, i % sizeof(T)))) continue;
-            const std::string where = posix::what_is_mapped_at(word);
-            if (!where.empty()) throw_pointer_found(typeid(T), where);
-        }
-    }
+    if constexpr (may_hold_pointers<T>)
+        for_each_possible_pointer(
+            objects, count, [](std::uintptr_t word, std::size_t) { refuse_pointer(word, typeid(T)); });
 }
 
 }  // namespace procpool::detail::wire
