@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cereal/types/vector.hpp>
 #include <cstdint>
 #include <cstring>
@@ -78,6 +79,58 @@ TEST_F(arena, memory_of_parts_that_are_gone_is_used_again) {
     const std::size_t taken = writer->reserved();
     for (std::size_t i = 0; i < 1000; ++i) EXPECT_EQ(writer->allocate(mib + i)->place.offset, offset);
     EXPECT_EQ(writer->reserved(), taken);
+}
+
+// As results of an imap, four of which are on their way at a time.
+TEST_F(arena, parts_of_many_sizes_take_memory_for_what_is_alive_only) {
+    const auto writer = make(range);
+    std::array<std::optional<wire::arena::part>, 4> alive;
+    std::array<std::size_t, 4> sizes{};
+    std::size_t most_alive = 0;
+    std::uint32_t random = 1;
+    for (int i = 0; i < 400; ++i) {
+        random = random * 1664525 + 1013904223;
+        const auto at = static_cast<std::size_t>(i) % alive.size();
+        alive[at].reset();
+        sizes[at] = wire::arena_threshold + (random >> 8) % (4 * mib);
+        alive[at] = writer->allocate(sizes[at]);
+        ASSERT_TRUE(alive[at]);
+        std::memset(alive[at]->memory.get(), i, sizes[at]);
+        most_alive = std::max(most_alive, std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}));
+        ASSERT_LE(writer->reserved(), 2 * most_alive) << "after " << i;
+    }
+    EXPECT_LE(memory(), 2 * most_alive);
+    EXPECT_GE(memory(), writer->reserved());
+}
+
+TEST_F(arena, small_changes_of_size_take_no_new_memory) {
+    const auto writer = make(range);
+    std::array<std::optional<wire::arena::part>, 4> alive;
+    const auto refill = [&](std::size_t size) {
+        for (auto& part : alive) {
+            part.reset();
+            part = writer->allocate(size);
+            ASSERT_TRUE(part);
+        }
+    };
+    refill(mib);
+    for (const std::size_t size : {900 * 1024, 1000 * 1024, 1024 * 1024, 930 * 1024}) {
+        const auto before = writer->reserved();
+        refill(size);
+        EXPECT_EQ(writer->reserved(), before) << size;
+    }
+}
+
+TEST_F(arena, range_of_small_parts_serves_large_ones_later) {
+    const auto writer = make(range);
+    {
+        std::vector<std::optional<wire::arena::part>> parts;
+        do parts.push_back(writer->allocate(mib));
+        while (parts.back());
+        EXPECT_GE(parts.size(), 50u);
+    }
+    EXPECT_TRUE(writer->allocate(40 * mib));
+    EXPECT_LE(memory(), 64 * mib);
 }
 
 TEST_F(arena, takes_no_more_memory_than_its_limit) {

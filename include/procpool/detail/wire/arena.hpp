@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,7 @@ public:
         : window_(std::move(window)),
           size_(size),
           limit_(limit),
+          unused_{{0, size}},
           reserved_(reserved ? *reserved : own_reserved_) {}
 
     /// A part of a message, for as long as `memory` lives.
@@ -56,30 +58,33 @@ public:
     /// Room for a part of `size` bytes; nothing if that is more than the limit allows or the machine has.
     std::optional<part> allocate(std::size_t size) {
         if (size > limit_) return std::nullopt;
+        const std::size_t bytes = in_pages(arena_alignment + size);
         std::optional<piece> found;
         {
             const std::lock_guard lock(mutex_);
-            found = take(capacity_for(arena_alignment + size));
+            most_alive_ = std::max(most_alive_, alive_ + bytes);
+            found = take(capacity_for(bytes));
             if (!found) return std::nullopt;
-            if (!reserve(*found, arena_alignment + size)) {
+            if (!reserve(*found, bytes)) {
                 put_back(*found);
                 return std::nullopt;
             }
+            alive_ += bytes;
         }
         std::byte* const at = window_->data() + found->offset + arena_alignment;
         const arena_place place{window_->pool(), window_->first() + found->offset + arena_alignment};
         const arena_part_header header{place.pool, place.offset, size};
         std::memcpy(at - arena_alignment, &header, sizeof header);
-        return part{std::shared_ptr<std::byte>(at, [self = this->shared_from_this(),
-                                                    piece = *found](std::byte*) { self->free(piece); }),
+        return part{std::shared_ptr<std::byte>(at, [self = this->shared_from_this(), piece = *found,
+                                                    bytes](std::byte*) { self->free(piece, bytes); }),
                     place};
     }
 
     /// Gives back all memory that no part takes.
     void trim() noexcept {
         const std::lock_guard lock(mutex_);
-        for (auto& [capacity, pieces] : free_)
-            for (piece& one : pieces) discard(one);
+        make_room(0);
+        most_alive_ = alive_;
     }
 
     /// Bytes of memory that are taken, parts or not.
@@ -89,8 +94,13 @@ private:
     struct piece {
         std::size_t offset;    // in the window
         std::size_t capacity;  // bytes of the range
-        std::size_t reserved;  // bytes of memory
+        std::size_t reserved;  // bytes of memory, from the beginning
     };
+
+    static std::size_t in_pages(std::size_t size) noexcept {
+        const std::size_t page = posix::page_size();
+        return (size + page - 1) / page * page;
+    }
 
     /// Sizes in steps of a quarter at the most, so that pieces fit again.
     static std::size_t capacity_for(std::size_t size) noexcept {
@@ -98,55 +108,105 @@ private:
         return (size + step - 1) / step * step;
     }
 
-    /// One that was used before, or else new range, or else a larger one.
+    /// One that was used before and isn't much larger, or else new range, or else one that is much larger. At
+    /// last those that are too small make room.
     std::optional<piece> take(std::size_t capacity) {
-        auto at = free_.find(capacity);
-        if (at == free_.end() || at->second.empty()) {
-            if (capacity <= size_ - begun_)
-                return piece{std::exchange(begun_, begun_ + capacity), capacity, 0};
-            at = std::find_if(free_.lower_bound(capacity), free_.end(),
-                              [](const auto& same) { return !same.second.empty(); });
-            if (at == free_.end()) return std::nullopt;
-        }
+        if (auto found = take_free(capacity, 2 * capacity)) return found;
+        if (auto found = take_range(capacity)) return found;
+        if (auto found = take_free(capacity, size_)) return found;
+        make_room(0);
+        return take_range(capacity);
+    }
+
+    std::optional<piece> take_free(std::size_t least, std::size_t most) {
+        const auto at = free_.lower_bound(least);
+        if (at == free_.end() || at->first > most) return std::nullopt;
         const piece found = at->second.back();
         at->second.pop_back();
+        if (at->second.empty()) free_.erase(at);
         return found;
     }
 
-    bool reserve(piece& one, std::size_t size) {
-        const std::size_t page = posix::page_size();
-        const std::size_t wanted = (size + page - 1) / page * page;
+    std::optional<piece> take_range(std::size_t capacity) {
+        const auto at = std::find_if(unused_.begin(), unused_.end(),
+                                     [=](const auto& gap) { return gap.second >= capacity; });
+        if (at == unused_.end()) return std::nullopt;
+        const auto [offset, size] = *at;
+        if (size > capacity) unused_.emplace_hint(std::next(at), offset + capacity, size - capacity);
+        unused_.erase(at);
+        return piece{offset, capacity, 0};
+    }
+
+    bool reserve(piece& one, std::size_t wanted) {
         if (wanted <= one.reserved) return true;
         const std::size_t more = wanted - one.reserved;
-        for (auto at = free_.begin(); at != free_.end() && reserved() + more > limit_; ++at)
-            for (piece& other : at->second) discard(other);
+        // As much as was alive at a time, and half as much again, since pieces are larger than their parts.
+        const std::size_t most = std::min(limit_, most_alive_ + most_alive_ / 2);
+        if (reserved() + more > most) make_room(most - std::min(most, more));
         if (reserved() + more > limit_) return false;
         if (!posix::has_memory_for(more)) return false;
         reserved_.fetch_add(more, std::memory_order_release);
         one.reserved = wanted;
         if (posix::take_pages(window_->data() + one.offset + wanted - more, more)) return true;
-        discard(one);  // a part of it may have been taken
+        give_back_memory(one);  // a part of it may have been taken
         return false;
     }
 
-    void discard(piece& one) noexcept {
+    /// Gives up free pieces, small ones first, until no more than `most` bytes of memory are taken.
+    void make_room(std::size_t most) noexcept {
+        while (reserved() > most && !free_.empty()) {
+            const auto at = free_.begin();
+            discard(at->second.front());  // the one that was used least lately
+            at->second.erase(at->second.begin());
+            if (at->second.empty()) free_.erase(at);
+        }
+    }
+
+    void give_back_memory(piece& one) noexcept {
         if (one.reserved == 0) return;
         posix::give_back_pages(window_->data() + one.offset, one.reserved);
         reserved_.fetch_sub(std::exchange(one.reserved, 0), std::memory_order_release);
     }
 
-    void put_back(const piece& one) { free_[one.capacity].push_back(one); }
+    /// Gives a piece's memory back, and its range, joined with what is unused beside it.
+    void discard(piece one) noexcept {
+        give_back_memory(one);
+        auto next = unused_.lower_bound(one.offset);
+        if (next != unused_.end() && next->first == one.offset + one.capacity) {
+            one.capacity += next->second;
+            next = unused_.erase(next);
+        }
+        if (next != unused_.begin()) {
+            const auto before = std::prev(next);
+            if (before->first + before->second == one.offset) {
+                before->second += one.capacity;
+                return;
+            }
+        }
+        try {
+            unused_.emplace_hint(next, one.offset, one.capacity);
+        } catch (const std::bad_alloc&) {
+            // This range is not used again.
+        }
+    }
 
-    void free(const piece& one) noexcept {
+    void put_back(const piece& one) noexcept {
+        if (one.reserved == 0) return discard(one);
+        try {
+            free_[one.capacity].push_back(one);
+        } catch (const std::bad_alloc&) {
+            if (const auto at = free_.find(one.capacity); at != free_.end() && at->second.empty())
+                free_.erase(at);
+            discard(one);
+        }
+    }
+
+    void free(const piece& one, std::size_t bytes) noexcept {
         // A forked child has a copy of the books, and none of the memory.
         if (generation_ != posix::fork_generation.load(std::memory_order_relaxed)) return;
         const std::lock_guard lock(mutex_);
-        try {
-            put_back(one);
-        } catch (const std::bad_alloc&) {  // the piece is not used again
-            piece lost = one;
-            discard(lost);
-        }
+        alive_ -= bytes;
+        put_back(one);
     }
 
     const std::shared_ptr<const arena_window> window_;
@@ -154,8 +214,11 @@ private:
     const std::size_t limit_;
     const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
     mutable std::mutex mutex_;
-    std::size_t begun_ = 0;                           // of the range, from its beginning
-    std::map<std::size_t, std::vector<piece>> free_;  // by capacity; the last one used is the warmest
+    std::size_t alive_ = 0;                      // bytes of parts, in whole pages
+    std::size_t most_alive_ = 0;                 // at a time, since memory was given back
+    std::map<std::size_t, std::size_t> unused_;  // range without memory: sizes, by offset
+    std::map<std::size_t, std::vector<piece>>
+        free_;  // with memory, by capacity; the last one used is the warmest
     std::atomic<std::uint64_t> own_reserved_{0};
     std::atomic<std::uint64_t>& reserved_;
 };
