@@ -18,6 +18,7 @@
 
 #include "procpool/detail/wire/code_address.hpp"
 #include "support/processes.hpp"
+#include "support/rebuilt_library.hpp"
 
 namespace module_test {
 
@@ -147,6 +148,23 @@ TEST(CodeAddress, functions_of_program_and_libraries_travel) {
     EXPECT_EQ(sent(library.its_function())(), library.its_function()());
 }
 
+TEST(CodeAddress, of_a_library_that_was_closed_and_built_anew_is_that_of_the_new_one) {
+    test::rebuilt_library library;
+    for (int build = 0; build < 3; ++build) {
+        auto* const before = library.get();
+        const posix::code_location old = *wire::find_code(address_of(before));
+        library.replace();
+        if (library.get() != before) GTEST_SKIP() << "it was not loaded at the same address";
+        const posix::code_location now = *wire::find_code(address_of(library.get()));
+        EXPECT_FALSE(now.module == old.module);
+        EXPECT_EQ(sent(library.get()), library.get());
+    }
+    auto* const gone = library.get();
+    library.close();
+    wire::buffer bytes;
+    EXPECT_THROW(wire::encode_function(bytes, gone), procpool::SerializationError);
+}
+
 TEST(CodeAddress, many_functions_are_told_apart) {
     const auto check = []<int... N>(std::integer_sequence<int, N...>) {
         for (int round = 0; round < 2; ++round)
@@ -207,8 +225,7 @@ test::child_end sent_to_child(InChild in_child) {
     {
         const small_library library;
         const std::uintptr_t address = address_of(library.its_function());
-        const auto located = wire::locate_function(address);
-        const posix::code_location& location = located;
+        const posix::code_location& location = *wire::find_code(address);
         EXPECT_EQ(::write(ends[1], &location, sizeof location), static_cast<ssize_t>(sizeof location));
         EXPECT_EQ(::write(ends[1], &address, sizeof address), static_cast<ssize_t>(sizeof address));
     }

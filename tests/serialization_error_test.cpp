@@ -17,6 +17,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
+#include "support/rebuilt_library.hpp"
 #include "support/sanitizers.hpp"
 #include "support/views.hpp"
 
@@ -212,7 +213,7 @@ TEST(CapturedPointer, is_refused_by_a_sentence_that_names_what_it_points_into) {
     EXPECT_TRUE(names(refusal([&] { pool.apply(task(&in_program), 1); }), "serialization_error"));
     EXPECT_TRUE(names(refusal([&] { (void)pool.imap(task(&on_stack), input); }), "[stack]"));
     // Sanitizers keep the heap elsewhere, without a name.
-    EXPECT_TRUE(names(refusal([&] { pool.apply_async(task(on_heap.get()), 1); }),
+    EXPECT_TRUE(names(refusal([&] { (void)pool.apply_async(task(on_heap.get()), 1); }),
                       test::sanitized ? "pointer" : "[heap]"));
     EXPECT_EQ(pool.map([](int i) { return -i; }, input), (std::vector{-1, -2}));
 }
@@ -242,6 +243,25 @@ TEST(PointerInPlainStruct, is_refused_as_a_result_for_its_element_alone) {
     EXPECT_TRUE(names(text_of(outcomes[17].error()), "holder"));
     EXPECT_TRUE(names(refusal([&] { pool.apply([] { return std::vector<holder>(3, {1, &in_program}); }); }),
                       "pointer"));
+}
+
+TEST(SerializationError, an_old_pool_refuses_a_plugin_that_was_built_anew_and_a_new_pool_has_it) {
+    test::rebuilt_library plugin;
+    auto* const before = plugin.get();
+    mp::Pool old_pool(1);
+    EXPECT_EQ(old_pool.apply(before), 1u);
+    plugin.replace();
+    if (plugin.get() != before) GTEST_SKIP() << "it was not loaded at the same address";
+    try {
+        old_pool.apply(plugin.get());
+        ADD_FAILURE() << "the old code ran";
+    } catch (const mp::SerializationError& error) {
+        EXPECT_NE(std::string(error.what()).find("is another build in the worker"), std::string::npos)
+            << error.what();
+    }
+    mp::Pool new_pool(1);
+    EXPECT_EQ(new_pool.apply(plugin.get()), 1u);
+    EXPECT_EQ(new_pool.apply([function = plugin.get()] { return function(); }), 1u);
 }
 
 }  // namespace serialization_error_test

@@ -139,6 +139,19 @@ bool find_module(Visit visit) {
     return ::dl_iterate_phdr(callback, &visit) != 0;
 }
 
+/// How many modules were closed since the process began: while that stays, an address means the same.
+template <class = only_if_used>
+std::uint64_t number_of_modules_closed() {
+    std::uint64_t number = 0;
+    const auto callback = [](dl_phdr_info* info, std::size_t, void* data) {
+        *static_cast<std::uint64_t*>(data) = info->dlpi_subs;
+        return 1;  // each module tells the same
+    };
+    const auto no_fork = fd_registry::instance().hold_forks();
+    ::dl_iterate_phdr(callback, &number);
+    return number;
+}
+
 /// Where in which module a code address lies; nothing if it is no code of a module.
 template <class = only_if_used>
 std::optional<located_code> locate_code(std::uintptr_t address) {

@@ -17,20 +17,27 @@
 namespace procpool::detail::wire {
 
 /// The location of a function, null if nothing there is code of a module; remembered, since looking it up takes
-/// a microsecond.
+/// a microsecond, until a library is closed: another one may come to lie there.
 template <class = only_if_used>
 const posix::located_code* find_code(std::uintptr_t address) {
     struct entry {
         std::uintptr_t address = 0;
+        std::uint64_t modules_closed = 0;
         posix::located_code code;
+
+        bool holds(std::uintptr_t wanted) const {
+            const bool stays = code.path.empty();  // the program itself
+            return address == wanted && (stays || modules_closed == posix::number_of_modules_closed());
+        }
     };
     // Each thread's own, so that no fork copies a lock; 64 functions are many for one program.
     thread_local std::array<entry, 64> known;
     entry& place = known[(address >> 4) % known.size()];
-    if (address == 0 || place.address != address) {
+    if (address == 0 || !place.holds(address)) {
+        const std::uint64_t closed = posix::number_of_modules_closed();
         auto code = posix::locate_code(address);
         if (!code) return nullptr;
-        place = {address, std::move(*code)};
+        place = {address, closed, std::move(*code)};
     }
     return &place.code;
 }
