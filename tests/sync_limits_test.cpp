@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Objects that processes share, where there is little of what they need: a clear error, and nobody is killed.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +12,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -244,6 +249,58 @@ TEST(ChangedUser, is_told_how_others_can_open_what_it_sends) {
         require(::prctl(PR_SET_DUMPABLE, 1) == 0, "prctl");
         require(others_say("accepted"), "and that helps");
     });
+}
+
+// ---- /proc
+
+/// A child whose /proc is what `mount_it` makes of it: what it is told of what this process sends. Nothing
+/// where that isn't allowed.
+std::optional<std::string> refusal_with_proc(const std::function<bool()>& mount_it) {
+    constexpr int not_allowed = 77;
+    const mp::Lock lock;
+    const mp::SharedArray<int, 1> array({3});
+    const auto [near, far] = mp::Pipe();
+    const test::message of_lock = test::encoded(lock), of_array = test::encoded(array),
+                        of_pipe = test::encoded(far);
+    test::child_program child([&] {
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || !mount_it())
+            return not_allowed;
+        for (const std::string& text : {test::refusal<mp::Lock>(of_lock.bytes.bytes()),
+                                        test::refusal<mp::SharedArray<int, 1>>(of_array.bytes.bytes()),
+                                        test::refusal<mp::Connection>(of_pipe.bytes.bytes())})
+            std::fprintf(stderr, "%s\n", text.c_str());
+        return 0;
+    });
+    const test::child_end end = child.wait();
+    if (end.exit_code == not_allowed) return std::nullopt;
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+    return end.errors;
+}
+
+std::ptrdiff_t count_in(const std::string& text, const std::string& part) {
+    std::ptrdiff_t count = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+}
+
+TEST(WithoutProc, what_others_send_is_refused_with_the_reason) {
+    const auto refusals =
+        refusal_with_proc([] { return ::mount("none", "/proc", "tmpfs", 0, nullptr) == 0; });
+    if (!refusals) GTEST_SKIP() << "only root can take /proc away";
+    EXPECT_EQ(count_in(*refusals, "there is no /proc here"), 3) << *refusals;
+    EXPECT_EQ(count_in(*refusals, "is gone"), 0) << *refusals;
+}
+
+TEST(HiddenInProc, a_sender_is_not_said_to_be_gone) {
+    const auto refusals = refusal_with_proc([] {
+        if (::mount("none", "/proc", "proc", 0, "hidepid=2") != 0) return false;
+        constexpr uid_t somebody = 54321;
+        return ::setgid(somebody) == 0 && ::setuid(somebody) == 0;
+    });
+    if (!refusals) GTEST_SKIP() << "only root can hide processes";
+    EXPECT_EQ(count_in(*refusals, "/proc doesn't show the process"), 3) << *refusals;
+    EXPECT_EQ(count_in(*refusals, "is gone"), 0) << *refusals;
 }
 
 }  // namespace sync_limits_test
