@@ -59,6 +59,7 @@ public:
 
     /// Waits until `count` are done, or the deadline; tells which.
     bool wait_for(std::size_t count, steady_time deadline) {
+        if (!entries_.empty()) entries_.front().pool->refuse_copy();
         const auto enough = [this, count] { return count_.load(std::memory_order_acquire) >= count; };
         if (enough()) return true;
         if (one_pool_) {
@@ -94,7 +95,7 @@ private:
             observes = true;
         }
         void stop() noexcept {
-            if (!observes) return;
+            if (!observes || pool->is_copy()) return;
             const auto lock = pool->acquire();
             if (!is_done) job->drop(*this);
         }

@@ -19,7 +19,6 @@
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/job/misused_options.hpp"
 #include "procpool/detail/job/results.hpp"
-#include "procpool/detail/posix/fd.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -185,7 +184,7 @@ protected:
 
     ~BasicPool() {
         if (!pool_) return;
-        if (is_copy_in_child()) {
+        if (pool_->is_copy()) {
             // The workers belong to the parent; their threads and locks don't exist here.
             static auto* const copies = new std::vector<std::shared_ptr<pool_type>>;
             copies->push_back(std::move(pool_));
@@ -195,10 +194,7 @@ protected:
         pool_->terminate(lock);
     }
 
-    void swap(BasicPool& other) noexcept {
-        pool_.swap(other.pool_);
-        std::swap(generation_, other.generation_);
-    }
+    void swap(BasicPool& other) noexcept { pool_.swap(other.pool_); }
 
     void start(std::shared_ptr<pool_type> pool) { pool_ = std::move(pool); }
 
@@ -206,14 +202,9 @@ private:
     template <class PoolType>
     friend class BasicExecutor;
 
-    bool is_copy_in_child() const noexcept {
-        return generation_ != detail::posix::fork_generation.load(std::memory_order_relaxed);
-    }
     pool_type& core() const {
         if (!pool_) throw PoolNotRunning("procpool: Pool not running (it was moved from)");
-        if (is_copy_in_child())
-            throw PoolNotRunning(
-                "procpool: a pool can only be used by the process that made it; make another one here");
+        pool_->refuse_copy();
         return *pool_;
     }
 
@@ -315,7 +306,6 @@ private:
     }
 
     std::shared_ptr<pool_type> pool_;
-    unsigned generation_ = detail::posix::fork_generation.load(std::memory_order_relaxed);
 };
 
 }  // namespace procpool

@@ -26,7 +26,8 @@ class completions;
 /// What submit() returns.
 ///
 /// Copies are handles of the same call. All methods may be called from any thread; the call goes on when all
-/// handles are gone. Handles can be compared, and be keys of std::unordered_map.
+/// handles are gone. Handles can be compared, and be keys of std::unordered_map. A forked child has copies:
+/// there cancel() is false, and all else throws PoolNotRunning.
 template <class T>
 class [[nodiscard("without the future nobody sees the call's error")]] Future {
 public:
@@ -76,6 +77,7 @@ public:
     /// this returns. False if it runs or is done; true again if it was cancelled before. A call that was sent
     /// to a worker which has not even begun its initializer counts as one that runs.
     bool cancel() const {
+        if (pool().is_copy()) return false;
         auto lock = pool().acquire();
         if (!job()->settled()) {
             const bool had_begun = pool().withdraw(call_->job_, "procpool: the future was cancelled") == 0;

@@ -23,7 +23,8 @@ namespace procpool {
 /// (MapOptions::buffersize) ahead of them; so it may be endless, and the loop may be left half way: when
 /// this object is destroyed, what has not begun won't run, and workers that still run something for it after
 /// 2 ms are replaced. An element's error is thrown where its
-/// result would be, and the next call goes on with the next element. One thread at a time.
+/// result would be, and the next call goes on with the next element. One thread at a time. In a forked child
+/// this is a copy: it gives PoolNotRunning, and may be destroyed.
 template <class R>
 class [[nodiscard("the call is given up when its results are dropped")]] ImapResults {
     using slot = typename detail::job::stream<R>::slot;

@@ -22,7 +22,8 @@ namespace procpool {
 
 /// What apply_async(), map_async() and starmap_async() return; mirrors Python's AsyncResult.
 ///
-/// All methods may be called from any thread. The work goes on when the handle is destroyed.
+/// All methods may be called from any thread. The work goes on when the handle is destroyed. A forked child
+/// has a copy of the handle: there cancel() is false, and all else throws PoolNotRunning.
 template <class T>
 class [[nodiscard("without the handle nobody sees the call's error")]] AsyncResult {
 public:
@@ -64,6 +65,7 @@ public:
 
     /// Whether the result, or an error, is there.
     bool ready() const {
+        pool_->refuse_copy();
         if (job_->call_seen_done(call_)) return true;
         const auto lock = pool_->acquire();
         return job_->call_done(call_);
@@ -79,6 +81,7 @@ public:
     /// before), elements that have not begun won't run, and workers that still run some after 2 ms are ended
     /// and replaced. False if the result was there already.
     bool cancel() {
+        if (pool_->is_copy()) return false;
         auto lock = pool_->acquire();
         const bool cancelled = pool_->abandon_call(job_, call_, "procpool: the call was cancelled");
         pool_->leave(lock);
@@ -123,6 +126,7 @@ private:
         : pool_(std::move(pool)), source_(job.get()), job_(std::move(job)), call_(call) {}
 
     bool wait_until(detail::steady_time deadline) const {
+        pool_->refuse_copy();
         if (job_->call_seen_done(call_)) return true;
         auto lock = pool_->acquire();
         return pool_->wait(lock, [this] { return job_->call_done(call_); }, deadline, job_.get());

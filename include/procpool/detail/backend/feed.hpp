@@ -27,7 +27,7 @@ void cancel_on_stop(const std::shared_ptr<job::runner>& pool, const std::shared_
     const auto cancel = [weak_pool = std::weak_ptr(pool), weak_job = std::weak_ptr(job)] {
         const auto its_pool = weak_pool.lock();
         const auto stopped = weak_job.lock();
-        if (!its_pool || !stopped) return;
+        if (!its_pool || !stopped || its_pool->is_copy()) return;
         auto lock = its_pool->acquire();
         its_pool->abandon(stopped, job::runner::running::is_ended,
                           "procpool: the call was cancelled by its stop_token");

@@ -74,6 +74,7 @@ public:
     /// To be called when nobody holds the pool any more. The last may have been a callback, in a thread of
     /// the pool's own, which can't wait for its own end: then another one does.
     static void end(basic_process_pool* pool) {
+        if (pool->is_copy()) return;  // a forked child lets go of its last handle: nothing here is its own
         if (!pool->is_stand_in()) {
             delete pool;
             return;

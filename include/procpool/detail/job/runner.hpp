@@ -15,13 +15,16 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/posix/owner_process.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::detail::job {
 
 /// What handles of results hold: all that they need, and nothing of where tasks run.
 ///
 /// All functions are called with the lock held, but for acquire(), size(), run_callback(), and where they say
-/// so.
+/// so. In a forked child it is a copy, without the workers and the threads, and with a lock that may be held
+/// for ever; whatever a handle does begins with a look at that.
 class runner {
 public:
     using lock = std::unique_lock<std::mutex>;
@@ -31,8 +34,21 @@ public:
     runner& operator=(const runner&) = delete;
     virtual ~runner() = default;
 
-    /// Takes the lock that guards the runner and all its jobs.
-    lock acquire() { return lock(mutex_); }
+    /// Takes the lock that guards the runner and all its jobs. @throws PoolNotRunning from a copy
+    lock acquire() {
+        refuse_copy();
+        return lock(mutex_);
+    }
+
+    /// Whether it is a copy in a forked child. Without the lock.
+    bool is_copy() const noexcept { return !owner_.is_this_one(); }
+    /// Without the lock. @throws PoolNotRunning if it is a copy
+    void refuse_copy() const {
+        if (is_copy())
+            throw PoolNotRunning(
+                "procpool: a pool, its calls and their results can only be used by the process that made the "
+                "pool; make another one here");
+    }
 
     /// Number of workers.
     virtual std::size_t size() const noexcept = 0;
@@ -79,8 +95,9 @@ public:
     /// withdrawn.
     virtual void wind_up(const char* why) = 0;
 
-    /// Gives a job up for its caller. Without the lock.
+    /// Gives a job up for its caller; a copy has none to give up. Without the lock.
     void drop(const std::shared_ptr<basic_job>& job, running what_runs, const char* why) {
+        if (is_copy()) return;
         lock held = acquire();
         abandon(job, what_runs, why);
         if (job->borrows)
@@ -125,6 +142,7 @@ private:
         std::condition_variable woken{};
     };
 
+    const posix::owner_process owner_;
     std::mutex mutex_;
     std::vector<waiter*> waiters_;
 };

@@ -31,6 +31,7 @@ public:
     /// The next slot; nothing at the end. @throws TimeoutError; what the input throws, after the slots of the
     /// elements before
     std::optional<slot> next(steady_time until = steady_time::max()) {
+        pool_->refuse_copy();  // and leave the input alone
         fill();
         if (yielded_ == pulled_) {
             if (input_error_) std::rethrow_exception(std::exchange(input_error_, nullptr));
