@@ -17,10 +17,12 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "procpool/pool.hpp"
+#include "procpool/thread_pool.hpp"
 #include "support/shared.hpp"
 #include "support/tested_pool.hpp"
 #include "support/views.hpp"
@@ -426,6 +428,122 @@ TEST_F(Imap, a_loop_over_an_input_that_throws_ends) {
     EXPECT_EQ(*++at, 2);
     EXPECT_THROW(++at, std::range_error);
     EXPECT_TRUE(at == results.end());
+}
+
+// ---- closed and joined in the thread that takes results
+
+template <class PoolType>
+class JoinedImap : public testing::Test {
+protected:
+    void SetUp() override { seen.reset(); }
+};
+using both_kinds = testing::Types<procpool::Pool, procpool::ThreadPool>;
+TYPED_TEST_SUITE(JoinedImap, both_kinds);
+
+TYPED_TEST(JoinedImap, has_all_results_after_the_join) {
+    std::vector<int> expected(3000);
+    std::ranges::generate(expected, [i = 0]() mutable { return 2 * i++; });
+    for (const std::ptrdiff_t chunk : {1, 7, 5000}) {
+        TypeParam pool(2);
+        auto results = pool.imap(twice, test::views::iota(0, 3000), {.chunksize = chunk});
+        pool.close();
+        pool.join();
+        EXPECT_EQ(drain(results), expected);
+        EXPECT_EQ(results.next(), std::nullopt);
+    }
+}
+
+TYPED_TEST(JoinedImap, has_all_results_in_any_order) {
+    TypeParam pool(2);
+    const std::vector<int> input(3000, 4);
+    auto results = pool.imap_unordered(twice, input);
+    EXPECT_EQ(results.next(), 8);
+    pool.close();
+    pool.join();
+    EXPECT_EQ(drain(results), std::vector<int>(2999, 8));
+}
+
+TYPED_TEST(JoinedImap, reads_a_single_pass_input_to_its_end) {
+    TypeParam pool(2);
+    std::string numbers;
+    for (int i = 0; i < 500; ++i) numbers += std::to_string(i) + ' ';
+    std::istringstream text(numbers);
+    auto results = pool.imap(
+        twice, std::ranges::subrange(std::istream_iterator<int>(text), std::istream_iterator<int>()));
+    pool.close();
+    pool.join();
+    EXPECT_EQ(drain(results).size(), 500u);
+}
+
+TYPED_TEST(JoinedImap, keeps_the_errors_of_elements_and_input) {
+    TypeParam pool(2);
+    const auto input = test::views::iota(0, 1000) | test::views::transform([](int i) {
+                           if (i == 500) throw std::range_error("input");
+                           return i;
+                       });
+    auto results = pool.imap(odd_is_bad, input);
+    pool.close();
+    pool.join();
+    for (int i = 0; i < 500; ++i) {
+        if (i % 2 != 0)
+            EXPECT_THROW(results.next(), std::domain_error);
+        else
+            EXPECT_EQ(results.next(), i);
+    }
+    EXPECT_THROW(results.next(), std::range_error);
+    EXPECT_EQ(results.next(), std::nullopt);
+}
+
+TYPED_TEST(JoinedImap, of_several_streams_one_the_input_of_another) {
+    TypeParam pool(2);
+    auto first = pool.imap(twice, test::views::iota(0, 1000));
+    auto second = pool.imap_unordered(twice, pool.imap(twice, test::views::iota(0, 1000)));
+    pool.close();
+    pool.join();
+    EXPECT_EQ(drain(first).size(), 1000u);
+    EXPECT_EQ(drain(second).size(), 1000u);
+}
+
+TYPED_TEST(JoinedImap, is_left_to_the_thread_that_takes_its_results) {
+    TypeParam pool(2);
+    std::atomic<int> pulled{0};
+    test::gate joins;
+    std::thread::id puller;
+    const auto input = test::views::iota(0) | test::views::transform([&](int i) {
+                           if (i > 100 && puller != std::this_thread::get_id()) ADD_FAILURE() << i;
+                           pulled = i;
+                           return i;
+                       });
+    auto results = std::make_optional(pool.imap(twice, input));
+    int taken = 0;
+    std::thread consumer([&] {
+        puller = std::this_thread::get_id();
+        results->next();
+        joins.open();
+        for (int i = 1; i < 1000; ++i) taken += results->next().has_value();
+        results.reset();  // of an endless input: only now can join() return
+    });
+    joins.pass();
+    pool.close();
+    pool.join();
+    consumer.join();
+    EXPECT_EQ(taken, 999);
+}
+
+TYPED_TEST(JoinedImap, goes_over_to_the_thread_that_begins_to_take_its_results) {
+    TypeParam pool(2);
+    std::atomic<int> pulled{0};
+    const auto input = test::views::iota(0) | test::views::transform([&](int i) { return pulled = i; });
+    auto results = std::make_optional(pool.imap(twice, input));
+    std::thread consumer([&] {
+        test::eventually([&] { return pulled > 5000; });  // by join()
+        for (int i = 0; i < 6000; ++i) EXPECT_EQ(results->next(), 2 * i);
+        results.reset();
+    });
+    pool.close();
+    pool.join();
+    consumer.join();
+    EXPECT_GT(pulled, 5000);
 }
 
 TEST_F(Imap, a_pool_that_is_terminated_ends_a_stream) {

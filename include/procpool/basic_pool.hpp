@@ -165,7 +165,8 @@ public:
         auto lock = core().acquire();
         pool_->terminate(lock);
     }
-    /// Waits until all calls are done and the workers have ended.
+    /// Waits until all calls are done and the workers have ended. What this thread takes the results of, an
+    /// imap(), is run to the end of its input, and its results can be taken afterwards.
     /// @throws Error if neither close() nor terminate() was called before
     void join() {
         auto lock = core().acquire();

@@ -8,18 +8,20 @@
 #include <exception>
 #include <memory>
 #include <ranges>
+#include <thread>
 #include <utility>
 
 #include "procpool/detail/backend/encode.hpp"
+#include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/job/stream.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::backend {
 
 /// The input is pulled by the thread that takes results, never by another, and no more than the window ahead
-/// of them.
+/// of them, but for what that thread's join() pulls.
 template <class R, class Pool, class Job, class Range>
-class input_stream final : public job::stream<R> {
+class input_stream final : public job::stream<R>, private job::pulled_input {
 public:
     input_stream(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range&& input,
                  std::uint64_t window, bool window_grows)
@@ -32,7 +34,11 @@ public:
           window_grows_(window_grows) {
         fill();
         auto lock = pool_->acquire();
+        pool_->add_input(*this);
         pool_->leave(lock);
+    }
+    ~input_stream() override {
+        if (!pool_->is_copy()) pool_->remove_input(*this);
     }
 
 private:
@@ -42,6 +48,7 @@ private:
         std::declval<Job&>(), std::declval<source_iterator>(), std::declval<source_sentinel>()));
 
     void fill() override {
+        if (owner != std::this_thread::get_id()) pool_->take_over(*this);
         const std::uint64_t chunk = job_->chunk;
         while (!this->exhausted_) {
             const std::uint64_t under_way = this->pulled_ - this->yielded_;
@@ -54,36 +61,47 @@ private:
             }
             was_full_ = piece == 0 || (under_way > 0 && under_way + piece > window_);
             if (was_full_) return;
-            typename reader::block_type elements;
-            std::exception_ptr failed;
-            try {
-                elements = reader_.next(chunk, piece);
-                failed = reader_.take_error();
-                if constexpr (std::forward_iterator<source_iterator>)
-                    this->exhausted_ = reader_.at_end();
-                else  // to look would be to pull
-                    this->exhausted_ = elements.count == 0 && !failed;
-            } catch (...) {
-                this->input_error_ = std::current_exception();
-                this->exhausted_ = true;
-            }
-            auto lock = pool_->acquire();
-            if (job_->sealed() && !job_->failure()) {  // the executor's end
-                this->exhausted_ = true;
-                if (elements.count == 0 && !failed) return;
-                this->input_error_ = std::make_exception_ptr(
-                    PoolNotRunning("procpool: the executor was shut down before all of the input was read"));
-                return;
-            }
-            this->pulled_ = reader_.encoded();
-            if constexpr (requires { elements.weight(); }) {
-                bytes_ += elements.weight();
-                if (window_grows_) let_window_grow();
-            }
-            if (elements.count > 0) pool_->submit(job_, std::move(elements));
-            if (failed) pool_->submit_failed(job_, this->pulled_ - 1, failed);
-            if (this->exhausted_) pool_->seal(job_);
+            pull(chunk, piece);
         }
+    }
+
+    // For join(): results wait for their reader.
+    bool wants_more() const override {
+        return !this->exhausted_ && !job_->sealed() && pool_->wants_more(*job_);
+    }
+    void pull_more() override { pull(job_->chunk, cheap_to_read<Range> ? ~std::uint64_t{0} : job_->chunk); }
+
+    /// Submits `most` elements at the most.
+    void pull(std::uint64_t chunk, std::uint64_t most) {
+        typename reader::block_type elements;
+        std::exception_ptr failed;
+        try {
+            elements = reader_.next(chunk, most);
+            failed = reader_.take_error();
+            if constexpr (std::forward_iterator<source_iterator>)
+                this->exhausted_ = reader_.at_end();
+            else  // to look would be to pull
+                this->exhausted_ = elements.count == 0 && !failed;
+        } catch (...) {
+            this->input_error_ = std::current_exception();
+            this->exhausted_ = true;
+        }
+        auto lock = pool_->acquire();
+        if (job_->sealed() && !job_->failure()) {  // the executor's end
+            this->exhausted_ = true;
+            if (elements.count == 0 && !failed) return;
+            this->input_error_ = std::make_exception_ptr(
+                PoolNotRunning("procpool: the executor was shut down before all of the input was read"));
+            return;
+        }
+        this->pulled_ = reader_.encoded();
+        if constexpr (requires { elements.weight(); }) {
+            bytes_ += elements.weight();
+            if (window_grows_) let_window_grow();
+        }
+        if (elements.count > 0) pool_->submit(job_, std::move(elements));
+        if (failed) pool_->submit_failed(job_, this->pulled_ - 1, failed);
+        if (this->exhausted_) pool_->seal(job_);
     }
 
     /// So many quick tasks that workers don't wait for the caller between two of its visits. With the lock.

@@ -237,7 +237,7 @@ public:
         if (!closed_)
             throw Error("procpool: Pool is still running: call close() or terminate() before join()");
         if (callbacks_.running_here()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait(held, [this] { return jobs_.empty(); }, steady_time::max());
+        wait_and_pull(held, [this] { return jobs_.empty(); });
         shut_down(held, true);
     }
 

@@ -162,7 +162,7 @@ public:
             throw Error("procpool: Pool is still running: call close() or terminate() before join()");
         if (is_worker() || callbacks_.running_here())
             throw Error("procpool: a task or a callback can't join the pool that runs it");
-        wait(held, [this] { return jobs_.empty(); }, steady_time::max());
+        wait_and_pull(held, [this] { return jobs_.empty(); });
         shut_down(held);
     }
 

@@ -10,11 +10,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/posix/owner_process.hpp"
 #include "procpool/error.hpp"
 
@@ -106,6 +108,22 @@ public:
             leave(held);
     }
 
+    // ---- inputs that are pulled while results are taken
+
+    void add_input(pulled_input& input) { inputs_.push_back(&input); }
+    /// Who pulls comes to an end before. Without the lock.
+    void remove_input(pulled_input& input) {
+        lock held = acquire();
+        wait_until_free(held, input);
+        std::erase(inputs_, &input);
+    }
+    /// From now on it is this thread that pulls. Without the lock.
+    void take_over(pulled_input& input) {
+        lock held = acquire();
+        input.owner = std::this_thread::get_id();  // first, or else join() would pull on and on
+        wait_until_free(held, input);
+    }
+
     /// To be called by a thread that has changed something and does not wait; it may let the lock go
     /// meanwhile.
     virtual void leave(lock& held) = 0;
@@ -123,6 +141,30 @@ public:
 protected:
     /// Does something useful in a thread that waits; false if there is nothing that it could do.
     virtual bool help(lock& held, steady_time deadline, basic_job* awaited) = 0;
+
+    /// Waits until `ready()`, and pulls the inputs of this thread, which nobody else does.
+    template <class Ready>
+    void wait_and_pull(lock& held, Ready ready) {
+        for (;;) {
+            pulled_input* hungry = nullptr;
+            // Whoever notifies calls this, too.
+            const auto find_hungry = [&, me = std::this_thread::get_id()] {
+                const auto at = std::find_if(inputs_.begin(), inputs_.end(), [me](const pulled_input* one) {
+                    return one->owner == me && one->wants_more();
+                });
+                hungry = at != inputs_.end() ? *at : nullptr;
+                return hungry || ready();
+            };
+            wait(held, find_hungry, steady_time::max());
+            if (!hungry) return;
+            hungry->in_use = true;
+            held.unlock();
+            hungry->pull_more();
+            held.lock();
+            hungry->in_use = false;
+            notify_ready();
+        }
+    }
 
     /// Something that waiters test has changed.
     void notify_ready() {
@@ -142,9 +184,14 @@ private:
         std::condition_variable woken{};
     };
 
+    void wait_until_free(lock& held, const pulled_input& input) {
+        if (input.in_use) wait(held, [&] { return !input.in_use; }, steady_time::max());
+    }
+
     const posix::owner_process owner_;
     std::mutex mutex_;
     std::vector<waiter*> waiters_;
+    std::vector<pulled_input*> inputs_;
 };
 
 }  // namespace procpool::detail::job

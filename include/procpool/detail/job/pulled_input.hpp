@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// An input that is pulled while its results are taken, as join() sees it.
+#ifndef PROCPOOL_DETAIL_JOB_PULLED_INPUT_HPP
+#define PROCPOOL_DETAIL_JOB_PULLED_INPUT_HPP
+
+#include <thread>
+
+namespace procpool::detail::job {
+
+/// Belongs to the thread that takes the results. While that waits in join() nobody takes any, so join() pulls
+/// what is left, until another thread begins to take them.
+class pulled_input {
+public:
+    pulled_input(const pulled_input&) = delete;
+    pulled_input& operator=(const pulled_input&) = delete;
+
+    /// Whether more should be pulled for the workers. With the lock; by the thread that it belongs to.
+    virtual bool wants_more() const = 0;
+    /// Pulls and submits some. Without the lock.
+    virtual void pull_more() = 0;
+
+    // Guarded by the runner's lock; the owner may read `owner` without it, since only owners write it.
+    std::thread::id owner = std::this_thread::get_id();
+    bool in_use = false;  // join() pulls
+
+protected:
+    pulled_input() = default;
+    ~pulled_input() = default;
+};
+
+}  // namespace procpool::detail::job
+
+#endif
