@@ -20,6 +20,7 @@
 #include "procpool/detail/posix/poller.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/thread.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::detail::backend {
 
@@ -98,6 +99,9 @@ protected:
         }
     }
 
+    /// Whether this thread drives: then it is in code of the user's that a step has called.
+    bool drives_here() const noexcept { return driving_ && driver_ == std::this_thread::get_id(); }
+
     void news_are_read() noexcept { news_waiting_ = false; }
     bool is_stand_in() const noexcept { return std::this_thread::get_id() == stand_in_id_; }
 
@@ -106,6 +110,8 @@ protected:
 private:
     /// Who waits, drives.
     bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override {
+        if (drives_here())
+            throw Error("procpool: a result's load() can't wait for the pool that is rebuilding it");
         if (driving_ || stopping_) return false;
         drive(held, deadline);
         return true;
@@ -123,6 +129,7 @@ private:
 
     void drive_one_step(lock& held, steady_time until) {
         driving_ = true;
+        driver_ = std::this_thread::get_id();
         try {
             step(held, until);
         } catch (...) {
@@ -190,6 +197,7 @@ private:
     }
 
     bool driving_ = false;
+    std::thread::id driver_;  // the last one
     bool stopping_ = false;
     bool watches_news_ = false;  // the stand-in does
     bool standing_by_ = false;   // the stand-in will look after the courtesy

@@ -245,6 +245,10 @@ public:
     void terminate(lock& held) override {
         closed_ = true;
         fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
+        if (drives_here()) {  // in a result's load()
+            ends_after_step_ = true;
+            return;
+        }
         run_callbacks(held);
         shut_down(held, false);
         run_callbacks(held);  // of what a last step was delivering
@@ -466,6 +470,10 @@ private:
 
     void after_step(lock& held) override {
         run_callbacks(held);
+        if (std::exchange(ends_after_step_, false)) {
+            shut_down(held, false);
+            run_callbacks(held);
+        }
         wire::pins retired = jobs_.take_retired();
         if (retired.empty()) return;
         held.unlock();
@@ -487,8 +495,8 @@ private:
     }
 
     bool has_work() const override {
-        return !jobs_.open().empty() || jobs_.has_callbacks() || !dying_.empty() || crew_.has_lost() ||
-               crew_.launch_at() || tidy_at_ != steady_time::max() ||
+        return !jobs_.open().empty() || jobs_.has_callbacks() || ends_after_step_ || !dying_.empty() ||
+               crew_.has_lost() || crew_.launch_at() || tidy_at_ != steady_time::max() ||
                std::any_of(crew_.links().begin(), crew_.links().end(),
                            [](const worker_link& link) { return link.look_at != steady_time::max(); });
     }
@@ -671,6 +679,7 @@ private:
     std::exception_ptr failed_start_;
     int fork_error_ = 0;
     bool closed_ = false;
+    bool ends_after_step_ = false;  // it was terminated by what a step has called
     bool shutting_down_ = false;
     bool has_ended_ = false;
     std::condition_variable ended_;
