@@ -147,6 +147,95 @@ TEST(Pressure, of_refused_memory_is_an_error_of_the_constructor) {
     EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
+/// For as long as this lives this process gets no more descriptors.
+class no_descriptors {
+public:
+    no_descriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const rlimit none{STDERR_FILENO + 1, before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    no_descriptors(const no_descriptors&) = delete;
+    no_descriptors& operator=(const no_descriptors&) = delete;
+    ~no_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+bool is_gone(long pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; }
+
+TEST(Pressure, of_missing_descriptors_delays_the_replacement_of_a_worker) {
+    test::child_program program([] {
+        mp::Pool pool({.processes = 2, .restart_limit = 1'000'000});
+        const auto workers = test::workers();
+        for (int round = 0; round < 2; ++round) {
+            const no_descriptors any_more;
+            ::kill(static_cast<pid_t>(workers.at(0)), SIGKILL);
+            // Its process id is given back in the step that looks for another in its place.
+            if (!test::eventually([&] { return is_gone(workers[0]); })) return 1;
+            for (int i = 0; i < 300; ++i)
+                if (pool.apply([](int n) { return -n; }, i) != -i) return 2;
+        }
+        const auto are_two = [] { return test::workers().size() == 2; };
+        if (!test::eventually(are_two)) return 3;
+        return pool.apply([](int i) { return i; }, 7) == 7 ? 0 : 4;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(Pressure, of_missing_descriptors_delays_the_replacement_of_a_zygote) {
+    test::child_program program([] {
+        mp::Pool pool({.processes = 2, .restart_limit = 1'000'000});
+        const auto zygotes = test::children_of(::getpid());
+        const auto workers = test::workers();
+        const test::signal_pipe begun;
+        auto running = pool.apply_async(
+            [](const test::signal_pipe::end& to) {
+                test::signal_pipe::send_to(to);
+                for (;;) ::pause();
+            },
+            begun.sending_end());
+        begun.receive();
+        {
+            const no_descriptors any_more;
+            ::kill(static_cast<pid_t>(zygotes.at(0)), SIGKILL);
+            // It is waited for in the step that looks for another.
+            if (!test::eventually([&] { return is_gone(zygotes[0]); })) return 1;
+            try {
+                running.get();
+                return 2;
+            } catch (const mp::WorkerDied&) {
+            }
+        }
+        if (pool.apply([](int i) { return i; }, 7) != 7) return 3;
+        return test::eventually([] { return test::workers().size() == 2; }) ? 0 : 4;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(Pressure, of_descriptors_that_stay_away_fails_the_pool_with_the_error) {
+    test::child_program program([] {
+        for (const bool kills_zygote : {false, true}) {
+            mp::Pool pool({.processes = 1, .restart_limit = 3});
+            const auto victims = kills_zygote ? test::children_of(::getpid()) : test::workers();
+            const no_descriptors any_more;
+            ::kill(static_cast<pid_t>(victims.at(0)), SIGKILL);
+            if (!test::eventually([&] { return is_gone(victims[0]); })) return 1;
+            for (int i = 0; i < 2; ++i) try {
+                    pool.apply([] {});
+                    return 2;
+                } catch (const std::system_error& error) {
+                    if (error.code() != std::errc::too_many_files_open) return 3;
+                }
+        }
+        return 0;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
 TEST(Pressure, of_a_full_dev_shm_does_not_matter) {
     test::child_program program([] {
         // A /dev/shm of this process's own, that holds nothing.

@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_CHILD_PROCESS_HPP
 #define PROCPOOL_DETAIL_BACKEND_CHILD_PROCESS_HPP
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -86,25 +87,11 @@ public:
         wire::exception_registry::instance();  // see basic_crew
         worker::flush_streams();               // or else a copy would print it once more
         const posix::fd definition = write_definition();
-        posix::pipe_ends answer = posix::make_pipe();
-        posix::socket_ends news = posix::make_socket_pair();
-        zygote_ = zygote_for(how);
-        {
-            const auto no_fork = posix::fd_registry::instance().hold_forks();
-            zygote_->fork_worker(0, serial_ = ++last_serial(), definition, answer.write, news.far);
-        }
-        answer.write.reset();
-        news.far.reset();
-        news_ = std::make_shared<const posix::fd>(std::move(news.near));
-        try {
-            await_birth();
-            await_begin(answer.read);
-        } catch (...) {
-            let_go();
-            news_.reset();
-            exit_.reset();
-            throw;
-        }
+        for (int tries = 1; !try_start(how, definition); ++tries)
+            if (tries == most_tries)
+                throw BootstrapError("procpool: " + name() +
+                                     " could not be started: what should have forked it was killed, " +
+                                     std::to_string(tries) + " times");
         now_ = state::started;
         if (how == start_method::fork) own_zygote_ = true;
         call_ = {};
@@ -121,14 +108,27 @@ public:
     /// False if it has not ended until then.
     bool wait(steady_time until) {
         std::shared_ptr<const posix::fd> news;
+        posix::fd process;
         for (;;) {
             {
                 const auto lock = use();
                 require_started("joined");
                 if (look()) return true;
+                if (!news) process = posix::open_process(pid_);
                 news = news_;
             }
-            if (!posix::wait_readable(news->get(), until)) return false;
+            if (process) {
+                const auto ready = posix::wait_readable(std::array{news->get(), process.get()}, until);
+                if (!ready[0] && !ready[1]) return false;
+                if (ready[1]) process.reset();
+                if (ready[0]) continue;
+            }
+            // It may have ended, and its zygote be unable to say so.
+            if (posix::wait_readable(news->get(), std::min(until, deadline_in(posix::zygote::patience))))
+                continue;
+            if (std::chrono::steady_clock::now() >= until) return false;
+            const auto lock = use();
+            rouse_zygote();
         }
     }
 
@@ -148,8 +148,9 @@ public:
     void send_signal(int signal) {
         const auto lock = use();
         require_started("sent a signal");
-        // It may end at any time, but its number is no other process's until look() has said that it has.
-        if (!look()) posix::send_signal(pid_, signal);
+        if (look()) return;
+        const auto no_fork = posix::fd_registry::instance().hold_forks();
+        zygote_->signal(0, serial_, pid_, signal);
     }
 
     /// Readable when it has ended.
@@ -197,6 +198,7 @@ public:
 
 private:
     enum class state { initial, started, closed };
+    static constexpr int most_tries = 10;
 
     bool is_of_this_process() const noexcept {
         return generation_ == posix::fork_generation.load(std::memory_order_relaxed);
@@ -237,7 +239,30 @@ private:
         return file;
     }
 
-    void await_birth() {
+    /// False if its zygote was killed before it has begun: another one may be luckier.
+    bool try_start(start_method how, const posix::fd& definition) {
+        posix::pipe_ends answer = posix::make_pipe();
+        posix::socket_ends news = posix::make_socket_pair();
+        zygote_ = zygote_for(how);
+        {
+            const auto no_fork = posix::fd_registry::instance().hold_forks();
+            zygote_->fork_worker(0, serial_ = ++last_serial(), definition, answer.write, news.far);
+        }
+        answer.write.reset();
+        news.far.reset();
+        news_ = std::make_shared<const posix::fd>(std::move(news.near));
+        try {
+            if (await_birth(how, answer.read) && await_begin(answer.read)) return true;
+        } catch (...) {
+            let_go();
+            throw;
+        }
+        let_go();
+        return false;
+    }
+
+    bool await_birth(start_method method, const posix::fd& answer) {
+        await_news();
         const auto report = posix::receive_message<posix::worker_report>(*news_, true);
         if (report->closed) {
             const auto lock = posix::fd_registry::instance().hold_forks();
@@ -249,37 +274,58 @@ private:
                 throw BootstrapError("procpool: " + name() +
                                      " could not be started: its zygote did not say whether it was");
             const auto how = zygote_->failed_start();
-            throw BootstrapError(
-                "procpool: " + name() + " could not be started: " +
-                (how ? "a fresh run of this program ended with " + posix::describe(*how) +
-                           " before it called procpool::freeze_support(argc, argv); call that first in main, "
-                           "whatever the arguments are"
-                     : "the process that should have forked it has died"));
+            if (how && how->code)
+                throw BootstrapError(
+                    "procpool: " + name() + " could not be started: " +
+                    (method == start_method::fork
+                         ? "the process that should have forked it ended with " + posix::describe(*how)
+                         : "a fresh run of this program ended with " + posix::describe(*how) +
+                               " before it called procpool::freeze_support(argc, argv); call that first in "
+                               "main, whatever the arguments are"));
+            // Nothing is to run twice.
+            if (!read_answer(answer).empty())
+                throw BootstrapError("procpool: " + name() + " was killed with its zygote when it had begun");
+            return false;
         }
         if (report->message.what == posix::worker_report::kind::fork_failed)
             throw_not_forked(report->message.code);
         pid_ = static_cast<long>(report->message.pid);
+        return true;
     }
 
     [[noreturn]] void throw_not_forked(int error) const {
         posix::throw_system_error(error, "fork (" + name() + ")");
     }
 
-    /// Until it has rebuilt its function and arguments.
-    void await_begin(const posix::fd& answer) {
+    static std::string read_answer(const posix::fd& answer) {
         std::string text;
         std::array<std::byte, 4096> piece;
         for (;;) {
             const auto got = posix::read_some(answer, piece.data(), piece.size());
-            if (got.closed) break;
+            if (got.closed) return text;
             text.append(reinterpret_cast<const char*>(piece.data()), got.bytes);
         }
-        if (!text.empty() && static_cast<std::byte>(text.front()) == worker::process_begins) return;
-        while (!look()) posix::wait_readable(news_->get(), steady_time::max());
+    }
+
+    /// Until it has rebuilt its function and arguments.
+    bool await_begin(const posix::fd& answer) {
+        const std::string text = read_answer(answer);
+        if (!text.empty() && static_cast<std::byte>(text.front()) == worker::process_begins) return true;
+        while (!look()) await_news();
         if (text.size() > 1)
             throw SerializationError("procpool: " + name() + " could not begin: " + text.substr(1));
+        if (!exit_->code && exit_->signal == 0) return false;  // with its zygote
         throw BootstrapError("procpool: " + name() + " ended with " + posix::describe(*exit_) +
                              " before it could begin");
+    }
+
+    /// Its zygote owes them.
+    void await_news() {
+        while (!posix::wait_readable(news_->get(), deadline_in(posix::zygote::patience))) rouse_zygote();
+    }
+    void rouse_zygote() {
+        const auto no_fork = posix::fd_registry::instance().hold_forks();
+        if (zygote_) zygote_->rouse();
     }
 
     /// Whether it has ended. With the news its process id is given back to the system.
@@ -303,6 +349,8 @@ private:
     void let_go() noexcept {
         pid_ = 0;
         zygote_.reset();
+        news_.reset();
+        exit_.reset();
     }
 
     // ---- all that were started

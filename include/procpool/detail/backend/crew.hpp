@@ -82,21 +82,33 @@ public:
     }
     const std::shared_ptr<remote_job>& initializer() const noexcept { return options_.initializer; }
     restart_policy& restarts() noexcept { return restarts_; }
-    /// Readable when there is news.
-    const posix::fd& news() const noexcept { return zygote_->control(); }
+    /// Readable when there is news; empty while there is no zygote.
+    const posix::fd& news() const noexcept { return zygote_ ? zygote_->control() : no_news_; }
 
     void launch_all() {
         for (worker_link& link : links_) launch(link);
     }
 
-    /// Puts new workers in the places of missing ones, now or when it is time for that.
-    void launch_missing() {
+    /// Puts new workers in the places of missing ones, and a new zygote in that of a dead one, now or when it
+    /// is time for that. What can't be started is tried again after a while.
+    /// @return whether news() is another one
+    /// @throws why nothing can be started, after too many tries
+    bool launch_missing() {
         const auto now = std::chrono::steady_clock::now();
         if (!launch_at_) launch_at_ = now + restarts_.delay();
-        if (now < *launch_at_) return;
+        if (now < *launch_at_) return false;
         launch_at_.reset();
-        for (worker_link& link : links_)
-            if (link.now == worker_link::state::down) launch(link);
+        const bool had_zygote = zygote_ != nullptr;
+        try {
+            if (!had_zygote) start_zygote();
+            for (worker_link& link : links_)
+                if (link.now == worker_link::state::down) launch(link);
+        } catch (...) {
+            restarts_.failed_start();
+            if (restarts_.exhausted()) throw;
+            launch_later();
+        }
+        return zygote_ && !had_zygote;
     }
     /// When launch_missing() is to be called; nothing if nobody is missing.
     const std::optional<steady_time>& launch_at() const noexcept { return launch_at_; }
@@ -120,8 +132,25 @@ public:
         if (has_lost(link))
             link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
         else if (link.now == worker_link::state::up)
-            posix::send_signal(link.pid, SIGKILL);
+            signal(link, SIGKILL);
+        if (!link.exit) expect_news();
         return link.exit.has_value();
+    }
+
+    /// Of one whose zygote is gone nothing is left to be signalled.
+    void signal(const worker_link& link, int signal) {
+        if (!has_lost(link)) zygote_->signal(slot_of(link), link.serial, link.pid, signal);
+    }
+
+    /// When look_after_zygote() is to be called.
+    steady_time zygote_due() const noexcept { return zygote_due_; }
+    /// A zygote that owes news may have been stopped.
+    void look_after_zygote() {
+        if (std::chrono::steady_clock::now() < zygote_due_) return;
+        zygote_due_ = steady_time::max();
+        if (!awaits_news()) return;
+        zygote_->rouse();
+        expect_news();
     }
 
     // ---- memory that is kept for the next large arguments and results
@@ -144,19 +173,25 @@ public:
     struct news_read {
         std::vector<worker_link*> ended;                       // dead; their remains are still to be taken
         std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
-        bool new_zygote = false;                               // news() is another one
-        std::exception_ptr failed_start;                       // of a zygote; final if there is no new one
+        std::exception_ptr failed_start;                       // of a zygote
+        bool for_good = false;                                 // another would fail like it
     };
     news_read read_news() {
         news_read result;
         while (const auto report = zygote_->next_report()) {
             worker_link& link = links_[report->slot];
-            if (report->serial != link.serial) continue;
+            if (report->serial != link.serial) {
+                // It was given up when it had just been asked for.
+                if (report->what == posix::worker_report::kind::exited)
+                    zygote_->reap(report->slot, report->serial);
+                continue;
+            }
             switch (report->what) {
                 case posix::worker_report::kind::zygote_ready: break;
                 case posix::worker_report::kind::started:
                     link.pid = static_cast<long>(report->pid);
                     if (link.now == worker_link::state::starting) link.now = worker_link::state::up;
+                    restarts_.start();
                     break;
                 case posix::worker_report::kind::fork_failed:
                     result.not_forked.emplace_back(&link, report->code);
@@ -179,15 +214,13 @@ public:
                     " before it called procpool::freeze_support(argc, argv); call that first in main, "
                     "whatever the arguments are";
                 result.failed_start = std::make_exception_ptr(BootstrapError(text));
-                // Another would end like it, and until then do what the program does.
-                if (how->code) {
-                    poller_.remove(zygote_->control());
-                    return result;
-                }
+                // One that ended by itself: another would do so, too, and until then do what the program
+                // does.
+                result.for_good = how->code.has_value();
             }
-            replace_zygote(result.ended);
-            result.new_zygote = true;
+            lose_zygote(result.ended);
         }
+        if (!awaits_news()) zygote_due_ = steady_time::max();
         return result;
     }
 
@@ -197,10 +230,7 @@ public:
             --lost_;
         else if (link.exit)
             zygote_->reap(slot_of(link), link.serial);
-        poller_.remove(link.results());
-        if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
-        link.disconnect();
-        link.now = worker_link::state::down;
+        let_go(link);
     }
     /// To be called when what is missing may come back only after a while.
     void launch_later() { launch_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(100); }
@@ -231,17 +261,17 @@ private:
     }
 
     void start_zygote() {
-        zygote_ =
+        auto zygote =
             std::make_unique<posix::zygote>(memory_.file(), &worker::main<>, options_.settings, signal_mask_);
-        poller_.add(zygote_->control(), posix::poller::interest::read, key_zygote);
-        ++zygote_number_;
+        poller_.add(zygote->control(), posix::poller::interest::read, key_zygote);
+        zygote_ = std::move(zygote);
     }
 
     /// The workers died with their zygote; each is buried when its pipe has ended.
-    void replace_zygote(std::vector<worker_link*>& ended) {
+    void lose_zygote(std::vector<worker_link*>& ended) {
         poller_.remove(zygote_->control());
-        const std::unique_ptr<posix::zygote> gone = std::move(zygote_);
-        start_zygote();
+        zygote_.reset();
+        ++zygote_number_;
         restarts_.failure();
         lost_ = 0;
         for (worker_link& link : links_) {
@@ -251,6 +281,16 @@ private:
             link.exit.emplace();
             ended.push_back(&link);
         }
+        launch_at_ = std::chrono::steady_clock::now() + restarts_.delay();
+    }
+
+    void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(posix::zygote::patience)); }
+    /// Whether the zygote owes news of a birth or a death.
+    bool awaits_news() const noexcept {
+        return zygote_ && std::any_of(links_.begin(), links_.end(), [&](const worker_link& link) {
+                   return !link.exit && (link.now == worker_link::state::starting || link.silent ||
+                                         link.corrupt || link.sentenced);
+               });
     }
 
     /// Large ones lie in the arena, once for all workers.
@@ -265,11 +305,22 @@ private:
     void launch(worker_link& link) {
         // Of the worker before: what it had sent is read, as far as anybody wanted it.
         if (link.serial != 0 && link.has_arena_memory()) memory_.discard_results(slot_of(link));
+        try {
+            ask_for(link);
+        } catch (...) {
+            let_go(link);
+            link.serial = ++last_serial_;  // whatever comes of it
+            throw;
+        }
+    }
+
+    void ask_for(worker_link& link) {
         const posix::fd results = link.connect(memory_.slot(slot_of(link)));
         link.serial = ++last_serial_;
         link.zygote = zygote_number_;
         poller_.add(link.results(), posix::poller::interest::read, key_results(link));
         zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);
+        expect_news();
         if (!options_.initializer) return;
         block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
         const auto bytes = options_.initializer_arguments.payload();
@@ -280,13 +331,22 @@ private:
         send(link);
     }
 
+    void let_go(worker_link& link) noexcept {
+        poller_.remove(link.results());
+        if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
+        link.disconnect();
+        link.now = worker_link::state::down;
+    }
+
     crew_options options_;
     // The one of the thread that makes the pool, whoever replaces a zygote.
     const posix::signal_mask signal_mask_ = posix::signal_mask::of_this_thread();
     pool_memory memory_;
     posix::poller poller_;
-    std::unique_ptr<posix::zygote> zygote_;
-    std::uint64_t zygote_number_ = 0;  // tells it from those before
+    std::unique_ptr<posix::zygote> zygote_;        // none after a death until another could be started
+    std::uint64_t zygote_number_ = 0;              // tells it from those before
+    steady_time zygote_due_ = steady_time::max();  // when something that it owes is overdue
+    const posix::fd no_news_;
     std::vector<worker_link> links_;
     std::uint64_t last_serial_ = 0;
     std::size_t lost_ = 0;

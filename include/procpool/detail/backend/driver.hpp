@@ -42,7 +42,7 @@ protected:
     virtual void fail(const std::exception_ptr& error) = 0;
     /// Whether results are still to come.
     virtual bool has_work() const = 0;
-    /// When the stand-in must drive although there is no work.
+    /// When the stand-in must drive although there is no work; empty if there is no such thing now.
     virtual const posix::fd& news() const = 0;
 
     void start_stand_in() {
@@ -59,7 +59,7 @@ protected:
     }
     /// There is another source of news.
     void watch_news() {
-        if (watches_news_) watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1);
+        if (watches_news_ && news()) watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1);
     }
 
     /// Tells the stand-in to end, and waits until nobody drives.

@@ -277,7 +277,7 @@ private:
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
         for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
-        until = std::min(until, tidy_at_);
+        until = std::min({until, tidy_at_, crew_.zygote_due()});
         waits_until_ = until;
         const bool for_quick_call = crew_.has_one_quick_call();
         const std::vector<worker_link*> dead = std::exchange(dying_, {});
@@ -339,7 +339,7 @@ private:
         for (worker_link* link : std::exchange(finished_, {}))
             if (link->work().elements() == 0) link->end_input();
         // Not earlier: what is delivered lies in the dead workers' buffers.
-        if ((!dead.empty() || crew_.launch_at()) && !failure_) crew_.launch_missing();
+        if ((!dead.empty() || crew_.launch_at()) && !failure_ && crew_.launch_missing()) watch_news();
         if (tidy_at_ != steady_time::max() && std::chrono::steady_clock::now() >= tidy_at_) {
             tidy_at_ = steady_time::max();
             // The end of jobs that came meanwhile is the beginning of another while.
@@ -408,6 +408,7 @@ private:
         const auto now = std::chrono::steady_clock::now();
         for (worker_link& link : crew_.links())
             if (link.look_at <= now) look_after(link, now);
+        crew_.look_after_zygote();
     }
 
     /// Takes results that are held back, ends what runs too long, and says when to look again.
@@ -423,7 +424,7 @@ private:
             changes = link.collect_early(deliveries_);
         } catch (const SerializationError& error) {
             link.corrupt = error.what();
-            posix::send_signal(link.pid, SIGKILL);
+            crew_.signal(link, SIGKILL);
             return;  // and buried when its pipe has ended
         }
         look_at_results(link);
@@ -435,7 +436,8 @@ private:
             look_for_results(link);
         else if (!element || link.stalled)
             look_later(link);
-        enforce_limits(link, now, terminate_grace_);
+        enforce_limits(link, now, terminate_grace_,
+                       [this](const worker_link& to, int signal) { crew_.signal(to, signal); });
     }
 
     /// Without the lock: user code rebuilds values here.
@@ -496,7 +498,8 @@ private:
 
     bool has_work() const override {
         return !jobs_.open().empty() || jobs_.has_callbacks() || ends_after_step_ || !dying_.empty() ||
-               crew_.has_lost() || crew_.launch_at() || tidy_at_ != steady_time::max() ||
+               crew_.has_lost() || crew_.launch_at() ||
+               std::min(tidy_at_, crew_.zygote_due()) != steady_time::max() ||
                std::any_of(crew_.links().begin(), crew_.links().end(),
                            [](const worker_link& link) { return link.look_at != steady_time::max(); });
     }
@@ -520,15 +523,14 @@ private:
     void read_news() {
         const auto news = crew_.read_news();
         news_are_read();
-        if (news.new_zygote) watch_news();
         if (news.failed_start) failed_start_ = last_death_ = news.failed_start;
-        if (news.failed_start && !news.new_zygote) fail(failed_start_);
+        if (news.for_good) fail(failed_start_);
         dying_.insert(dying_.end(), news.ended.begin(), news.ended.end());
         for (const auto& [link, error] : news.not_forked) {
             fork_error_ = error;
             requeue(*link);
             crew_.dismiss(*link);
-            crew_.restarts().failure();
+            crew_.restarts().failed_start();
             if (crew_.restarts().exhausted())
                 fail(std::make_exception_ptr(std::system_error(error, std::generic_category(),
                                                                "procpool: can't start workers: fork")));

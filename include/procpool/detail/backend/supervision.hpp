@@ -73,13 +73,13 @@ void look_when_due(worker_link& link, const remote_job& job) {
 }
 
 /// Ends a worker in which an element runs longer than it may, or for nobody: by SIGTERM, and if it still
-/// lives after `grace`, by SIGKILL. Sets when to look again.
-template <class = only_if_used>
-void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds grace) {
+/// lives after `grace`, by SIGKILL. Sets when to look again. `send` is called with the link and the signal.
+template <class Send>
+void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds grace, Send send) {
     using sentence = worker_link::sentence;
     if (link.sentenced) {
         if (now >= link.sentenced->kill_at)
-            posix::send_signal(link.pid, SIGKILL);
+            send(link, SIGKILL);
         else
             link.look_at = std::min(link.look_at, link.sentenced->kill_at);
         return;
@@ -102,7 +102,7 @@ void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds
     const steady_time kill_at = grace == no_limit ? steady_time::max() : now + grace;
     link.sentenced = sentence{why, element->number, kill_at};
     link.look_at = link.sentenced->kill_at;
-    posix::send_signal(link.pid, SIGTERM);
+    send(link, SIGTERM);
 }
 
 }  // namespace procpool::detail::backend

@@ -74,8 +74,10 @@ inline bool is_gone(std::int64_t pid) noexcept {
     return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
 }
 
-/// Sends `signal`; a process that is gone already is no error.
-inline void send_signal(long pid, int signal) noexcept { ::kill(static_cast<pid_t>(pid), signal); }
+/// Sends `signal`; a process that is gone already is no error. False if this process may not.
+[[nodiscard]] inline bool send_signal(long pid, int signal) noexcept {
+    return ::kill(static_cast<pid_t>(pid), signal) == 0 || errno != EPERM;
+}
 
 /// Waits for a child of ours to end; of one that somebody else has reaped, nobody knows how it ended.
 inline exit_status wait_for_exit(long pid) noexcept {

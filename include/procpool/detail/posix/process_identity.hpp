@@ -24,17 +24,28 @@ struct process_identity {
     bool operator==(const process_identity&) const = default;
 };
 
-/// The living process that has this id now. An ended one may linger as a zombie: that is none.
-inline process_identity identify(std::int64_t pid) {
-    char state = 'X';
-    unsigned long long started = 0;
+/// What /proc tells of a process.
+struct process_state {
+    char state = 'X';  // R, S, D, T (stopped), t (in a debugger), Z (zombie); X if there is no such process
+    long parent = 0;
+    unsigned long long started = 0;  // in the kernel's ticks
+};
+
+inline process_state look_at_process(std::int64_t pid) {
+    process_state seen;
     for_each_line("/proc/" + std::to_string(pid) + "/stat", [&](const char* line) {
         if (const char* const name_end = std::strrchr(line, ')'))
             std::sscanf(name_end + 1,
-                        " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                        &state, &started);
+                        " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                        &seen.state, &seen.parent, &seen.started);
     });
-    return {pid, state == 'X' || state == 'Z' ? 0 : started};
+    return seen;
+}
+
+/// The living process that has this id now. An ended one may linger as a zombie: that is none.
+inline process_identity identify(std::int64_t pid) {
+    const process_state seen = look_at_process(pid);
+    return {pid, seen.state == 'X' || seen.state == 'Z' ? 0 : seen.started};
 }
 
 inline bool has_ended(std::int64_t pid) { return identify(pid).started == 0; }

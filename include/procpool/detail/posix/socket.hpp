@@ -34,12 +34,14 @@ inline socket_ends make_socket_pair() {
 
 inline constexpr std::size_t max_passed_fds = 5;
 
-/// Sends one message with up to max_passed_fds descriptors, and a text behind it; false if the other side is
-/// gone.
+enum class sending { done, full, closed };
+
+/// Sends one message with up to max_passed_fds descriptors, and a text behind it. If the socket has no room
+/// for it now that is `full`, unless it may `wait`.
 template <class Message>
     requires std::is_trivially_copyable_v<Message>
-bool send_message(const fd& socket, const Message& message, std::span<const int> files = {},
-                  std::string_view text = {}) {
+sending try_send_message(const fd& socket, const Message& message, std::span<const int> files = {},
+                         std::string_view text = {}, bool wait = false) {
     std::array<iovec, 2> parts{
         {{const_cast<Message*>(&message), sizeof message}, {const_cast<char*>(text.data()), text.size()}}};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * max_passed_fds)> control{};
@@ -56,10 +58,20 @@ bool send_message(const fd& socket, const Message& message, std::span<const int>
         rights->cmsg_len = CMSG_LEN(files.size_bytes());
         std::memcpy(CMSG_DATA(rights), files.data(), files.size_bytes());
     }
-    const auto sent = retry_on_eintr([&] { return ::sendmsg(socket.get(), &header, MSG_NOSIGNAL); });
-    if (sent >= 0) return true;
-    if (errno == EPIPE || errno == ECONNRESET) return false;
+    const auto sent = retry_on_eintr(
+        [&] { return ::sendmsg(socket.get(), &header, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)); });
+    if (sent >= 0) return sending::done;
+    if (errno == EAGAIN) return sending::full;
+    if (errno == EPIPE || errno == ECONNRESET) return sending::closed;
     throw_system_error(errno, "sendmsg (between pool and zygote)");
+}
+
+/// The same, and waits for room; false if the other side is gone.
+template <class Message>
+    requires std::is_trivially_copyable_v<Message>
+bool send_message(const fd& socket, const Message& message, std::span<const int> files = {},
+                  std::string_view text = {}) {
+    return try_send_message(socket, message, files, text, true) == sending::done;
 }
 
 template <class Message>

@@ -71,10 +71,11 @@ struct worker_birth {
 using worker_main = int (*)(worker_birth&);
 
 struct zygote_request {
-    enum class kind : std::uint32_t { fork, reap, finish };
+    enum class kind : std::uint32_t { fork, reap, signal, finish };
     kind what{};
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;
+    std::int32_t signal = 0;
 };
 
 /// News of a worker. `serial` tells a slot's present worker from the ones before. Behind that of its end may

@@ -8,7 +8,10 @@
 #ifndef PROCPOOL_DETAIL_POSIX_ZYGOTE_HPP
 #define PROCPOOL_DETAIL_POSIX_ZYGOTE_HPP
 
+#include <poll.h>
+
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -16,7 +19,9 @@
 #include <string_view>
 #include <utility>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/child.hpp"
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/locale.hpp"
@@ -42,10 +47,10 @@ public:
         socket_ends ends = make_socket_pair();
         const std::array keep{ends.far.get(), memory.get()};
         if (settings.how == start_method::fork) {
-            pid_ = fork_process(keep, [&] {
+            process_ = child(fork_process(keep, [&] {
                 mask.apply();
                 return zygote_process(fd(keep[0]), fd(keep[1]), main, settings).run();
-            });
+            }));
         } else {
             process_birth birth{.what = process_birth::kind::zygote,
                                 .settings = settings,
@@ -53,7 +58,7 @@ public:
                                 .signals = {},
                                 .locale = locale_names::of_this_process()};
             send_message(ends.near, birth, std::span(keep).last(1));
-            pid_ = start_anew(ends.far);
+            process_ = child(start_anew(ends.far));
         }
         control_ = std::move(ends.near);
     }
@@ -69,16 +74,25 @@ public:
     void fork_worker(std::uint32_t slot, std::uint64_t serial, const fd& tasks, const fd& results,
                      const fd& news = {}) {
         const std::array files{tasks.get(), results.get(), news.get()};
-        send({zygote_request::kind::fork, slot, serial}, files);
+        send({.what = zygote_request::kind::fork, .slot = slot, .serial = serial}, files);
     }
 
     /// Lets the process id of a worker whose exit was reported be used again.
     void reap(std::uint32_t slot, std::uint64_t serial) {
-        send({zygote_request::kind::reap, slot, serial}, {});
+        send({.what = zygote_request::kind::reap, .slot = slot, .serial = serial}, {});
+    }
+
+    /// Sends `signal` to a worker that was told to be started.
+    void signal(std::uint32_t slot, std::uint64_t serial, long pid, int signal) {
+        const fd worker = open_process(pid);
+        // For as long as the zygote lives the number is its worker's; when it has ended, so has the worker.
+        if (process_.has_ended() || send_signal(worker, pid, signal)) return;
+        // This process has become another user, the zygote has not.
+        send({.what = zygote_request::kind::signal, .slot = slot, .serial = serial, .signal = signal}, {});
     }
 
     /// Lets the zygote end after the last worker has ended by itself; deaths are not reported any more.
-    void finish() { send({zygote_request::kind::finish}, {}); }
+    void finish() { send({.what = zygote_request::kind::finish}, {}); }
 
     std::optional<worker_report> next_report() {
         while (const auto incoming = receive_message<worker_report>(control_, false, output_room_)) {
@@ -103,7 +117,21 @@ public:
     /// get to where it would become a zygote. To be called once it is gone.
     std::optional<exit_status> failed_start() noexcept {
         if (ready_) return std::nullopt;
-        return wait_for_exit(std::exchange(pid_, 0));
+        return process_.wait();
+    }
+
+    /// For so long it is waited for before somebody looks whether it was stopped.
+    static constexpr std::chrono::milliseconds patience{100};
+    /// To be called each time when something that it owes hasn't come within `patience`. If it was stopped it
+    /// is continued; if that doesn't help, since somebody debugs it or stops it again, it is killed. False if
+    /// it can't be, since this process has become another user.
+    bool rouse() noexcept {
+        constexpr int most_looks = 5;
+        if (!process_.is_stopped()) {
+            looks_ = 0;
+            return true;
+        }
+        return process_.send(looks_++ < most_looks ? SIGCONT : SIGKILL);
     }
 
     /// Lets the zygote kill its workers and end.
@@ -117,18 +145,30 @@ public:
     /// Waits until the zygote has ended.
     void wait() noexcept {
         // It is no child of a process that was forked with a copy of this.
-        if (pid_ > 0 && generation_ == fork_generation.load(std::memory_order_relaxed)) wait_for_exit(pid_);
-        pid_ = 0;
+        if (!process_ || generation_ != fork_generation.load(std::memory_order_relaxed)) return;
+        while (!process_.ends_until(deadline_in(patience)))
+            if (!rouse()) return;
+        process_.wait();
     }
 
 private:
     void send(const zygote_request& request, std::span<const int> files) {
-        if (!send_message(control_, request, files)) gone_ = true;
+        for (;;) switch (try_send_message(control_, request, files)) {
+                case sending::done: return;
+                case sending::closed: gone_ = true; return;
+                case sending::full: await_room();
+            }
+    }
+    /// Returns after a while in any case.
+    void await_room() noexcept {
+        pollfd watched{control_.get(), POLLOUT, 0};
+        if (::poll(&watched, 1, static_cast<int>(patience.count())) == 0) rouse();
     }
 
     const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
     fd control_;
-    long pid_ = 0;
+    child process_;
+    int looks_ = 0;  // that have seen it stopped, one after the other
     bool ready_ = false;
     bool gone_ = false;
     std::string_view output_;

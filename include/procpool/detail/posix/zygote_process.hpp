@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,7 +74,8 @@ public:
         constexpr int quiet_ms = 10;
         std::vector<pollfd> watched;
         while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
-            watched = {{control_.get(), POLLIN, 0}, {deaths_.get(), POLLIN, 0}};
+            const auto news = static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
+            watched = {{control_.get(), news, 0}, {deaths_.get(), POLLIN, 0}};
             for (const output_stream* stream : {&stdout_, &stderr_})
                 if (stream->pending()) watched.push_back({stream->file(), POLLOUT, 0});
             for (const auto& relay : relays_)
@@ -82,17 +84,20 @@ public:
                 [&] { return ::poll(watched.data(), watched.size(), oom_kills_ ? -1 : quiet_ms); });
             if (events == 0) oom_kills_ = oom_kills();
             if (watched[1].revents != 0) report_deaths();
-            if (watched[0].revents != 0 && !serve_request()) break;
+            if ((watched[0].revents & POLLOUT) != 0 && !tell_the_rest()) break;
+            if ((watched[0].revents & ~POLLOUT) != 0 && !serve_request()) break;
             relay_output();  // what the dead have left, too, before this may be over
         }
-        for (const child& one : children_) send_signal(one.pid, SIGKILL);
-        for (const child& one : children_) wait_for_exit(one.pid);
+        for (worker& one : children_)
+            if (!send_signal(one.pid, SIGKILL)) one.pid = 0;  // a task has made it another user's
+        for (const worker& one : children_)
+            if (one.pid != 0) wait_for_exit(one.pid);
         finish_output();
         return 0;
     }
 
 private:
-    struct child {
+    struct worker {
         pid_t pid;
         std::uint32_t slot;
         std::uint64_t serial;
@@ -101,11 +106,29 @@ private:
         std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
     };
 
+    struct unsent_report {
+        worker_report report;
+        std::string output;
+    };
+
     /// False when the pool is gone.
     bool tell(const fd& news, const worker_report& report, std::string_view output = {}) {
-        if (!news) return send_message(control_, report, {}, output);
-        send_message(news, report, {}, output);  // who wanted to know may be gone, others are not
-        return true;
+        if (news) {
+            send_message(news, report, {}, output);  // who wanted to know may be gone, others are not
+            return true;
+        }
+        sending end = unsent_.empty() ? try_send_message(control_, report, {}, output) : sending::full;
+        // It doesn't wait: the pool may be waiting for this process to read requests.
+        if (end == sending::full) unsent_.push_back({report, std::string(output)});
+        return end != sending::closed;
+    }
+    bool tell_the_rest() {
+        sending end = sending::done;
+        while (!unsent_.empty() && end == sending::done) {
+            end = try_send_message(control_, unsent_.front().report, {}, unsent_.front().output);
+            if (end == sending::done) unsent_.pop_front();
+        }
+        return end != sending::closed;
     }
 
     /// False when the pool is gone.
@@ -119,6 +142,7 @@ private:
                 return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]),
                                     std::move(incoming->files[2]));
             case zygote_request::kind::reap: reap(request); return true;
+            case zygote_request::kind::signal: signal(request); return true;
             case zygote_request::kind::finish: finish(); return true;
         }
         return true;
@@ -201,7 +225,7 @@ private:
         signalfd_siginfo information;
         while (::read(deaths_.get(), &information, sizeof information) > 0) {
         }
-        for (child& one : children_) {
+        for (worker& one : children_) {
             if (one.reported) continue;
             siginfo_t end{};
             rusage usage{};
@@ -217,10 +241,10 @@ private:
             one.reported = true;
             report_death(one, end, usage);
         }
-        std::erase_if(children_, [](const child& one) { return one.pid == 0; });
+        std::erase_if(children_, [](const worker& one) { return one.pid == 0; });
     }
 
-    void report_death(child& one, const siginfo_t& end, const rusage& usage) {
+    void report_death(worker& one, const siginfo_t& end, const rusage& usage) {
         worker_report report{.what = worker_report::kind::exited,
                              .slot = one.slot,
                              .serial = one.serial,
@@ -264,17 +288,27 @@ private:
     /// From now on nobody asks about deaths: they are not kept for the pool.
     void finish() {
         finishing_ = true;
-        for (child& one : children_) one.reported = false;
+        for (worker& one : children_) one.reported = false;
         report_deaths();
     }
 
-    void reap(const zygote_request& request) {
-        const auto at = std::find_if(children_.begin(), children_.end(), [&](const child& one) {
+    auto find(const zygote_request& request) {
+        return std::find_if(children_.begin(), children_.end(), [&](const worker& one) {
             return one.slot == request.slot && one.serial == request.serial;
         });
+    }
+
+    void reap(const zygote_request& request) {
+        const auto at = find(request);
         if (at == children_.end()) return;
         wait_for_exit(at->pid);
         children_.erase(at);
+    }
+
+    void signal(const zygote_request& request) {
+        const auto at = find(request);
+        // A task that has made its worker another user's is out of reach.
+        if (at != children_.end()) static_cast<void>(send_signal(at->pid, request.signal));
     }
 
     fd control_;
@@ -283,7 +317,8 @@ private:
     const worker_main main_;
     const worker_settings settings_;
     const signal_settings original_;
-    std::vector<child> children_;
+    std::vector<worker> children_;
+    std::deque<unsent_report> unsent_;  // while the socket is full
     output_stream stdout_{STDOUT_FILENO};
     output_stream stderr_{STDERR_FILENO};
     std::vector<std::shared_ptr<output_relay>> relays_;
