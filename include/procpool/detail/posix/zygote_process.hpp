@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/child.hpp"
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/oom.hpp"
@@ -57,6 +58,10 @@ public:
         : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {}
 
     int run() {
+        const long program = static_cast<long>(settings_.parent.pid);
+        const fd program_lives = open_process(program);
+        const auto program_is_gone = [&] { return ::getppid() != static_cast<pid_t>(program); };
+        if (program_is_gone()) return 0;  // before it was opened
         detach_standard_input();
         set_signal(SIGCHLD, SIG_DFL);
         // It ends when its socket closes; a signal to the whole process group is for the user's program.
@@ -72,17 +77,23 @@ public:
             return 0;
         // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
         constexpr int quiet_ms = 10;
+        // For kernels without descriptors of processes.
+        const int look_for_program_ms = program_lives ? -1 : 1000;
         std::vector<pollfd> watched;
         while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
             const auto news = static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
-            watched = {{control_.get(), news, 0}, {deaths_.get(), POLLIN, 0}};
+            watched = {
+                {control_.get(), news, 0}, {deaths_.get(), POLLIN, 0}, {program_lives.get(), POLLIN, 0}};
             for (const output_stream* stream : {&stdout_, &stderr_})
                 if (stream->pending()) watched.push_back({stream->file(), POLLOUT, 0});
             for (const auto& relay : relays_)
                 if (!relay->to().pending()) watched.push_back({relay->pipe().get(), POLLIN, 0});
-            const int events = retry_on_eintr(
-                [&] { return ::poll(watched.data(), watched.size(), oom_kills_ ? -1 : quiet_ms); });
-            if (events == 0) oom_kills_ = oom_kills();
+            const int events = retry_on_eintr([&] {
+                return ::poll(watched.data(), watched.size(), oom_kills_ ? look_for_program_ms : quiet_ms);
+            });
+            if (events == 0 && !oom_kills_) oom_kills_ = oom_kills();
+            // Its end of the socket may live on in a child that nobody told to close it.
+            if ((watched[2].revents != 0 || events == 0) && program_is_gone()) break;
             if (watched[1].revents != 0) report_deaths();
             if ((watched[0].revents & POLLOUT) != 0 && !tell_the_rest()) break;
             if ((watched[0].revents & ~POLLOUT) != 0 && !serve_request()) break;
