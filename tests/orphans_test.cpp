@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,8 +17,10 @@
 #include <vector>
 
 #include "procpool/pool.hpp"
+#include "procpool/process.hpp"
 #include "support/leftovers.hpp"
 #include "support/processes.hpp"
+#include "support/rounds.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
@@ -79,6 +82,27 @@ TEST(Orphans, idle_workers_die_with_their_program) {
         return stay_busy(pool.map(std::negate<>(), test::views::iota(0, 100))[0]);
     };
     expect_nothing_survives(program, 1);
+}
+
+TEST(Orphans, busy_workers_die_with_their_program_also_if_a_child_of_it_has_all_its_descriptors) {
+    const signal_pipe begun;
+    *busy_writer = begun.sending_end();
+    const test::shared<std::atomic<long>> child_with_all;
+    child_program program([&]() -> int {
+        mp::Pool pool(2);
+        auto running = pool.map_async(stay_busy, test::views::iota(0, 2), {.chunksize = 1});
+        begun.receive(2);
+        // No handlers of forks run, as with _Fork().
+        const long child = ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+        if (child != 0) *child_with_all = child;
+        for (;;) ::pause();
+    });
+    ASSERT_TRUE(test::eventually([&] { return *child_with_all != 0; }));
+    program.send(SIGKILL);
+    const std::vector<long> child{*child_with_all};
+    EXPECT_TRUE(test::eventually([&] { return test::other_processes() == child; }));
+    ::kill(static_cast<pid_t>(child[0]), SIGKILL);
+    EXPECT_EQ(program.wait().signal, SIGKILL);
 }
 
 TEST(Orphans, workers_of_workers_die_with_their_program) {
@@ -280,6 +304,38 @@ TEST(Zygote, death_at_its_birth_is_repaired_while_the_pool_is_made) {
         EXPECT_LT(*to_die_at_birth, 0);
     }
     armed = false;
+}
+
+TEST(Zygote, death_at_its_birth_is_repaired_while_a_process_is_started) {
+    ASSERT_TRUE(born);
+    static bool armed = true;
+    ASSERT_EQ(::pthread_atfork(nullptr, nullptr,
+                               [] {
+                                   if (armed) die_at_birth();
+                               }),
+              0);
+    for (const int deaths : {1, 3}) {
+        *to_die_at_birth = deaths;
+        mp::Process process([] {});
+        process.start();
+        process.join();
+        EXPECT_EQ(process.exitcode(), 0);
+        EXPECT_LT(*to_die_at_birth, 0);
+    }
+    armed = false;
+}
+
+TEST(Zygote, death_just_before_a_process_is_started_costs_another_try) {
+    for (int round = 0; round < test::rounds(50); ++round) {
+        mp::Process first([] { ::pause(); }), second([] {});
+        first.start();
+        kill_zygote();
+        second.start();
+        second.join();
+        EXPECT_EQ(second.exitcode(), 0);
+        first.join();
+        EXPECT_EQ(first.exitcode(), -SIGKILL);
+    }
 }
 
 TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {

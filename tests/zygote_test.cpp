@@ -3,7 +3,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -317,6 +320,36 @@ TEST(ZygoteProcess, workers_block_the_signals_that_they_are_told_to) {
     };
     EXPECT_EQ(answer_of_worker(check, wanted), 0);
     EXPECT_EQ(answer_of_worker(check, before), 1);
+}
+
+TEST_F(Zygote, sends_signals_to_its_workers_alone) {
+    const worker one = start();
+    one.ask();
+    zygote.signal(one.slot, one.serial, one.pid, SIGTERM);
+    expect_exit(one, SIGTERM, true);
+    zygote.signal(one.slot, one.serial, one.pid, SIGKILL);  // no error, though it is dead
+
+    worker victim = start(1);
+    ::kill(static_cast<pid_t>(victim.ask()[1]), SIGKILL);
+    EXPECT_TRUE(victim.output_has_ended());
+    EXPECT_TRUE(test::eventually([&] { return !exists(victim.pid); }));
+    // Before anybody has read of the zygote's death, somebody else gets the dead worker's number.
+    const pid_t number = static_cast<pid_t>(victim.pid);
+    clone_args arguments{};
+    arguments.exit_signal = SIGCHLD;
+    arguments.set_tid = reinterpret_cast<std::uint64_t>(&number);
+    arguments.set_tid_size = 1;
+    const long stranger = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (stranger == 0) {
+        for (;;) ::pause();
+    }
+    if (stranger < 0) GTEST_SKIP() << "needs the right to choose a process id";
+    EXPECT_EQ(stranger, victim.pid);
+    zygote.signal(victim.slot, victim.serial, victim.pid, SIGTERM);
+    ::kill(static_cast<pid_t>(stranger), SIGKILL);
+    int status = 0;
+    EXPECT_EQ(::waitpid(static_cast<pid_t>(stranger), &status, 0), stranger);
+    EXPECT_EQ(WTERMSIG(status), SIGKILL);
 }
 
 // ---- the end
