@@ -2,7 +2,10 @@
 // What a corrupt worker sends, or leaves in the memory that it shares, harms nobody but itself.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -114,13 +117,11 @@ TEST_F(CorruptWorker, never_breaks_the_pool_whatever_it_sends) {
         }
         worker_end.reset();
         std::vector<backend::delivery> found;
-        try {
-            link.receive_remains();
-            link.collect(found);
-        } catch (const procpool::SerializationError&) {
-        }
+        link.receive_rest();
+        link.collect_remains(found);
+        EXPECT_LE(link.work().results(), 5u);
         link.take_timing();
-        if (const auto interrupted = link.interrupted()) link.take_interrupted(*interrupted->of);
+        while (const auto interrupted = link.interrupted()) link.take_interrupted(*interrupted->of);
         std::uint64_t left = 0;
         for (const auto& one : link.take_unfinished()) left += one.left();
         EXPECT_LE(left, 5u);
@@ -144,11 +145,140 @@ TEST_F(CorruptWorker, with_an_outbox_that_cannot_be_leaves_nothing) {
         box().committed = committed;
         box().open_frame = open;
         worker_end.reset();
-        link.receive_remains();
+        link.receive_rest();
         std::vector<backend::delivery> found;
-        link.collect(found);
+        link.collect_remains(found);
         EXPECT_TRUE(found.empty()) << base << " " << committed;
     }
+}
+
+TEST_F(CorruptWorker, leaves_the_results_behind_its_garbage) {
+    for (const std::string& garbage :
+         {std::string("hello\n"), std::string("P"), std::string("PKR1PKR1"), values(0, 1, "").substr(0, 8),
+          values(1, 1, "abc").substr(0, 34), frame({.sequence = 1, .stride = 1, .length = 1000}, "abc"),
+          values(7, 1, "c"), values(1, 2, "abc"), values(1, 0, "abc")}) {
+        worker_end = link.connect(memory.data());
+        link.take_unfinished();
+        give(0, 5);
+        send_up(values(0, 1, "a") + garbage + values(1, 1, "b") + garbage + values(2, 0, sized("c")));
+        put_into_outbox(values(3, 1, "d"));
+        box().begun = 5;
+        worker_end.reset();
+        link.receive_rest();
+        std::vector<backend::delivery> found;
+        EXPECT_TRUE(link.collect_remains(found)) << garbage;
+        EXPECT_EQ(link.work().results(), 4u) << garbage << ": " << summary(found);
+        ASSERT_TRUE(link.interrupted());
+        EXPECT_EQ(link.interrupted()->index, 4u);
+    }
+}
+
+TEST_F(CorruptWorker, has_lost_the_results_that_it_has_sent_elsewhere) {
+    box().claimed_and_recalls = 3;
+    box().begun = 4;
+    put_into_outbox(values(2, 1, "c"));
+    worker_end.reset();
+    link.receive_rest();
+    std::vector<backend::delivery> found;
+    link.collect_remains(found);
+    EXPECT_EQ(summary(found), "") << "whose results these are isn't known";
+    for (int lost = 0; lost < 4; ++lost) {
+        const auto interrupted = link.interrupted();
+        ASSERT_TRUE(interrupted) << lost;
+        EXPECT_EQ(link.take_interrupted(*interrupted->of).first, static_cast<unsigned>(lost));
+    }
+    EXPECT_FALSE(link.interrupted());
+}
+
+// ---- before it dies
+
+TEST_F(CorruptWorker, is_refused_for_a_part_of_a_frame_that_it_does_not_send) {
+    const std::string result = values(0, 1, "abc");
+    for (std::size_t cut = 1; cut < result.size(); ++cut) {
+        worker_end = link.connect(memory.data());
+        link.take_unfinished();
+        give(0, 3);
+        put_into_outbox(result);
+        send_up(result.substr(0, cut));
+        EXPECT_EQ(collected(), "");
+        EXPECT_NO_THROW(link.check_unfinished()) << "it is being sent";
+        box().committed = cut - 1;
+        EXPECT_THROW(link.check_unfinished(), wire::protocol_error) << "so much isn't there";
+        box().large_end = 1000;
+        EXPECT_NO_THROW(link.check_unfinished()) << "it is too large for the outbox";
+        box().large_end = 0;
+        box().committed = result.size();
+        memory[worker::outbox_offset + std::min<std::size_t>(cut, 32) - 1] ^= std::byte{1};
+        EXPECT_THROW(link.check_unfinished(), wire::protocol_error) << "another one is being sent";
+        box().base = result.size();
+        EXPECT_NO_THROW(link.check_unfinished()) << "the rest must be in the pipe";
+    }
+}
+
+TEST_F(CorruptWorker, is_found_out_when_it_waits_and_owes_results) {
+    EXPECT_FALSE(link.ask()) << "it has not read what it got";
+    sent_down();
+    EXPECT_TRUE(link.ask());
+    EXPECT_TRUE(link.send());
+    EXPECT_FALSE(link.ask()) << "one question is enough";
+    EXPECT_FALSE(link.owes_after_question()) << "it may be busy";
+    EXPECT_TRUE(frames_down().at(0).header.what == wire::task_header::kind::question);
+    send_up("x");
+    EXPECT_FALSE(link.owes_after_question()) << "that may be the answer";
+    std::vector<backend::delivery> found;
+    link.receive(100);
+    EXPECT_TRUE(link.owes_after_question());
+}
+
+TEST_F(CorruptWorker, owes_only_what_it_got_before_the_question) {
+    sent_down();
+    send_up(values(0, 1, "ab"));
+    collected();
+    EXPECT_TRUE(link.ask());
+    link.give(job(1), block(3, 2));
+    EXPECT_TRUE(link.send());
+    send_up(values(2, 1, "c"));
+    sent_down();
+    collected();
+    EXPECT_FALSE(link.owes_after_question());
+    EXPECT_TRUE(link.ask());
+    box().claimed_and_recalls = 3;
+    link.recall();
+    link.give(job(1), block(5, 2));
+    EXPECT_TRUE(link.send());
+    sent_down();
+    EXPECT_FALSE(link.owes_after_question()) << "it was all taken back";
+}
+
+TEST_F(CorruptWorker, tells_what_can_not_be) {
+    box().claimed_and_recalls = 3;
+    box().begun = 2;
+    box().ended = 1;
+    EXPECT_TRUE(link.tells_the_possible());
+    const auto lie = [&](std::atomic<std::uint64_t>& word, std::uint64_t value) {
+        const std::uint64_t truth = word.exchange(value);
+        EXPECT_FALSE(link.tells_the_possible()) << value;
+        word = truth;
+    };
+    lie(box().ended, 3);
+    lie(box().begun, 4);
+    lie(box().begun, 0);
+    lie(box().claimed_and_recalls, 1);
+    lie(box().claimed_and_recalls, 4);
+    send_up(values(0, 1, "ab"));
+    collected();
+    EXPECT_TRUE(link.tells_the_possible());
+    lie(box().begun, 1);
+}
+
+TEST_F(CorruptWorker, that_claims_what_it_has_not_claimed_is_told_from_one_whose_elements_were_taken_back) {
+    using claim_end = worker::black_box::claim_end;
+    EXPECT_EQ(box().claim(0, 2, 0), claim_end::claimed);
+    link.recall();
+    EXPECT_EQ(box().claim(2, 1, 0), claim_end::taken_back);
+    EXPECT_EQ(box().claim(2, 1, 1), claim_end::claimed);
+    box().claimed_and_recalls += 1;
+    EXPECT_EQ(box().claim(3, 1, 1), claim_end::overwritten);
 }
 
 }  // namespace corrupt_worker_test

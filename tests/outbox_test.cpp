@@ -50,6 +50,21 @@ public:
     void collect() {
         std::vector<backend::delivery> found;
         link.collect(found);
+        link.check_unfinished();
+        keep(found);
+    }
+    void receive() {
+        link.receive(~std::size_t{0});
+        collect();
+    }
+    /// What is there after the worker's death.
+    void receive_remains() {
+        link.receive_rest();
+        std::vector<backend::delivery> found;
+        EXPECT_FALSE(link.collect_remains(found));
+        keep(found);
+    }
+    void keep(const std::vector<backend::delivery>& found) {
         for (const auto& one : found) {
             EXPECT_EQ(one.first, results.size());
             wire::element_reader values(one.bytes, one.stride);
@@ -60,15 +75,6 @@ public:
             for (std::uint64_t i = 0; i < one.count; ++i) results.push_back(text(values.next()));
             EXPECT_TRUE(values.done());
         }
-    }
-    void receive() {
-        link.receive(~std::size_t{0});
-        collect();
-    }
-    /// What is there after the worker's death.
-    void receive_remains() {
-        link.receive_remains();
-        collect();
     }
 
     static std::string text(std::span<const std::byte> from) {

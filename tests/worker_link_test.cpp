@@ -303,9 +303,9 @@ TEST_F(WorkerLink, what_was_taken_early_is_not_taken_again_after_a_death) {
     EXPECT_EQ(collected_early(), "1:0+2=ab;");
     put_into_outbox(values(0, 1, "ab") + values(2, 1, "c"));
     worker_end.reset();
-    link.receive_remains();
+    link.receive_rest();
     std::vector<backend::delivery> rest;
-    link.collect(rest);
+    EXPECT_FALSE(link.collect_remains(rest));
     EXPECT_EQ(summary(rest), "1:2+1=c;");
 }
 
@@ -352,20 +352,20 @@ TEST_F(WorkerLink, what_is_not_claimed_comes_back_and_its_results_are_not_expect
     link.taken = 0;
     give(10, 3, 1);
     give(5, 2, 2);
-    EXPECT_TRUE(box().claim(1, 0));
-    EXPECT_TRUE(box().claim(1, 0));
+    EXPECT_TRUE(claim(1, 0));
+    EXPECT_TRUE(claim(1, 0));
     const auto back = link.recall();
     ASSERT_EQ(back.size(), 2u);
     EXPECT_TRUE(back[0].job->id == 1 && back[0].elements.first == 12 && back[0].elements.count == 1);
     EXPECT_TRUE(back[1].job->id == 2 && back[1].elements.first == 5 && back[1].elements.count == 2);
     EXPECT_EQ(link.work().elements(), 2u);
     EXPECT_EQ(link.taken, 2u);
-    EXPECT_FALSE(box().claim(1, 0)) << "the worker may begin nothing that it got before";
+    EXPECT_FALSE(claim(1, 0)) << "the worker may begin nothing that it got before";
     EXPECT_EQ(box().claimed_and_recalls % worker::black_box::first_recall, 2u);
     EXPECT_TRUE(link.send());
     const auto frames = frames_down();
     EXPECT_TRUE(frames.back().header.what == task_header::kind::recalled && frames.back().header.count == 1);
-    EXPECT_TRUE(box().claim(1, 1)) << "but what comes after the notice";
+    EXPECT_TRUE(claim(1, 1)) << "but what comes after the notice";
     give(20, 1, 3);
     send_up(values(0, 1, "abc"));
     EXPECT_EQ(collected(), "1:10+2=ab;3:20+1=c;");
@@ -373,7 +373,7 @@ TEST_F(WorkerLink, what_is_not_claimed_comes_back_and_its_results_are_not_expect
 
 TEST_F(WorkerLink, what_is_claimed_together_is_not_taken_back_in_part) {
     give(0, 5);
-    EXPECT_TRUE(box().claim(3, 0));
+    EXPECT_TRUE(claim(3, 0));
     box().begun = 1;
     const auto back = link.recall();
     ASSERT_EQ(back.size(), 1u);
@@ -385,8 +385,8 @@ TEST_F(WorkerLink, taking_back_twice_needs_two_notices) {
     EXPECT_EQ(link.recall().size(), 1u);
     give(2, 2);
     EXPECT_EQ(link.recall().size(), 1u);
-    EXPECT_FALSE(box().claim(1, 1));
-    EXPECT_TRUE(box().claim(1, 2));
+    EXPECT_FALSE(claim(1, 1));
+    EXPECT_TRUE(claim(1, 2));
     EXPECT_TRUE(link.recall().empty());
 }
 
@@ -394,7 +394,7 @@ TEST_F(WorkerLink, elements_keep_their_bytes_when_a_part_is_taken_back_and_the_w
     const auto one_job = job(1);
     link.give(one_job, block(0, 4, "aabbccdd"));
     EXPECT_TRUE(link.send());
-    box().claim(1, 0);
+    claim(1, 0);
     const auto back = link.recall();
     EXPECT_EQ(test::text(back.at(0).elements.payload()), "bbccdd");
     EXPECT_EQ(link.work().bytes(), 2u);

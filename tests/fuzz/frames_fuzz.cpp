@@ -196,11 +196,11 @@ private:
     /// The worker dies; unless it was the last to hold its pipe, that stays open.
     void end(bool last) {
         if (last) worker_end_.reset();
-        if (!link_.corrupt) {
-            link_.receive_remains();
-            collect();
-        }
-        if (const auto interrupted = link_.interrupted()) {
+        link_.receive_rest();
+        std::vector<backend::delivery> found;
+        link_.collect_remains(found);
+        check(found);
+        while (const auto interrupted = link_.interrupted()) {
             expectation& first = next_expected();
             require(interrupted->of->job.get() == first.job && interrupted->index == first.next,
                     "the element that was running is the oldest without a result");
@@ -225,8 +225,18 @@ private:
         } catch (const procpool::SerializationError& error) {
             link_.corrupt = error.what();
         }
+        try {
+            link_.check_unfinished();
+        } catch (const procpool::SerializationError&) {
+            // It would be the end of most runs: the worker seldom writes into its outbox what it sends.
+        }
         link_.take_timing();
+        link_.tells_the_possible();
         if (link_.take_pinned() && !link_.corrupt) link_.send_release();
+        check(found);
+    }
+
+    void check(const std::vector<backend::delivery>& found) {
         for (const backend::delivery& one : found) {
             require(one.count > 0, "a delivery holds a result");
             expectation& first = next_expected();

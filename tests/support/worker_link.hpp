@@ -140,6 +140,12 @@ protected:
         link.give(job(number), block(first, count));
         EXPECT_TRUE(link.send());
     }
+    /// As the worker does it, which knows of so many recalls.
+    bool claim(std::uint64_t count, std::uint64_t recalls) {
+        if (box().claim(claimed, count, recalls) != worker::black_box::claim_end::claimed) return false;
+        claimed += count;
+        return true;
+    }
     worker::black_box& box() { return *std::launder(reinterpret_cast<worker::black_box*>(memory.data())); }
 
     struct alignas(4096) pages : std::array<std::byte, worker::slot_memory> {};
@@ -147,6 +153,7 @@ protected:
     pages& memory = *memory_owner;
     backend::worker_link link;
     posix::fd worker_end;
+    std::uint64_t claimed = 0;
 };
 
 }  // namespace test

@@ -126,13 +126,10 @@ public:
         link.watching_tasks = !all;
     }
 
-    /// Nothing more comes from it: it is dead, or must die. True if it is known how it ended.
+    /// Nothing more is read from it: it is dead, or must die. True if it is known how it ended.
     bool silence(worker_link& link) {
         poller_.remove(link.results());
-        if (has_lost(link))
-            link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
-        else if (link.now == worker_link::state::up)
-            signal(link, SIGKILL);
+        if (has_lost(link)) link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
         if (!link.exit) expect_news();
         return link.exit.has_value();
     }

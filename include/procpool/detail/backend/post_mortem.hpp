@@ -38,6 +38,7 @@ public:
         : link_(link),
           job_(*interrupted.of->job),
           element_(element),
+          number_(interrupted.number),
           calls_(posix::describe_calls(link.box().crash)) {
         cause_.pid = link.told_pid();
         cause_.exit_code = link.exit->code;
@@ -57,7 +58,9 @@ public:
         std::string text = posix::describe(*link_.exit);
         if (!calls_.empty()) text.append(" in ").append(place());
         if (link_.corrupt)
-            text.append(" (killed, because its results were garbage: ").append(*link_.corrupt).append(")");
+            text.append(link_.exit->signal == SIGKILL ? " (killed by the pool, because " : " (")
+                .append(*link_.corrupt)
+                .append(")");
         if (cause_.out_of_memory) text += " by the kernel, which was out of memory";
         return text;
     }
@@ -94,7 +97,8 @@ public:
 private:
     bool in_initializer() const noexcept { return job_.id == wire::initializer_number; }
     bool timed_out() const noexcept {
-        return link_.sentenced && link_.sentenced->why == worker_link::sentence::reason::timeout;
+        return link_.sentenced && link_.sentenced->element == number_ &&
+               link_.sentenced->why == worker_link::sentence::reason::timeout;
     }
     /// For example: element 3, f("file.jpg")
     std::string what() const {
@@ -114,6 +118,7 @@ private:
     const worker_link& link_;
     const remote_job& job_;
     const block& element_;
+    const std::uint64_t number_;  // among those that the worker has got
     std::vector<std::string> calls_;
     WorkerDied::Cause cause_;
 };

@@ -22,6 +22,7 @@
 #include "procpool/detail/backend/callback_runner.hpp"
 #include "procpool/detail/backend/crew.hpp"
 #include "procpool/detail/backend/dispatcher.hpp"
+#include "procpool/detail/backend/patrol.hpp"
 #include "procpool/detail/backend/pool_backend.hpp"
 #include "procpool/detail/backend/post_mortem.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
@@ -276,7 +277,12 @@ private:
         if (!local_.empty() || !dying_.empty() || jobs_.has_callbacks())
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
-        for (const worker_link& link : crew_.links()) until = std::min(until, link.look_at);
+        bool results_come = !jobs_.open().empty();
+        for (const worker_link& link : crew_.links()) {
+            until = std::min(until, link.look_at);
+            results_come = results_come || link.work().elements() > 0;
+        }
+        if (results_come) until = std::min(until, patrol_.next());
         until = std::min({until, tidy_at_, crew_.zygote_due()});
         waits_until_ = until;
         const bool for_quick_call = crew_.has_one_quick_call();
@@ -297,7 +303,7 @@ private:
                 writable_.push_back(&crew_.link_of(event.key));
         }
         for (worker_link* const link : dead) {
-            if (!link->corrupt) link->receive_remains();
+            link->receive_rest();
             std::erase(readable_, link);
         }
 
@@ -382,8 +388,9 @@ private:
         crew_.notice_memory_of(link);
         try {
             link.collect(deliveries_);
+            link.check_unfinished();
         } catch (const SerializationError& error) {
-            link.corrupt = error.what();
+            condemn(link, sent_garbage(error.what()));
         }
         const auto [busy, elements] = link.take_timing();
         if (elements > 0 && !deliveries_.empty() && deliveries_.back().job->timing)
@@ -391,7 +398,20 @@ private:
         look_at_results(link);
         link.stalled = link.keeps_all = false;
         look_for_results(link);
-        if ((link.corrupt || link.silent) && crew_.silence(link)) dying_.push_back(&link);
+        if (!link.corrupt && !link.silent) return;
+        if (crew_.silence(link))
+            dying_.push_back(&link);
+        else if (!link.corrupt)
+            link.look_at = deadline_in(time_to_die);
+    }
+
+    static std::string sent_garbage(const char* what) {
+        return std::string("its results were garbage: ") + what;
+    }
+    /// A corrupt worker can only be killed, as soon as its process id is known.
+    void condemn(worker_link& link, std::string why) {
+        link.corrupt = std::move(why);
+        look_in(link, std::chrono::nanoseconds(0));
     }
 
     /// After results were collected.
@@ -406,35 +426,54 @@ private:
 
     void look_after_workers() {
         const auto now = std::chrono::steady_clock::now();
+        if (now >= patrol_.next()) go_on_patrol(now);
         for (worker_link& link : crew_.links())
             if (link.look_at <= now) look_after(link, now);
         crew_.look_after_zygote();
     }
 
+    /// Finds workers that owe results which will never come.
+    void go_on_patrol(steady_time now) {
+        patrol_.begin();
+        for (worker_link& link : crew_.links()) {
+            if (!is_at_work(link)) continue;
+            if (const char* const why = patrol_.suspect(link, now)) condemn(link, why);
+            crew_.send(link);  // a question
+        }
+        patrol_.end(now);
+    }
+    static bool is_at_work(const worker_link& link) noexcept {
+        return link.now == worker_link::state::up && !link.exit && !link.silent && !link.corrupt;
+    }
+
     /// Takes results that are held back, ends what runs too long, and says when to look again.
     void look_after(worker_link& link, steady_time now) {
         link.look_at = steady_time::max();
-        if (link.now == worker_link::state::down || link.exit || link.silent || link.corrupt) return;
+        if (link.now == worker_link::state::down || link.exit) return;
         if (link.pid == 0) {  // born, but the news are not read: it can't be signalled
             look_in(link, prompt.looked_for);
             return;
+        }
+        if (link.silent && !link.corrupt) link.corrupt = "it had closed the pipe for its results";
+        if (link.corrupt) {
+            crew_.signal(link, SIGKILL);
+            return;  // and buried when the news have come
         }
         bool changes = false;
         try {
             changes = link.collect_early(deliveries_);
         } catch (const SerializationError& error) {
-            link.corrupt = error.what();
-            crew_.signal(link, SIGKILL);
-            return;  // and buried when its pipe has ended
+            condemn(link, sent_garbage(error.what()));
+            return;
         }
         look_at_results(link);
         changes = link.progresses(now) || changes;
-        const auto element = link.now_running();
-        if ((!link.stalled && link.work().has_dropped()) || stalls(link, element, now))
+        const bool runs = link.says_it_runs();
+        if ((!link.stalled && link.work().has_dropped()) || (runs && stalls(link, now)))
             dispatcher_.take_back(link);
         if (changes)
             look_for_results(link);
-        else if (!element || link.stalled)
+        else if (!runs || link.stalled)
             look_later(link);
         enforce_limits(link, now, terminate_grace_,
                        [this](const worker_link& to, int signal) { crew_.signal(to, signal); });
@@ -541,23 +580,20 @@ private:
 
     /// Settles what a dead worker had, and puts another in its place.
     void bury(worker_link& link) {
-        if (!link.corrupt) {
-            try {
-                link.collect(deliveries_);
-            } catch (const SerializationError& error) {
-                link.corrupt = error.what();
-            }
-        }
-        const bool had_started = crew_.initializer() ? link.work().results() > 0
-                                                     : link.box().ready.load(std::memory_order_acquire) != 0;
+        const auto wrong = link.collect_remains(deliveries_);
+        if (wrong && !link.corrupt) link.corrupt = sent_garbage(wrong->c_str());
+        const bool had_started =
+            link.work().results() > 0 ||
+            (!crew_.initializer() && link.box().ready.load(std::memory_order_acquire) != 0);
         look_at_results(link);
-        const auto interrupted = link.interrupted();
+        auto interrupted = link.interrupted();
         const bool was_of_use = interrupted || link.work().results() > 0 || link.work().elements() == 0;
         if (had_started && was_of_use)
             crew_.restarts().progress();
         else if (!crew_.has_lost(link))  // the death of its zygote counts once for all of them
             crew_.restarts().failure();
-        if (interrupted) settle(link, *interrupted);
+        const bool all_known = link.knows_what_began();
+        while (interrupted && settle(link, *interrupted) && all_known) interrupted = link.interrupted();
         requeue(link);
         crew_.dismiss(link);
         if (crew_.restarts().exhausted())
@@ -570,13 +606,14 @@ private:
                                                .signal = link.exit->signal})));
     }
 
-    /// The element that a worker was running when it died gets another try, or its death as its error.
-    void settle(worker_link& link, const worker_link::running& interrupted) {
+    /// The element that a worker was running when it died gets another try, or its death as its error; false
+    /// if it has nothing to do with that.
+    bool settle(worker_link& link, const worker_link::running& interrupted) {
         const std::shared_ptr<remote_job> job = interrupted.of->job;
         // It was told to end for the sake of an element that came to its end first: this one is innocent.
-        if (link.sentenced && link.sentenced->element != interrupted.number) return;
+        if (link.sentenced && link.sentenced->element < interrupted.number) return false;
         block element = link.take_interrupted(*interrupted.of);
-        if (job->has_dropped(interrupted.index, 1)) return;
+        if (job->has_dropped(interrupted.index, 1)) return true;
         const post_mortem death(link, interrupted, element);
         if (job == crew_.initializer()) {
             last_death_ = death.error();
@@ -591,6 +628,7 @@ private:
                                    .bytes = {},
                                    .error = death.error()});
         }
+        return true;
     }
 
     /// Elements that a worker had not begun go back to where they came from, in front.
@@ -661,6 +699,7 @@ private:
     dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
     alertness alertness_;  // of whoever drives
+    patrol patrol_;
 
     job::job_list<remote_job> jobs_;
     timing_table timings_;

@@ -44,12 +44,35 @@ public:
     /// True once there is nothing more to receive: the worker is dead, or lost.
     bool ended() const noexcept { return ended_; }
 
-    /// After the worker's death: everything that it left, in the pipe and then in its outbox.
-    void receive_remains() {
+    /// Bytes that came through the pipe.
+    std::uint64_t received() const noexcept { return received_; }
+    /// Whether some are there that were not received yet.
+    bool has_unread() const { return !ended_ && posix::unread(pipe_) > 0; }
+
+    /// After the worker's death: all that is in the pipe.
+    void receive_rest() {
         if (!ended_) receive(~std::size_t{0});
+    }
+
+    /// Whether the frame that has begun to come is none of what the worker sends: that lies in its outbox, or
+    /// is too large for it.
+    bool begins_with_garbage() const noexcept {
+        const auto begun = frames_.unfinished();
+        if (begun.empty()) return false;
         const outbox_state now = look();
-        if (now.base <= received_ && received_ < now.committed) copy(now, received_, frames_);
-        received_ = std::max(received_, now.committed);
+        const std::uint64_t begin = received_ - begun.size();
+        // If it was sent as a whole, the rest of it is in the pipe; or the worker is corrupt in another way.
+        if (now.base > begin || received_ <= box_->large_end.load(std::memory_order_acquire)) return false;
+        if (received_ > now.committed) return true;
+        const std::size_t size = std::min(begun.size(), sizeof(wire::result_header));
+        const bool same = std::memcmp(begun.data(), outbox_ + (begin - now.base), size) == 0;
+        fence();
+        return !same && box_->base.load(std::memory_order_acquire) == now.base;
+    }
+
+    /// Whether a part of a frame has come, the rest of which should have been sent at once.
+    bool lacks_a_rest() const noexcept {
+        return !frames_.unfinished().empty() && received_ > box_->large_end.load(std::memory_order_acquire);
     }
 
     /// Copies what a living worker has put into its outbox and does not send, since it is busy with a slow
@@ -57,21 +80,27 @@ public:
     bool peek() {
         const outbox_state before = look();
         // If the pipe holds something that is not received yet, its turn comes first.
-        if (before.base != received_ || frames_.unfinished() != 0 ||
+        if (before.base != received_ || !frames_.unfinished().empty() ||
             before.committed <= std::max(before.base, peeked_))
             return false;
-        peeked_frames_ = {};
-        copy(before, before.base, peeked_frames_);
+        outbox_frames_ = {};
+        copy(before, outbox_frames_);
         fence();
         // Nothing was committed meanwhile, so no frame was closed or opened in what was copied.
         if (!(look() == before)) return false;
         peeked_ = before.committed;
         return true;
     }
+    /// The same after the worker's death: all that its outbox has, whatever of that came through the pipe.
+    void take_outbox() {
+        const outbox_state left = look();
+        outbox_frames_ = {};
+        copy(left, outbox_frames_);
+    }
 
     wire::frame_reader& frames() noexcept { return frames_; }
-    /// What the last peek() has copied: all that is in the outbox, from where frames() ends.
-    wire::frame_reader& peeked_frames() noexcept { return peeked_frames_; }
+    /// What was copied last from the outbox.
+    wire::frame_reader& outbox_frames() noexcept { return outbox_frames_; }
 
 private:
     struct outbox_state {
@@ -92,16 +121,16 @@ private:
         return {base, committed, open};
     }
 
-    /// Copies the stream from `from` on to where it is committed.
-    void copy(const outbox_state& now, std::uint64_t from, wire::frame_reader& to) const {
-        const auto size = static_cast<std::size_t>(now.committed - from);
+    void copy(const outbox_state& now, wire::frame_reader& to) const {
+        const auto size = static_cast<std::size_t>(now.committed - now.base);
+        if (size == 0) return;
         std::byte* const at = to.room(size);
-        std::memcpy(at, outbox_ + (from - now.base), size);
+        std::memcpy(at, outbox_, size);
         // The frame that was being filled has no length yet: it ends where the outbox ends.
-        if (now.open_frame >= from && now.open_frame < now.committed &&
+        if (now.open_frame >= now.base && now.open_frame < now.committed &&
             now.committed - now.open_frame >= sizeof(wire::result_header)) {
             wire::result_header header;
-            std::byte* const header_at = at + (now.open_frame - from);
+            std::byte* const header_at = at + (now.open_frame - now.base);
             std::memcpy(&header, header_at, sizeof header);
             header.length = now.committed - now.open_frame - sizeof header;
             std::memcpy(header_at, &header, sizeof header);
@@ -113,7 +142,7 @@ private:
     const worker::black_box* box_ = nullptr;
     const std::byte* outbox_ = nullptr;
     wire::frame_reader frames_;
-    wire::frame_reader peeked_frames_;
+    wire::frame_reader outbox_frames_;
     std::uint64_t received_ = 0;  // bytes of the stream
     std::uint64_t peeked_ = 0;    // the stream's position where the last peek ended
     bool ended_ = false;

@@ -184,6 +184,7 @@ public:
     block take_interrupted(run& from) {
         block element = from.elements.element(from.results);
         ++from.results;
+        ++results_;
         --elements_;
         return element;
     }

@@ -22,6 +22,8 @@ namespace procpool::detail::backend {
 
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_patience{2};
+/// A worker whose results have ended is dying; if nobody tells of its end for so long, it isn't.
+inline constexpr std::chrono::milliseconds time_to_die{100};
 /// For so long the memory of large arguments and results is kept for the next ones.
 inline constexpr std::chrono::seconds memory_patience{1};
 
@@ -52,9 +54,11 @@ void look_later(worker_link& link) {
 /// Whether the element that runs takes far longer than those of its kind, while others wait behind it in the
 /// same worker; if that can still become so, sets when to look again.
 template <class = only_if_used>
-bool stalls(worker_link& link, const std::optional<worker_link::running>& element, steady_time now) {
+bool stalls(worker_link& link, steady_time now) {
     constexpr double much = 4;
-    if (!element || link.stalled || link.sentenced || link.work().elements() < 2) return false;
+    if (link.stalled || link.sentenced || link.work().elements() < 2) return false;
+    const auto element = link.now_running();
+    if (!element) return false;
     const task_timing* const timing = element->of->job->timing;
     const std::int64_t usual =
         timing && timing->known() ? static_cast<std::int64_t>(much * timing->mean_ns()) : 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -42,7 +43,7 @@ public:
     bool watching_tasks = false;             // its task pipe is full
     std::optional<posix::exit_status> exit;  // it has died; what it left behind is still to be taken
     bool silent = false;                     // its result pipe has ended
-    std::optional<std::string> corrupt;      // what was wrong with what it sent
+    std::optional<std::string> corrupt;      // why it must be killed
 
     /// It was told to end, for the sake of one element.
     struct sentence {
@@ -183,6 +184,7 @@ public:
             const std::size_t count = work_.unsent(parts);
             const posix::transfer done = posix::write_some(tasks_, parts.data(), static_cast<int>(count));
             if (done.would_block) return false;
+            sent_ += done.bytes;
             work_.sent(done.bytes);
         }
         return true;
@@ -212,10 +214,57 @@ public:
             box_->received.store(work_.results(), std::memory_order_release);
     }
 
+    // ---- whether it waits although it owes results, which nothing in its memory can be trusted to tell
+
+    /// Whether it has sent nothing and begun nothing since the last call, though it has started.
+    bool gives_no_sign(steady_time time) {
+        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
+        const bool same = signs_.received == stream_.received() && signs_.begun == begun;
+        signs_.received = stream_.received();
+        signs_.begun = begun;
+        if (!same || posix::unread(tasks_reader_) == sent_)
+            signs_.missing_since = 0;
+        else if (signs_.missing_since == 0)
+            signs_.missing_since = time.time_since_epoch().count();
+        return signs_.missing_since != 0;
+    }
+    /// Whether a part of a frame has come, the rest of which should have been sent at once.
+    bool lacks_a_rest() const noexcept { return stream_.lacks_a_rest(); }
+    /// For how long it has given no sign.
+    std::chrono::nanoseconds without_sign(steady_time time) const noexcept {
+        return time.time_since_epoch() - std::chrono::nanoseconds(signs_.missing_since);
+    }
+
+    /// Asks one that has read all that it was sent: when it has read this, it has answered what came before.
+    /// True if there is something to send.
+    bool ask() {
+        if (question_.end != 0 || !work_.all_sent() || posix::unread(tasks_reader_) > 0) return false;
+        run question;
+        question.head.append_value(wire::task_header{.what = wire::task_header::kind::question});
+        question_ = {sent_ + question.head.size(), work_.results() + work_.elements()};
+        work_.add(std::move(question));
+        return true;
+    }
+    /// Whether it has read the question, and didn't answer all that came before.
+    bool owes_after_question() {
+        if (question_.end == 0 || sent_ - posix::unread(tasks_reader_) < question_.end) return false;
+        if (stream_.has_unread()) return false;  // it may be the answer
+        return work_.results() < std::exchange(question_, {}).results;
+    }
+
+    /// Whether what it tells of its elements can be.
+    bool tells_the_possible() const noexcept {
+        const std::uint64_t ended = box_->ended.load(std::memory_order_acquire);
+        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
+        const std::uint64_t claimed = box_->claimed();
+        return ended <= begun && work_.results() <= begun && begun <= claimed &&
+               claimed <= work_.results() + work_.elements();
+    }
+
     // ---- receiving: by the thread that drives, without the lock
 
     void receive(std::size_t limit) { stream_.receive(limit); }
-    void receive_remains() { stream_.receive_remains(); }
+    void receive_rest() { stream_.receive_rest(); }
 
     // ---- what came: with the lock held
 
@@ -223,14 +272,49 @@ public:
     bool ended() const noexcept { return stream_.ended(); }
 
     /// Turns complete frames into deliveries. @throws wire::protocol_error for nonsense.
-    void collect(std::vector<delivery>& into) { collect(stream_.frames(), received_results_, into); }
+    void collect(std::vector<delivery>& into) {
+        try {
+            collect(stream_.frames(), received_results_, into);
+        } catch (const SerializationError&) {
+            stream_.frames().reject();
+            throw;
+        }
+    }
+    /// @throws wire::protocol_error if the frame that has begun to come is none
+    void check_unfinished() const {
+        if (stream_.begins_with_garbage()) throw wire::protocol_error(no_frame);
+    }
 
     /// Takes results early that the worker holds back while a slow element runs; false if there are none.
     bool collect_early(std::vector<delivery>& into) {
         if (!stream_.peek()) return false;
         std::uint64_t position = received_results_;
-        collect(stream_.peeked_frames(), position, into);
+        collect(stream_.outbox_frames(), position, into);
         return true;
+    }
+
+    /// After its death: what the pipe has brought, between garbage, too, and then what its outbox has.
+    /// @return what was wrong with that
+    std::optional<std::string> collect_remains(std::vector<delivery>& into) {
+        std::optional<std::string> wrong;
+        const auto try_to_collect = [&](wire::frame_reader& frames, std::uint64_t& position) {
+            try {
+                collect(frames, position, into);
+            } catch (const SerializationError& error) {
+                frames.reject();
+                if (!wrong) wrong = error.what();
+            }
+        };
+        try_to_collect(stream_.frames(), received_results_);
+        // A part of a frame is in the outbox as a whole, or its result was too large for that and is lost.
+        while (stream_.frames().skip_to(received_results_)) {
+            if (!wrong) wrong = no_frame;
+            try_to_collect(stream_.frames(), received_results_);
+        }
+        stream_.take_outbox();
+        std::uint64_t position = stream_.outbox_frames().next_sequence();
+        if (position <= work_.results()) try_to_collect(stream_.outbox_frames(), position);
+        return wrong;
     }
 
     /// Elements that are to be run once more, since they threw and their job asks for that.
@@ -255,11 +339,25 @@ public:
 
     using running = runs_in_flight::running;
 
+    /// Whether it says that it runs an element.
+    bool says_it_runs() const noexcept {
+        // In this order: what is seen to have ended has begun.
+        const std::uint64_t ended = box_->ended.load(std::memory_order_acquire);
+        return ended < box_->begun.load(std::memory_order_acquire);
+    }
+
     /// What runs now; nothing between two elements.
     std::optional<running> now_running() {
         const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
-        const std::int64_t since = box_->begun_at.load(std::memory_order_relaxed);
-        if (begun == 0 || box_->ended.load(std::memory_order_acquire) >= begun) return std::nullopt;
+        std::int64_t since = box_->begun_at.load(std::memory_order_relaxed);
+        const bool runs = begun != 0 && box_->ended.load(std::memory_order_acquire) < begun;
+        // Where nothing happens any more, the results of those before have come.
+        const bool still =
+            signs_.missing_since != 0 && signs_.begun == begun && signs_.received == stream_.received();
+        if (still && (!runs || begun - 1 != work_.results()))
+            return work_.at(work_.results(), signs_.missing_since);
+        if (!runs) return std::nullopt;
+        if (begun == begun_seen_) since = std::min(since, begun_before_);
         return work_.at(begun - 1, std::max(since, begun_after_));
     }
 
@@ -270,8 +368,11 @@ public:
     bool progresses(steady_time time) noexcept {
         const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
         const bool changed = begun != std::exchange(begun_seen_, begun);
-        if (changed) begun_after_ = looked_at_;
-        looked_at_ = time.time_since_epoch().count();
+        const std::int64_t before = std::exchange(looked_at_, time.time_since_epoch().count());
+        if (changed) {
+            begun_after_ = before;
+            begun_before_ = looked_at_;
+        }
         return changed;
     }
 
@@ -279,6 +380,7 @@ public:
     std::vector<returned> recall() {
         std::vector<returned> back = work_.recall(box_->recall());
         for (const returned& one : back) taken -= one.elements.count;
+        question_.results = std::min(question_.results, work_.results() + work_.elements());
         run notice;
         notice.head.append_value(
             wire::task_header{.what = wire::task_header::kind::recalled, .count = ++recalls_});
@@ -288,10 +390,20 @@ public:
 
     // ---- after its death
 
-    /// The element that was being executed.
+    /// The element that was being executed; of a corrupt worker also those that had begun before and whose
+    /// results are lost, one after the other as they are taken. If it can't be known, the first without
+    /// result.
     std::optional<running> interrupted() {
-        if (box_->begun.load(std::memory_order_acquire) <= work_.results()) return std::nullopt;
+        const bool was_ended_for_it = sentenced && sentenced->element == work_.results();
+        if (knows_what_began() && box_->begun.load(std::memory_order_acquire) <= work_.results() &&
+            !was_ended_for_it)
+            return std::nullopt;
         return work_.at(work_.results(), box_->begun_at.load(std::memory_order_relaxed));
+    }
+    /// Whether what it tells of the elements that it began can be.
+    bool knows_what_began() const noexcept {
+        const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
+        return work_.results() <= begun && begun <= work_.results() + work_.elements();
     }
     /// Takes that element out of its run: it has come to its end.
     block take_interrupted(run& from) { return work_.take_interrupted(from); }
@@ -305,6 +417,8 @@ private:
         return !definition.empty() && definition.size() == last_once_.size() &&
                std::memcmp(definition.data(), last_once_.data(), definition.size()) == 0;
     }
+
+    static constexpr const char* no_frame = "procpool: a worker sent bytes that are no frame";
 
     /// `position` is the number of results before the next frame. What was collected early is skipped.
     void collect(wire::frame_reader& frames, std::uint64_t& position, std::vector<delivery>& into) {
@@ -341,8 +455,13 @@ private:
     void collect_values(const wire::frame_reader::frame& frame, std::uint64_t& position,
                         std::vector<delivery>& into) {
         const std::uint64_t stride = frame.header.stride;
-        if (stride != wire::variable_stride && frame.payload.size() % stride != 0)
-            throw wire::protocol_error("procpool: a worker's frame ends inside a result");
+        if (stride != wire::variable_stride) {
+            if (frame.payload.size() % stride != 0)
+                throw wire::protocol_error("procpool: a worker's frame ends inside a result");
+            // None of them can be trusted.
+            if (position + frame.payload.size() / stride > work_.results() + work_.elements())
+                throw wire::protocol_error("procpool: a worker sent more results than it was given elements");
+        }
         wire::element_reader rest(frame.payload, stride);
         if (position < work_.results()) {
             std::uint64_t known = 0;
@@ -374,8 +493,20 @@ private:
     std::uint64_t ended_seen_ = 0;
     std::int64_t busy_seen_ = 0;
     std::uint64_t begun_seen_ = 0;
-    std::int64_t looked_at_ = 0;    // steady ns
-    std::int64_t begun_after_ = 0;  // what runs was begun after that, whatever the worker's clock says
+    std::int64_t looked_at_ = 0;  // steady ns
+    // What runs was begun after the one and before the other, whatever the worker's clock says.
+    std::int64_t begun_after_ = 0;
+    std::int64_t begun_before_ = 0;
+    std::uint64_t sent_ = 0;  // bytes of what it is to read
+    struct {
+        std::uint64_t received = 0;
+        std::uint64_t begun = 0;
+        std::int64_t missing_since = 0;  // 0 if there were some
+    } signs_;
+    struct {
+        std::uint64_t end = 0;      // where it ends in what it is to read; 0 if it isn't asked
+        std::uint64_t results = 0;  // that it has then sent
+    } question_;
     bool pinned_results_ = false;
     std::vector<returned> second_tries_;
     runs_in_flight work_;

@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_POSIX_PIPE_HPP
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -53,6 +54,13 @@ inline transfer write_some(const fd& file, const iovec* parts, int count) {
     if (errno == EAGAIN) return {.would_block = true};
     if (errno == EPIPE) return {.closed = true};
     throw_system_error(errno, "write (a pipe)");
+}
+
+/// Bytes that were written and nobody has read.
+inline std::size_t unread(const fd& pipe) {
+    int bytes = 0;
+    checked(::ioctl(pipe.get(), FIONREAD, &bytes), "ioctl (FIONREAD, a pipe)");
+    return static_cast<std::size_t>(bytes);
 }
 
 /// Writes all of it, blocking; false if nobody reads any more.

@@ -34,6 +34,7 @@ struct task_header {
         release,       // the first `count` results are received: what they refer to may go
         tidy,          // nothing to do for now: memory that is kept for more work may go
         recalled,      // elements before this that were not begun were taken back, for the `count`-th time
+        question,      // whoever reads this has answered all that came before
     };
     std::uint32_t magic = magic_number;
     kind what{};
@@ -57,6 +58,10 @@ struct result_header {
     std::uint64_t sequence = 0;
     std::uint64_t stride = 0;
     std::uint64_t length = 0;
+
+    bool is_known() const noexcept {
+        return magic == magic_number && (what == kind::values || what == kind::error);
+    }
 };
 
 /// A worker sent something that no worker sends.
@@ -78,7 +83,7 @@ public:
     std::byte* room(std::size_t size) {
         if (taken_ > 0) {
             bytes_.drop_front(taken_);
-            taken_ = 0;
+            last_ = taken_ = 0;
         }
         std::byte* const at = bytes_.extend(size);
         bytes_.shrink_to(bytes_.size() - size);
@@ -88,23 +93,53 @@ public:
 
     /// The next complete frame, valid until room() is called.
     std::optional<frame> next() {
+        last_ = taken_;
         const auto rest = bytes_.bytes().subspan(taken_);
         if (rest.size() < sizeof(result_header)) return std::nullopt;
         const auto header = cursor(rest).value<result_header>();
-        if (header.magic != result_header::magic_number ||
-            (header.what != result_header::kind::values && header.what != result_header::kind::error))
-            throw protocol_error("procpool: a worker sent bytes that are no frame");
+        if (!header.is_known()) throw protocol_error("procpool: a worker sent bytes that are no frame");
         if (rest.size() - sizeof header < header.length) return std::nullopt;
         taken_ += sizeof header + header.length;
         return frame{header, rest.subspan(sizeof header, header.length)};
     }
 
-    /// Bytes of a frame that has begun but not ended.
-    std::size_t unfinished() const noexcept { return bytes_.size() - taken_; }
+    /// The sequence number of the next frame; 0 if there is none.
+    std::uint64_t next_sequence() const noexcept {
+        const auto rest = unfinished();
+        if (rest.size() < sizeof(result_header)) return 0;
+        return cursor(rest).value<result_header>().sequence;
+    }
+
+    /// What has come of a frame that has not ended.
+    std::span<const std::byte> unfinished() const noexcept { return bytes_.bytes().subspan(taken_); }
+
+    /// What next() has returned is no frame: its bytes are anything.
+    void reject() noexcept { taken_ = last_; }
+    /// Skips what comes next, which is no complete frame, and all that is before the next one with this
+    /// sequence number; false if there is none.
+    bool skip_to(std::uint64_t sequence) noexcept {
+        constexpr std::uint32_t magic = result_header::magic_number;
+        const auto first = std::as_bytes(std::span(&magic, 1));
+        const auto all = bytes_.bytes();
+        auto at = all.begin() + static_cast<std::ptrdiff_t>(taken_);
+        while (at != all.end()) {
+            at = std::search(at + 1, all.end(), first.begin(), first.end());
+            const auto rest = all.subspan(static_cast<std::size_t>(at - all.begin()));
+            if (rest.size() < sizeof(result_header)) return false;
+            const auto header = cursor(rest).value<result_header>();
+            if (!header.is_known() || header.sequence != sequence ||
+                header.length > rest.size() - sizeof header)
+                continue;
+            taken_ = all.size() - rest.size();
+            return true;
+        }
+        return false;
+    }
 
 private:
     buffer bytes_;
     std::size_t taken_ = 0;
+    std::size_t last_ = 0;  // where the last frame begins
 };
 
 /// Walks a sequence of encoded elements, whichever its stride.

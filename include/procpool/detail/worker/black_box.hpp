@@ -36,6 +36,8 @@ struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each wr
     std::atomic<std::uint64_t> committed{0};
     /// Where the frame starts that is still being filled (its header lacks the length).
     std::atomic<std::uint64_t> open_frame{no_frame};
+    /// Where the last frame ends that was too large for the outbox and went directly into the pipe.
+    std::atomic<std::uint64_t> large_end{0};
 
     /// Bytes of memory that its results' arena has taken.
     std::atomic<std::uint64_t> arena_bytes{0};
@@ -49,14 +51,14 @@ struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each wr
 
     static constexpr std::uint64_t no_frame = ~std::uint64_t{0};
 
-    /// The worker claims its next `count` elements; false if they were taken back. `recalls` are those that
-    /// it knows of.
-    bool claim(std::uint64_t count, std::uint64_t recalls) noexcept {
-        std::uint64_t now = claimed_and_recalls.load(std::memory_order_relaxed);
-        while (now / first_recall == recalls % most_recalls)
-            if (claimed_and_recalls.compare_exchange_weak(now, now + count, std::memory_order_acq_rel))
-                return true;
-        return false;
+    enum class claim_end { claimed, taken_back, overwritten };
+    /// The worker claims its next `count` elements. It has claimed `before` and knows of `recalls`: if there
+    /// stands anything else but more recalls, somebody has written here who must not.
+    claim_end claim(std::uint64_t before, std::uint64_t count, std::uint64_t recalls) noexcept {
+        std::uint64_t now = before + recalls * first_recall;
+        if (claimed_and_recalls.compare_exchange_strong(now, now + count, std::memory_order_acq_rel))
+            return claim_end::claimed;
+        return (now & claimed_mask) == before ? claim_end::taken_back : claim_end::overwritten;
     }
     /// Elements that it has laid claim to.
     std::uint64_t claimed() const noexcept {

@@ -124,6 +124,7 @@ private:
                 posix::give_back_heap();
                 break;
             case wire::task_header::kind::recalled: recalls_ = header.count; break;
+            case wire::task_header::kind::question: break;  // that it was read is the answer
         }
         parsed_ += sizeof header + payload.size();
         return true;

@@ -55,7 +55,7 @@ public:
             : to_(to),
               room_(to.open_frame(kind::values, Size, Size) / Size),
               at_(to.memory_ + to.used_),
-              begin_(to.box_.base.load(std::memory_order_relaxed) + to.used_) {}
+              begin_(to.base_ + to.used_) {}
         flat_results(const flat_results&) = delete;
         flat_results& operator=(const flat_results&) = delete;
         ~flat_results() {
@@ -132,7 +132,8 @@ public:
         if (used_ == 0) return;
         send(memory_, used_);
         used_ = 0;
-        box_.base.store(committed_, std::memory_order_release);
+        base_ = committed_;
+        box_.base.store(base_, std::memory_order_release);
         // The pool may be reading what lies here: it must see the new base before other bytes.
         fence();
     }
@@ -195,7 +196,7 @@ private:
 
     /// A result is complete: from here on it survives this process.
     void commit() noexcept {
-        committed_ = box_.base.load(std::memory_order_relaxed) + used_;
+        committed_ = base_ + used_;
         box_.committed.store(committed_, std::memory_order_release);
         ++results_;
     }
@@ -227,10 +228,12 @@ private:
                                          .stride = stride,
                                          .length = size};
         // The pool counts bytes; these never lie in the outbox.
+        base_ += sizeof header + header.length;
+        box_.large_end.store(base_, std::memory_order_release);
         send(reinterpret_cast<const std::byte*>(&header), sizeof header);
         send(static_cast<const std::byte*>(value), size);
-        committed_ += sizeof header + header.length;
-        box_.base.store(committed_, std::memory_order_release);
+        committed_ = base_;
+        box_.base.store(base_, std::memory_order_release);
         box_.committed.store(committed_, std::memory_order_release);
         ++results_;
     }
@@ -251,6 +254,8 @@ private:
     std::byte* const memory_;
     posix::fd pipe_;
     std::size_t used_ = 0;
+    // As in the black box, where a task may write by mistake.
+    std::uint64_t base_ = 0;
     std::uint64_t committed_ = 0;
     std::uint64_t results_ = 0;
     std::size_t room_end_ = 0;  // of the frame that is open; 0 if none is

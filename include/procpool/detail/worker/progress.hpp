@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/patience.hpp"
+#include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/standard_output.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -55,7 +57,13 @@ public:
         if (--look_in_ == 0) look_at_clock();
     }
 
-    void end_run() { look_at_clock(); }
+    void end_run() {
+        look_at_clock();
+        if (!overwritten_) return;
+        // It can't be known any more what is to run: what is left runs elsewhere.
+        flush();
+        posix::exit_process(EXIT_FAILURE);
+    }
 
     /// From the element that has begun on, the next ones up to a look at the clock or the end of the run.
     /// What is only counted may stay in registers.
@@ -107,7 +115,11 @@ private:
     bool claim(std::uint64_t& claimed, std::uint64_t left) noexcept {
         if (claimed > 0) return true;
         const std::uint64_t wanted = std::min(left, together_);
-        if (wanted == 0 || !box_.claim(wanted, recalls_)) return false;
+        if (wanted == 0) return false;
+        const auto end = box_.claim(all_claimed_, wanted, recalls_);
+        overwritten_ = end == black_box::claim_end::overwritten;
+        if (end != black_box::claim_end::claimed) return false;
+        all_claimed_ += wanted;
         claimed = wanted;
         return true;
     }
@@ -161,8 +173,9 @@ private:
 
     black_box& box_;
     outbox& outbox_;
-    std::uint64_t left_ = 0;     // elements of the run that have not begun
-    std::uint64_t claimed_ = 0;  // of those
+    std::uint64_t left_ = 0;         // elements of the run that have not begun
+    std::uint64_t claimed_ = 0;      // of those
+    std::uint64_t all_claimed_ = 0;  // since its start
     std::uint64_t together_ = 1;
     std::uint64_t recalls_ = 0;
     std::uint64_t begun_ = 0;
@@ -176,6 +189,7 @@ private:
     bool patient_ = false;
     bool idle_ = true;
     bool results_wait_ = false;
+    bool overwritten_ = false;  // what the black box says of claims isn't what was claimed
     std::optional<growth_watch> growth_;
 };
 using progress = basic_progress<>;
