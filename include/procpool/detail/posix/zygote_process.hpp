@@ -190,8 +190,8 @@ private:
         }
         if (!*listener) return send_message(control_, report);
         if (send_message(*listener, report) || report.what != worker_report::kind::started) return true;
-        send_signal(report.pid, SIGKILL);  // nobody knows of it
-        wait_for_exit(report.pid);
+        // Nobody knows of it.
+        if (send_signal(report.pid, SIGKILL)) wait_for_exit(report.pid);
         children_.pop_back();
         return true;
     }
