@@ -469,7 +469,7 @@ TEST(CallSeriesJob, a_call_is_not_done_while_its_callbacks_run) {
     EXPECT_TRUE(job.call_done(0));
     EXPECT_FALSE(job.call_done(1));
     EXPECT_FALSE(job.add_call_callback(1, [] {})) << "too late";
-    const auto due = job.take_due_callbacks();
+    const auto& due = job.due_callbacks();
     ASSERT_EQ(due.size(), 1u);
     EXPECT_EQ(due[0].call, 1u);
     job.set_call_done(1);

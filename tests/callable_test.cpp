@@ -160,7 +160,8 @@ struct step {
 TEST(Callable, function_pointers_in_captures_travel_as_their_code_address) {
     int (*const function)(int) = cube;
     EXPECT_EQ(sent([function](int x) { return function(x); })(2), 8);
-    EXPECT_EQ(sent([n = 1, function, m = std::int64_t{2}](int x) { return n + function(x) + int(m); })(2), 11);
+    EXPECT_EQ(sent([n = 1, function, m = std::int64_t{2}](int x) { return n + function(x) + int(m); })(2),
+              11);
     EXPECT_EQ(sent(step{cube, 0.5, negative})(2), -4);
     int (*const none)(int) = nullptr;
     EXPECT_EQ(sent([none](int x) { return none ? none(x) : x; })(2), 2);

@@ -217,8 +217,9 @@ TYPED_TEST(Executors, take_no_calls_after_shutdown) {
     TypeParam executor(1);
     executor.shutdown();
     executor.shutdown();
-    EXPECT_NE(test::message_of<mp::PoolNotRunning>([&] { (void)executor.submit(twice, 1); }).find("shut down"),
-              std::string::npos);
+    EXPECT_NE(
+        test::message_of<mp::PoolNotRunning>([&] { (void)executor.submit(twice, 1); }).find("shut down"),
+        std::string::npos);
     EXPECT_THROW((void)executor.map(twice, std::vector{1}), mp::PoolNotRunning);
 }
 

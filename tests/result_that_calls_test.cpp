@@ -123,7 +123,7 @@ TEST_F(ResultThatCalls, may_destroy_its_pool) {
 
     pool.emplace(2);
     in_load = [this] { pool.reset(); };
-    pool->apply_async(make, 7);
+    (void)pool->apply_async(make, 7);
     EXPECT_TRUE(test::eventually([] { return test::workers().empty(); }));
 }
 

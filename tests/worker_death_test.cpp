@@ -332,7 +332,7 @@ TEST_F(WorkerDeath, in_the_midst_of_writing_a_big_result_is_that_elements_error)
     std::promise<void> holding;
     // While this callback waits, the pool's own thread can't read what workers write.
     auto first =
-        (void)pool.apply_async([reader = start.receiving_end()] { test::signal_pipe::receive_from(reader); });
+        pool.apply_async([reader = start.receiving_end()] { test::signal_pipe::receive_from(reader); });
     first.callback([&] {
         holding.set_value();
         release.receive();
