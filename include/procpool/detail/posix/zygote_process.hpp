@@ -188,7 +188,7 @@ private:
         } catch (const std::system_error& error) {
             report = failed_birth(request, error.code().value());
         }
-        if (!*listener) return send_message(control_, report);
+        if (!*listener) return tell(*listener, report);
         if (send_message(*listener, report) || report.what != worker_report::kind::started) return true;
         // Nobody knows of it.
         if (send_signal(report.pid, SIGKILL)) wait_for_exit(report.pid);
