@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
@@ -62,7 +63,8 @@ public:
 
     /// Waits for its end until `until` at most.
     bool ends_until(steady_time until) const noexcept {
-        for (;;) {
+        constexpr std::chrono::milliseconds longest_pause{10};
+        for (std::chrono::milliseconds pause{1};; pause = std::min(2 * pause, longest_pause)) {
             const auto now = std::chrono::steady_clock::now();
             pollfd watched{handle_.get(), POLLIN, 0};
             const int events = ::poll(&watched, handle_ ? 1 : 0, handle_ ? milliseconds(now, until) : 0);
@@ -73,7 +75,7 @@ public:
                 if (::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT) != 0 ||
                     end.si_pid != 0)
                     return true;
-                if (now < until) ::usleep(1000);
+                if (now < until) std::this_thread::sleep_for(pause);
             }
             if (now >= until) return false;
         }
