@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <ranges>
 #include <set>
@@ -363,6 +366,52 @@ TEST(Zygote, death_in_a_map_costs_no_more_than_the_elements_that_ran) {
     EXPECT_LE(*begun_tasks, 500);  // nothing ran twice
     EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 100))[99], -99);
     EXPECT_TRUE(test::eventually([] { return test::workers().size() == 2; }));
+}
+
+/// Children of this process that have ended and that nobody has waited for.
+std::vector<long> zombies() {
+    std::vector<long> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const std::string name = entry.path().filename();
+        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+        const auto one = test::look_at(std::stol(name));
+        if (one.parent == ::getpid() && one.state == 'Z') found.push_back(std::stol(name));
+    }
+    return found;
+}
+
+TEST(Zygote, death_leaves_no_zombies_in_a_program_that_gets_its_workers_as_children) {
+    child_program program([] {
+        if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return 1;
+        const pid_t own = ::fork();
+        if (own == 0) ::_exit(3);
+        const std::vector<long> only_own{own};
+        const auto no_others = [&] { return zombies() == only_own; };
+        if (!test::eventually(no_others)) return 2;
+        for (int round = 0; round < test::rounds(10); ++round) {
+            mp::Pool pool(3);
+            const auto before = test::workers();
+            for (const long zygote : test::children_of(::getpid()))
+                ::kill(static_cast<pid_t>(zygote), round % 2 == 0 ? SIGKILL : SIGSTOP);
+            if (round % 2 != 0) ::kill(static_cast<pid_t>(before.at(0)), SIGKILL);
+            std::size_t good = 0;
+            while (good < 3) {
+                for (const auto& outcome : pool.try_map(std::negate<>(), test::views::iota(0, 3)))
+                    good += outcome.has_value();
+            }
+            if (!test::eventually(no_others)) return 3;
+            mp::Process process([] { ::pause(); });
+            process.start();
+            kill_zygote();
+            process.join();
+            if (!test::eventually(no_others)) return 4;
+        }
+        if (!test::eventually(no_others)) return 5;
+        int status = 0;
+        return ::waitpid(own, &status, 0) == own && WEXITSTATUS(status) == 3 ? 0 : 6;
+    });
+    const test::child_end end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
 TEST(Zygote, ignores_signals_that_are_meant_for_the_program) {

@@ -290,6 +290,7 @@ private:
         if (report->message.what == posix::worker_report::kind::fork_failed)
             throw_not_forked(report->message.code);
         pid_ = static_cast<long>(report->message.pid);
+        known_ = posix::known_now(pid_);
         return true;
     }
 
@@ -335,6 +336,7 @@ private:
             if (!report) return false;
             if (report->closed) {
                 exit_.emplace();  // with its zygote
+                bury();
             } else {
                 const auto& end = report->message;
                 exit_ = end.signalled ? posix::exit_status{{}, end.code} : posix::exit_status{end.code, 0};
@@ -344,6 +346,15 @@ private:
             if (own_zygote_) zygote_.reset();
         }
         return true;
+    }
+
+    /// For a program that inherits it from its zygote, which was killed.
+    void bury() noexcept {
+        {
+            const auto no_fork = posix::fd_registry::instance().hold_forks();
+            zygote_->wait();
+        }
+        posix::bury_orphans({&known_, 1});
     }
 
     void let_go() noexcept {
@@ -386,6 +397,7 @@ private:
     std::uint64_t serial_ = 0;
     std::shared_ptr<const posix::fd> news_;
     long pid_ = 0;
+    posix::known_process known_;
     std::optional<posix::exit_status> exit_;
 };
 using child_process = basic_child_process<>;

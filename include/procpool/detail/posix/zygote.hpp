@@ -18,6 +18,7 @@
 #include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -25,6 +26,7 @@
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/locale.hpp"
+#include "procpool/detail/posix/orphans.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/socket.hpp"
 #include "procpool/detail/posix/worker_birth.hpp"
@@ -103,6 +105,7 @@ public:
             ready_ = true;
             if (incoming->message.what == worker_report::kind::zygote_ready) continue;
             output_ = incoming->text;
+            if (incoming->message.what == worker_report::kind::started) remember(incoming->message);
             return incoming->message;
         }
         return std::nullopt;
@@ -148,10 +151,16 @@ public:
         if (!process_ || generation_ != fork_generation.load(std::memory_order_relaxed)) return;
         while (!process_.ends_until(deadline_in(patience)))
             if (!rouse()) return;
-        process_.wait();
+        const exit_status how = process_.wait();
+        if (!how.code) bury_orphans(workers_);
     }
 
 private:
+    void remember(const worker_report& started) {
+        if (workers_.size() <= started.slot) workers_.resize(started.slot + 1);
+        workers_[started.slot] = known_now(static_cast<long>(started.pid));
+    }
+
     void send(const zygote_request& request, std::span<const int> files) {
         for (;;) switch (try_send_message(control_, request, files)) {
                 case sending::done: return;
@@ -168,7 +177,8 @@ private:
     const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
     fd control_;
     child process_;
-    int looks_ = 0;  // that have seen it stopped, one after the other
+    int looks_ = 0;                       // that have seen it stopped, one after the other
+    std::vector<known_process> workers_;  // of each slot the last one
     bool ready_ = false;
     bool gone_ = false;
     std::string_view output_;
