@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -71,6 +72,70 @@ TEST_F(WithoutFreezeSupport, automatic_is_fork_and_refuses_to_copy_locks_of_othe
     other.join();
     mp::Pool pool(1);
     EXPECT_EQ(pool.apply(cube, 3), 27);
+}
+
+void kill_zygotes() {
+    for (const long zygote : test::children_of(::getpid())) ::kill(static_cast<pid_t>(zygote), SIGKILL);
+}
+bool zygotes_are_gone() { return test::children_of(::getpid()).empty(); }
+
+TEST_F(WithoutFreezeSupport, automatic_forks_another_zygote_when_the_only_thread_comes_for_it) {
+    mp::Pool pool(2);
+    for (int round = 0; round < 3; ++round) {
+        kill_zygotes();
+        ASSERT_TRUE(test::eventually(zygotes_are_gone));
+        EXPECT_EQ(pool.map(cube, test::views::iota(0, 10))[3], 27);
+        kill_zygotes();
+        ASSERT_TRUE(test::eventually(zygotes_are_gone));
+        EXPECT_EQ(pool.apply_async(cube, 4).get(), 64);
+    }
+    // It waits in a call when the zygote dies.
+    const auto kill_parent = [](int i) {
+        if (i == 3) ::kill(::getppid(), SIGKILL);
+        return i;
+    };
+    const auto outcomes = pool.try_map(kill_parent, test::views::iota(0, 10), {.chunksize = 1});
+    EXPECT_THROW(outcomes[3].value(), mp::WorkerDied);
+    EXPECT_EQ(pool.map(cube, test::views::iota(0, 10))[3], 27);
+}
+
+void expect_end_of(mp::Pool& pool) {
+    for (int i = 0; i < 2; ++i) {
+        const std::string text = message_of<mp::BootstrapError>([&] { pool.apply(cube, 3); });
+        EXPECT_NE(text.find("procpool::freeze_support(argc, argv)"), std::string::npos) << text;
+        EXPECT_NE(text.find("was killed"), std::string::npos) << text;
+    }
+}
+
+TEST_F(WithoutFreezeSupport, automatic_ends_the_pool_rather_than_fork_another_zygote_beside_threads) {
+    test::gate done;
+    mp::Pool pool(2);
+    std::thread other([&] { done.pass(); });
+    kill_zygotes();
+    ASSERT_TRUE(test::eventually(zygotes_are_gone));
+    expect_end_of(pool);
+    done.open();
+    other.join();
+}
+
+TEST_F(WithoutFreezeSupport, automatic_ends_the_pool_rather_than_fork_while_the_program_does_something_else) {
+    mp::Pool pool(2);
+    auto running = pool.apply_async([] { ::pause(); });
+    kill_zygotes();
+    ASSERT_TRUE(test::eventually(zygotes_are_gone));
+    EXPECT_THROW(running.get(), mp::BootstrapError);
+    expect_end_of(pool);
+}
+
+TEST_F(WithoutFreezeSupport, fork_that_was_asked_for_is_repeated_beside_threads) {
+    test::gate done;
+    mp::Pool pool({.processes = 2, .start_method = start_method::fork});
+    std::thread other([&] { done.pass(); });
+    kill_zygotes();
+    ASSERT_TRUE(test::eventually([] { return test::workers().size() == 2; }));
+    EXPECT_EQ(pool.apply([] { return 7; }), 7);
+    done.open();
+    other.join();
 }
 
 TEST(StartMethod, automatic_is_forkserver_where_freeze_support_was_called) {

@@ -45,6 +45,7 @@ Options checked(PoolOptions options) {
                                       .limits = limits,
                                       .output = options.output,
                                       .stderr_tail = options.stderr_tail},
+                         .start_left_open = is_left_open(options.start_method),
                          .initializer = nullptr,
                          .initializer_arguments = {}},
                 .terminate_grace = at_most_for_ever(options.terminate_grace),

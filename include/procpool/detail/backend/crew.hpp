@@ -16,6 +16,7 @@
 
 #include "procpool/detail/backend/pool_memory.hpp"
 #include "procpool/detail/backend/restart_policy.hpp"
+#include "procpool/detail/backend/start_check.hpp"
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/task_timing.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
@@ -35,6 +36,7 @@ struct crew_options {
     std::size_t restart_limit = 0;
     std::size_t arena_limit = 0;  // bytes
     posix::worker_settings settings;
+    bool start_left_open = false;  // by the user, so a zygote is never forked beside threads
     /// Run by each new worker before anything else; none if null.
     std::shared_ptr<remote_job> initializer;
     block initializer_arguments;
@@ -90,15 +92,17 @@ public:
     }
 
     /// Puts new workers in the places of missing ones, and a new zygote in that of a dead one, now or when it
-    /// is time for that. What can't be started is tried again after a while.
+    /// is time for that. What can't be started is tried again after a while. `in_own_thread`: no thread of
+    /// the program calls this.
     /// @return whether news() is another one
     /// @throws why nothing can be started, after too many tries
-    bool launch_missing() {
+    bool launch_missing(bool in_own_thread) {
         const auto now = std::chrono::steady_clock::now();
         if (!launch_at_) launch_at_ = now + restarts_.delay();
         if (now < *launch_at_) return false;
         launch_at_.reset();
         const bool had_zygote = zygote_ != nullptr;
+        if (!had_zygote && forks_alone()) require_no_threads_to_replace_zygote(in_own_thread);
         try {
             if (!had_zygote) start_zygote();
             for (worker_link& link : links_)
@@ -109,6 +113,12 @@ public:
             launch_later();
         }
         return zygote_ && !had_zygote;
+    }
+    /// Whether it is dead and not yet replaced.
+    bool lacks_zygote() const noexcept { return !zygote_; }
+    /// Whether only a thread of the program may replace it, and only if that is the program's only one.
+    bool forks_alone() const noexcept {
+        return options_.start_left_open && options_.settings.how == start_method::fork;
     }
     /// When launch_missing() is to be called; nothing if nobody is missing.
     const std::optional<steady_time>& launch_at() const noexcept { return launch_at_; }

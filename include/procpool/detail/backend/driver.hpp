@@ -87,6 +87,11 @@ protected:
         notify_ready();
     }
 
+    /// Moves what can be moved without waiting, but for callbacks. Nothing if somebody drives.
+    void move_on(lock& held) {
+        if (!driving_ && !stopping_) drive_one_step(held, std::chrono::steady_clock::now());
+    }
+
     /// Makes sure that somebody goes on with the work when the caller leaves.
     void hand_over() {
         ++visits_;
@@ -115,11 +120,6 @@ private:
         if (driving_ || stopping_) return false;
         drive(held, deadline);
         return true;
-    }
-
-    /// Moves what can be moved without waiting, but for callbacks. Nothing if somebody drives.
-    void move_on(lock& held) {
-        if (!driving_ && !stopping_) drive_one_step(held, std::chrono::steady_clock::now());
     }
 
     void drive(lock& held, steady_time until) {

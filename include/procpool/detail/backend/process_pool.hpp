@@ -216,6 +216,11 @@ public:
                });
     }
 
+    void leave(lock& held) override {
+        if (crew_.lacks_zygote()) move_on(held);
+        driver::leave(held);
+    }
+
     // ---- the pool's life
 
     void wind_up(const char* why) override {
@@ -276,7 +281,10 @@ private:
         dispatcher_.dispatch();
         if (!local_.empty() || !dying_.empty() || jobs_.has_callbacks())
             until = std::chrono::steady_clock::now();
-        if (crew_.launch_at()) until = std::min(until, *crew_.launch_at());
+        if (crew_.launch_at())
+            until = std::min(until, *crew_.launch_at());
+        else if (crew_.lacks_zygote() && !failure_ && !leaves_zygote_to_program())
+            until = std::chrono::steady_clock::now();
         bool results_come = !jobs_.open().empty();
         for (const worker_link& link : crew_.links()) {
             until = std::min(until, link.look_at);
@@ -345,7 +353,11 @@ private:
         for (worker_link* link : std::exchange(finished_, {}))
             if (link->work().elements() == 0) link->end_input();
         // Not earlier: what is delivered lies in the dead workers' buffers.
-        if ((!dead.empty() || crew_.launch_at()) && !failure_ && crew_.launch_missing()) watch_news();
+        if (leaves_zygote_to_program())
+            crew_.launch_no_more();
+        else if ((!dead.empty() || crew_.launch_at() || crew_.lacks_zygote()) && !failure_ &&
+                 crew_.launch_missing(is_stand_in()))
+            watch_news();
         if (tidy_at_ != steady_time::max() && std::chrono::steady_clock::now() >= tidy_at_) {
             tidy_at_ = steady_time::max();
             // The end of jobs that came meanwhile is the beginning of another while.
@@ -545,6 +557,13 @@ private:
     const posix::fd& news() const override { return crew_.news(); }
 
     // ---- birth and death of workers
+
+    /// A fork in this thread could copy locks that the program holds; a thread of its own will come for the
+    /// zygote, and nothing is lost until then.
+    bool leaves_zygote_to_program() const noexcept {
+        return crew_.lacks_zygote() && crew_.forks_alone() && is_stand_in() &&
+               (jobs_.open().empty() || has_waiters());
+    }
 
     void wait_for_start(lock& held) {
         const auto all_up = [this] {

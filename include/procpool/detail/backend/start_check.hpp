@@ -46,6 +46,27 @@ int foreign_threads() {
     return foreign;
 }
 
+/// Whether the user leaves it to the library how workers are started.
+inline bool is_left_open(start_method wanted) noexcept {
+    return wanted == start_method::automatic && get_start_method() == start_method::automatic;
+}
+
+/// For a pool whose zygote was killed, and whose start method was left open: no fork beside threads that may
+/// hold locks. `in_own_thread` says that this thread is the library's.
+/// @throws BootstrapError
+template <class = only_if_used>
+void require_no_threads_to_replace_zygote(bool in_own_thread) {
+    if (!in_own_thread && foreign_threads() == 0) return;
+    throw BootstrapError(
+        std::string("procpool: the process that this pool's workers come from was killed, and another would "
+                    "have to be forked ") +
+        (in_own_thread ? "while the program does something else than to wait for the pool"
+                       : "beside other threads of the program") +
+        ", which would copy locks that are held, locked for ever; call procpool::freeze_support(argc, argv) "
+        "first in main, so that workers start anew, or, if tasks need no such locks, ask for "
+        "start_method::fork");
+}
+
 /// How to start workers, if `wanted` is what the user asked for: never automatic.
 /// @throws BootstrapError if workers can't be started in that way
 template <class = only_if_used>
