@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 #include <set>
@@ -14,6 +15,7 @@
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
+#include "support/shared.hpp"
 #include "support/views.hpp"
 
 namespace worker_limits_test {
@@ -42,6 +44,60 @@ TEST(WorkerLimits, of_memory_do_not_count_what_the_program_had) {
     mp::Pool pool({.processes = 1, .limits = {.memory = 64 * MiB}});
     EXPECT_EQ(pool.apply(allocate, 32 * MiB), 32 * MiB);
     EXPECT_THROW(pool.apply(allocate, 128 * MiB), std::bad_alloc);
+}
+
+std::vector<std::vector<char>> kept;
+test::shared<std::atomic<int>> runs_of_the_first;
+
+/// The first element keeps all memory that there is, as often as `times` says; the others need some.
+int greedy_at_first(int times, int element) {
+    if (element == 0 && runs_of_the_first->fetch_add(1) < times)
+        for (std::size_t piece = 8 * MiB; piece > 64;) try {
+                kept.emplace_back(piece, 'x');
+            } catch (const std::bad_alloc&) {
+                if ((piece /= 2) <= 64) throw;
+            }
+    return static_cast<int>(allocate(16 * MiB) / MiB) + element;
+}
+
+TEST(WorkerLimits, of_memory_replace_the_worker_whose_task_has_met_them) {
+    if (test::sanitized) GTEST_SKIP() << "sanitizers reserve terabytes, and abort when memory is out";
+    for (const int chunk : {1, 10}) {
+        runs_of_the_first.reset();
+        mp::Pool pool({.processes = 1, .limits = {.memory = 64 * MiB}});
+        const auto found =
+            pool.try_map(mp::partial(greedy_at_first, 1000), test::views::iota(0, 50), {.chunksize = chunk});
+        EXPECT_THROW(found[0].value(), std::bad_alloc);
+        for (std::size_t i = 1; i < found.size(); ++i) EXPECT_EQ(found[i].value(), 16 + static_cast<int>(i));
+        EXPECT_EQ(runs_of_the_first->load(), 1);
+    }
+}
+
+TEST(WorkerLimits, of_memory_give_a_retry_a_fresh_worker) {
+    if (test::sanitized) GTEST_SKIP() << "sanitizers reserve terabytes, and abort when memory is out";
+    runs_of_the_first.reset();
+    mp::Pool pool({.processes = 2, .limits = {.memory = 64 * MiB}});
+    const auto found = pool.map(mp::partial(greedy_at_first, 2), test::views::iota(0, 50),
+                                {.chunksize = 1, .retries = 2, .retry_exceptions = true});
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i], 16 + static_cast<int>(i));
+    EXPECT_EQ(runs_of_the_first->load(), 3);
+}
+
+struct Greedy {
+    template <class Archive>
+    void save(Archive&) const {
+        kept.emplace_back(1024 * MiB);
+    }
+    template <class Archive>
+    void load(Archive&) {}
+};
+
+TEST(WorkerLimits, of_memory_are_met_while_a_result_is_encoded_too) {
+    if (test::sanitized) GTEST_SKIP() << "sanitizers reserve terabytes, and abort when memory is out";
+    mp::Pool pool({.processes = 1, .limits = {.memory = 64 * MiB}});
+    const long before = pool.apply([] { return static_cast<long>(::getpid()); });
+    EXPECT_ANY_THROW(pool.apply([] { return Greedy(); }));
+    EXPECT_NE(pool.apply([] { return static_cast<long>(::getpid()); }), before);
 }
 
 std::vector<char*> leaks;

@@ -18,7 +18,8 @@ namespace procpool {
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {
     /// Bytes that a worker may allocate beyond what it starts with; then its allocations fail, with
-    /// std::bad_alloc in C++. Shared arrays don't count.
+    /// std::bad_alloc in C++, and a fresh worker takes the place of the one whose task has met the limit.
+    /// Shared arrays don't count.
     std::optional<std::size_t> memory = {};
     /// Bytes by which a worker's own memory in use may grow; then it finishes what it has, and a fresh one
     /// takes its place. For libraries that leak.

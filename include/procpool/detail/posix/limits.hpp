@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <new>
 
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
@@ -49,14 +51,32 @@ private:
     fd file_;
 };
 
+/// Whether operator new has failed since limit_allocations(), whatever became of the exception.
+inline std::atomic<bool> allocations_failed{false};
+inline std::new_handler new_handler_before = nullptr;
+inline void note_failed_allocation() {
+    allocations_failed.store(true, std::memory_order_relaxed);
+    if (!new_handler_before) throw std::bad_alloc();
+    new_handler_before();
+}
+
 /// Lets this process allocate `bytes` more than it has; what fork inherited counts as its own.
 inline void limit_allocations(std::uint64_t bytes) {
+    new_handler_before = std::set_new_handler(&note_failed_allocation);
     rlimit limit{};
     checked(::getrlimit(RLIMIT_DATA, &limit), "getrlimit(RLIMIT_DATA)");
     const rlim_t most = memory_meter().read().allocated + bytes;
     if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < most) return;  // it may use less anyway
     limit.rlim_cur = most;
     checked(::setrlimit(RLIMIT_DATA, &limit), "setrlimit(RLIMIT_DATA)");
+}
+
+/// For what must still be said.
+inline void limit_allocations_no_more() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_DATA, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_DATA, &limit);
 }
 
 /// Keeps freed memory for the next large object: fresh memory is slower than copying what comes into it.

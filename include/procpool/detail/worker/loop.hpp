@@ -15,6 +15,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/crash.hpp"
+#include "procpool/detail/posix/limits.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/standard_output.hpp"
 #include "procpool/detail/posix/worker_birth.hpp"
@@ -38,6 +39,7 @@ public:
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
           tasks_(std::move(birth.tasks)),
           most_growth_(limits.memory_growth),
+          limited_(limits.memory.has_value()),
           progress_(box_, outbox_) {
         open_arenas(birth);
         birth.memory.reset();
@@ -164,15 +166,21 @@ private:
         wire::element_reader elements(payload, header.stride);
         bool good = true;
         progress_.begin_run(header, recalls_);
-        while (progress_.begin_element()) good = run_until_one_throws(job, elements);
+        while ((good || !posix::allocations_failed) && progress_.begin_element())
+            good = run_until_one_throws(job, elements);
         progress_.end_run();
-        if (!good && is_initializer) {
-            // No task may run in a worker that isn't set up; some may wait in its pipe.
-            outbox_.flush();
-            posix::exit_process(EXIT_FAILURE);
-        }
+        // No task may run in a worker that isn't set up; some may wait in its pipe.
+        if (!good && is_initializer) leave(EXIT_FAILURE);
+        // The next ones would fail, too, for what this one has kept.
+        if (!is_initializer && posix::allocations_failed) leave(EXIT_SUCCESS);
+        if (is_initializer) posix::allocations_failed = false;
         if (is_initializer && most_growth_) progress_.watch_growth(*most_growth_);
         if (job.once) forget(header.job);
+    }
+
+    [[noreturn]] void leave(int code) {
+        outbox_.flush();
+        posix::exit_process(code);
     }
 
     /// Runs the elements from the one on that has begun, as far as that goes: false if the last one threw.
@@ -185,13 +193,21 @@ private:
             return true;
         } catch (abi::__forced_unwind&) {
             posix::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
+        } catch (const std::bad_alloc&) {
+            if (limited_) posix::allocations_failed = true;  // not by operator new, perhaps
+            put_current_exception();
         } catch (...) {
-            wire::encode_current_exception(outbox_.error_scratch());
-            outbox_.put_error();
-            if (!job.callable) elements.next();  // what it would have been called with
+            put_current_exception();
         }
+        if (!job.callable) elements.next();  // what it would have been called with
         progress_.end_element();
         return false;
+    }
+
+    void put_current_exception() {
+        if (posix::allocations_failed) posix::limit_allocations_no_more();
+        wire::encode_current_exception(outbox_.error_scratch());
+        outbox_.put_error();
     }
 
     static void make_callable(known_job& job) {
@@ -216,6 +232,7 @@ private:
     outbox outbox_;
     posix::fd tasks_;
     const std::optional<std::size_t> most_growth_;
+    const bool limited_;  // in its allocations
     progress progress_;
     wire::buffer input_;
     std::size_t parsed_ = 0;
