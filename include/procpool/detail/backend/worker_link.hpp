@@ -137,6 +137,7 @@ public:
                            .stride = elements.stride,
                            .length = elements.payload().size(),
                            .together = together,
+                           .number = runs_given_++,
                            .timed = job->timeout != no_limit,
                            .patient = job->patient};
         const std::size_t size = count * sizeof(wire::task_header);
@@ -497,6 +498,7 @@ private:
     // What runs was begun after the one and before the other, whatever the worker's clock says.
     std::int64_t begun_after_ = 0;
     std::int64_t begun_before_ = 0;
+    std::uint16_t runs_given_ = 0;
     std::uint64_t sent_ = 0;  // bytes of what it is to read
     struct {
         std::uint64_t received = 0;

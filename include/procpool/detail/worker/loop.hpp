@@ -109,6 +109,7 @@ private:
         missing_ = 0;
         if (rest.size() < sizeof(wire::task_header)) return false;
         const auto header = wire::cursor(rest).value<wire::task_header>();
+        if (header.magic != wire::task_header::magic_number) leave(EXIT_FAILURE);  // somebody has taken some
         if (rest.size() - sizeof header < header.length) {
             missing_ = static_cast<std::size_t>(header.length) - (rest.size() - sizeof header);
             return false;
@@ -160,6 +161,7 @@ private:
     }
 
     void run_elements(const wire::task_header& header, std::span<const std::byte> payload) {
+        if (header.number != runs_++) leave(EXIT_FAILURE);  // somebody has taken others
         known_job& job = job_of(header.job);
         const bool is_initializer = header.job == wire::initializer_number;
         if (is_initializer) progress_.watch_growth_no_more();  // what it loads is no growth
@@ -240,6 +242,7 @@ private:
     std::vector<known_job> jobs_;
     std::shared_ptr<definition> last_once_;
     std::uint64_t recalls_ = 0;
+    std::uint16_t runs_ = 0;
 };
 using loop = basic_loop<>;
 
