@@ -6,15 +6,18 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "procpool/executor.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/register_exception.hpp"
 #include "support/processes.hpp"
+#include "support/rounds.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
@@ -214,6 +217,54 @@ TEST_F(Initializer, that_fails_in_one_worker_only_fails_the_pool_while_others_wo
         });
         EXPECT_TRUE(has_failed);
     }
+}
+
+void pass_gate() {
+    seen->begun.fetch_add(1);
+    seen->gate.pass();
+    seen->tasks.fetch_add(1);
+}
+
+TEST_F(Initializer, is_let_finish_by_close_and_join) {
+    mp::Pool pool({.processes = 2}, pass_gate);
+    pool.close();
+    const auto joined = std::async(std::launch::async, [&] { pool.join(); });
+    EXPECT_TRUE(test::eventually([] { return seen->begun == 2; }));
+    EXPECT_EQ(joined.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+    seen->gate.open();
+    joined.wait();
+    EXPECT_EQ(seen->tasks, 2);
+}
+
+TEST_F(Initializer, is_let_finish_at_the_end_of_an_executors_block) {
+    {
+        const mp::ProcessPoolExecutor executor({.max_workers = 3}, set_value, 5);
+    }
+    EXPECT_EQ(seen->begun, 3);
+}
+
+TEST_F(Initializer, runs_in_a_worker_that_is_let_go_at_once) {
+    for (int round = 1; round <= test::rounds(20); ++round) {
+        mp::Pool pool({.processes = 2}, set_value, 5);
+        pool.close();
+        pool.join();
+        EXPECT_EQ(seen->begun, 2 * round);
+    }
+}
+
+TEST_F(Initializer, that_never_succeeds_does_not_keep_join_waiting) {
+    mp::Pool pool({.processes = 1, .restart_limit = 2}, die_by_kill);
+    pool.close();
+    pool.join();
+    EXPECT_TRUE(test::workers().empty());
+}
+
+TEST_F(Initializer, is_ended_by_terminate) {
+    mp::Pool pool({.processes = 1}, pass_gate);
+    pool.close();
+    pool.terminate();
+    pool.join();
+    EXPECT_EQ(seen->tasks, 0);
 }
 
 TEST_F(Initializer, that_fails_leaves_close_join_and_terminate_usable) {

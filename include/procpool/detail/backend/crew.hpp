@@ -247,11 +247,16 @@ public:
     /// Whether this one did.
     bool has_lost(const worker_link& link) const noexcept { return link.zygote != zygote_number_; }
 
+    /// Whether no worker has anything to do, its initializer included.
+    bool is_idle() const noexcept {
+        return std::all_of(links_.begin(), links_.end(),
+                           [](const worker_link& link) { return link.work().elements() == 0; });
+    }
     /// Lets idle workers leave at the end of their input; true if all workers are idle.
     bool disconnect() noexcept {
-        bool idle = true;
+        bool idle = is_idle();
         for (worker_link& link : links_) {
-            idle = idle && link.work().elements() == 0 && !link.exit;
+            idle = idle && !link.exit;
             link.disconnect();
         }
         return idle;

@@ -243,7 +243,7 @@ public:
         if (!closed_)
             throw Error("procpool: Pool is still running: call close() or terminate() before join()");
         if (callbacks_.running_here()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait_and_pull(held, [this] { return jobs_.empty(); });
+        wait_and_pull(held, [this] { return jobs_.empty() && (failure_ || crew_.is_idle()); });
         shut_down(held, true);
     }
 
