@@ -81,6 +81,7 @@ protected:
         stand_in_id_ = {};
     }
 
+    void changed() override { interrupt_driver(); }
     /// Makes the thread that drives look at the state anew.
     void interrupt_driver() {
         if (driving_) interruption_.ring();

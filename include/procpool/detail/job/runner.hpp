@@ -142,6 +142,9 @@ protected:
     /// Does something useful in a thread that waits; false if there is nothing that it could do.
     virtual bool help(lock& held, steady_time deadline, basic_job* awaited) = 0;
 
+    /// Who waits, and who does something useful meanwhile, is to look again.
+    virtual void changed() { notify_ready(); }
+
     /// Waits until `ready()`, and pulls the inputs of this thread, which nobody else does.
     template <class Ready>
     void wait_and_pull(lock& held, Ready ready) {
@@ -162,7 +165,7 @@ protected:
             hungry->pull_more();
             held.lock();
             hungry->in_use = false;
-            notify_ready();
+            changed();
         }
     }
 
