@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What WorkerDied tells: element, argument, time, memory, the calls on the stack, what was printed last.
 #include <gtest/gtest.h>
+#include <iconv.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,9 +9,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -78,6 +81,66 @@ TEST(Diagnosis, cuts_long_arguments) {
         death_of(pool, [](const std::string&) { die(); }, std::string(100'000, 'x')).what();
     EXPECT_LT(text.size(), 400u);
     EXPECT_PRED2(contains, text, "xxx");
+}
+
+/// Whether the C library can decode it.
+bool is_utf8(const std::string& text) {
+    const ::iconv_t decoder = ::iconv_open("UCS-4", "UTF-8");
+    std::string input = text, output(8 * text.size() + 8, 0);
+    char *from = input.data(), *to = output.data();
+    std::size_t left = input.size(), room = output.size();
+    const bool good = ::iconv(decoder, &from, &left, &to, &room) != static_cast<std::size_t>(-1);
+    ::iconv_close(decoder);
+    return good;
+}
+
+TEST(Diagnosis, quotes_arguments_as_valid_utf8) {
+    mp::Pool pool(1);
+    const auto text = [&](const std::string& argument) {
+        return std::string(death_of(pool, [](const std::string&) { die(); }, argument).what());
+    };
+    EXPECT_PRED2(contains, text("\xff.jpg"), "f(\"\\xff.jpg\")");
+    EXPECT_PRED2(contains, text("caf\xc3\xa9 \xf0\x9f\x99\x82"), "f(\"caf\xc3\xa9 \xf0\x9f\x99\x82\")");
+    EXPECT_PRED2(contains, text("cut \xc3"), "f(\"cut \\xc3\")");
+    // Longer than need be, half of a surrogate pair, beyond the last character.
+    for (const char* const none : {"\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8"}) {
+        EXPECT_PRED1(is_utf8, text(none));
+        EXPECT_PRED2(contains, text(none), "\\x");
+    }
+    // Characters of two to four bytes, cut off wherever that falls.
+    for (const std::string character : {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x99\x82", "\xff"})
+        for (std::size_t before = 0; before < 4; ++before) {
+            std::string argument(before, 'x');
+            for (int i = 0; i < 60; ++i) argument += character;
+            EXPECT_PRED1(is_utf8, text(argument));
+        }
+    const auto of_char = death_of(pool, [](char) { die(); }, '\xe9');
+    EXPECT_PRED2(contains, of_char.what(), "f(\"\\xe9\")");
+}
+
+TEST(Diagnosis, quotes_exceptions_as_valid_utf8) {
+    struct unknown : std::exception {
+        const char* what() const noexcept override { return "caf\xe9 \xc3\xa9"; }
+    };
+    mp::Pool pool(1);
+    try {
+        pool.apply([] { throw unknown(); });
+        FAIL();
+    } catch (const mp::RemoteError& error) {
+        EXPECT_PRED1(is_utf8, error.what());
+        EXPECT_PRED2(contains, error.what(), "caf\\xe9 \xc3\xa9");
+    }
+    try {
+        pool.apply([] { throw std::runtime_error("caf\xe9"); });
+        FAIL();
+    } catch (const std::runtime_error& error) {
+        EXPECT_STREQ(error.what(), "caf\xe9") << "the task's own words";
+        try {
+            std::rethrow_if_nested(error);
+        } catch (const mp::RemoteError& told) {
+            EXPECT_PRED1(is_utf8, told.what());
+        }
+    }
 }
 
 TEST(Diagnosis, names_the_argument_of_each_element) {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/utf8.hpp"
 #include "procpool/proxy.hpp"
 
 namespace procpool {
@@ -245,9 +246,10 @@ public:
             [](attributes& all, const std::string& which) -> T {
                 const auto at = all.find(which);
                 if (at == all.end())
-                    throw std::out_of_range("procpool: the namespace has no attribute '" + which + "'");
+                    throw std::out_of_range("procpool: the namespace has no attribute '" +
+                                            detail::valid_utf8(which) + "'");
                 if (const T* const value = std::any_cast<T>(&at->second)) return *value;
-                throw std::invalid_argument("procpool: the attribute '" + which + "' is a " +
+                throw std::invalid_argument("procpool: the attribute '" + detail::valid_utf8(which) + "' is a " +
                                             detail::type_name(at->second.type()) + ", not a " +
                                             detail::type_name(typeid(T)));
             },

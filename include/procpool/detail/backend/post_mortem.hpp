@@ -16,6 +16,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/utf8.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::backend {
@@ -49,7 +50,7 @@ public:
         cause_.peak_memory = link.remains.peak_memory;
         cause_.out_of_memory = link.remains.out_of_memory;
         cause_.error_output = link.remains.error_output;
-        for (const std::string& call : calls_) cause_.stack_trace.append(call).append("\n");
+        for (const std::string& call : calls_) cause_.stack_trace.append(valid_utf8(call)).append("\n");
     }
 
     /// How the worker ended, in a few words.
@@ -90,6 +91,7 @@ public:
                 .append(std::to_string(earlier + 1))
                 .append(" attempts")
                 .append(attempts_before(element_));
+        text = valid_utf8(text);  // it has names of files and functions
         if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
         return std::make_exception_ptr(WorkerDied(text, cause_));
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "procpool/detail/type_name.hpp"
+#include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
 
 namespace procpool::detail::wire {
@@ -22,9 +23,14 @@ inline constexpr std::size_t longest_description = 100;
 
 inline void append_quoted(std::string& text, std::string_view value) {
     text += '"';
-    for (const char c : value) {
-        if (text.size() >= longest_description) break;
-        text += static_cast<unsigned char>(c) < ' ' || c == 127 ? '?' : c;
+    while (!value.empty() && text.size() < longest_description) {
+        const auto first = static_cast<unsigned char>(value.front());
+        if (first >= ' ' && first != 127) {
+            append_character(text, value);
+        } else {
+            text += '?';
+            value.remove_prefix(1);
+        }
     }
     text += '"';
 }
@@ -75,7 +81,7 @@ struct description<std::tuple<Elements...>> {
 template <class First, class Second>
 struct description<std::pair<First, Second>> : description<std::tuple<First, Second>> {};
 
-/// The arguments of a call, encoded one after the other.
+/// The arguments of a call, encoded one after the other, as UTF-8.
 template <class... Args>
 std::string describe(std::span<const std::byte> arguments) try {
     cursor from(arguments);
@@ -83,7 +89,10 @@ std::string describe(std::span<const std::byte> arguments) try {
     std::size_t n = 0;
     const bool all = ((text += n++ > 0 ? ", " : "", description<Args>::append(text, from)) && ...);
     if (!all && n < sizeof...(Args)) text += ", ...";
-    if (text.size() > longest_description) text.replace(longest_description, text.npos, "...");
+    if (text.size() > longest_description) {
+        cut_off(text, longest_description);
+        text += "...";
+    }
     return text;
 } catch (const std::exception&) {
     return {};

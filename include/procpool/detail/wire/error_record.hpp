@@ -20,6 +20,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/type_name.hpp"
+#include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/error.hpp"
 
@@ -308,7 +309,7 @@ std::exception_ptr decode_exception_of(cursor from, long pid, std::optional<std:
     const auto name = codec<std::string>::decode(from);
     const auto text = codec<std::string>::decode(from);
     const auto mangled_name = codec<std::string>::decode(from);
-    const RemoteError origin(name, name + ": " + text + " (" + where + ")", pid, index);
+    const RemoteError origin(name, valid_utf8(name + ": " + text + " (" + where + ")"), pid, index);
     try {
         throw origin;
     } catch (...) {
