@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cereal/types/memory.hpp>
 #include <cereal/types/string.hpp>
 #include <csignal>
 #include <exception>
@@ -15,7 +16,13 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/manager.hpp"
+#include "procpool/partial.hpp"
+#include "procpool/pipe.hpp"
 #include "procpool/pool.hpp"
+#include "procpool/process.hpp"
+#include "procpool/queue.hpp"
+#include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/rebuilt_library.hpp"
 #include "support/sanitizers.hpp"
@@ -262,6 +269,59 @@ TEST(SerializationError, an_old_pool_refuses_a_plugin_that_was_built_anew_and_a_
     mp::Pool new_pool(1);
     EXPECT_EQ(new_pool.apply(plugin.get()), 1u);
     EXPECT_EQ(new_pool.apply([function = plugin.get()] { return function(); }), 1u);
+}
+
+// ---- values that hold values of their own type
+
+/// A list that is serialised as its nodes hold each other.
+struct chain {
+    struct node {
+        int number = 0;
+        std::unique_ptr<node> next;
+
+        template <class Archive>
+        void serialize(Archive& archive) {
+            archive(number, next);
+        }
+    };
+    chain() = default;
+    explicit chain(int length) {
+        for (int i = 0; i < length; ++i) first.next = std::make_unique<node>(i, std::move(first.next));
+    }
+    chain(chain&&) = default;
+    chain& operator=(chain&&) = default;
+    ~chain() {  // not each node that of the next, which takes the stack that this is about
+        while (first.next) first.next = std::move(first.next->next);
+    }
+    node first;
+
+    template <class Archive>
+    void serialize(Archive& archive) {
+        archive(first);
+    }
+};
+int first_of(const chain& all) { return all.first.next ? all.first.next->number : -1; }
+chain chain_of(int length) { return chain(length); }
+
+TEST(DeepNesting, is_an_error_where_the_value_is_sent) {
+    constexpr int too_deep = 200'000;
+    const auto is_refused = [](auto call) {
+        const std::string text = test::message_of<mp::SerializationError>(call);
+        EXPECT_NE(text.find("nested too deeply"), std::string::npos) << text;
+    };
+    const chain deep(too_deep);
+    mp::Pool pool(1);
+    const auto workers = test::workers();
+    is_refused([&] { pool.apply(first_of, deep); });
+    is_refused([&] { pool.apply(chain_of, too_deep); });
+    is_refused([&] { mp::Process(first_of, deep); });
+    const mp::Queue<chain> queue;
+    is_refused([&] { queue.put(deep); });
+    auto [first, second] = mp::Pipe();
+    is_refused([&, &end = first] { end.send(deep); });
+
+    EXPECT_EQ(pool.apply(first_of, chain(200)), 199);
+    EXPECT_EQ(test::workers(), workers) << "nobody had to die for it";
 }
 
 }  // namespace serialization_error_test

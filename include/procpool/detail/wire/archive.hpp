@@ -27,6 +27,24 @@
 
 namespace procpool::detail::wire {
 
+/// How much of the stack is taken by objects that hold objects of their own type, and these again.
+class nesting {
+public:
+    /// Called for each object on the way in.
+    void descend(const char* what) const {
+        constexpr std::ptrdiff_t most_stack = 1 << 20;  // threads have 2 MiB and more, mostly 8
+        if (static_cast<std::ptrdiff_t>(top_ - stack_here()) > most_stack)
+            throw SerializationError(std::string("procpool: ").append(what).append(" nested too deeply"));
+    }
+
+private:
+    [[gnu::always_inline]] static std::uintptr_t stack_here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+
+    const std::uintptr_t top_ = stack_here();
+};
+
 class output_archive : public cereal::OutputArchive<output_archive, cereal::AllowEmptyClassElision> {
 public:
     explicit output_archive(sink out) : OutputArchive(this), out_(out) {}
@@ -39,8 +57,11 @@ public:
     /// For what a codec encodes wherever it is.
     const sink& to() const noexcept { return out_; }
 
+    void descend() const { depth_.descend("a value's objects are"); }
+
 private:
     sink out_;
+    const nesting depth_;
 };
 
 class input_archive : public cereal::InputArchive<input_archive, cereal::AllowEmptyClassElision> {
@@ -65,12 +86,7 @@ public:
     /// For what a codec decodes wherever it is.
     cursor& from() const noexcept { return from_; }
 
-    /// Called for each object on the way in. Some hold objects of their own type, and these again.
-    void descend() const {
-        constexpr std::ptrdiff_t most_stack = 1 << 20;  // threads have 2 MiB and more, mostly 8
-        if (static_cast<std::ptrdiff_t>(top_ - stack_here()) > most_stack)
-            throw SerializationError("procpool: a message's objects are nested too deeply");
-    }
+    void descend() const { depth_.descend("a message's objects are"); }
 
     // cereal gives the object that came with an id for every later pointer with that id, and casts it to the
     // pointer's type, whatever it was.
@@ -87,12 +103,8 @@ public:
     }
 
 private:
-    [[gnu::always_inline]] static std::uintptr_t stack_here() noexcept {
-        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-    }
-
     cursor& from_;
-    const std::uintptr_t top_ = stack_here();
+    const nesting depth_;
     const std::type_info* expected_ = &typeid(void);
     std::map<std::uint32_t, const std::type_info*> shared_types_;
 };
@@ -119,6 +131,11 @@ concept plain_data = std::is_class_v<T> && std::is_trivially_copyable_v<T> &&
 // asks cereal.
 namespace cereal {
 
+template <class T>
+    requires std::is_class_v<T>
+void prologue(procpool::detail::wire::output_archive& archive, const T&) {
+    archive.descend();
+}
 template <class T>
     requires std::is_class_v<T>
 void prologue(procpool::detail::wire::input_archive& archive, const T&) {
