@@ -3,6 +3,7 @@
 #include "procpool/manager.hpp"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -299,6 +300,30 @@ TEST(Manager, death_of_its_process_ends_calls_everywhere) {
         EXPECT_EQ(one.exitcode(), 0);
     }
     EXPECT_THROW(list.size(), mp::ManagerDied);
+}
+
+struct quitter {
+    quitter() = default;
+    explicit quitter(int) { ::pthread_exit(nullptr); }
+    int calls = 0;
+};
+
+TEST(Manager, call_that_ends_its_thread_costs_nothing_else) {
+    mp::Manager manager;
+    const auto object = manager.create<quitter>();
+    const auto list = manager.list<int>({1, 2, 3});
+    for (int i = 0; i < 3; ++i) {
+        const std::string text = test::message_of<mp::Error>([&] {
+            object.call([](quitter& all) {
+                ++all.calls;
+                ::pthread_exit(nullptr);
+            });
+        });
+        EXPECT_NE(text.find("pthread_exit"), std::string::npos) << text;
+        EXPECT_THROW(manager.create<quitter>(1), mp::Error);
+        EXPECT_EQ(list.size(), 3u) << "what this process refers to is there";
+    }
+    EXPECT_EQ(object.call([](quitter& all) { return all.calls; }), 3) << "and nobody holds its lock";
 }
 
 TEST(Manager, interrupt_is_not_for_it) {

@@ -271,6 +271,85 @@ TEST(SerializationError, an_old_pool_refuses_a_plugin_that_was_built_anew_and_a_
     EXPECT_EQ(new_pool.apply([function = plugin.get()] { return function(); }), 1u);
 }
 
+// ---- whatever is thrown, wherever values are sent
+
+/// Its save(), or its load(), throws a number.
+struct thrower {
+    bool on_save = false;
+
+    template <class Archive>
+    void save(Archive& archive) const {
+        if (on_save) throw 42;
+        archive(on_save);
+    }
+    template <class Archive>
+    void load(Archive& archive) {
+        archive(on_save);
+        throw 42;
+    }
+};
+constexpr thrower on_save{true}, on_load{false};
+
+template <class Call>
+void expect_serialization_error(Call call) {
+    const std::string text = test::message_of<mp::SerializationError>(call);
+    EXPECT_NE(text.find("an exception that is no std::exception"), std::string::npos) << text;
+}
+
+int takes(const thrower&) { return 1; }
+int takes_two(const thrower&, int i) { return i; }
+thrower makes(bool in_save) { return {in_save}; }
+
+TEST(ThrownNumber, is_a_serialization_error_of_pools) {
+    mp::Pool pool(1);
+    for (const thrower& one : {on_save, on_load}) {
+        expect_serialization_error([&] { pool.apply(takes, one); });
+        expect_serialization_error([&] { pool.map(mp::partial(takes_two, one), std::vector<int>{1, 2}); });
+        expect_serialization_error([&] { pool.apply(makes, one.on_save); });
+    }
+    expect_serialization_error([] { mp::Pool(1, [](const thrower&) {}, on_save); });
+}
+
+TEST(ThrownNumber, is_a_serialization_error_of_processes) {
+    expect_serialization_error([] { mp::Process(takes, on_save); });
+    mp::Process process(takes, on_load);
+    expect_serialization_error([&] { process.start(); });
+}
+
+TEST(ThrownNumber, is_a_serialization_error_of_queues_and_connections) {
+    const mp::Queue<thrower> queue;
+    expect_serialization_error([&] { queue.put(on_save); });
+    EXPECT_TRUE(queue.empty());
+    queue.put(on_load);
+    expect_serialization_error([&] { queue.get(); });
+    EXPECT_TRUE(queue.empty());
+
+    auto [first, second] = mp::Pipe();
+    expect_serialization_error([&, &end = first] { end.send(on_save); });
+    first.send(on_load);
+    expect_serialization_error([&, &end = second] { end.recv<thrower>(); });
+    first.send(7);
+    EXPECT_EQ(second.recv<int>(), 7);
+}
+
+struct managed {
+    managed() = default;
+    explicit managed(const thrower&) {}
+    int take(const thrower&) { return 1; }
+    thrower make(bool in_save) { return {in_save}; }
+};
+
+TEST(ThrownNumber, is_a_serialization_error_of_managers) {
+    mp::Manager manager;
+    const auto object = manager.create<managed>();
+    for (const thrower& one : {on_save, on_load}) {
+        expect_serialization_error([&] { manager.create<managed>(one); });
+        expect_serialization_error([&] { object.call(&managed::take, one); });
+        expect_serialization_error([&] { object.call(&managed::make, one.on_save); });
+    }
+    EXPECT_EQ(object.call([](managed&) { return 7; }), 7);
+}
+
 // ---- values that hold values of their own type
 
 /// A list that is serialised as its nodes hold each other.

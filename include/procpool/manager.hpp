@@ -16,6 +16,7 @@
 #include "procpool/detail/backend/manager_server.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/mutual_proof.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 #include "procpool/event.hpp"
 #include "procpool/lock.hpp"
@@ -121,7 +122,8 @@ public:
         auto request = backend::manager_client::new_request(backend::manager_request::kind::create, 0);
         wire::encode_function(request, &make_managed<T, wire::wire_type_t<Args>...>);
         wire::pins pins;
-        (wire::encode({request, pins}, args), ...);
+        wire::serializing([] { return "procpool: an argument of Manager::create can't be serialised"; },
+                          [&] { (wire::encode({request, pins}, args), ...); });
         if (!client_) throw ManagerDied("procpool: the manager is shut down");
         return Proxy<T>(
             std::make_shared<backend::object_reference>(client_, client_->create(std::move(request))));

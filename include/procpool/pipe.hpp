@@ -22,6 +22,7 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/handle.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 #include "procpool/waitable.hpp"
 
@@ -56,14 +57,12 @@ public:
         if constexpr (check<sent>()) {
             wire::buffer bytes;
             wire::pins pins;
-            try {
-                wire::encode({bytes, pins}, value);
-            } catch (const SerializationError&) {
-                throw;
-            } catch (const std::exception& error) {
-                throw SerializationError("procpool: Connection::send: a " + type_name(typeid(sent)) +
-                                         " can't be serialised: " + error.what());
-            }
+            wire::serializing(
+                [] {
+                    return "procpool: Connection::send: a " + type_name(typeid(sent)) +
+                           " can't be serialised";
+                },
+                [&] { wire::encode({bytes, pins}, value); });
             end().send(kind_of<sent>(), bytes.bytes(), std::move(pins));
         }
     }
@@ -81,7 +80,9 @@ public:
                     "procpool: Connection::recv: a message that holds another type than a " +
                     type_name(typeid(T)));
             wire::cursor from(message->bytes.bytes());
-            return wire::codec<T>::decode(from);
+            return wire::serializing(
+                [] { return "procpool: Connection::recv: a " + type_name(typeid(T)) + " can't be rebuilt"; },
+                [&] { return wire::codec<T>::decode(from); });
         } else {
             return detail::wire::refused();
         }

@@ -19,6 +19,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/error.hpp"
 #include "procpool/options.hpp"
@@ -59,17 +60,13 @@ public:
             wire::buffer call;
             wire::pins pins;
             wire::encode_function(call, &worker::make_body<function_type, wire::wire_type_t<Args>...>);
-            try {
-                const function_type& callable = function;
-                wire::callable_codec<function_type>::encode({call, pins}, callable);
-                (wire::encode({call, pins}, std::as_const(args)), ...);
-            } catch (const SerializationError&) {
-                throw;
-            } catch (const std::exception& error) {
-                throw SerializationError(std::string("procpool: the function or an argument of a Process "
-                                                     "can't be serialised: ") +
-                                         error.what());
-            }
+            wire::serializing(
+                [] { return "procpool: the function or an argument of a Process can't be serialised"; },
+                [&] {
+                    const function_type& callable = function;
+                    wire::callable_codec<function_type>::encode({call, pins}, callable);
+                    (wire::encode({call, pins}, std::as_const(args)), ...);
+                });
             child_ = std::make_shared<backend::child_process>(std::move(options), std::move(call),
                                                               std::move(pins));
         }

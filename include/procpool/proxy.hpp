@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
@@ -19,6 +20,7 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/handle.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/arguments.hpp"
 #include "procpool/error.hpp"
 
@@ -34,7 +36,9 @@ struct managed_call {
     using result = std::remove_cvref_t<std::invoke_result_t<F&, T&, Args...>>;
 
     static void run(void* object, std::mutex& lock, wire::cursor& from, wire::sink to) {
-        F function = wire::callable_codec<F>::decode(from);
+        F function = wire::serializing(
+            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be rebuilt"; },
+            [&] { return wire::callable_codec<F>::decode(from); });
         std::tuple<Args...> arguments{worker::decode_argument<Args, Args>(from)...};
         const std::lock_guard alone(lock);
         const auto call = [&]() -> decltype(auto) {
@@ -44,10 +48,17 @@ struct managed_call {
                 },
                 arguments);
         };
-        if constexpr (std::is_void_v<result>)
+        if constexpr (std::is_void_v<result>) {
             call();
-        else
-            wire::codec<result>::encode(to, call());
+        } else {
+            decltype(auto) value = call();
+            wire::serializing(
+                [] {
+                    return "procpool: the call's result, a " + type_name(typeid(result)) +
+                           ", can't be serialised";
+                },
+                [&] { wire::codec<result>::encode(to, value); });
+        }
     }
 };
 
@@ -85,10 +96,20 @@ public:
             wire::encode_function(request, &how::run);
             wire::pins pins;
             const function_type callable = function;
-            wire::callable_codec<function_type>::encode({request, pins}, callable);
-            (wire::encode({request, pins}, args), ...);
+            wire::serializing(
+                [] { return "procpool: the function or an argument of a managed call can't be serialised"; },
+                [&] {
+                    wire::callable_codec<function_type>::encode({request, pins}, callable);
+                    (wire::encode({request, pins}, args), ...);
+                });
             return reference().client().call(std::move(request), []([[maybe_unused]] wire::cursor& from) {
-                if constexpr (!std::is_void_v<result>) return wire::codec<result>::decode(from);
+                if constexpr (!std::is_void_v<result>)
+                    return wire::serializing(
+                        [] {
+                            return "procpool: the call's result, a " + type_name(typeid(result)) +
+                                   ", can't be rebuilt";
+                        },
+                        [&] { return wire::codec<result>::decode(from); });
             });
         } else {
             return wire::refused();

@@ -3,6 +3,8 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_ENCODE_HPP
 #define PROCPOOL_DETAIL_BACKEND_ENCODE_HPP
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +20,7 @@
 #include "procpool/detail/backend/remote_job.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 
 namespace procpool::detail::backend {
 
@@ -57,15 +60,13 @@ void append_element(block& to, const T& element) {
         } else {
             wire::encode(out, element);
         }
-    } catch (const std::exception& error) {
+    } catch (abi::__forced_unwind&) {  // the thread ends
         undo();
-        if (dynamic_cast<const SerializationError*>(&error)) throw;
-        throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
-                                 ", can't be serialised: " + error.what());
+        throw;
     } catch (...) {
         undo();
-        throw SerializationError("procpool: an argument, a " + type_name(typeid(wire_type)) +
-                                 ", can't be serialised: an exception that is no std::exception");
+        wire::throw_as_serialization_error("procpool: an argument, a " + type_name(typeid(wire_type)) +
+                                           ", can't be serialised");
     }
     ++to.count;
 }

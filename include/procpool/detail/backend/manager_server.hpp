@@ -3,6 +3,8 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_MANAGER_SERVER_HPP
 #define PROCPOOL_DETAIL_BACKEND_MANAGER_SERVER_HPP
 
+#include <cxxabi.h>
+
 #include <cstdint>
 #include <exception>
 #include <map>
@@ -50,7 +52,9 @@ public:
 
     [[noreturn]] void run() {
         for (;;) try {
-                std::thread([this, client = door_.next_client()] { serve(client); }).detach();
+                std::thread([this, client = door_.next_client()]() mutable {
+                    if (is_welcome(client)) serve(std::move(client), {});
+                }).detach();
             } catch (const std::exception&) {  // no more threads: its client finds it closed, and tries again
             }
     }
@@ -66,10 +70,15 @@ private:
     };
     using references = std::map<std::uint64_t, std::uint64_t>;
 
-    void serve(const posix::fd& client) noexcept {
-        references held;
+    static bool is_welcome(const posix::fd& client) noexcept try {
+        return posix::welcome(client);
+    } catch (const std::exception&) {
+        return false;
+    }
+
+    // What pthread_exit throws is no object, which the sanitizer takes for a null reference.
+    __attribute__((no_sanitize("null"))) void serve(posix::fd client, references held) {
         try {
-            if (!posix::welcome(client)) return;
             wire::buffer request;
             wire::pins
                 pins;  // what the last answer refers to: its receiver has opened that when it asks again
@@ -84,18 +93,37 @@ private:
                 }
                 answer.append_value(manager_answer::value);
                 const std::size_t begin = answer.size();
-                try {
-                    handle(header, from, {answer, pins}, held);
-                } catch (...) {
+                const auto answer_with_error = [&] {
                     answer.shrink_to(begin - sizeof(manager_answer));
                     answer.append_value(manager_answer::error);
                     wire::encode_current_exception({answer, pins});
+                };
+                try {
+                    handle(header, from, {answer, pins}, held);
+                } catch (abi::__forced_unwind&) {
+                    // The call has ended its thread: another one goes on with the connection.
+                    try {
+                        throw Error("procpool: the managed call ended its thread (pthread_exit)");
+                    } catch (const Error&) {
+                        answer_with_error();
+                    }
+                    if (wire::send_envelope(client, answer)) go_on(std::move(client), std::move(held));
+                    throw;
+                } catch (...) {
+                    answer_with_error();
                 }
                 if (!wire::send_envelope(client, answer)) break;
             }
         } catch (const std::exception&) {  // of this connection; its user sees it end
         }
         for (const auto& [id, count] : held) drop(id, count);
+    }
+
+    void go_on(posix::fd client, references held) noexcept try {
+        std::thread([this, client = std::move(client), held = std::move(held)]() mutable {
+            serve(std::move(client), std::move(held));
+        }).detach();
+    } catch (const std::exception&) {  // no more threads: the client finds the connection closed
     }
 
     void handle(const manager_request& header, wire::cursor& from, wire::sink answer, references& held) {

@@ -16,8 +16,10 @@
 #include "procpool/detail/job/job_with_results.hpp"
 #include "procpool/detail/posix/populate.hpp"
 #include "procpool/detail/type_name.hpp"
+#include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/describe.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/task.hpp"
 
 namespace procpool::detail::backend {
@@ -34,9 +36,9 @@ void store_values(Results& results, std::uint64_t first, std::uint64_t count, st
         }
     }
     const auto cant_be_rebuilt = [&](std::uint64_t index, const char* why) {
-        results.fail(index, std::make_exception_ptr(SerializationError("procpool: the result of element " +
-                                                                       std::to_string(index) +
-                                                                       " can't be rebuilt: " + why)));
+        results.fail(index, std::make_exception_ptr(SerializationError(
+                                "procpool: the result of element " + std::to_string(index) +
+                                " can't be rebuilt: " + valid_utf8(why))));
     };
     wire::element_reader reader(values, stride);
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -133,14 +135,9 @@ private:
         wire::large_parts large{memory};
         definition.describe = &wire::describe<Wire...>;
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
-        try {
-            wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function);
-        } catch (const SerializationError&) {
-            throw;
-        } catch (const std::exception& error) {
-            throw SerializationError("procpool: a callable, a " + type_name(typeid(F)) +
-                                     ", can't be serialised: " + error.what());
-        }
+        wire::serializing(
+            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be serialised"; },
+            [&] { wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function); });
         definition.pins.insert(definition.pins.end(), large.parts.begin(), large.parts.end());
         return definition;
     }

@@ -11,15 +11,19 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/pinned_items.hpp"
 #include "procpool/detail/shared/record_queue.hpp"
+#include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/item.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
@@ -71,7 +75,8 @@ public:
         } else {
             const lent_buffer bytes;
             wire::pins pins;
-            wire::codec<T>::encode({*bytes, pins}, item);
+            wire::serializing([] { return "procpool: an item, a " + name() + ", can't be serialised"; },
+                              [&] { wire::codec<T>::encode({*bytes, pins}, item); });
             return queue.put(segment, bytes->size(), !pins.empty(), deadline, [&](std::byte* to) {
                 if (!bytes->empty()) std::memcpy(to, bytes->data(), bytes->size());
                 if (!pins.empty())
@@ -87,7 +92,8 @@ public:
         std::optional<T> item;
         const auto decode = [&](std::span<const std::byte> bytes) {
             wire::cursor from(bytes);
-            item.emplace(wire::codec<T>::decode(from));
+            wire::serializing([] { return "procpool: an item, a " + name() + ", can't be rebuilt"; },
+                              [&] { item.emplace(wire::codec<T>::decode(from)); });
         };
         if constexpr (wire::copied_item<T>::value) {
             queue.get(segment, deadline, [&](std::span<const std::byte> bytes, bool) { decode(bytes); });
@@ -134,6 +140,8 @@ private:
         }
         mutable wire::buffer buffer_;
     };
+
+    static std::string name() { return type_name(typeid(T)); }
 
     explicit typed_queue(const object<record_queue>& state) : state_(state) {}
 

@@ -3,6 +3,8 @@
 #ifndef PROCPOOL_DETAIL_WORKER_ARGUMENTS_HPP
 #define PROCPOOL_DETAIL_WORKER_ARGUMENTS_HPP
 
+#include <cxxabi.h>
+
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -15,6 +17,7 @@
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::worker {
@@ -28,11 +31,11 @@ Argument decode_argument(wire::cursor& from) {
             return wire::codec<T>::decode(from);
         else
             return Argument(from);
-    } catch (const SerializationError&) {
+    } catch (abi::__forced_unwind&) {  // the thread ends
         throw;
-    } catch (const std::exception& error) {
-        throw SerializationError("procpool: the task's argument, a " + type_name(typeid(T)) +
-                                 ", can't be rebuilt: " + error.what());
+    } catch (...) {
+        wire::throw_as_serialization_error("procpool: the task's argument, a " + type_name(typeid(T)) +
+                                           ", can't be rebuilt");
     }
 }
 

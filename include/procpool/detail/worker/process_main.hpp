@@ -25,6 +25,7 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/arguments.hpp"
 #include "procpool/process_info.hpp"
 
@@ -37,7 +38,10 @@ using body_maker = std::function<void()>(wire::cursor&);
 template <class F, class... Args>
 std::function<void()> make_body(wire::cursor& from) {
     struct call {
-        explicit call(wire::cursor& in) : function(wire::callable_codec<F>::decode(in)), values(in) {}
+        explicit call(wire::cursor& in)
+            : function(wire::serializing([] { return "procpool: the function can't be rebuilt"; },
+                                         [&] { return wire::callable_codec<F>::decode(in); })),
+              values(in) {}
         F function;
         arguments<F, Args...> values;
     };

@@ -8,9 +8,12 @@
 #include <cstdint>
 #include <memory>
 #include <type_traits>
+#include <typeinfo>
 
+#include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/arguments.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 #include "procpool/detail/worker/progress.hpp"
@@ -34,14 +37,9 @@ void put_result(outbox& results, const R& value) {
         wire::refuse_pointers(&value, 1);
         results.put_flat(&value, sizeof value);
     } else {
-        try {
-            wire::codec<R>::encode(results.scratch(), value);
-        } catch (const SerializationError&) {
-            throw;
-        } catch (const std::exception& error) {
-            throw SerializationError("procpool: the task's result, a " + type_name(typeid(R)) +
-                                     ", can't be serialised: " + error.what());
-        }
+        wire::serializing(
+            [] { return "procpool: the task's result, a " + type_name(typeid(R)) + ", can't be serialised"; },
+            [&] { wire::codec<R>::encode(results.scratch(), value); });
         results.put_encoded();
     }
 }
@@ -77,7 +75,10 @@ private:
 
     static std::shared_ptr<void> make(wire::cursor& from) {
         // Not make_shared, which costs a program several classes for each F.
-        return {static_cast<void*>(new F(wire::callable_codec<F>::decode(from))), &destroy};
+        F* const made = wire::serializing(
+            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be rebuilt"; },
+            [&] { return new F(wire::callable_codec<F>::decode(from)); });
+        return {static_cast<void*>(made), &destroy};
     }
 
     static void destroy(void* callable) { delete static_cast<F*>(callable); }
