@@ -123,7 +123,7 @@ private:
     static std::string random_name() {
         std::random_device dice;
         char name[16];
-        std::snprintf(name, sizeof name, "psm_%08x", static_cast<unsigned>(dice()));
+        std::snprintf(name, sizeof name, "psm_%08x", dice());
         return name;
     }
 

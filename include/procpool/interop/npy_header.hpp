@@ -215,7 +215,7 @@ inline NpyHeader NpyHeader::read(std::istream& file) {
         length = length * 256 + static_cast<unsigned char>(start[8 + i]);
     if (length > longest)
         throw Error("is damaged or no array of numbers: its header has " + std::to_string(length) + " bytes");
-    std::string text(static_cast<std::size_t>(length), '\0');
+    std::string text(length, '\0');
     file.read(text.data(), static_cast<std::streamsize>(length));
     if (!file) throw Error("ends in its header");
     NpyHeader header = detail::npy_dictionary(text).read();

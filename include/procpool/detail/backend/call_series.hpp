@@ -135,10 +135,10 @@ private:
         taken,  ///< by its handle
     };
     state state_of(std::uint64_t call) const noexcept {
-        return states_[static_cast<std::size_t>(call)].load(std::memory_order_acquire);
+        return states_[call].load(std::memory_order_acquire);
     }
     void set(std::uint64_t call, state next) noexcept {
-        states_[static_cast<std::size_t>(call)].store(next, std::memory_order_release);
+        states_[call].store(next, std::memory_order_release);
     }
 
     void settle(std::uint64_t call) {

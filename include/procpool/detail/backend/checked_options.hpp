@@ -39,8 +39,7 @@ Options checked(PoolOptions options) {
     if (options.terminate_grace.count() < 0) refuse("terminate_grace must not be negative");
     Options all{.crew = {.workers = static_cast<std::uint32_t>(processes),
                          .restart_limit = static_cast<std::size_t>(restart_limit),
-                         .arena_limit = options.arena_limit.value_or(
-                             static_cast<std::size_t>(posix::physical_memory() / 4)),
+                         .arena_limit = options.arena_limit.value_or(posix::physical_memory() / 4),
                          .settings = {.how = checked_start_method(options.start_method),
                                       .limits = limits,
                                       .output = options.output,

@@ -40,8 +40,7 @@ struct scattered {
     using kept = value*;
     static value* keep(value& element) noexcept { return std::addressof(element); }
     static Passed get(void* values, std::uint64_t n) noexcept {
-        return static_cast<Passed>(
-            *(*static_cast<std::vector<value*>*>(values))[static_cast<std::size_t>(n)]);
+        return static_cast<Passed>(*(*static_cast<std::vector<value*>*>(values))[n]);
     }
 };
 
@@ -62,8 +61,7 @@ struct owned {
             return {Value(std::forward<Element>(element))};
     }
     static Value&& get(void* values, std::uint64_t n) noexcept {
-        return static_cast<Value&&>(
-            (*static_cast<std::vector<kept>*>(values))[static_cast<std::size_t>(n)].value);
+        return static_cast<Value&&>((*static_cast<std::vector<kept>*>(values))[n].value);
     }
 };
 

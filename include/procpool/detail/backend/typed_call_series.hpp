@@ -65,7 +65,7 @@ private:
     static constexpr std::size_t room = std::min(most_calls, usual_bytes / sizeof(job::stored<R>));
 
     job::stored<R>* at(std::uint64_t call) noexcept {
-        return reinterpret_cast<job::stored<R>*>(values_) + static_cast<std::size_t>(call);
+        return reinterpret_cast<job::stored<R>*>(values_) + call;
     }
 
     alignas(job::stored<R>)

@@ -76,8 +76,7 @@ public:
     /// So many elements will come.
     void expect(std::uint64_t count) {
         if constexpr (requires { results.reserve(count); })
-            posix::expect_large_write(results.reserve(count),
-                                      static_cast<std::size_t>(count) * sizeof(job::stored<R>));
+            posix::expect_large_write(results.reserve(count), count * sizeof(job::stored<R>));
         else
             base::expect(count);
     }

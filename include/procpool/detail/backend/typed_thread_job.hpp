@@ -142,7 +142,7 @@ private:
             for (; failed != of_this.failed.end(); ++failed) results.fail(failed->index, failed->error);
         } else {
             for (std::uint64_t i = 0; i < of_this.ended; ++i) {
-                auto& value = of_this.values[static_cast<std::size_t>(i)];
+                auto& value = of_this.values[i];
                 if (value)
                     results.store(first + i, std::move(*value));
                 else

@@ -88,9 +88,7 @@ public:
     /// What it has got.
     const runs_in_flight& work() const noexcept { return work_; }
     /// For messages; a result can be quicker than the zygote's news.
-    long told_pid() const noexcept {
-        return pid != 0 ? pid : static_cast<long>(box_->pid.load(std::memory_order_relaxed));
-    }
+    long told_pid() const noexcept { return pid != 0 ? pid : box_->pid.load(std::memory_order_relaxed); }
 
     void disconnect() noexcept {
         tasks_.reset();

@@ -66,7 +66,7 @@ public:
                                      std::is_default_constructible_v<R> && std::is_move_assignable_v<R>;
 
     void expect(std::uint64_t count) {
-        if constexpr (!std::is_void_v<R>) slots_.resize(static_cast<std::size_t>(count));
+        if constexpr (!std::is_void_v<R>) slots_.resize(count);
     }
 
     void store(std::uint64_t index, stored<R>&& value) {
@@ -81,7 +81,7 @@ public:
     stored<R>* reserve(std::uint64_t count)
         requires in_place && std::is_trivially_copyable_v<R>
     {
-        slots_.reserve(static_cast<std::size_t>(count));
+        slots_.reserve(count);
         return slots_.data();
     }
     /// Where `count` results from `first` on may be written as bytes.
@@ -89,7 +89,7 @@ public:
         requires in_place && std::is_trivially_copyable_v<R>
     {
         constexpr std::size_t ahead = 1 + 4096 / sizeof(stored<R>);  // value() cuts off what is too much
-        const auto end = static_cast<std::size_t>(first + count);
+        const auto end = first + count;
         if (end > slots_.size()) slots_.resize(std::max(end, std::min(end + ahead, slots_.capacity())));
         return slots_.data() + first;
     }
@@ -107,7 +107,7 @@ public:
         if constexpr (std::is_void_v<R>) {
             return values_;
         } else if constexpr (in_place) {
-            slots_.resize(static_cast<std::size_t>(count));
+            slots_.resize(count);
             return slots_;
         } else {
             if (!gathered_) {
@@ -123,8 +123,8 @@ public:
 
 private:
     auto& slot(std::uint64_t index) {
-        if (index >= slots_.size()) slots_.resize(static_cast<std::size_t>(index) + 1);
-        return slots_[static_cast<std::size_t>(index)];
+        if (index >= slots_.size()) slots_.resize(index + 1);
+        return slots_[index];
     }
 
     using slot_type = std::conditional_t<in_place, stored<R>, std::optional<stored<R>>>;
@@ -143,7 +143,7 @@ public:
     /// There is one for each element of the input, also where a call is stopped before it is read.
     static constexpr bool for_whole_input = true;
 
-    void expect(std::uint64_t count) { outcomes_.resize(static_cast<std::size_t>(count)); }
+    void expect(std::uint64_t count) { outcomes_.resize(count); }
 
     void store(std::uint64_t index, [[maybe_unused]] stored<R>&& value) {
         if constexpr (std::is_void_v<R>)
@@ -160,7 +160,7 @@ public:
     }
 
     result& value(std::uint64_t count) {
-        outcomes_.resize(static_cast<std::size_t>(count));
+        outcomes_.resize(count);
         for (auto& outcome : outcomes_)
             if (!outcome.has_value() && !outcome.error()) outcome = Outcome<R>(whole_);
         return outcomes_;
@@ -169,8 +169,8 @@ public:
 
 private:
     Outcome<R>& slot(std::uint64_t index) {
-        if (index >= outcomes_.size()) outcomes_.resize(static_cast<std::size_t>(index) + 1);
-        return outcomes_[static_cast<std::size_t>(index)];
+        if (index >= outcomes_.size()) outcomes_.resize(index + 1);
+        return outcomes_[index];
     }
 
     std::vector<Outcome<R>> outcomes_;
@@ -219,7 +219,7 @@ public:
 private:
     slot& at(std::uint64_t index) {
         if (!ordered_) return waiting_.emplace_back();
-        const auto place = static_cast<std::size_t>(index - next_);
+        const auto place = index - next_;
         if (place >= waiting_.size()) waiting_.resize(place + 1);
         return waiting_[place];
     }

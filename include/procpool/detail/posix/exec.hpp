@@ -42,6 +42,12 @@ using program_launcher = long (*)(const char* argument, int inherited);
 /// Set by freeze_support().
 inline std::atomic<program_launcher> launcher{nullptr};
 
+/// The launcher, in launcher.hpp.
+long launch_fresh_run(const char* argument, int inherited);
+
+/// Under which name this program was started; set by freeze_support().
+inline const char* program_name = "";
+
 inline constexpr std::string_view birth_argument = "--procpool-process=";
 
 /// The socket in the argument of a process that was started anew, -1 if that is no number; nothing in all

@@ -41,9 +41,9 @@ enum class futex_change : unsigned { set = FUTEX_OP_SET, add = FUTEX_OP_ADD, add
 /// where the change is, they have been woken.
 inline void futex_change_and_wake(futex_word& word, futex_change how, int argument, int most = INT_MAX) {
     tell_thread_sanitizer_of_release(&word);
-    const auto change = static_cast<std::uint32_t>(FUTEX_OP(static_cast<std::uint32_t>(how),
-                                                            static_cast<std::uint32_t>(argument) & 0xfffu,
-                                                            std::uint32_t{FUTEX_OP_CMP_EQ}, 0xfffu));
+    const std::uint32_t change =
+        FUTEX_OP(static_cast<std::uint32_t>(how), static_cast<std::uint32_t>(argument) & 0xfffu,
+                 std::uint32_t{FUTEX_OP_CMP_EQ}, 0xfffu);
     // The call can wake a second group, and even of none it wakes one, if the old value is what is compared
     // with: -1, which the words here never are.
     checked(::syscall(SYS_futex, &word, FUTEX_WAKE_OP, most, nullptr, &word, change), "futex (wake)");

@@ -82,7 +82,7 @@ inline fd connect_to(const local_address& address, std::chrono::seconds most) {
     fd socket = make_local_socket();
     // How long a connect() waits where many wait already; afterwards a send() takes as long as it takes.
     const auto limit_waiting = [&](std::chrono::seconds time) {
-        const timeval limit{static_cast<time_t>(time.count()), 0};
+        const timeval limit{time.count(), 0};
         checked(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit),
                 "setsockopt (SO_SNDTIMEO)");
     };

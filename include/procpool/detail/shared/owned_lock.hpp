@@ -37,7 +37,7 @@ enum class death { told, of_no_matter };
 inline LockOwnerDied owner_died(std::int64_t pid) {
     return LockOwnerDied("procpool: process " + std::to_string(pid) +
                              " died while it held this lock: what the lock guards may be half changed",
-                         static_cast<long>(pid));
+                         pid);
 }
 
 /// A lock_state, wherever it lies, and what can be done with it.

@@ -79,8 +79,7 @@ public:
     std::size_t left() const noexcept { return from_.left(); }
     /// See cursor::claimed(). cereal says how many elements there are before it reads them in bulk.
     std::size_t claimed(std::uint64_t count) {
-        if (count > arena_threshold / 16 && count <= size_of_part_ahead(from_))
-            return static_cast<std::size_t>(count);
+        if (count > arena_threshold / 16 && count <= size_of_part_ahead(from_)) return count;
         return from_.claimed(count);
     }
     /// For what a codec decodes wherever it is.

@@ -85,7 +85,7 @@ private:
         arena_part_header header;
         std::memcpy(&header, data() + at - arena_alignment, sizeof header);
         if (header.pool != pool_ || header.offset != place.offset || header.size != size) return std::nullopt;
-        return std::span<const std::byte>(data() + at, static_cast<std::size_t>(size));
+        return std::span<const std::byte>(data() + at, size);
     }
 
     const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);

@@ -123,8 +123,8 @@ public:
         if (const std::size_t most = std::min(claimable_, left()); count > most)
             throw SerializationError("procpool: a message claims " + std::to_string(count) + " elements in " +
                                      std::to_string(most) + " bytes");
-        claimable_ -= static_cast<std::size_t>(count);
-        return static_cast<std::size_t>(count);
+        claimable_ -= count;
+        return count;
     }
 
 private:

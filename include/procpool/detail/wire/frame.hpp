@@ -150,13 +150,13 @@ public:
 
     bool done() const noexcept { return rest_.left() == 0; }
     std::span<const std::byte> next() {
-        return stride_ == variable_stride ? take_bulk(rest_) : rest_.take(static_cast<std::size_t>(stride_));
+        return stride_ == variable_stride ? take_bulk(rest_) : rest_.take(stride_);
     }
     /// The bytes of the next elements, sizes included: `most` of them, or all that are left; sets `count`.
     std::span<const std::byte> next_run(std::uint64_t most, std::uint64_t& count) {
         if (stride_ != variable_stride) {
             count = std::min<std::uint64_t>(most, rest_.left() / stride_);
-            return rest_.take(static_cast<std::size_t>(count * stride_));
+            return rest_.take(count * stride_);
         }
         cursor ahead = rest_;
         for (count = 0; count < most && ahead.left() > 0; ++count) skip_bulk(ahead);

@@ -60,7 +60,7 @@ public:
         flat_results& operator=(const flat_results&) = delete;
         ~flat_results() {
             if (end_ == begin_) return;
-            to_.used_ += static_cast<std::size_t>(end_ - begin_);
+            to_.used_ += end_ - begin_;
             to_.results_ += (end_ - begin_) / Size;
             to_.committed_ = end_;
         }

@@ -90,7 +90,7 @@ void read_identity(wire::cursor& from) {
     identity.place = wire::codec<std::string>::decode(from);
     identity.daemon = from.value<bool>();
     const auto parent_name = wire::codec<std::string>::decode(from);
-    const auto parent_pid = static_cast<long>(from.value<std::int64_t>());
+    const auto parent_pid = from.value<std::int64_t>();
     const auto parent_is_daemon = from.value<bool>();
     identity.parent = ProcessInfo{parent_name, parent_pid, parent_is_daemon};
     identity.children.store(0);
