@@ -13,6 +13,10 @@
 #include <utility>
 #include <vector>
 
+#if !defined(__cpp_rtti) || !defined(__cpp_exceptions)
+#error "procpool needs exceptions and run-time type information: compile without -fno-exceptions and -fno-rtti"
+#endif
+
 namespace procpool {
 
 /// Base of all errors of the library itself (a bad argument is std::invalid_argument instead).
