@@ -169,8 +169,10 @@ int main(int argc, char** argv) try {
     mp::interop::save_npy(options->out + ".npy", images);
     if (!cv::imwrite(options->out + ".png", sheet_of(images, files, failures)))
         throw std::runtime_error("can't write " + options->out + ".png");
-    std::printf("%zu of %zu images in %.3f s: %s.npy, %s.png\n", files.size() - failures.size(), files.size(),
-                seconds.count(), options->out.c_str(), options->out.c_str());
+    const std::string by =
+        options->serial ? "without the pool" : "with " + std::to_string(options->workers) + " workers";
+    std::printf("%zu of %zu images in %.3f s %s: %s.npy, %s.png\n", files.size() - failures.size(),
+                files.size(), seconds.count(), by.c_str(), options->out.c_str(), options->out.c_str());
     for (const auto& [i, reason] : failures)
         std::printf("failed: %s: %s\n", files[i].c_str(), reason.c_str());
     return failures.empty() ? 0 : 1;
