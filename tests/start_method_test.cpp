@@ -91,7 +91,10 @@ TEST_F(WithoutFreezeSupport, automatic_forks_another_zygote_when_the_only_thread
     }
     // It waits in a call when the zygote dies.
     const auto kill_parent = [](int i) {
-        if (i == 3) ::kill(::getppid(), SIGKILL);
+        if (i == 3) {
+            ::kill(::getppid(), SIGKILL);
+            ::pause();
+        }
         return i;
     };
     const auto outcomes = pool.try_map(kill_parent, test::views::iota(0, 10), {.chunksize = 1});

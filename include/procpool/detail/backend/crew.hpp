@@ -144,9 +144,18 @@ public:
         return link.exit.has_value();
     }
 
+    /// It has run all that it may.
+    void end_input(worker_link& link) {
+        link.end_input();
+        // If the zygote is stopped while it still holds the worker's pipe, nothing else tells of the end.
+        expect_news();
+    }
+
     /// Of one whose zygote is gone nothing is left to be signalled.
     void signal(const worker_link& link, int signal) {
-        if (!has_lost(link)) zygote_->signal(slot_of(link), link.serial, link.pid, signal);
+        if (has_lost(link)) return;
+        zygote_->signal(slot_of(link), link.serial, link.pid, signal);
+        expect_news();
     }
 
     /// When look_after_zygote() is to be called.
@@ -300,8 +309,9 @@ private:
     /// Whether the zygote owes news of a birth or a death.
     bool awaits_news() const noexcept {
         return zygote_ && std::any_of(links_.begin(), links_.end(), [&](const worker_link& link) {
-                   return !link.exit && (link.now == worker_link::state::starting || link.silent ||
-                                         link.corrupt || link.sentenced);
+                   return !link.exit && (link.now == worker_link::state::starting ||
+                                         (link.now == worker_link::state::up && !link.tasks()) ||
+                                         link.silent || link.corrupt || link.sentenced);
                });
     }
 

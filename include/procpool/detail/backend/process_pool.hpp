@@ -351,7 +351,7 @@ private:
             crew_.send(*link);
         }
         for (worker_link* link : std::exchange(finished_, {}))
-            if (link->work().elements() == 0) link->end_input();
+            if (link->work().elements() == 0) crew_.end_input(*link);
         // Not earlier: what is delivered lies in the dead workers' buffers.
         if (leaves_zygote_to_program())
             crew_.launch_no_more();
