@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -272,6 +274,7 @@ private:
             move_work(held, until);
         } catch (...) {
             if (!held.owns_lock()) held.lock();
+            deliveries_.clear();
             fail(std::current_exception());
         }
     }
@@ -326,20 +329,7 @@ private:
         dispatcher_.dispatch();
         dispatcher_.relieve_busiest();
         std::erase_if(deliveries_, [](const delivery& one) { return one.job->abandoned; });
-        for (delivery& one : deliveries_) one.job->begin_delivery();
-
-        held.unlock();
-        for (delivery& one : deliveries_) deliver(one);
-
-        held.lock();
-        for (delivery& one : deliveries_) {
-            one.job->publish(one.first, one.count);
-            one.job->end_delivery();
-            if (one.job->fail_fast && one.what != delivery::kind::values)
-                abandon(one.job, running::goes_on,
-                        "procpool: dropped, since another element had failed (fail_fast)");
-            finish_if_complete(one.job);
-        }
+        deliver_all(held);
         if (crew_.initializer() && crew_.initializer()->failure()) fail(crew_.initializer()->failure());
         deliveries_.clear();
         // Only now are the values rebuilt that refer to something of the workers'.
@@ -489,6 +479,36 @@ private:
             look_later(link);
         enforce_limits(link, now, terminate_grace_,
                        [this](const worker_link& to, int signal) { crew_.signal(to, signal); });
+    }
+
+    void deliver_all(lock& held) {
+        for (delivery& one : deliveries_) one.job->begin_delivery();
+        std::size_t ended = 0;
+        try {
+            held.unlock();
+            for (delivery& one : deliveries_) deliver(one);
+
+            held.lock();
+            for (delivery& one : deliveries_) {
+                one.job->publish(one.first, one.count);
+                one.job->end_delivery();
+                ++ended;
+                if (one.job->fail_fast && one.what != delivery::kind::values)
+                    abandon(one.job, running::goes_on,
+                            "procpool: dropped, since another element had failed (fail_fast)");
+                finish_if_complete(one.job);
+            }
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            // Without its end a delivery would keep its job from ever being complete.
+            const std::span lost(deliveries_.begin() + static_cast<std::ptrdiff_t>(ended), deliveries_.end());
+            for (delivery& one : lost) one.job->end_delivery();
+            for (delivery& one : lost) {
+                one.job->fail_all(std::current_exception());
+                finish_if_complete(one.job);
+            }
+            throw;
+        }
     }
 
     /// Without the lock: user code rebuilds values here.
