@@ -169,6 +169,27 @@ TEST(Diagnosis, tells_how_long_the_element_ran) {
     EXPECT_LT(death.run_time(), test::patience);
 }
 
+TEST(Diagnosis, tells_when_a_worker_died_with_its_zygote) {
+    mp::Pool pool(1);
+    const test::signal_pipe begun;
+    auto result = pool.apply_async(
+        [](test::signal_pipe::end tell) {
+            test::signal_pipe::send_to(tell);
+            for (;;) ::pause();
+        },
+        begun.sending_end());
+    ASSERT_TRUE(begun.receive());
+    const std::vector<long> zygotes = test::children_of(::getpid());
+    ASSERT_EQ(zygotes.size(), 1u);
+    ::kill(static_cast<pid_t>(zygotes[0]), SIGKILL);
+    try {
+        result.get();
+        FAIL();
+    } catch (const mp::WorkerDied& death) {
+        EXPECT_PRED2(contains, std::string(death.what()), "killed with its zygote");
+    }
+}
+
 TEST(Diagnosis, tells_the_peak_memory) {
     mp::Pool pool(1);
     const auto death = death_of(pool, [] {

@@ -56,7 +56,7 @@ public:
     /// How the worker ended, in a few words.
     std::string how() const {
         if (timed_out()) return "exceeded the limit of " + describe(job_.timeout);
-        std::string text = posix::describe(*link_.exit);
+        std::string text = exit();
         if (!calls_.empty()) text.append(" in ").append(place());
         if (link_.corrupt)
             text.append(link_.exit->signal == SIGKILL ? " (killed by the pool, because " : " (")
@@ -75,11 +75,13 @@ public:
                 .append(" exceeded its limit of ")
                 .append(describe(job_.timeout))
                 .append(", and " + worker + " was ended: ")
-                .append(posix::describe(*link_.exit));
+                .append(exit());
         else
             text.append(worker)
                 .append(" died ")
-                .append(in_initializer() ? "in its initializer" : "while it ran " + what())
+                .append(in_initializer()   ? "in its initializer"
+                        : result_is_lost() ? "with the result of " + what()
+                                           : "while it ran " + what())
                 .append(": ")
                 .append(how())
                 .append(", after ")
@@ -97,6 +99,15 @@ public:
     }
 
 private:
+    std::string exit() const {
+        // Of those that die with their zygote nobody tells.
+        const bool known = link_.exit->code || link_.exit->signal != 0;
+        return known ? posix::describe(*link_.exit) : "killed with its zygote";
+    }
+    /// Whether it had begun another one already.
+    bool result_is_lost() const noexcept {
+        return number_ + 1 < link_.box().begun.load(std::memory_order_relaxed);
+    }
     bool in_initializer() const noexcept { return job_.id == wire::initializer_number; }
     bool timed_out() const noexcept {
         return link_.sentenced && link_.sentenced->element == number_ &&

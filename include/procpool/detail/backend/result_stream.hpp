@@ -47,7 +47,7 @@ public:
     /// Bytes that came through the pipe.
     std::uint64_t received() const noexcept { return received_; }
     /// Whether some are there that were not received yet.
-    bool has_unread() const { return !ended_ && posix::unread(pipe_) > 0; }
+    bool has_unread() const noexcept { return !ended_ && posix::unread(pipe_) > 0; }
 
     /// After the worker's death: all that is in the pipe.
     void receive_rest() {

@@ -216,12 +216,12 @@ public:
     // ---- whether it waits although it owes results, which nothing in its memory can be trusted to tell
 
     /// Whether it has sent nothing and begun nothing since the last call, though it has started.
-    bool gives_no_sign(steady_time time) {
+    bool gives_no_sign(steady_time time) noexcept {
         const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
         const bool same = signs_.received == stream_.received() && signs_.begun == begun;
         signs_.received = stream_.received();
         signs_.begun = begun;
-        if (!same || posix::unread(tasks_reader_) == sent_)
+        if (!same || posix::unread(tasks_reader_) >= sent_)
             signs_.missing_since = 0;
         else if (signs_.missing_since == 0)
             signs_.missing_since = time.time_since_epoch().count();
@@ -245,8 +245,8 @@ public:
         return true;
     }
     /// Whether it has read the question, and didn't answer all that came before.
-    bool owes_after_question() {
-        if (question_.end == 0 || sent_ - posix::unread(tasks_reader_) < question_.end) return false;
+    bool owes_after_question() noexcept {
+        if (question_.end == 0 || sent_ < question_.end + posix::unread(tasks_reader_)) return false;
         if (stream_.has_unread()) return false;  // it may be the answer
         return work_.results() < std::exchange(question_, {}).results;
     }

@@ -56,10 +56,10 @@ inline transfer write_some(const fd& file, const iovec* parts, int count) {
     throw_system_error(errno, "write (a pipe)");
 }
 
-/// Bytes that were written and nobody has read.
-inline std::size_t unread(const fd& pipe) {
+/// Bytes that were written and nobody has read; the largest number if that can't be known.
+inline std::size_t unread(const fd& pipe) noexcept {
     int bytes = 0;
-    checked(::ioctl(pipe.get(), FIONREAD, &bytes), "ioctl (FIONREAD, a pipe)");
+    if (::ioctl(pipe.get(), FIONREAD, &bytes) != 0) return ~std::size_t{0};
     return static_cast<std::size_t>(bytes);
 }
 
