@@ -246,7 +246,8 @@ public:
     }
     /// Whether it has read the question, and didn't answer all that came before.
     bool owes_after_question() noexcept {
-        if (question_.end == 0 || sent_ < question_.end + posix::unread(tasks_reader_)) return false;
+        const std::uint64_t unread = posix::unread(tasks_reader_);
+        if (question_.end == 0 || unread > sent_ || sent_ - unread < question_.end) return false;
         if (stream_.has_unread()) return false;  // it may be the answer
         return work_.results() < std::exchange(question_, {}).results;
     }
