@@ -459,7 +459,8 @@ private:
         if (link.silent && !link.corrupt) link.corrupt = "it had closed the pipe for its results";
         if (link.corrupt) {
             crew_.signal(link, SIGKILL);
-            return;  // and buried when the news have come
+            look_in(link, time_to_die);  // again, until the news have come
+            return;
         }
         bool changes = false;
         try {
@@ -481,6 +482,7 @@ private:
                        [this](const worker_link& to, int signal) { crew_.signal(to, signal); });
     }
 
+    /// Results go into their jobs, which aren't complete meanwhile.
     void deliver_all(lock& held) {
         for (delivery& one : deliveries_) one.job->begin_delivery();
         std::size_t ended = 0;
