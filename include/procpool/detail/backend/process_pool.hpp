@@ -286,8 +286,9 @@ private:
             until = std::chrono::steady_clock::now();
         if (crew_.launch_at())
             until = std::min(until, *crew_.launch_at());
-        else if (crew_.lacks_zygote() && !failure_ && !leaves_zygote_to_program())
-            until = std::chrono::steady_clock::now();
+        else if (crew_.lacks_zygote() && !failure_)
+            until = leaves_zygote_to_program() ? std::min(until, deadline_in(look_for_program))
+                                               : std::chrono::steady_clock::now();
         bool results_come = !jobs_.open().empty();
         for (const worker_link& link : crew_.links()) {
             until = std::min(until, link.look_at);
@@ -346,8 +347,10 @@ private:
         if (leaves_zygote_to_program())
             crew_.launch_no_more();
         else if ((!dead.empty() || crew_.launch_at() || crew_.lacks_zygote()) && !failure_ &&
-                 crew_.launch_missing(is_stand_in()))
+                 crew_.launch_missing(is_stand_in())) {
+            program_due_ = steady_time::max();
             watch_news();
+        }
         if (tidy_at_ != steady_time::max() && std::chrono::steady_clock::now() >= tidy_at_) {
             tidy_at_ = steady_time::max();
             // The end of jobs that came meanwhile is the beginning of another while.
@@ -580,11 +583,14 @@ private:
 
     // ---- birth and death of workers
 
-    /// A fork in this thread could copy locks that the program holds; a thread of its own will come for the
-    /// zygote, and nothing is lost until then.
-    bool leaves_zygote_to_program() const noexcept {
-        return crew_.lacks_zygote() && crew_.forks_alone() && is_stand_in() &&
-               (jobs_.open().empty() || has_waiters());
+    /// A fork in this thread could copy locks that the program holds. A thread of its own will come for the
+    /// zygote; nobody misses it before that, unless calls are pending and it doesn't come.
+    bool leaves_zygote_to_program() {
+        if (!crew_.lacks_zygote() || !crew_.forks_alone() || !is_stand_in()) return false;
+        const bool nobody_misses_it = jobs_.open().empty() || has_waiters();
+        program_due_ = nobody_misses_it ? steady_time::max()
+                                        : std::min(program_due_, deadline_in(std::chrono::seconds(1)));
+        return std::chrono::steady_clock::now() < program_due_;
     }
 
     void wait_for_start(lock& held) {
@@ -734,6 +740,7 @@ private:
         }
     }
 
+    static constexpr std::chrono::milliseconds look_for_program{10};
     const std::chrono::nanoseconds terminate_grace_;
     const callback_runner callbacks_;
     crew crew_;
@@ -756,6 +763,8 @@ private:
     std::vector<worker_link*> writable_;
     std::vector<delivery> deliveries_;
 
+    steady_time program_due_ =
+        steady_time::max();  // when a thread of the program must have come for the zygote
     std::exception_ptr failure_;
     std::exception_ptr last_death_;
     std::exception_ptr failed_start_;

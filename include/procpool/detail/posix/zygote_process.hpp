@@ -188,6 +188,9 @@ private:
         } catch (const std::system_error& error) {
             report = failed_birth(request, error.code().value());
         }
+        // First, so that the worker's end is theirs whoever stops this process now.
+        tasks.reset();
+        results.reset();
         if (!*listener) return tell(*listener, report);
         if (send_message(*listener, report) || report.what != worker_report::kind::started) return true;
         // Nobody knows of it.
