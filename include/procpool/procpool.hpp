@@ -23,6 +23,7 @@
 #include "procpool/process_info.hpp"
 #include "procpool/proxy.hpp"
 #include "procpool/queue.hpp"
+#include "procpool/register_at_fork.hpp"
 #include "procpool/register_exception.hpp"
 #include "procpool/result.hpp"
 #include "procpool/shared_array.hpp"

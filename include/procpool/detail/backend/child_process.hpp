@@ -36,22 +36,26 @@ namespace procpool::detail::backend {
 /// A zygote that is a fresh run lives for as long as a process that came from it is remembered.
 template <class = only_if_used>
 std::shared_ptr<posix::zygote> zygote_for(start_method how) {
+    const auto make = [how] {
+        const posix::worker_settings settings{
+            .how = how, .limits = {}, .purpose = posix::occupation::process};
+        return std::make_shared<posix::zygote>(posix::fd(), &worker::process_main<>, settings,
+                                               posix::signal_mask::of_this_thread());
+    };
+    if (how == start_method::fork) return make();
     static std::array<std::weak_ptr<posix::zygote>, 2> known;  // guarded by hold_forks()
     static unsigned generation = 0;
     const auto lock = posix::fd_registry::instance().hold_forks();
     const unsigned current = posix::fork_generation.load(std::memory_order_relaxed);
     if (std::exchange(generation, current) != current) known = {};  // those of whom this is a copy of
     std::weak_ptr<posix::zygote>& place = known[how == start_method::spawn];
-    if (how != start_method::fork)
-        if (auto zygote = place.lock()) {
-            while (zygote->next_report()) {
-            }
-            if (!zygote->gone()) return zygote;
+    if (auto zygote = place.lock()) {
+        while (zygote->next_report()) {
         }
-    const posix::worker_settings settings{.how = how, .limits = {}, .purpose = posix::occupation::process};
-    auto zygote = std::make_shared<posix::zygote>(posix::fd(), &worker::process_main<>, settings,
-                                                  posix::signal_mask::of_this_thread());
-    if (how != start_method::fork) place = zygote;
+        if (!zygote->gone()) return zygote;
+    }
+    auto zygote = make();
+    place = zygote;
     return zygote;
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -62,7 +63,7 @@ public:
         share_initializer_arguments();
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
-        start_zygote();
+        take(make_zygote());
     }
 
     posix::poller& poller() noexcept { return poller_; }
@@ -96,7 +97,7 @@ public:
     /// the program calls this.
     /// @return whether news() is another one
     /// @throws why nothing can be started, after too many tries
-    bool launch_missing(bool in_own_thread) {
+    bool launch_missing(std::unique_lock<std::mutex>& held, bool in_own_thread) {
         const auto now = std::chrono::steady_clock::now();
         if (!launch_at_) launch_at_ = now + restarts_.delay();
         if (now < *launch_at_) return false;
@@ -104,7 +105,14 @@ public:
         const bool had_zygote = zygote_ != nullptr;
         if (!had_zygote && forks_alone()) require_no_threads_to_replace_zygote(in_own_thread);
         try {
-            if (!had_zygote) start_zygote();
+            if (!had_zygote) {
+                std::unique_ptr<posix::zygote> next;
+                {
+                    const unlocked meanwhile(held);  // for hooks, and since a large program takes its time
+                    next = make_zygote();
+                }
+                take(std::move(next));
+            }
             for (worker_link& link : links_)
                 if (link.now == worker_link::state::down) launch(link);
         } catch (...) {
@@ -281,11 +289,21 @@ private:
         return 2 * std::uint64_t{slot_of(link)};
     }
 
-    void start_zygote() {
-        auto zygote =
-            std::make_unique<posix::zygote>(memory_.file(), &worker::main<>, options_.settings, signal_mask_);
-        poller_.add(zygote->control(), posix::poller::interest::read, key_zygote);
-        zygote_ = std::move(zygote);
+    struct unlocked {
+        explicit unlocked(std::unique_lock<std::mutex>& lock) : held(lock) { held.unlock(); }
+        unlocked(const unlocked&) = delete;
+        unlocked& operator=(const unlocked&) = delete;
+        ~unlocked() { held.lock(); }
+        std::unique_lock<std::mutex>& held;
+    };
+
+    std::unique_ptr<posix::zygote> make_zygote() const {
+        return std::make_unique<posix::zygote>(memory_.file(), &worker::main<>, options_.settings,
+                                               signal_mask_);
+    }
+    void take(std::unique_ptr<posix::zygote> next) {
+        poller_.add(next->control(), posix::poller::interest::read, key_zygote);
+        zygote_ = std::move(next);
     }
 
     /// The workers died with their zygote; each is buried when its pipe has ended.

@@ -347,7 +347,7 @@ private:
         if (leaves_zygote_to_program())
             crew_.launch_no_more();
         else if ((!dead.empty() || crew_.launch_at() || crew_.lacks_zygote()) && !failure_ &&
-                 crew_.launch_missing(is_stand_in())) {
+                 crew_.launch_missing(held, is_stand_in())) {
             program_due_ = steady_time::max();
             watch_news();
         }

@@ -21,6 +21,7 @@
 
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/fork_hooks.hpp"
 
 namespace procpool::detail::posix {
 
@@ -49,11 +50,17 @@ inline std::string describe(const exit_status& status) {
 /// Of the library's descriptors the child has just those of `keep`.
 template <class Body>
 pid_t fork_process(std::span<const int> keep, Body body) {
+    const fork_hooks hooks;
+    hooks.before();
     fd_registry::instance().keep_in_next_child(keep);
     const pid_t pid = ::fork();
+    const int fork_error = errno;
     fd_registry::instance().keep_in_next_child({});
-    if (pid != 0) return checked(pid, "fork");
+    if (pid != 0) hooks.after_in_parent();
+    if (pid < 0) throw_system_error(fork_error, "fork");
+    if (pid > 0) return pid;
     try {
+        hooks.after_in_child();
         ::_exit(body());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "procpool: process %ld ends: %s\n", current_pid(), error.what());
