@@ -115,6 +115,9 @@ long syscall(long number, ...) noexcept {
     const bool waits = number == SYS_futex && ((arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET ||
                                                (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAIT);
     if (waits && faults::fails(call::futex_wait)) return -1;
+    constexpr long pidfd_send_signal = 424, pidfd_open = 434;  // older headers lack them
+    if (number == pidfd_open && faults::fails(call::pidfd_open)) return -1;
+    if (number == pidfd_send_signal && faults::fails(call::pidfd_send_signal)) return -1;
     if (number == SYS_close_range && faults::fails(call::close_range)) return -1;
     return real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
                         arguments[5]);

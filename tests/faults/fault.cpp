@@ -55,6 +55,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(call::count)> na
                                                                                     "nice",
                                                                                     "sched_setaffinity",
                                                                                     "close_range",
+                                                                                    "pidfd_open",
+                                                                                    "pidfd_send_signal",
                                                                                     "futex_wait",
                                                                                     "getrandom",
                                                                                     "dlopen",

@@ -57,6 +57,8 @@ enum class call : std::uint8_t {
     nice,
     sched_setaffinity,
     close_range,
+    pidfd_open,
+    pidfd_send_signal,
     futex_wait,
     getrandom,
     dlopen,

@@ -164,6 +164,9 @@ inline constexpr std::array table{
     fault{call::waitpid, EINTR, when::always, harmless},
     fault{call::waitpid, ECHILD, when::of_program, false, false, manner::reaped},
     fault{call::kill, EPERM},
+    fault{call::pidfd_open, EMFILE, when::always, harmless, lasts},
+    fault{call::pidfd_open, ENOSYS, when::always, harmless, lasts},  // kernels before 5.3
+    fault{call::pidfd_send_signal, EPERM, when::always, harmless},
     fault{call::prctl, EPERM},  // by a seccomp filter, as are the next ones
     fault{call::setrlimit, EPERM},
     fault{call::nice, EPERM},
