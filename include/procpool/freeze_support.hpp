@@ -21,7 +21,7 @@ namespace procpool {
 /// GNU C library such a process doesn't even begin main. In all others it returns at once. It leaves the
 /// arguments alone. Not for use in several threads.
 inline void freeze_support(int argc, const char* const* argv) {
-    if (argc > 0) detail::posix::program_name = argv[0];
+    if (argc > 0) detail::posix::fresh_run().arguments.assign(1, argv[0]);
     detail::posix::launcher = &detail::posix::launch_fresh_run;
     if (const auto socket = detail::posix::birth_socket(argc, argv))
         detail::worker::live_fresh_process(*socket);

@@ -9,9 +9,10 @@
 #ifndef PROCPOOL_LAUNCHER_HPP
 #define PROCPOOL_LAUNCHER_HPP
 
-#include <array>
 #include <cassert>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #ifdef __GLIBC__
 // Boost asserts. Where a header has included <assert.h> within a namespace of its own, as <Magick++.h> does,
@@ -58,16 +59,17 @@ namespace procpool::detail {
 
 /// Hands over exactly one descriptor.
 struct hand_over : boost_process::extend::handler {
-    std::array<char*, 3> arguments;
+    std::vector<char*> arguments;
     int inherited;
 
-    hand_over(const char* argument, int file)
-        : arguments{const_cast<char*>(posix::program_name), const_cast<char*>(argument), nullptr},
-          inherited(file) {}
+    hand_over(const char* argument, int file) : inherited(file) {
+        for (std::string& one : posix::fresh_run().arguments) arguments.push_back(one.data());
+        arguments.insert(arguments.end(), {const_cast<char*>(argument), nullptr});
+    }
 
     template <class Executor>
-    void on_setup(Executor& executor) const {
-        executor.exe = "/proc/self/exe";  // also when the file was replaced or removed
+    void on_setup(Executor& executor) {
+        executor.exe = posix::fresh_run().file.c_str();
         executor.cmd_line = arguments.data();
     }
     template <class Executor>

@@ -83,7 +83,7 @@ start_method checked_start_method(start_method wanted) {
         throw BootstrapError(
             "procpool: with start_method::forkserver and spawn, workers are fresh runs of this program; "
             "include <procpool/freeze_support.hpp> and call procpool::freeze_support(argc, argv) first in "
-            "main, or use start_method::fork");
+            "main (in a library: procpool::set_executable()), or use start_method::fork");
     if (wanted == start_method::fork) return wanted;
     const bool would_refuse = can_execute && posix::fresh_runs_change_rights();
     if (would_refuse && (wanted != start_method::automatic || foreign_threads() > 0))

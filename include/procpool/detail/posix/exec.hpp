@@ -21,10 +21,11 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
@@ -45,8 +46,35 @@ inline std::atomic<program_launcher> launcher{nullptr};
 /// The launcher, in launcher.hpp.
 long launch_fresh_run(const char* argument, int inherited);
 
-/// Under which name this program was started; set by freeze_support().
-inline const char* program_name = "";
+/// What a fresh run is of.
+struct fresh_run_command {
+    std::string file = "/proc/self/exe";  // this program, also when its file was replaced or removed
+    std::vector<std::string> arguments;   // from its name on; the one that names the socket comes behind
+};
+/// Set by freeze_support() or set_executable(), before there is a pool.
+inline fresh_run_command& fresh_run() {
+    static auto* const command =
+        new fresh_run_command;  // leaked: pools of static lifetime end after it would
+    return *command;
+}
+
+/// The arguments of this process, its name first; none if they can't be read.
+inline std::vector<std::string> own_arguments() {
+    std::string line;
+    const int file = ::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return {};
+    std::array<char, 4096> part{};
+    for (;;) {
+        const auto size = retry_on_eintr([&] { return ::read(file, part.data(), part.size()); });
+        if (size <= 0) break;
+        line.append(part.data(), static_cast<std::size_t>(size));
+    }
+    ::close(file);
+    std::vector<std::string> arguments;
+    for (std::size_t at = 0; at < line.size(); at += arguments.back().size() + 1)
+        arguments.emplace_back(line.c_str() + at);
+    return arguments;
+}
 
 inline constexpr std::string_view birth_argument = "--procpool-process=";
 
@@ -63,20 +91,22 @@ inline std::optional<int> birth_socket(int argc, const char* const* argv) {
     return error == std::errc() && read_to == end ? socket : -1;
 }
 
-/// The same for code that has no arguments at hand.
+/// The same for code that has no arguments at hand: of what an executable is given, it is the last.
 inline std::optional<int> birth_socket() {
-    std::array<char, 4096> line{};
-    const int file = ::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return std::nullopt;
-    const auto size = retry_on_eintr([&] { return ::read(file, line.data(), line.size() - 1); });
-    ::close(file);
-    std::array<const char*, 3> arguments{};
-    int count = 0;
-    for (std::size_t at = 0; size > 0 && at < static_cast<std::size_t>(size) && count < 3; ++count) {
-        arguments[static_cast<std::size_t>(count)] = line.data() + at;
-        at += std::strlen(line.data() + at) + 1;
-    }
-    return birth_socket(count, arguments.data());
+    const auto arguments = own_arguments();
+    if (arguments.size() < 2) return std::nullopt;
+    const std::array<const char*, 2> argv{arguments.front().c_str(), arguments.back().c_str()};
+    return birth_socket(2, argv.data());
+}
+
+/// For a fresh run: those that it makes are like itself. False if that is the program, and not another
+/// executable.
+inline bool repeat_own_command() {
+    auto arguments = own_arguments();
+    if (arguments.size() <= 2) return false;
+    arguments.pop_back();
+    fresh_run().arguments = std::move(arguments);
+    return true;
 }
 
 /// Anybody may start the program with such an argument, and whoever is at the other end of the socket decides
@@ -104,7 +134,7 @@ inline void require_birth_by_parent(int socket) {
 /// Whether a fresh run would refuse, since the kernel would give it other rights than its parent has by its
 /// real ids: the file may be set-user-id also where this process has given the rights up.
 inline bool fresh_runs_change_rights() noexcept {
-    constexpr const char* file = "/proc/self/exe";
+    const char* const file = fresh_run().file.c_str();
     struct stat status{};
     if (::stat(file, &status) != 0) status = {};
     const uid_t user = status.st_mode & S_ISUID ? status.st_uid : ::geteuid();

@@ -175,7 +175,7 @@ std::uintptr_t resolve_code(const code_location& location, bool in_program = fal
     find_module([&](const loaded_module& module) {
         const std::uintptr_t candidate = module.base() + location.offset;
         const bool by_place = !location.module.is_build_id() && started_anew;
-        const bool same = by_place ? in_program : module.id() == location.module;
+        const bool same = by_place ? in_program && !runs_another_program : module.id() == location.module;
         if (same && module.contains(candidate, true)) address = candidate;
         return address != 0 || by_place;
     });

@@ -27,6 +27,8 @@ namespace procpool::detail::posix {
 
 /// Whether this process, or one that it was forked from, was started by a pool as a fresh run of the program.
 inline bool started_anew = false;
+/// Set in a fresh run of another executable than the program whose worker it is.
+inline bool runs_another_program = false;
 
 inline long current_pid() noexcept { return ::getpid(); }
 

@@ -16,8 +16,8 @@
 
 namespace procpool::detail::wire {
 
-/// The location of a function, null if nothing there is code of a module; remembered, since looking it up takes
-/// a microsecond, until a library is closed: another one may come to lie there.
+/// The location of a function, null if nothing there is code of a module; remembered, since looking it up
+/// takes a microsecond, until a library is closed: another one may come to lie there.
 template <class = only_if_used>
 const posix::located_code* find_code(std::uintptr_t address) {
     struct entry {
@@ -49,6 +49,8 @@ inline bool may_load_libraries = false;
 template <class = only_if_used>
 std::string why_not_found(const posix::code_location& location, const std::string& path) {
     const std::string what = "procpool: the worker has no such function: ";
+    if (path.empty() && posix::runs_another_program)
+        return what + "it is the program's own, and workers run another executable (see set_executable)";
     if (path.empty())
         return what + "it belongs to another build of this program (build id " + location.module.text() + ")";
     const auto loaded = posix::module_loaded_from(path);

@@ -24,6 +24,7 @@ namespace procpool::detail::worker {
     posix::started_anew = true;
     try {
         posix::require_birth_by_parent(socket);
+        posix::runs_another_program = posix::repeat_own_command();
         posix::fd control(socket);
         auto incoming = posix::receive_message<posix::process_birth>(control, true);
         if (incoming->closed) posix::exit_process(EXIT_FAILURE);  // the pool is gone
