@@ -94,6 +94,22 @@ bool is_utf8(const std::string& text) {
     return good;
 }
 
+TEST(Diagnosis, quotes_no_arguments_where_they_may_be_secret) {
+    mp::Pool pool({.processes = 1, .quote_arguments = false});
+    const auto expect_nothing_quoted = [](const mp::WorkerDied& death) {
+        EXPECT_PRED2(contains, death.what(), "element 0, f(...)");
+        EXPECT_FALSE(contains(death.what(), "secret")) << death.what();
+    };
+    expect_nothing_quoted(death_of(pool, [](const std::string&) { die(); }, "secret"));
+    expect_nothing_quoted(death_of(pool, [](const std::string&, int) { die(); }, "secret", 5));
+    try {
+        (void)pool.apply({.timeout = 1ms, .retries = 1}, [](const std::string&) { ::pause(); }, "secret");
+        ADD_FAILURE();
+    } catch (const mp::TaskTimeout& timeout) {
+        expect_nothing_quoted(timeout);
+    }
+}
+
 TEST(Diagnosis, quotes_arguments_as_valid_utf8) {
     mp::Pool pool(1);
     const auto text = [&](const std::string& argument) {

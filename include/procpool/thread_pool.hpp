@@ -43,7 +43,8 @@ namespace procpool {
 /// So a time limit (MapOptions::timeout, TaskOptions::timeout, PoolOptions::initializer_timeout) is a
 /// std::invalid_argument, as are maxtasksperchild, limits of memory, and output other than direct. Options
 /// that are for deaths of processes and for their start have no meaning here and are ignored: start_method,
-/// arena_limit, terminate_grace, restart_limit, stderr_tail, and retries without retry_exceptions.
+/// arena_limit, terminate_grace, restart_limit, stderr_tail, quote_arguments, and retries without
+/// retry_exceptions.
 ///
 /// A task may wait without a time limit for calls to the pool that runs it: its thread runs them meanwhile.
 /// A task must not end its thread (pthread_exit).

@@ -48,7 +48,8 @@ Options checked(PoolOptions options) {
                          .initializer = nullptr,
                          .initializer_arguments = {}},
                 .terminate_grace = at_most_for_ever(options.terminate_grace),
-                .error_handler = std::move(options.error_handler)};
+                .error_handler = std::move(options.error_handler),
+                .quote_arguments = options.quote_arguments};
     if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *most;
     return all;

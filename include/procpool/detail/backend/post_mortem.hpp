@@ -35,10 +35,12 @@ std::string describe(std::chrono::nanoseconds time) {
 template <class = only_if_used>
 class basic_post_mortem {
 public:
-    basic_post_mortem(const worker_link& link, const worker_link::running& interrupted, const block& element)
+    basic_post_mortem(const worker_link& link, const worker_link::running& interrupted, const block& element,
+                      bool quote_arguments)
         : link_(link),
           job_(*interrupted.of->job),
           element_(element),
+          quote_arguments_(quote_arguments),
           number_(interrupted.number),
           calls_(posix::describe_calls(link.box().crash)) {
         cause_.pid = link.told_pid();
@@ -116,8 +118,12 @@ private:
     /// For example: element 3, f("file.jpg")
     std::string what() const {
         if (in_initializer()) return "the initializer";
-        wire::element_reader reader(element_.payload(), element_.stride);
-        return "element " + std::to_string(*cause_.index) + ", f(" + job_.describe(reader.next()) + ")";
+        std::string arguments = "...";
+        if (quote_arguments_) {
+            wire::element_reader reader(element_.payload(), element_.stride);
+            arguments = job_.describe(reader.next());
+        }
+        return "element " + std::to_string(*cause_.index) + ", f(" + arguments + ")";
     }
 
     /// The call that a person looks for: the first of the program's own.
@@ -131,6 +137,7 @@ private:
     const worker_link& link_;
     const remote_job& job_;
     const block& element_;
+    const bool quote_arguments_;
     const std::uint64_t number_;  // among those that the worker has got
     std::vector<std::string> calls_;
     WorkerDied::Cause cause_;

@@ -44,6 +44,7 @@ struct process_pool_options {
     std::uint64_t max_elements_per_worker = ~std::uint64_t{0};
     std::chrono::nanoseconds terminate_grace{0};
     std::function<void(std::exception_ptr)> error_handler;
+    bool quote_arguments = true;
 };
 
 template <class = only_if_used>
@@ -51,6 +52,7 @@ class basic_process_pool final : public pool_backend {
 public:
     explicit basic_process_pool(process_pool_options options)
         : terminate_grace_(options.terminate_grace),
+          quote_arguments_(options.quote_arguments),
           callbacks_(std::move(options.error_handler)),
           crew_(std::move(options.crew), interruption()),
           dispatcher_(crew_, options.max_elements_per_worker) {
@@ -661,7 +663,7 @@ private:
         if (link.sentenced && link.sentenced->element < interrupted.number) return false;
         block element = link.take_interrupted(*interrupted.of);
         if (job->has_dropped(interrupted.index, 1)) return true;
-        const post_mortem death(link, interrupted, element);
+        const post_mortem death(link, interrupted, element, quote_arguments_);
         if (job == crew_.initializer()) {
             last_death_ = death.error();
         } else if (element.attempts.size() < job->retries) {
@@ -742,6 +744,7 @@ private:
 
     static constexpr std::chrono::milliseconds look_for_program{10};
     const std::chrono::nanoseconds terminate_grace_;
+    const bool quote_arguments_;
     const callback_runner callbacks_;
     crew crew_;
     dispatcher dispatcher_;
