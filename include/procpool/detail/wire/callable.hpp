@@ -49,10 +49,9 @@ concept captures_this = requires { requires std::is_pointer_v<decltype(F::__this
 
 /// A lambda whose captures are plain values: a captured reference makes it lose its standard layout.
 template <class F>
-concept by_value_closure =
-    std::is_class_v<F> && !serializable_functor<F> && !stateless_functor<F> &&
-    std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> && !is_reference_wrapper<F> &&
-    !captures_this<F>;
+concept by_value_closure = std::is_class_v<F> && !serializable_functor<F> && !stateless_functor<F> &&
+                           std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> &&
+                           !is_reference_wrapper<F> && !captures_this<F>;
 
 template <class F>
 concept sendable_callable = function_pointer<F> || std::is_member_pointer_v<F> || serializable_functor<F> ||
@@ -89,22 +88,24 @@ struct callable_codec {
     }
 
 private:
-    // The function pointers that a closure holds: how many, and the place and the function of each. A pointer to
-    // anything else is refused.
+    // The function pointers that a closure holds: how many, and the place and the function of each. A pointer
+    // to anything else is refused.
     static void encode_functions_held(sink out, const F& function) {
         if constexpr (may_hold_pointers<F>) {
-            std::vector<std::pair<std::uint64_t, std::uintptr_t>> held;
-            for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t place) {
+            std::uint64_t held = 0;
+            for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t) {
                 if (find_code(word))
-                    held.emplace_back(place, word);
+                    ++held;
                 else
                     refuse_pointer(word, typeid(F));
             });
-            out.to.append_value(std::uint64_t{held.size()});
-            for (const auto& [place, word] : held) {
-                out.to.append_value(place);
+            out.to.append_value(held);
+            if (held == 0) return;
+            for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t place) {
+                if (!find_code(word)) return;
+                out.to.append_value(std::uint64_t{place});
                 encode_function(out.to, reinterpret_cast<void (*)()>(word));
-            }
+            });
         }
     }
 

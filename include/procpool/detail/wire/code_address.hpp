@@ -16,30 +16,34 @@
 
 namespace procpool::detail::wire {
 
+/// Where a function was found.
+struct known_code {
+    std::uintptr_t address = 0;
+    bool stays = false;  // it is the program's own, which nobody closes
+    std::uint64_t modules_closed = 0;
+    posix::located_code code;
+};
+
+/// Looks where an address of a library is, or one that isn't known yet.
+template <class = only_if_used>
+[[gnu::noinline]] const posix::located_code* look_for_code(std::uintptr_t address, known_code& place) {
+    const std::uint64_t closed = posix::number_of_modules_closed();
+    if (address != 0 && place.address == address && place.modules_closed == closed) return &place.code;
+    auto code = posix::locate_code(address);
+    if (!code) return nullptr;
+    const bool stays = code->path.empty();
+    place = {address, stays, closed, std::move(*code)};
+    return &place.code;
+}
+
 /// The location of a function, null if nothing there is code of a module; remembered, since looking it up
 /// takes a microsecond, until a library is closed: another one may come to lie there.
 template <class = only_if_used>
 const posix::located_code* find_code(std::uintptr_t address) {
-    struct entry {
-        std::uintptr_t address = 0;
-        std::uint64_t modules_closed = 0;
-        posix::located_code code;
-
-        bool holds(std::uintptr_t wanted) const {
-            const bool stays = code.path.empty();  // the program itself
-            return address == wanted && (stays || modules_closed == posix::number_of_modules_closed());
-        }
-    };
     // Each thread's own, so that no fork copies a lock; 64 functions are many for one program.
-    thread_local std::array<entry, 64> known;
-    entry& place = known[(address >> 4) % known.size()];
-    if (address == 0 || !place.holds(address)) {
-        const std::uint64_t closed = posix::number_of_modules_closed();
-        auto code = posix::locate_code(address);
-        if (!code) return nullptr;
-        place = {address, closed, std::move(*code)};
-    }
-    return &place.code;
+    thread_local std::array<known_code, 64> known;
+    known_code& place = known[(address >> 4) % known.size()];
+    return place.stays && place.address == address ? &place.code : look_for_code(address, place);
 }
 
 /// Whether a library that is missing here may be loaded: in workers, which do what the program says.
