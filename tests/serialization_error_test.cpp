@@ -8,6 +8,8 @@
 #include <cereal/types/memory.hpp>
 #include <cereal/types/string.hpp>
 #include <csignal>
+#include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <ranges>
@@ -250,6 +252,26 @@ TEST(PointerInPlainStruct, is_refused_as_a_result_for_its_element_alone) {
     EXPECT_TRUE(names(text_of(outcomes[17].error()), "holder"));
     EXPECT_TRUE(names(refusal([&] { pool.apply([] { return std::vector<holder>(3, {1, &in_program}); }); }),
                       "pointer"));
+}
+
+int negative(int x) { return -x; }
+
+struct two_functions {
+    int (*first)(int);
+    std::int64_t factor;
+    int (*last)(int);
+    int operator()(int x) const { return last(static_cast<int>(factor) * first(x)); }
+};
+
+TEST(CapturedFunctionPointer, is_the_same_function_in_the_worker) {
+    mp::Pool pool(1);
+    int (*const function)(int) = negative;
+    EXPECT_EQ(pool.map([function](int i) { return function(i); }, std::vector{1, 2}), (std::vector{-1, -2}));
+    EXPECT_EQ(pool.map(two_functions{negative, 3, negative}, std::vector{1, 2}), (std::vector{3, 6}));
+    EXPECT_EQ(pool.apply_async(two_functions{negative, 2, negative}, 4).get(), 8);
+    EXPECT_EQ(pool.apply(mp::partial([function](int a, int b) { return function(a + b); }, 1), 2), -3);
+    char* (*const of_a_library)(const char*) = ::getenv;
+    EXPECT_TRUE(pool.apply([of_a_library] { return of_a_library("NO_SUCH_VARIABLE") == nullptr; }));
 }
 
 TEST(SerializationError, an_old_pool_refuses_a_plugin_that_was_built_anew_and_a_new_pool_has_it) {
