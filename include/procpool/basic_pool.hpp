@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <ranges>
 #include <type_traits>
@@ -22,6 +23,7 @@
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
+#include "procpool/pool_status.hpp"
 #include "procpool/result.hpp"
 
 namespace procpool {
@@ -46,6 +48,17 @@ class BasicPool : detail::job::misused_options {
 public:
     /// Number of workers.
     std::size_t size() const { return core().size(); }
+
+    /// Where the pool is in its life.
+    pool_state state() const {
+        const auto lock = core().acquire();
+        return pool_->state();
+    }
+    /// What every call gets that is made now; null unless the pool has failed.
+    std::exception_ptr error() const {
+        const auto lock = core().acquire();
+        return pool_->state() == pool_state::failed ? pool_->failure() : nullptr;
+    }
 
     // ---- one call
 
@@ -167,7 +180,7 @@ public:
     }
     /// Waits until all calls are done and the workers have ended. What this thread takes the results of, an
     /// imap(), is run to the end of its input, and its results can be taken afterwards.
-    /// @throws Error if neither close() nor terminate() was called before
+    /// @throws PoolStillRunning if neither close() nor terminate() was called before
     void join() {
         auto lock = core().acquire();
         pool_->join(lock);
@@ -199,15 +212,15 @@ protected:
 
     void start(std::shared_ptr<pool_type> pool) { pool_ = std::move(pool); }
 
-private:
-    template <class PoolType>
-    friend class BasicExecutor;
-
     pool_type& core() const {
         if (!pool_) throw PoolNotRunning("procpool: Pool not running (it was moved from)");
         pool_->refuse_copy();
         return *pool_;
     }
+
+private:
+    template <class PoolType>
+    friend class BasicExecutor;
 
     template <style Style, class F, class... Args>
     auto start_one(const TaskOptions& options, F&& function, Args&&... args) {

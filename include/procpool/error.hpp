@@ -37,6 +37,18 @@ public:
     using Error::Error;
 };
 
+/// The pool was neither closed nor terminated before it was joined.
+class PoolStillRunning : public Error {
+public:
+    using Error::Error;
+};
+
+/// It was asked how a call has ended, and the call has not.
+class ResultNotReady : public Error {
+public:
+    using Error::Error;
+};
+
 /// The pool was terminated before this element had a result.
 class PoolTerminated : public Error {
 public:

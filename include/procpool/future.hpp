@@ -51,13 +51,21 @@ public:
     /// The same, but waits for a limited time. @throws TimeoutError if the time is over; the call goes on.
     template <class Rep, class Period>
     reference result(std::chrono::duration<Rep, Period> timeout) const& {
-        wait(timeout);
+        wait_or_throw(timeout);
         return value();
     }
     template <class Rep, class Period>
     T result(std::chrono::duration<Rep, Period> timeout) && {
-        wait(timeout);
+        wait_or_throw(timeout);
         return take();
+    }
+
+    /// Waits for the call's end, whatever it is.
+    void wait() const { wait_until(detail::steady_time::max()); }
+    /// The same for a limited time; tells whether the call is done.
+    template <class Rep, class Period>
+    bool wait(std::chrono::duration<Rep, Period> timeout) const {
+        return wait_until(detail::deadline_in(timeout));
     }
 
     /// Waits for the call's end and returns what it threw; null if nothing.
@@ -69,7 +77,7 @@ public:
     /// The same, but waits for a limited time. @throws TimeoutError if the time is over
     template <class Rep, class Period>
     std::exception_ptr exception(std::chrono::duration<Rep, Period> timeout) const {
-        wait(timeout);
+        wait_or_throw(timeout);
         return thrown();
     }
 
@@ -139,11 +147,9 @@ private:
     auto& pool() const noexcept { return *call_->pool_; }
     auto& job() const noexcept { return call_->job_; }
 
-    void wait() const { wait_until(detail::steady_time::max()); }
     template <class Rep, class Period>
-    void wait(std::chrono::duration<Rep, Period> timeout) const {
-        if (!wait_until(detail::deadline_in(timeout)))
-            throw TimeoutError("procpool: no result in the time given");
+    void wait_or_throw(std::chrono::duration<Rep, Period> timeout) const {
+        if (!wait(timeout)) throw TimeoutError("procpool: no result in the time given");
     }
     bool wait_until(detail::steady_time deadline) const {
         auto lock = pool().acquire();

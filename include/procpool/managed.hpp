@@ -249,8 +249,8 @@ public:
                     throw std::out_of_range("procpool: the namespace has no attribute '" +
                                             detail::valid_utf8(which) + "'");
                 if (const T* const value = std::any_cast<T>(&at->second)) return *value;
-                throw std::invalid_argument("procpool: the attribute '" + detail::valid_utf8(which) + "' is a " +
-                                            detail::type_name(at->second.type()) + ", not a " +
+                throw std::invalid_argument("procpool: the attribute '" + detail::valid_utf8(which) +
+                                            "' is a " + detail::type_name(at->second.type()) + ", not a " +
                                             detail::type_name(typeid(T)));
             },
             name);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "procpool/basic_pool.hpp"
 #include "procpool/cpu_count.hpp"
@@ -21,6 +22,7 @@
 #include "procpool/options.hpp"
 #include "procpool/outcome.hpp"
 #include "procpool/partial.hpp"
+#include "procpool/pool_status.hpp"
 #include "procpool/result.hpp"
 #include "procpool/worker.hpp"
 
@@ -78,6 +80,13 @@ public:
             all.crew.initializer = std::move(job);
             start(std::move(all));
         }
+    }
+
+    /// The worker processes, and what each of them runs now; in the order of their indices.
+    template <class = detail::only_if_used>
+    std::vector<WorkerStatus> workers() const {
+        const auto lock = core().acquire();
+        return core().workers();
     }
 
     void swap(Pool& other) noexcept { BasicPool::swap(other); }

@@ -5,6 +5,7 @@
 
 #include "procpool/array_output.hpp"
 #include "procpool/as_completed.hpp"
+#include "procpool/at_worker_exit.hpp"
 #include "procpool/cpu_count.hpp"
 #include "procpool/dynamic_array.hpp"
 #include "procpool/error.hpp"
@@ -19,6 +20,7 @@
 #include "procpool/partial.hpp"
 #include "procpool/pipe.hpp"
 #include "procpool/pool.hpp"
+#include "procpool/pool_status.hpp"
 #include "procpool/process.hpp"
 #include "procpool/process_info.hpp"
 #include "procpool/proxy.hpp"

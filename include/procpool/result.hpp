@@ -71,9 +71,21 @@ public:
         return job_->call_done(call_);
     }
 
-    /// Whether the call ended without an error. @throws Error if it isn't ready.
+    /// Waits until the call has ended and returns its error; null if there is none.
+    std::exception_ptr exception() const {
+        wait();
+        return error();
+    }
+    /// The same, but waits for a limited time. @throws TimeoutError if the time is over
+    template <class Rep, class Period>
+    std::exception_ptr exception(std::chrono::duration<Rep, Period> timeout) const {
+        wait_or_throw(timeout);
+        return error();
+    }
+
+    /// Whether the call ended without an error. @throws ResultNotReady if it hasn't ended.
     bool successful() const {
-        if (!ready()) throw Error("procpool: the result is not ready");
+        if (!ready()) throw ResultNotReady("procpool: the result is not ready");
         return error() == nullptr;
     }
 

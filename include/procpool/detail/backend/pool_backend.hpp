@@ -10,11 +10,13 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/backend/call_series.hpp"
 #include "procpool/detail/backend/driver.hpp"
 #include "procpool/detail/backend/encode.hpp"
 #include "procpool/detail/backend/remote_job.hpp"
+#include "procpool/pool_status.hpp"
 
 namespace procpool::detail::backend {
 
@@ -23,6 +25,8 @@ namespace procpool::detail::backend {
 /// All functions are called with the lock held, unless they say otherwise.
 class pool_backend : public driver {
 public:
+    virtual std::vector<WorkerStatus> workers() = 0;
+
     /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
     virtual void add(const std::shared_ptr<remote_job>& job) = 0;
     /// Hands elements over; they run as soon as a worker has room.

@@ -31,6 +31,7 @@
 #include "procpool/detail/backend/run.hpp"
 #include "procpool/detail/backend/supervision.hpp"
 #include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/backend/worker_status.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/posix/process.hpp"
@@ -93,12 +94,17 @@ public:
 
     std::size_t size() const noexcept override { return crew_.links().size(); }
 
+    std::vector<WorkerStatus> workers() override {
+        std::vector<WorkerStatus> all;
+        for (worker_link& link : crew_.links())
+            all.push_back(has_ended_ ? WorkerStatus{.index = all.size()} : status_of(link, all.size()));
+        return all;
+    }
+
     // ---- jobs; all with the lock held
 
     void add(const std::shared_ptr<remote_job>& job) override {
-        if (closed_)
-            throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
-        if (failure_) std::rethrow_exception(failure_);
+        require_running();
         close_series();  // what comes later than this job goes behind it
         job->id = ++last_id_;
         job->timing = &timings_.of(job->definition().bytes());
@@ -244,8 +250,7 @@ public:
 
     /// Waits until all work is done, then lets the workers go.
     void join(lock& held) override {
-        if (!closed_)
-            throw Error("procpool: Pool is still running: call close() or terminate() before join()");
+        require_closed();
         if (callbacks_.running_here()) throw Error("procpool: a callback can't join the pool that runs it");
         wait_and_pull(held, [this] { return jobs_.empty() && (failure_ || crew_.is_idle()); });
         shut_down(held, true);
@@ -253,7 +258,7 @@ public:
 
     /// Ends all workers now; every pending result is PoolTerminated.
     void terminate(lock& held) override {
-        closed_ = true;
+        set_terminated();
         fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
         if (drives_here()) {  // in a result's load()
             ends_after_step_ = true;
@@ -768,11 +773,9 @@ private:
 
     steady_time program_due_ =
         steady_time::max();  // when a thread of the program must have come for the zygote
-    std::exception_ptr failure_;
     std::exception_ptr last_death_;
     std::exception_ptr failed_start_;
     int fork_error_ = 0;
-    bool closed_ = false;
     bool ends_after_step_ = false;  // it was terminated by what a step has called
     bool shutting_down_ = false;
     bool has_ended_ = false;

@@ -25,6 +25,7 @@
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/thread.hpp"
 #include "procpool/detail/posix/thread_name.hpp"
+#include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/error.hpp"
 #include "procpool/worker.hpp"
 
@@ -75,9 +76,7 @@ public:
     // ---- jobs; all with the lock held
 
     void add(const std::shared_ptr<thread_job>& job) override {
-        if (closed_)
-            throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
-        if (failure_) std::rethrow_exception(failure_);
+        require_running();
         jobs_.add(job);
     }
 
@@ -158,8 +157,7 @@ public:
     void close() override { closed_ = true; }
 
     void join(lock& held) override {
-        if (!closed_)
-            throw Error("procpool: Pool is still running: call close() or terminate() before join()");
+        require_closed();
         if (is_worker() || callbacks_.running_here())
             throw Error("procpool: a task or a callback can't join the pool that runs it");
         wait_and_pull(held, [this] { return jobs_.empty(); });
@@ -167,7 +165,7 @@ public:
     }
 
     void terminate(lock& held) override {
-        closed_ = true;
+        set_terminated();
         fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
         leave(held);
         shut_down(held);
@@ -210,6 +208,8 @@ private:
                 fail(std::current_exception());
             }
         }
+        held.unlock();
+        worker::run_exit_functions();
     }
 
     /// Runs something, or waits until there may be something to run. False if there won't be.
@@ -367,8 +367,6 @@ private:
     std::deque<std::shared_ptr<thread_job>> queue_;  // those with elements ready
     std::condition_variable work_;
     std::uint32_t idle_ = 0;  // threads that wait for work
-    std::exception_ptr failure_;
-    bool closed_ = false;
     bool stopping_ = false;
     bool shutting_down_ = false;
     bool has_ended_ = false;

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@
 #include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/posix/owner_process.hpp"
 #include "procpool/error.hpp"
+#include "procpool/pool_status.hpp"
 
 namespace procpool::detail::job {
 
@@ -51,6 +53,14 @@ public:
                 "procpool: a pool, its calls and their results can only be used by the process that made the "
                 "pool; make another one here");
     }
+
+    pool_state state() const noexcept {
+        if (terminated_) return pool_state::terminated;
+        if (failure_) return pool_state::failed;
+        return closed_ ? pool_state::closed : pool_state::running;
+    }
+    /// What every call gets; null as long as there is no such thing.
+    const std::exception_ptr& failure() const noexcept { return failure_; }
 
     /// Number of workers.
     virtual std::size_t size() const noexcept = 0;
@@ -169,6 +179,26 @@ protected:
         }
     }
 
+    /// @throws PoolNotRunning, or the failure
+    void require_running() const {
+        if (closed_)
+            throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
+        if (failure_) std::rethrow_exception(failure_);
+    }
+    /// Before a join(). @throws PoolStillRunning
+    void require_closed() const {
+        if (!closed_)
+            throw PoolStillRunning(
+                "procpool: Pool is still running: call close() or terminate() before join()");
+    }
+    void set_terminated() noexcept {
+        closed_ = true;
+        terminated_ = !failure_;
+    }
+
+    bool closed_ = false;         // no new jobs
+    std::exception_ptr failure_;  // the first; what is at hand has got it
+
     /// Something that waiters test has changed.
     void notify_ready() {
         for (waiter* one : waiters_)
@@ -192,6 +222,7 @@ private:
     }
 
     const posix::owner_process owner_;
+    bool terminated_ = false;  // and had not failed before
     std::mutex mutex_;
     std::vector<waiter*> waiters_;
     std::vector<pulled_input*> inputs_;

@@ -212,6 +212,8 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              kind_from_text<Error>(),
              kind_from_text<TimeoutError>(),
              kind_from_text<PoolNotRunning>(),
+             kind_from_text<PoolStillRunning>(),
+             kind_from_text<ResultNotReady>(),
              kind_from_text<PoolTerminated>(),
              kind_from_text<SerializationError>(),
              kind_from_text<BootstrapError>(),

@@ -21,6 +21,7 @@
 #include "procpool/detail/posix/worker_birth.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 #include "procpool/detail/worker/progress.hpp"
 #include "procpool/detail/worker/task.hpp"
@@ -54,6 +55,7 @@ public:
             while (serve_frame()) {
             }
         outbox_.flush();
+        run_exit_functions();
         return EXIT_SUCCESS;
     }
 

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// What can be asked about a pool: its state, its error, its workers and what they run, and what these call at
+// their end.
+#include "procpool/pool_status.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "procpool/at_worker_exit.hpp"
+#include "procpool/executor.hpp"
+#include "procpool/pool.hpp"
+#include "procpool/thread_pool.hpp"
+#include "support/message_of.hpp"
+#include "support/processes.hpp"
+#include "support/shared.hpp"
+#include "support/views.hpp"
+#include "support/wait.hpp"
+
+namespace pool_status_test {
+
+namespace mp = procpool;
+using namespace std::chrono_literals;
+
+struct board {
+    std::atomic<int> count{0};
+    std::array<std::atomic<int>, 8> order{};
+    test::gate gate;
+};
+test::shared<board> seen;
+
+int twice(int i) { return 2 * i; }
+int waits(int i) {
+    ++seen->count;
+    seen->gate.pass();
+    return i;
+}
+void throws() { throw std::domain_error("not today"); }
+
+// ---- states
+
+template <class PoolType>
+class PoolStatus : public testing::Test {
+protected:
+    void SetUp() override { seen.reset(); }
+};
+using pools = testing::Types<mp::Pool, mp::ThreadPool>;
+TYPED_TEST_SUITE(PoolStatus, pools);
+
+TYPED_TEST(PoolStatus, follows_the_pools_life) {
+    TypeParam pool(2);
+    EXPECT_EQ(pool.state(), mp::pool_state::running);
+    EXPECT_THROW(pool.join(), mp::PoolStillRunning);
+    auto result = pool.apply_async(waits, 3);
+    pool.close();
+    EXPECT_EQ(pool.state(), mp::pool_state::closed);
+    seen->gate.open();
+    pool.join();
+    EXPECT_EQ(pool.state(), mp::pool_state::closed);
+    EXPECT_EQ(result.get(), 3);
+    pool.terminate();
+    EXPECT_EQ(pool.state(), mp::pool_state::terminated);
+    EXPECT_EQ(pool.error(), nullptr);
+}
+
+TYPED_TEST(PoolStatus, tells_the_error_that_every_call_gets) {
+    TypeParam pool(2, throws);
+    EXPECT_TRUE(test::eventually([&] { return pool.state() == mp::pool_state::failed; }));
+    EXPECT_THROW(std::rethrow_exception(pool.error()), std::domain_error);
+    EXPECT_THROW(pool.apply(twice, 1), std::domain_error);
+    pool.terminate();
+    EXPECT_EQ(pool.state(), mp::pool_state::failed);
+}
+
+TYPED_TEST(PoolStatus, of_one_that_was_moved_from_is_refused) {
+    TypeParam pool(1);
+    const TypeParam other = std::move(pool);
+    EXPECT_THROW(pool.state(), mp::PoolNotRunning);
+    EXPECT_EQ(other.state(), mp::pool_state::running);
+}
+
+// ---- workers
+
+class Workers : public testing::Test {
+protected:
+    void SetUp() override { seen.reset(); }
+};
+
+std::vector<long> pids_of(const mp::Pool& pool) {
+    std::vector<long> pids;
+    for (const mp::WorkerStatus& one : pool.workers()) pids.push_back(one.pid);
+    std::ranges::sort(pids);
+    return pids;
+}
+
+TEST_F(Workers, are_the_processes_of_the_pool) {
+    mp::Pool pool(3);
+    EXPECT_EQ(pids_of(pool), test::workers());
+    const auto all = pool.workers();
+    ASSERT_EQ(all.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(all[i].index, i);
+        EXPECT_FALSE(all[i].running);
+    }
+    ::kill(static_cast<pid_t>(all[1].pid), SIGKILL);
+    EXPECT_TRUE(test::eventually([&] {
+        const long pid = pool.workers()[1].pid;
+        return pid != 0 && pid != all[1].pid;
+    }));
+    EXPECT_TRUE(test::eventually([&] { return pids_of(pool) == test::workers(); }));
+}
+
+TEST_F(Workers, tell_which_element_they_run_and_for_how_long) {
+    mp::Pool pool(2);
+    auto result = pool.map_async(waits, std::vector<int>{7, 8}, {.chunksize = 1});
+    ASSERT_TRUE(test::eventually([] { return seen->count == 2; }));
+    std::vector<std::string> calls;
+    for (const mp::WorkerStatus& one : pool.workers()) {
+        ASSERT_TRUE(one.running);
+        EXPECT_GE(one.running->run_time, 0ns);
+        ASSERT_TRUE(one.running->index);
+        calls.push_back(std::to_string(*one.running->index) + ": " + one.running->call);
+    }
+    std::ranges::sort(calls);
+    EXPECT_EQ(calls, (std::vector<std::string>{"0: f(7)", "1: f(8)"}));
+    seen->gate.open();
+    result.wait();
+    EXPECT_TRUE(test::eventually([&] {
+        const auto all = pool.workers();
+        return std::ranges::none_of(all, [](const auto& one) { return one.running.has_value(); });
+    }));
+}
+
+TEST_F(Workers, of_a_pool_that_has_ended_are_gone) {
+    mp::Pool pool(2);
+    pool.terminate();
+    EXPECT_EQ(pids_of(pool), (std::vector<long>{0, 0}));
+}
+
+TEST_F(Workers, can_be_asked_for_while_everything_happens) {
+    mp::Pool pool(2);
+    std::atomic<bool> stop{false};
+    std::jthread asks([&] {
+        while (!stop)
+            for (const mp::WorkerStatus& one : pool.workers()) {
+                if (one.running && one.running->index) {
+                    EXPECT_EQ(one.running->call, "f(" + std::to_string(*one.running->index) + ")");
+                }
+            }
+    });
+    for (int i = 0; i < 20; ++i) pool.map(twice, test::views::iota(0, 5000));
+    pool.try_map(
+        [](int i) {
+            if (i % 50 == 49) ::raise(SIGKILL);
+            return i;
+        },
+        test::views::iota(0, 500));
+    stop = true;
+}
+
+// ---- the end of a worker
+
+void notes_its_end() {
+    mp::at_worker_exit([] { seen->order[static_cast<std::size_t>(seen->count++)] = 1; });
+    mp::at_worker_exit([] { throw std::runtime_error("told, and no more"); });
+    mp::at_worker_exit([] { seen->order[static_cast<std::size_t>(seen->count++)] = 2; });
+}
+
+TYPED_TEST(PoolStatus, functions_are_called_at_the_end_of_a_worker_the_last_one_first) {
+    {
+        TypeParam pool(1, notes_its_end);
+        EXPECT_EQ(pool.apply(twice, 4), 8);
+        EXPECT_EQ(seen->count, 0);
+        pool.close();
+        pool.join();
+    }
+    EXPECT_EQ(seen->count, 2);
+    EXPECT_EQ(seen->order[0], 2);
+    EXPECT_EQ(seen->order[1], 1);
+}
+
+TEST_F(Workers, call_functions_at_the_end_of_each_that_is_replaced) {
+    mp::Pool pool(mp::PoolOptions{.processes = 1, .maxtasksperchild = 1},
+                  [] { mp::at_worker_exit([] { ++seen->count; }); });
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(pool.apply(twice, i), 2 * i);
+    EXPECT_TRUE(test::eventually([] { return seen->count >= 5; }));
+}
+
+TEST_F(Workers, that_are_killed_call_nothing) {
+    mp::Pool pool(1, notes_its_end);
+    EXPECT_EQ(pool.apply(twice, 4), 8);
+    EXPECT_THROW(pool.apply([] { ::raise(SIGKILL); }), mp::WorkerDied);
+    EXPECT_THROW(pool.apply([] { ::_exit(1); }), mp::WorkerDied);
+    EXPECT_EQ(seen->count, 0);
+}
+
+TEST_F(Workers, alone_have_functions_at_their_end) {
+    EXPECT_THROW(mp::at_worker_exit([] {}), mp::Error);
+}
+
+// ---- results
+
+TYPED_TEST(PoolStatus, results_tell_their_error_without_throwing_it) {
+    TypeParam pool(1);
+    auto good = pool.apply_async(waits, 3);
+    EXPECT_THROW(good.successful(), mp::ResultNotReady);
+    EXPECT_THROW(good.exception(1ms), mp::TimeoutError);
+    seen->gate.open();
+    EXPECT_EQ(good.exception(), nullptr);
+    EXPECT_EQ(good.get(), 3);
+    auto bad = pool.apply_async(throws);
+    EXPECT_THROW(std::rethrow_exception(bad.exception()), std::domain_error);
+    EXPECT_THROW(std::rethrow_exception(bad.exception(1s)), std::domain_error);
+    EXPECT_FALSE(bad.successful());
+}
+
+TYPED_TEST(PoolStatus, futures_wait_without_throwing) {
+    mp::BasicExecutor<TypeParam> executor(1);
+    auto good = executor.submit(waits, 3);
+    EXPECT_FALSE(good.wait(1ms));
+    auto cancelled = executor.submit(twice, 3);
+    EXPECT_TRUE(cancelled.cancel());
+    cancelled.wait();
+    EXPECT_TRUE(cancelled.wait(1ms));
+    seen->gate.open();
+    good.wait();
+    EXPECT_TRUE(good.done());
+    auto bad = executor.submit(throws);
+    bad.wait();
+    EXPECT_TRUE(bad.wait(0ms));
+}
+
+}  // namespace pool_status_test
