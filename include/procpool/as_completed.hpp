@@ -22,6 +22,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/error.hpp"
 #include "procpool/future.hpp"
@@ -64,10 +65,17 @@ public:
         if (enough()) return true;
         if (one_pool_) {
             auto lock = entries_.front().pool->acquire();
-            return entries_.front().pool->wait(lock, enough, deadline);
+            return entries_.front().pool->wait_or_poll(lock, enough, deadline);
         }
         // Nobody can drive several pools: each has a thread for when nobody does.
+        job::poll_hook* const hook = job::poll_hook::current();
         std::unique_lock lock(mutex_);
+        while (hook && hook->next() < deadline) {
+            if (more_.wait_until(lock, hook->next(), enough)) return true;
+            lock.unlock();
+            hook->call();
+            lock.lock();
+        }
         if (deadline != steady_time::max()) return more_.wait_until(lock, deadline, enough);
         more_.wait(lock, enough);
         return true;

@@ -66,12 +66,13 @@ public:
     template <class F, class... Args>
         requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
     auto apply(F&& function, Args&&... args) {
-        return start_one<style::waits>(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...)
-            .get();
+        return result_of(
+            start_one<style::waits>(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...));
     }
     template <class F, class... Args>
     auto apply(const TaskOptions& options, F&& function, Args&&... args) {
-        return start_one<style::waits>(options, std::forward<F>(function), std::forward<Args>(args)...).get();
+        return result_of(
+            start_one<style::waits>(options, std::forward<F>(function), std::forward<Args>(args)...));
     }
 
     /// Starts `function(args...)` in a worker and returns at once.
@@ -242,6 +243,21 @@ private:
         return AsyncResult<R>(pool_, job);
     }
 
+    /// The result of a call that nobody has a handle of: who is interrupted gives it up.
+    template <class R>
+    static R result_of(AsyncResult<R> call) {
+        try {
+            call.wait();
+        } catch (...) {
+            call.pool_->drop(call.job_, detail::job::runner::running::is_ended,
+                             "procpool: nobody waits for the result any more");
+            throw;
+        }
+        return call.take();
+    }
+    // The refusal of a call stays the only error.
+    static typename Kind::refused result_of(typename Kind::refused refused) { return refused; }
+
     template <class Task, template <class> class Results, class F, class Range>
     auto run(F&& function, Range& input, const MapOptions& options) {
         if constexpr (Task::check()) {
@@ -271,12 +287,12 @@ private:
     R run_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
         auto& pool = *pool_;
         detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
-            pool.wait(
+            pool.wait_or_poll(
                 lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
                 job.get());
             return !job->done();
         });
-        return AsyncResult<R>(pool_, job).get();
+        return result_of(AsyncResult<R>(pool_, job));
     }
 
     template <class R, class Job, class Range>

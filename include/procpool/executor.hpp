@@ -13,6 +13,7 @@
 
 #include "procpool/as_completed.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/refused.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/job/zipped.hpp"
@@ -86,6 +87,7 @@ public:
     }
     /// shutdown().
     ~BasicExecutor() {
+        const detail::job::poll_hook::without to_the_end;
         try {
             shutdown();
         } catch (...) {

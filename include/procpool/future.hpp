@@ -10,6 +10,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -66,6 +67,17 @@ public:
     template <class Rep, class Period>
     bool wait(std::chrono::duration<Rep, Period> timeout) const {
         return wait_until(detail::deadline_in(timeout));
+    }
+
+    /// The same until a stop is requested at the latest, which leaves the call alone.
+    bool wait(const std::stop_token& stop) const {
+        pool().refuse_copy();
+        const auto ended = [this] { return job()->settled(); };
+        const std::stop_callback wake(stop, [this] { pool().wake_waiters(); });
+        auto lock = pool().acquire();
+        pool().wait_or_poll(
+            lock, [&] { return ended() || stop.stop_requested(); }, detail::steady_time::max(), job().get());
+        return ended();
     }
 
     /// Waits for the call's end and returns what it threw; null if nothing.
@@ -153,7 +165,7 @@ private:
     }
     bool wait_until(detail::steady_time deadline) const {
         auto lock = pool().acquire();
-        return pool().wait(lock, [this] { return job()->settled(); }, deadline, job().get());
+        return pool().wait_or_poll(lock, [this] { return job()->settled(); }, deadline, job().get());
     }
 
     // The rest: once it is done.

@@ -35,6 +35,7 @@
 #include "procpool/thread_pool.hpp"
 #include "procpool/value.hpp"
 #include "procpool/version.hpp"
+#include "procpool/wait_hook.hpp"
 #include "procpool/waitable.hpp"
 #include "procpool/worker.hpp"
 

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -61,6 +62,18 @@ public:
     template <class Rep, class Period>
     bool wait(std::chrono::duration<Rep, Period> timeout) const {
         return wait_until(detail::deadline_in(timeout));
+    }
+
+    /// Waits until a stop is requested at the latest, which leaves the call alone (TaskOptions::stop ends
+    /// it); tells whether the result is there.
+    bool wait(const std::stop_token& stop) const {
+        pool_->refuse_copy();
+        const auto ended = [this] { return job_->call_done(call_); };
+        const std::stop_callback wake(stop, [this] { pool_->wake_waiters(); });
+        auto lock = pool_->acquire();
+        pool_->wait_or_poll(
+            lock, [&] { return ended() || stop.stop_requested(); }, detail::steady_time::max(), job_.get());
+        return ended();
     }
 
     /// Whether the result, or an error, is there.
@@ -141,7 +154,7 @@ private:
         pool_->refuse_copy();
         if (job_->call_seen_done(call_)) return true;
         auto lock = pool_->acquire();
-        return pool_->wait(lock, [this] { return job_->call_done(call_); }, deadline, job_.get());
+        return pool_->wait_or_poll(lock, [this] { return job_->call_done(call_); }, deadline, job_.get());
     }
     template <class Duration>
     void wait_or_throw(Duration timeout) const {

@@ -279,12 +279,12 @@ private:
     }
 
     /// A task that waits for a job of its own pool runs that meanwhile: there may be no other thread for it.
-    bool help(lock& held, steady_time deadline, job::basic_job* awaited) override {
+    bool help(lock& held, steady_time /*deadline*/, job::basic_job* awaited) override {
         if (jobs_.has_callbacks()) {
             run_callbacks(held);
             return true;
         }
-        if (!awaited || deadline != steady_time::max() || !is_worker()) return false;
+        if (!awaited || !is_worker()) return false;
         const auto job =
             std::find_if(queue_.begin(), queue_.end(), [&](const auto& one) { return one.get() == awaited; });
         if (job == queue_.end()) return false;

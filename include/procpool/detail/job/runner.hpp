@@ -17,6 +17,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/posix/owner_process.hpp"
 #include "procpool/error.hpp"
@@ -66,25 +67,45 @@ public:
     virtual std::size_t size() const noexcept = 0;
 
     /// Blocks until `ready()` (called with the lock held) or the deadline; tells which. Whoever waits for
-    /// one job names it.
+    /// one job names it. If the hook throws, the lock is free.
     template <class Ready>
-    bool wait(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr) {
+    bool wait(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr,
+              poll_hook* hook = nullptr) {
         while (!ready()) {
             if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
                 leave(held);
                 return false;
             }
-            if (help(held, deadline, awaited)) continue;
+            if (hook && hook->is_due()) {
+                leave(held);
+                held.unlock();
+                hook->call();
+                held.lock();
+                continue;
+            }
+            const steady_time until = hook ? std::min(deadline, hook->next()) : deadline;
+            if (help(held, until, deadline == steady_time::max() ? awaited : nullptr)) continue;
             waiter me{[](const void* test) { return (*static_cast<const Ready*>(test))(); }, &ready};
             waiters_.push_back(&me);
-            if (deadline == steady_time::max())
+            if (until == steady_time::max())
                 me.woken.wait(held);
             else
-                me.woken.wait_until(held, deadline);
+                me.woken.wait_until(held, until);
             std::erase(waiters_, &me);
         }
         leave(held);
         return true;
+    }
+    /// The same for who may be interrupted.
+    template <class Ready>
+    bool wait_or_poll(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr) {
+        return wait(held, std::move(ready), deadline, awaited, poll_hook::current());
+    }
+    /// Who waits looks again. Without the lock.
+    void wake_waiters() {
+        if (is_copy()) return;
+        const lock held = acquire();
+        changed();
     }
 
     /// What happens to elements that run when their job is given up.
@@ -149,7 +170,8 @@ public:
     virtual void terminate(lock& held) = 0;
 
 protected:
-    /// Does something useful in a thread that waits; false if there is nothing that it could do.
+    /// Does something useful in a thread that waits, until `deadline`; false if there is nothing that it
+    /// could do. `awaited` is the job that it waits for without a limit, if there is one.
     virtual bool help(lock& held, steady_time deadline, basic_job* awaited) = 0;
 
     /// Who waits, and who does something useful meanwhile, is to look again.
@@ -168,7 +190,7 @@ protected:
                 hungry = at != inputs_.end() ? *at : nullptr;
                 return hungry || ready();
             };
-            wait(held, find_hungry, steady_time::max());
+            wait_or_poll(held, find_hungry, steady_time::max());
             if (!hungry) return;
             hungry->in_use = true;
             held.unlock();

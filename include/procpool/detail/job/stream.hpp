@@ -42,7 +42,7 @@ public:
             auto lock = pool_->acquire();
             // Results that are being stored while the job fails still come, in order.
             const auto ready = [&] { return results_->has_next() || (job_->failure() && job_->complete()); };
-            if (!pool_->wait(lock, ready, std::min(until, deadline), job_.get()))
+            if (!pool_->wait_or_poll(lock, ready, std::min(until, deadline), job_.get()))
                 throw TimeoutError("procpool: no result in the time given");
             if (results_->has_next()) {
                 next = results_->take_next();

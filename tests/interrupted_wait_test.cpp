@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+// Waits that end before what they wait for: by a hook of the waiting thread, by a stop token.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <numeric>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "procpool/as_completed.hpp"
+#include "procpool/executor.hpp"
+#include "procpool/pool.hpp"
+#include "procpool/thread_pool.hpp"
+#include "procpool/wait_hook.hpp"
+#include "support/shared.hpp"
+#include "support/views.hpp"
+#include "support/wait.hpp"
+
+namespace interrupted_wait_test {
+
+namespace mp = procpool;
+using namespace std::chrono_literals;
+
+struct board {
+    std::atomic<int> count{0};
+    test::gate gate;
+};
+test::shared<board> seen;
+
+int twice(int i) { return 2 * i; }
+int waits(int i) {
+    ++seen->count;
+    seen->gate.pass();
+    return i;
+}
+
+/// What Ctrl-C is to an interpreter.
+struct interrupted {};
+
+template <class PoolType>
+class InterruptedWait : public testing::Test {
+protected:
+    void SetUp() override { seen.reset(); }
+    void TearDown() override { seen->gate.open(); }
+
+    /// Interrupts `call`, which waits.
+    template <class Call>
+    static void expect_interrupted(Call call) {
+        const mp::WaitHook hook([] { throw interrupted(); }, 2ms);
+        EXPECT_THROW(call(), interrupted);
+    }
+};
+using pools = testing::Types<mp::Pool, mp::ThreadPool>;
+TYPED_TEST_SUITE(InterruptedWait, pools);
+
+TYPED_TEST(InterruptedWait, for_a_result_leaves_the_call_alone) {
+    TypeParam pool(2);
+    auto one = pool.apply_async(waits, 3);
+    auto many = pool.map_async(waits, test::views::iota(0, 100));
+    this->expect_interrupted([&] { one.get(); });
+    this->expect_interrupted([&] { one.wait(); });
+    this->expect_interrupted([&] { one.get(1h); });
+    this->expect_interrupted([&] { one.exception(); });
+    this->expect_interrupted([&] { many.get(); });
+    EXPECT_FALSE(one.ready());
+    seen->gate.open();
+    EXPECT_EQ(one.get(), 3);
+    EXPECT_EQ(many.get().size(), 100u);
+}
+
+TYPED_TEST(InterruptedWait, for_a_stream_loses_no_result) {
+    TypeParam pool(2);
+    auto results = pool.imap(waits, test::views::iota(0, 100));
+    this->expect_interrupted([&] { results.next(); });
+    this->expect_interrupted([&] { results.begin(); });
+    seen->gate.open();
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(results.next(), i);
+    EXPECT_EQ(results.next(), std::nullopt);
+}
+
+TYPED_TEST(InterruptedWait, of_a_join_can_be_repeated) {
+    TypeParam pool(2);
+    auto result = pool.apply_async(waits, 3);
+    pool.close();
+    this->expect_interrupted([&] { pool.join(); });
+    seen->gate.open();
+    pool.join();
+    EXPECT_EQ(result.get(), 3);
+}
+
+TYPED_TEST(InterruptedWait, for_a_call_without_a_handle_gives_it_up) {
+    TypeParam pool(2);
+    // Threads can't be ended: their tasks must be let go.
+    const auto interrupt = [] {
+        if (seen->count < 2) return;
+        if constexpr (std::is_same_v<TypeParam, mp::ThreadPool>) seen->gate.open();
+        throw interrupted();
+    };
+    {
+        const mp::WaitHook hook(interrupt, 2ms);
+        std::vector<int> input(10'000);
+        std::iota(input.begin(), input.end(), 0);
+        EXPECT_THROW(pool.map(waits, input, {.chunksize = 1}), interrupted);
+        EXPECT_LT(seen->count, 10'000);
+    }
+    seen.reset();
+    ++seen->count;
+    {
+        const mp::WaitHook hook(interrupt, 2ms);
+        EXPECT_THROW(pool.apply(waits, 1), interrupted);
+    }
+    EXPECT_EQ(pool.map(twice, std::vector{1, 2, 3}), (std::vector{2, 4, 6}));
+}
+
+TYPED_TEST(InterruptedWait, for_futures_leaves_them_alone) {
+    mp::BasicExecutor<TypeParam> executor(2), other(1);
+    const std::vector<mp::Future<int>> both{executor.submit(waits, 3), executor.submit(waits, 4)};
+    const std::vector<mp::Future<int>> of_two{both[0], other.submit(waits, 5)};
+    this->expect_interrupted([&] { both[0].result(); });
+    this->expect_interrupted([&] { both[0].wait(); });
+    this->expect_interrupted([&] { mp::wait(both); });
+    this->expect_interrupted([&] { mp::wait(of_two); });
+    auto completed = mp::as_completed(of_two);
+    this->expect_interrupted([&] { completed.begin(); });
+    this->expect_interrupted([&] { executor.shutdown(); });
+    seen->gate.open();
+    EXPECT_EQ(both[0].result() + both[1].result() + of_two[1].result(), 3 + 4 + 5);
+}
+
+TYPED_TEST(InterruptedWait, goes_on_after_a_hook_that_only_looks) {
+    TypeParam pool(2);
+    int calls = 0;
+    std::thread::id caller;
+    const mp::WaitHook hook(
+        [&] {
+            caller = std::this_thread::get_id();
+            EXPECT_EQ(pool.apply(twice, 4), 8) << "it may use the pool";
+            if (++calls == 5) seen->gate.open();
+        },
+        2ms);
+    EXPECT_EQ(pool.apply(waits, 3), 3);
+    EXPECT_GE(calls, 5);
+    EXPECT_EQ(caller, std::this_thread::get_id());
+}
+
+TYPED_TEST(InterruptedWait, is_the_newest_hooks_and_its_own_threads) {
+    TypeParam pool(2);
+    int outer = 0, inner = 0;
+    std::optional<mp::AsyncResult<int>> result = pool.apply_async(waits, 3);
+    const mp::WaitHook hook([&] { ++outer; }, 1ms);
+    {
+        const mp::WaitHook newest([&] { ++inner; }, 1ms);
+        EXPECT_FALSE(result->wait(20ms));
+    }
+    EXPECT_EQ(outer, 0);
+    EXPECT_GT(inner, 0);
+    EXPECT_FALSE(result->wait(20ms));
+    EXPECT_GT(outer, 0);
+    const int before = outer;
+    std::thread([&] { EXPECT_FALSE(result->wait(20ms)); }).join();
+    EXPECT_EQ(outer, before);
+    seen->gate.open();
+}
+
+TYPED_TEST(InterruptedWait, for_a_stop_token_leaves_the_call_alone) {
+    TypeParam pool(2);
+    mp::BasicExecutor<TypeParam> executor(1);
+    auto result = pool.apply_async(waits, 3);
+    const auto future = executor.submit(waits, 4);
+    std::stop_source before;
+    before.request_stop();
+    EXPECT_FALSE(result.wait(before.get_token()));
+    EXPECT_FALSE(future.wait(before.get_token()));
+    for (int i = 0; i < 2; ++i) {
+        std::stop_source stop;
+        std::jthread stopper([&] {
+            test::eventually([] { return seen->count == 2; });
+            stop.request_stop();
+        });
+        EXPECT_FALSE(i == 0 ? result.wait(stop.get_token()) : future.wait(stop.get_token()));
+    }
+    seen->gate.open();
+    std::stop_source never;
+    EXPECT_TRUE(result.wait(never.get_token()));
+    EXPECT_TRUE(future.wait(never.get_token()));
+    EXPECT_TRUE(result.wait(before.get_token())) << "it is there";
+    EXPECT_EQ(result.get() + future.result(), 7);
+}
+
+}  // namespace interrupted_wait_test
