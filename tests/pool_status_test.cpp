@@ -159,7 +159,7 @@ TEST_F(Workers, can_be_asked_for_while_everything_happens) {
             }
     });
     for (int i = 0; i < 20; ++i) pool.map(twice, test::views::iota(0, 5000));
-    pool.try_map(
+    (void)pool.try_map(
         [](int i) {
             if (i % 50 == 49) ::raise(SIGKILL);
             return i;

@@ -110,11 +110,11 @@ struct capricious {
 TEST(Queue, an_item_that_cant_be_encoded_or_decoded_harms_no_other) {
     const mp::Queue<capricious> queue(3);
     queue.put({0});
-    EXPECT_THROW(queue.put({1}), std::range_error);
+    EXPECT_THROW(queue.put({1}), mp::SerializationError);
     queue.put({2});
     queue.put({3});
     EXPECT_EQ(queue.get().value, 0);
-    EXPECT_THROW(queue.get(), std::range_error);
+    EXPECT_THROW(queue.get(), mp::SerializationError);
     EXPECT_EQ(queue.get().value, 3);
     EXPECT_TRUE(queue.empty());
 }
