@@ -3,6 +3,7 @@
 // pool, costs the elements that ran there and nothing else; and the pool never waits for what can't come.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/pool.hpp"
+#include "support/processes.hpp"
 #include "support/rounds.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
@@ -254,6 +256,32 @@ TEST_F(StrayWrites, a_worker_that_closes_its_pipe_of_results_is_ended_and_its_el
         outcomes(pool, [](int) { ::close(pipe_end(perms::owner_write)), never_opened->pass(); }));
     EXPECT_NE(text.find("killed by the pool"), std::string::npos) << text;
     expect_use(pool);
+}
+
+// ---- who is not corrupt
+
+std::vector<std::string> many_parts(int element) {
+    count(element);
+    return std::vector<std::string>(2000, std::string(1000, static_cast<char>('a' + element % 26)));
+}
+
+TEST_F(StrayWrites, a_worker_that_is_stopped_while_it_sends_is_left_alone) {
+    mp::Pool pool({.processes = 1, .arena_limit = 0});
+    auto result = pool.map_async(many_parts, test::views::iota(0, size), {.chunksize = 1});
+    ASSERT_TRUE(test::eventually([] { return executions->at(guilty) == 1; }));
+    const std::vector<long> workers = test::workers();
+    ASSERT_EQ(workers.size(), 1u);
+    ::kill(static_cast<pid_t>(workers[0]), SIGSTOP);
+    // Long enough for whoever would take it for one that never sends the rest.
+    EXPECT_FALSE(result.wait(std::chrono::milliseconds(3500)));
+    ::kill(static_cast<pid_t>(workers[0]), SIGCONT);
+    const auto found = result.get();
+    ASSERT_EQ(found.size(), static_cast<std::size_t>(size));
+    for (int i = 0; i < size; ++i) {
+        EXPECT_EQ(found[static_cast<std::size_t>(i)].size(), 2000u);
+        EXPECT_EQ(found[static_cast<std::size_t>(i)].back()[0], 'a' + i % 26);
+    }
+    expect_each_ran_once();
 }
 
 // ---- the pipe of tasks
