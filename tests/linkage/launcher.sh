@@ -46,7 +46,7 @@ echo 'after Boost.Process: good'
 
 # The folders of Boost 1.86 and later, if this is an older one.
 mkdir -p "$work/newer_boost/boost/process/v1"
-for header in child extend posix; do
+for header in child error extend posix; do
     printf '#pragma once\n#include <boost/process/%s.hpp>\nnamespace boost::process { namespace v1 = ::boost::process; }\n' \
         $header >"$work/newer_boost/boost/process/v1/$header.hpp"
 done
