@@ -99,9 +99,10 @@ public:
     // ---- many calls
 
     // The sentence for a call whose options don't fit.
-    using misused_options::map, misused_options::starmap, misused_options::try_map, misused_options::try_starmap,
-        misused_options::map_async, misused_options::starmap_async, misused_options::imap,
-        misused_options::imap_unordered, misused_options::istarmap, misused_options::istarmap_unordered;
+    using misused_options::map, misused_options::starmap, misused_options::try_map,
+        misused_options::try_starmap, misused_options::map_async, misused_options::starmap_async,
+        misused_options::imap, misused_options::imap_unordered, misused_options::istarmap,
+        misused_options::istarmap_unordered;
 
     /// Calls `function(element)` for each element of `input` and returns the results in input order (nothing
     /// if the function returns void).
@@ -121,12 +122,14 @@ public:
 
     /// map() that returns for each element its value or its error: one bad element costs only itself.
     template <class F, std::ranges::input_range Range>
-    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_map(F&& function, Range&& input, const MapOptions& options = {}) {
+    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_map(
+        F&& function, Range&& input, const MapOptions& options = {}) {
         return run<map_task<style::waits, F, Range>, outcomes>(std::forward<F>(function), input, options);
     }
     /// starmap() that returns for each element its value or its error.
     template <class F, std::ranges::input_range Range>
-    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_starmap(F&& function, Range&& input, const MapOptions& options = {}) {
+    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_starmap(
+        F&& function, Range&& input, const MapOptions& options = {}) {
         return run<starmap_task<style::waits, F, Range>, outcomes>(std::forward<F>(function), input, options);
     }
 

@@ -14,7 +14,8 @@
 #include <vector>
 
 #if !defined(__cpp_rtti) || !defined(__cpp_exceptions)
-#error "procpool needs exceptions and run-time type information: compile without -fno-exceptions and -fno-rtti"
+#error \
+    "procpool needs exceptions and run-time type information: compile without -fno-exceptions and -fno-rtti"
 #endif
 
 namespace procpool {

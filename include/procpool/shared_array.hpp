@@ -93,8 +93,7 @@ template <class T, std::size_t Rank>
     requires(Rank != dynamic_rank)
 class SharedArray<T, Rank> : public ArrayView<T, Rank>,
                              public detail::wire::travels_as_handle<SharedArray<T, Rank>> {
-    static_assert(Rank > 0 && Rank < 256,
-                  "procpool: a SharedArray has from 1 to 255 dimensions");
+    static_assert(Rank > 0 && Rank < 256, "procpool: a SharedArray has from 1 to 255 dimensions");
     static_assert(!std::is_volatile_v<T>, "procpool: the elements of a SharedArray are not volatile");
     static_assert(!std::is_pointer_v<T> && !std::is_member_pointer_v<T> && !std::is_reference_v<T>,
                   "procpool: a SharedArray can't hold pointers or references: they mean nothing in another "

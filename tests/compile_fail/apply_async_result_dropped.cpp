@@ -6,6 +6,4 @@
 
 int twice(int x);
 
-void run(procpool::Pool& pool, const std::vector<int>&) {
-    pool.apply_async(twice, 1);
-}
+void run(procpool::Pool& pool, const std::vector<int>&) { pool.apply_async(twice, 1); }

@@ -6,6 +6,4 @@
 
 int twice(int x);
 
-void run(procpool::ProcessPoolExecutor& executor) {
-    executor.submit(twice, 1);
-}
+void run(procpool::ProcessPoolExecutor& executor) { executor.submit(twice, 1); }

@@ -6,6 +6,4 @@
 
 int twice(int x);
 
-void run(procpool::Pool& pool, const std::vector<int>& inputs) {
-    pool.try_map(twice, inputs);
-}
+void run(procpool::Pool& pool, const std::vector<int>& inputs) { pool.try_map(twice, inputs); }

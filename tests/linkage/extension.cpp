@@ -85,8 +85,8 @@ void use_pools(const std::string& executable, long (*in_plugin)(long), int (*of_
 
 extern "C" [[gnu::visibility("default")]] void live(int argc, char** argv) { mp::freeze_support(argc, argv); }
 
-extern "C" [[gnu::visibility("default")]] int run(const char* host, const char* worker_program, const char* plugin,
-                                                  int (*of_the_host)(int)) try {
+extern "C" [[gnu::visibility("default")]] int run(const char* host, const char* worker_program,
+                                                  const char* plugin, int (*of_the_host)(int)) try {
     auto* const in_plugin =
         reinterpret_cast<long (*)(long)>(::dlsym(::dlopen(plugin, RTLD_NOW | RTLD_LOCAL), "in_plugin"));
     expect(has(error_of([] { mp::Pool pool({.start_method = mp::start_method::spawn}); }), "set_executable"),

@@ -19,8 +19,8 @@
 
 namespace test {
 
-/// A copy of a small library that every glibc system has and no program needs. Another build of it is the same
-/// with another build id.
+/// A copy of a small library that every glibc system has and no program needs. Another build of it is the
+/// same with another build id.
 class rebuilt_library {
 public:
     using function = std::size_t();

@@ -25,8 +25,8 @@ struct misnamed_options {
 
 /// Takes part in choosing a pool's function where MapOptions don't fit, and refuses the call.
 ///
-/// Braces choose misnamed_options here, since they tell no type; where they fit MapOptions, too, the pool's own
-/// function is the more specialised one.
+/// Braces choose misnamed_options here, since they tell no type; where they fit MapOptions, too, the pool's
+/// own function is the more specialised one.
 class misused_options {
 protected:
     template <class Options>
@@ -35,9 +35,10 @@ protected:
 private:
     template <class Options>
     static refused refuse() {
-        static_assert(!misused<Options>,
-                      "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
-                      "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast and stop");
+        static_assert(
+            !misused<Options>,
+            "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
+            "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast and stop");
         return {};
     }
 

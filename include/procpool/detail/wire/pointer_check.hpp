@@ -86,8 +86,8 @@ void refuse_pointer(std::uintptr_t word, const std::type_info& type) {
 template <class T>
 void refuse_pointers(const T* objects, std::size_t count) {
     if constexpr (may_hold_pointers<T>)
-        for_each_possible_pointer(
-            objects, count, [](std::uintptr_t word, std::size_t) { refuse_pointer(word, typeid(T)); });
+        for_each_possible_pointer(objects, count,
+                                  [](std::uintptr_t word, std::size_t) { refuse_pointer(word, typeid(T)); });
 }
 
 }  // namespace procpool::detail::wire
