@@ -356,6 +356,7 @@ private:
     void bury() noexcept {
         {
             const auto no_fork = posix::fd_registry::instance().hold_forks();
+            if (!zygote_->has_ended()) return;
             zygote_->wait();
         }
         posix::bury_orphans({&known_, 1});

@@ -145,6 +145,9 @@ public:
         wait();
     }
 
+    /// Whether it has ended, for who has seen an end of its sockets, which close a moment before.
+    bool has_ended() const noexcept { return process_.ends_until(deadline_in(std::chrono::seconds(1))); }
+
     /// Waits until the zygote has ended.
     void wait() noexcept {
         // It is no child of a process that was forked with a copy of this.
