@@ -215,7 +215,7 @@ protected:
     }
     void set_terminated() noexcept {
         closed_ = true;
-        terminated_ = !failure_;
+        if (!failure_) terminated_ = true;
     }
 
     bool closed_ = false;         // no new jobs
