@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/fd.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/process_identity.hpp"
@@ -79,6 +80,18 @@ public:
             }
             if (now >= until) return false;
         }
+    }
+
+    /// Waits for its end, and looks up after `a_while`; without a descriptor only if it was stopped.
+    bool ends_within(std::chrono::milliseconds a_while) const noexcept {
+        if (handle_) return ends_until(deadline_in(a_while));
+        siginfo_t news{};
+        const auto result = retry_on_eintr(
+            [&] { return ::waitid(P_PID, static_cast<id_t>(pid_), &news, WEXITED | WSTOPPED | WNOWAIT); });
+        // Somebody else may have waited for it.
+        if (result != 0 || news.si_code != CLD_STOPPED) return true;
+        std::this_thread::sleep_for(a_while);
+        return false;
     }
 
     /// Waits for its end, and lets its process id be used again.

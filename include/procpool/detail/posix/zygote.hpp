@@ -152,7 +152,7 @@ public:
     void wait() noexcept {
         // It is no child of a process that was forked with a copy of this.
         if (!process_ || generation_ != fork_generation.load(std::memory_order_relaxed)) return;
-        while (!process_.ends_until(deadline_in(patience)))
+        while (!process_.ends_within(patience))
             if (!rouse()) return;
         const exit_status how = process_.wait();
         if (!how.code) bury_orphans(workers_);
