@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pools among threads, other pools, tasks and copies of this process.
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,32 @@ protected:
 std::optional<mp::Pool> PoolSharing::captured;
 
 // ---- threads
+
+TEST_F(PoolSharing, a_thread_that_is_cancelled_ends_when_its_call_has_ended) {
+    mp::Pool pool(1);
+    for (const bool drives : {true, false}) {
+        std::optional<std::thread> driver;  // beside it the other one only waits
+        auto pending = pool.apply_async([] { seen->gate.pass(); });
+        if (!drives) driver.emplace([&] { pending.get(); });
+        std::atomic<bool> in_call = false, returned = false, goes_on = false;
+        std::thread cancelled([&] {
+            in_call = true;
+            pending.wait();
+            returned = true;
+            ::pthread_testcancel();
+            goes_on = true;
+        });
+        ASSERT_TRUE(test::eventually([&] { return in_call.load(); }));
+        ::pthread_cancel(cancelled.native_handle());
+        seen->gate.open();
+        cancelled.join();
+        if (driver) driver->join();
+        EXPECT_TRUE(returned);
+        EXPECT_FALSE(goes_on);
+        EXPECT_EQ(pool.apply(twice, 2), 4);
+        seen.reset();
+    }
+}
 
 TEST_F(PoolSharing, several_threads_use_one_pool_at_the_same_time) {
     mp::Pool pool(2);

@@ -16,6 +16,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/posix/cancellation.hpp"
 #include "procpool/detail/posix/event.hpp"
 #include "procpool/detail/posix/poller.hpp"
 #include "procpool/detail/posix/process.hpp"
@@ -90,7 +91,9 @@ protected:
 
     /// Moves what can be moved without waiting, but for callbacks. Nothing if somebody drives.
     void move_on(lock& held) {
-        if (!driving_ && !stopping_) drive_one_step(held, std::chrono::steady_clock::now());
+        if (driving_ || stopping_) return;
+        const posix::cancellation_deferred until_it_ends;
+        drive_one_step(held, std::chrono::steady_clock::now());
     }
 
     /// Makes sure that somebody goes on with the work when the caller leaves.

@@ -34,6 +34,7 @@
 #include "procpool/detail/backend/worker_status.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/posix/cancellation.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
@@ -381,6 +382,7 @@ private:
     /// What fails in it fails the pool, as in a step.
     template <class Work>
     void or_fail(Work work) {
+        const posix::cancellation_deferred until_it_ends;
         try {
             work();
         } catch (...) {
@@ -715,6 +717,7 @@ private:
     }
 
     void shut_down(lock& held, bool gracefully) {
+        const posix::cancellation_deferred until_it_ends;
         if (std::exchange(shutting_down_, true)) {
             ended_.wait(held, [this] { return has_ended_ || is_stand_in(); });
             return;

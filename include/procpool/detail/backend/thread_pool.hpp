@@ -21,6 +21,7 @@
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/posix/cancellation.hpp"
 #include "procpool/detail/posix/limits.hpp"
 #include "procpool/detail/posix/process.hpp"
 #include "procpool/detail/posix/thread.hpp"
@@ -345,6 +346,7 @@ private:
 
     /// Waits for all threads but this one.
     void shut_down(lock& held) {
+        const posix::cancellation_deferred until_it_ends;
         closed_ = true;
         stopping_ = true;
         work_.notify_all();

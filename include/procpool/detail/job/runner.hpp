@@ -19,6 +19,7 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
+#include "procpool/detail/posix/cancellation.hpp"
 #include "procpool/detail/posix/owner_process.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
@@ -71,6 +72,7 @@ public:
     template <class Ready>
     bool wait(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr,
               poll_hook* hook = nullptr) {
+        const posix::cancellation_deferred until_it_ends;
         while (!ready()) {
             if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
                 leave(held);
