@@ -198,6 +198,18 @@ TEST_F(Workers, call_functions_at_the_end_of_each_that_is_replaced) {
     EXPECT_TRUE(test::eventually([] { return seen->count >= 5; }));
 }
 
+TEST_F(Workers, of_a_task_dont_call_the_functions_of_its_worker) {
+    mp::Pool pool(1, notes_its_end);
+    const int called = pool.apply([] {
+        mp::Pool inner({.processes = 2, .start_method = mp::start_method::fork});
+        inner.map(twice, test::views::iota(0, 10));
+        inner.close();
+        inner.join();
+        return seen->count.load();
+    });
+    EXPECT_EQ(called, 0);
+}
+
 TEST_F(Workers, that_are_killed_call_nothing) {
     mp::Pool pool(1, notes_its_end);
     EXPECT_EQ(pool.apply(twice, 4), 8);

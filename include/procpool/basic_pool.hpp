@@ -54,7 +54,8 @@ public:
         const auto lock = core().acquire();
         return pool_->state();
     }
-    /// What every call gets that is made now; null unless the pool has failed.
+    /// With what the pool failed: pending calls got it, and new ones get it until the pool is closed; null
+    /// unless the pool has failed.
     std::exception_ptr error() const {
         const auto lock = core().acquire();
         return pool_->state() == pool_state::failed ? pool_->failure() : nullptr;

@@ -20,12 +20,12 @@ namespace procpool {
 /// The results of imap(): an input range, and Python's next().
 ///
 /// The input is pulled by the thread that takes results, never by another, and no more than the window
-/// (MapOptions::buffersize) ahead of them; only if that thread waits in the pool's join(), all that is left
-/// is pulled, and results wait to be taken. So it may be endless, and the loop may be left half way: when
+/// (MapOptions::buffersize) ahead of them; so it may be endless, and the loop may be left half way: when
 /// this object is destroyed, what has not begun won't run, and workers that still run something for it after
-/// 2 ms are replaced. An element's error is thrown where its
-/// result would be, and the next call goes on with the next element. One thread at a time. In a forked child
-/// this is a copy: it gives PoolNotRunning, and may be destroyed.
+/// 2 ms are replaced. Only if that thread waits in the pool's join(), all that is left is pulled, and results
+/// wait to be taken: for an endless input that never returns. An element's error is thrown where its result
+/// would be, and the next call goes on with the next element. One thread at a time. In a forked child this is
+/// a copy: it gives PoolNotRunning, and may be destroyed.
 template <class R>
 class [[nodiscard("the call is given up when its results are dropped")]] ImapResults {
     using slot = typename detail::job::stream<R>::slot;

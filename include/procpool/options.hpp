@@ -67,8 +67,8 @@ struct PoolOptions {
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; none by
     /// default. Otherwise standard error passes through the pool, even if output is direct.
     std::size_t stderr_tail = 0;
-    /// Whether WorkerDied quotes numbers and strings that the element was called with. Say no where they may
-    /// be secret: its text may get into a log.
+    /// Whether WorkerDied and Pool::workers() quote numbers and strings that the element was called with. Say
+    /// no where they may be secret: such texts get into logs.
     bool quote_arguments = true;
 };
 

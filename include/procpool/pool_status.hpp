@@ -16,21 +16,23 @@ enum class pool_state {
     running,     ///< it takes calls
     closed,      ///< it takes no more; those at hand go on, or are done
     terminated,  ///< its work was ended by terminate()
-    failed       ///< it can't go on, and every call gets its error()
+    failed       ///< it can't go on; calls get its error(), or PoolNotRunning once it was closed
 };
 
 /// What a worker process of a pool did a moment ago.
 struct WorkerStatus {
     /// Its place in the pool, as worker_index() tells it.
     std::size_t index = 0;
-    /// Its process id; 0 while another one is to be started in its place. It may have ended meanwhile.
+    /// Its process id; 0 if there is none, or not yet. It may have ended meanwhile.
     long pid = 0;
 
+    /// One element, or the initializer.
     struct Running {
         /// Position of the element in its call's input; nothing for the initializer.
         std::optional<std::uint64_t> index = {};
         /// The arguments, as far as they can be printed: `f("a.jpg", 3)`, as WorkerDied::what() has them.
         std::string call = {};
+        /// Since it began, about.
         std::chrono::nanoseconds run_time{0};
     };
     /// What it runs; nothing if it has nothing to do.

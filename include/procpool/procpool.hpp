@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Everything of procpool.
+// Everything of procpool but what is for starting programs, and interop/.
 #ifndef PROCPOOL_PROCPOOL_HPP
 #define PROCPOOL_PROCPOOL_HPP
 

@@ -23,8 +23,9 @@ namespace procpool {
 ///     procpool::WaitHook hook([] { if (interrupted) throw Interrupted(); });  // set by a signal's handler
 class WaitHook {
 public:
-    explicit WaitHook(std::function<void()> poll,
-                      std::chrono::nanoseconds interval = std::chrono::milliseconds(50))
+    /// `poll` must not be empty; an `interval` of 0 calls it without a pause.
+    [[nodiscard("the hook ends with this object: give it a name")]] explicit WaitHook(
+        std::function<void()> poll, std::chrono::nanoseconds interval = std::chrono::milliseconds(50))
         : hook_(std::move(poll), interval),
           before_(std::exchange(detail::job::poll_hook::current(), &hook_)) {}
     WaitHook(const WaitHook&) = delete;

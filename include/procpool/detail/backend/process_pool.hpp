@@ -98,7 +98,7 @@ public:
     std::vector<WorkerStatus> workers() override {
         std::vector<WorkerStatus> all;
         for (worker_link& link : crew_.links())
-            all.push_back(has_ended_ ? WorkerStatus{.index = all.size()} : status_of(link, all.size()));
+            all.push_back(has_ended_ ? WorkerStatus{.index = all.size()} : status_of(link, all.size(), quote_arguments_));
         return all;
     }
 

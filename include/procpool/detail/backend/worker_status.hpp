@@ -19,7 +19,7 @@ namespace procpool::detail::backend {
 
 /// With the pool's lock held.
 template <class = only_if_used>
-WorkerStatus status_of(worker_link& link, std::size_t index) {
+WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_arguments) {
     WorkerStatus status{.index = index};
     if (link.now == worker_link::state::down || link.exit) return status;
     status.pid = link.told_pid();
@@ -32,7 +32,7 @@ WorkerStatus status_of(worker_link& link, std::size_t index) {
     const block& among = element->of->elements;
     const block bytes = among.element(element->index - among.first);
     wire::element_reader reader(bytes.payload(), bytes.stride);
-    status.running->call = "f(" + job.describe(reader.next()) + ")";
+    status.running->call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
     if (job.id != wire::initializer_number) status.running->index = job.index_told(element->index);
     return status;
 }

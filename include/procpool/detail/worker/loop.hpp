@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/crash.hpp"
 #include "procpool/detail/posix/limits.hpp"
@@ -257,7 +258,10 @@ int main(posix::worker_birth& birth) {
     posix::keep_heap();
     if (limits.pin_to_cpu) posix::pin_to_cpu(birth.slot);
     if (limits.memory) posix::limit_allocations(*limits.memory);
-    this_thread = nullptr;  // the program may have forked in a thread of a pool
+    // The program may have forked in a thread of a pool, in a worker, or where a WaitHook is.
+    this_thread = nullptr;
+    job::poll_hook::current() = nullptr;
+    new auto(std::exchange(exit_functions<>(), {}));  // never destroyed: what they hold is the parent's
     this_process.index = birth.slot;
     this_process.seed = seed_of(birth.serial, posix::current_pid());
     const int code = loop(birth, limits).run();

@@ -16,6 +16,7 @@
 #include <string>
 #include <utility>
 
+#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/memfd.hpp"
 #include "procpool/detail/posix/pipe.hpp"
@@ -96,6 +97,7 @@ void read_identity(wire::cursor& from) {
     identity.children.store(0);
     posix::own_name.rename(identity.name, identity.daemon);
     this_process = {};  // if it was forked by a pool's worker, it is none itself
+    job::poll_hook::current() = nullptr;
 }
 
 /// What a new Process runs.
