@@ -65,6 +65,14 @@ std::string printed_by(int stream, F function, Args... args) {
 
 // ---- a function and its arguments
 
+TEST_F(Process, that_is_closed_is_no_active_child) {
+    mp::Process process([] {});
+    process.start();
+    process.join();
+    process.close();
+    EXPECT_TRUE(mp::active_children().empty());
+}
+
 TEST_F(Process, runs_its_function_with_its_arguments) {
     mp::Process process(
         [](int a, const std::string& text, const std::vector<int>& more) {

@@ -23,9 +23,10 @@ struct ForkHooks {
 ///
 /// With start_method::fork a pool forks its zygote when it is made, and again when that was killed, in a
 /// thread of the pool's own or one that waits for it, with no lock of the pool held. A Process forks one,
-/// too. The zygote forks workers: hooks that a program has registered before run there, too, and so do those
-/// that a fresh run of the program has registered at namespace scope. Forks of the program's own are none of
-/// these (see pthread_atfork), nor are fresh runs of it, which are started by vfork.
+/// too, and can't be asked for anything by a hook of its own start. The zygote forks workers: hooks that a
+/// program has registered before run there, too, and so do those that a fresh run of the program has
+/// registered at namespace scope. Forks of the program's own are none of these (see pthread_atfork), nor are
+/// fresh runs of it, which are started by vfork.
 ///
 /// They stay registered, and must not throw. Thread-safe.
 inline void register_at_fork(ForkHooks hooks) {

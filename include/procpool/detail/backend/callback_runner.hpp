@@ -8,6 +8,8 @@
 #include <functional>
 #include <utility>
 
+#include "procpool/detail/job/poll_hook.hpp"
+
 namespace procpool::detail::backend {
 
 class callback_runner {
@@ -19,6 +21,7 @@ public:
     callback_runner& operator=(const callback_runner&) = delete;
 
     void run(const std::function<void()>& callback) const noexcept {
+        const job::poll_hook::without interruptions;  // of the wait in which this thread runs it
         const callback_runner* const before = std::exchange(running(), this);
         try {
             callback();

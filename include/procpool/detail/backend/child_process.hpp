@@ -138,7 +138,7 @@ public:
 
     bool is_alive() {
         const auto lock = use();
-        return now_ == state::started && !look();
+        return runs(lock);
     }
 
     std::optional<int> exit_code() {
@@ -196,12 +196,16 @@ public:
                 if (auto child = one.lock(); child && child->is_of_this_process())
                     found.push_back(std::move(child));
         }
-        std::erase_if(found, [](const auto& child) { return !child->is_alive(); });
+        std::erase_if(found, [](const auto& child) { return !child->runs(); });
         return found;
     }
 
 private:
     enum class state { initial, started, closed };
+
+    bool runs(const std::unique_lock<std::mutex>& /*held*/) { return now_ == state::started && !look(); }
+    /// False, too, if it is closed.
+    bool runs() { return runs(use(true)); }
     static constexpr int most_tries = 10;
 
     bool is_of_this_process() const noexcept {

@@ -271,11 +271,8 @@ public:
     }
     /// Lets idle workers leave at the end of their input; true if all workers are idle.
     bool disconnect() noexcept {
-        bool idle = is_idle();
-        for (worker_link& link : links_) {
-            idle = idle && !link.exit;
-            link.disconnect();
-        }
+        const bool idle = is_idle();
+        for (worker_link& link : links_) link.disconnect();
         return idle;
     }
     /// Takes the zygote out, to end it and what is left of the workers.

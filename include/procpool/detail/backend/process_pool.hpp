@@ -34,8 +34,10 @@
 #include "procpool/detail/backend/worker_status.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/posix/cancellation.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/process_identity.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
 
@@ -98,7 +100,8 @@ public:
     std::vector<WorkerStatus> workers() override {
         std::vector<WorkerStatus> all;
         for (worker_link& link : crew_.links())
-            all.push_back(has_ended_ ? WorkerStatus{.index = all.size()} : status_of(link, all.size(), quote_arguments_));
+            all.push_back(has_ended_ ? WorkerStatus{.index = all.size()}
+                                     : status_of(link, all.size(), quote_arguments_));
         return all;
     }
 
@@ -307,6 +310,7 @@ private:
         waits_until_ = until;
         const bool for_quick_call = crew_.has_one_quick_call();
         const std::vector<worker_link*> dead = std::exchange(dying_, {});
+        news_are_read();  // by this step, if there are any
         held.unlock();
         const auto events = alertness_.wait(crew_.poller(), until, for_quick_call);
         bool zygote_has_news = false;
@@ -352,9 +356,9 @@ private:
         for (worker_link* link : std::exchange(finished_, {}))
             if (link->work().elements() == 0) crew_.end_input(*link);
         // Not earlier: what is delivered lies in the dead workers' buffers.
-        if (leaves_zygote_to_program())
+        if (failure_ || leaves_zygote_to_program())
             crew_.launch_no_more();
-        else if ((!dead.empty() || crew_.launch_at() || crew_.lacks_zygote()) && !failure_ &&
+        else if ((!dead.empty() || crew_.launch_at() || crew_.lacks_zygote()) &&
                  crew_.launch_missing(held, is_stand_in())) {
             program_due_ = steady_time::max();
             watch_news();
@@ -464,11 +468,22 @@ private:
     void look_after(worker_link& link, steady_time now) {
         link.look_at = steady_time::max();
         if (link.now == worker_link::state::down || link.exit) return;
+        if (link.corrupt && crew_.has_lost(link)) {  // nobody tells how it ended
+            link.exit.emplace();
+            dying_.push_back(&link);
+            return;
+        }
         if (link.pid == 0) {  // born, but the news are not read: it can't be signalled
             look_in(link, prompt.looked_for);
             return;
         }
-        if (link.silent && !link.corrupt) link.corrupt = "it had closed the pipe for its results";
+        if (link.silent && !link.corrupt) {
+            if (posix::has_ended(link.pid)) {  // by itself: the news are late
+                look_in(link, time_to_die);
+                return;
+            }
+            link.corrupt = "it had closed the pipe for its results";
+        }
         if (link.corrupt) {
             crew_.signal(link, SIGKILL);
             look_in(link, time_to_die);  // again, until the news have come
@@ -500,7 +515,10 @@ private:
         std::size_t ended = 0;
         try {
             held.unlock();
-            for (delivery& one : deliveries_) deliver(one);
+            {
+                const job::poll_hook::without interruptions;  // of a wait that the user's code isn't part of
+                for (delivery& one : deliveries_) deliver(one);
+            }
 
             held.lock();
             for (delivery& one : deliveries_) {
@@ -617,7 +635,6 @@ private:
 
     void read_news() {
         const auto news = crew_.read_news();
-        news_are_read();
         if (news.failed_start) failed_start_ = last_death_ = news.failed_start;
         if (news.for_good) fail(failed_start_);
         dying_.insert(dying_.end(), news.ended.begin(), news.ended.end());

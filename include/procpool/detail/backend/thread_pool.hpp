@@ -20,6 +20,7 @@
 #include "procpool/detail/backend/thread_backend.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/cancellation.hpp"
 #include "procpool/detail/posix/limits.hpp"
@@ -289,6 +290,7 @@ private:
         const auto job =
             std::find_if(queue_.begin(), queue_.end(), [&](const auto& one) { return one.get() == awaited; });
         if (job == queue_.end()) return false;
+        const job::poll_hook::without interruptions;  // of a wait that the task isn't part of
         std::shared_ptr<thread_job> taken = std::move(*job);
         queue_.erase(job);
         run_some(std::move(taken), held);

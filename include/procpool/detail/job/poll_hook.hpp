@@ -30,8 +30,8 @@ public:
     /// What it waits for itself doesn't call it again.
     void call() {
         const without none;
-        next_ = deadline_in(interval_);
         poll_();
+        next_ = deadline_in(interval_);
     }
 
     /// While this lives, this thread has no hook.

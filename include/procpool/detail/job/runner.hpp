@@ -83,7 +83,7 @@ public:
                 held.unlock();
                 hook->call();
                 held.lock();
-                continue;
+                if (ready()) break;
             }
             const steady_time until = hook ? std::min(deadline, hook->next()) : deadline;
             if (help(held, until, deadline == steady_time::max() ? awaited : nullptr)) continue;

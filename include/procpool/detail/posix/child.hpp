@@ -106,8 +106,7 @@ public:
     /// Whether it was stopped, by SIGSTOP or a debugger, and not continued.
     bool is_stopped() const noexcept {
         try {
-            const char state = look_at_process(pid_).state;
-            return state == 'T' || state == 't';
+            return posix::is_stopped(pid_);
         } catch (const std::bad_alloc&) {
             return false;
         }

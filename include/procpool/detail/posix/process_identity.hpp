@@ -48,6 +48,12 @@ inline process_identity identify(std::int64_t pid) {
     return {pid, seen.state == 'X' || seen.state == 'Z' ? 0 : seen.started};
 }
 
+/// Whether it was stopped, by SIGSTOP or a debugger, and not continued.
+inline bool is_stopped(std::int64_t pid) {
+    const char state = look_at_process(pid).state;
+    return state == 'T' || state == 't';
+}
+
 inline bool has_ended(std::int64_t pid) { return identify(pid).started == 0; }
 
 /// This process; looked up once.
