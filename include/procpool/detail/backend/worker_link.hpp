@@ -273,6 +273,7 @@ public:
 
     /// Turns complete frames into deliveries. @throws wire::protocol_error for nonsense.
     void collect(std::vector<delivery>& into) {
+        collected_ = stream_.received();
         try {
             collect(stream_.frames(), received_results_, into);
         } catch (const SerializationError&) {
@@ -353,7 +354,7 @@ public:
         const bool runs = begun != 0 && box_->ended.load(std::memory_order_acquire) < begun;
         // Where nothing happens any more, the results of those before have come.
         const bool still =
-            signs_.missing_since != 0 && signs_.begun == begun && signs_.received == stream_.received();
+            signs_.missing_since != 0 && signs_.begun == begun && signs_.received == collected_;
         if (still && (!runs || begun - 1 != work_.results()))
             return work_.at(work_.results(), signs_.missing_since);
         if (!runs) return std::nullopt;
@@ -504,6 +505,7 @@ private:
         std::uint64_t begun = 0;
         std::int64_t missing_since = 0;  // 0 if there were some
     } signs_;
+    std::uint64_t collected_ = 0;  // bytes received before the last collect(); others may ask while some come
     struct {
         std::uint64_t end = 0;      // where it ends in what it is to read; 0 if it isn't asked
         std::uint64_t results = 0;  // that it has then sent

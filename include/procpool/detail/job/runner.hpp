@@ -195,11 +195,18 @@ protected:
             wait_or_poll(held, find_hungry, steady_time::max());
             if (!hungry) return;
             hungry->in_use = true;
+            const struct let_go {
+                ~let_go() {
+                    if (!held.owns_lock()) held.lock();
+                    pulled.in_use = false;
+                    self.changed();
+                }
+                runner& self;
+                lock& held;
+                pulled_input& pulled;
+            } afterwards{*this, held, *hungry};
             held.unlock();
             hungry->pull_more();
-            held.lock();
-            hungry->in_use = false;
-            changed();
         }
     }
 
