@@ -3,16 +3,12 @@
 #ifndef PROCPOOL_SET_EXECUTABLE_HPP
 #define PROCPOOL_SET_EXECUTABLE_HPP
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/error.hpp"
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/module.hpp"
 #include "procpool/detail/worker/fresh_process.hpp"
@@ -59,8 +55,7 @@ inline std::vector<std::string> arguments_of_worker_program() {
 /// @throws Error if worker_program() couldn't find this library
 inline void set_executable(const std::string& path, std::vector<std::string> arguments = {}) {
     const std::string file = std::filesystem::absolute(path).string();
-    if (::access(file.c_str(), X_OK) != 0)
-        detail::posix::throw_system_error(errno, "set_executable (" + file + ")");
+    detail::posix::require_executable(file, "set_executable");
     if (arguments.empty()) arguments = detail::arguments_of_worker_program();
     arguments.insert(arguments.begin(), file);
     detail::posix::fresh_run() = {file, std::move(arguments)};

@@ -3,8 +3,6 @@
 #ifndef PROCPOOL_WORKER_PROGRAM_HPP
 #define PROCPOOL_WORKER_PROGRAM_HPP
 
-#include <sys/auxv.h>
-
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -34,7 +32,7 @@ inline int worker_program(int argc, const char* const* argv) {
     std::uint64_t offset = 0;
     if (!socket || std::from_chars(place.data(), place.data() + place.size(), offset).ec != std::errc())
         return fail("its arguments are none of theirs");
-    if (::getauxval(AT_SECURE) != 0) return fail("not with other rights than those of who starts it");
+    if (has_raised_rights()) return fail("not with other rights than those of who starts it");
     if (const std::string problem = load_module(path); !problem.empty()) return fail(problem);
 
     std::uintptr_t entry = 0;

@@ -18,6 +18,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -78,6 +79,14 @@ inline std::vector<std::string> own_arguments() {
 
 inline constexpr std::string_view birth_argument = "--procpool-process=";
 
+/// Whether this program runs with other rights than those of who has started it.
+inline bool has_raised_rights() noexcept { return ::getauxval(AT_SECURE) != 0; }
+
+/// @throws std::system_error if the file can't be executed; `what` says for whom
+inline void require_executable(const std::string& file, const char* what) {
+    if (::access(file.c_str(), X_OK) != 0) throw_system_error(errno, what + (" (" + file + ")"));
+}
+
 /// The socket in the argument of a process that was started anew, -1 if that is no number; nothing in all
 /// others.
 inline std::optional<int> birth_socket(int argc, const char* const* argv) {
@@ -114,7 +123,7 @@ inline bool repeat_own_command() {
 inline void require_birth_by_parent(int socket) {
     const char* reason = nullptr;
     const auto maker = peer_of(socket);
-    if (::getauxval(AT_SECURE) != 0)
+    if (has_raised_rights())
         reason = "it has other rights than who started it, by set-user-id, set-group-id or capabilities";
     else if (!maker)
         reason = "its argument names no socket";

@@ -27,7 +27,6 @@ struct process_identity {
 /// What /proc tells of a process.
 struct process_state {
     char state = 'X';  // R, S, D, T (stopped), t (in a debugger), Z (zombie); X if there is no such process
-    long parent = 0;
     unsigned long long started = 0;  // in the kernel's ticks
 };
 
@@ -36,8 +35,8 @@ inline process_state look_at_process(std::int64_t pid) {
     for_each_line("/proc/" + std::to_string(pid) + "/stat", [&](const char* line) {
         if (const char* const name_end = std::strrchr(line, ')'))
             std::sscanf(name_end + 1,
-                        " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                        &seen.state, &seen.parent, &seen.started);
+                        " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                        &seen.state, &seen.started);
     });
     return seen;
 }
