@@ -147,6 +147,9 @@ TEST(Pressure, of_refused_memory_is_an_error_of_the_constructor) {
     EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
+// It looks at objects' types through a pipe, and calls all wrong without it.
+constexpr const char* needs_descriptors = "the sanitizer of undefined behaviour needs descriptors";
+
 /// For as long as this lives this process gets no more descriptors.
 class no_descriptors {
 public:
@@ -165,6 +168,7 @@ private:
 bool is_gone(long pid) { return ::kill(static_cast<pid_t>(pid), 0) != 0; }
 
 TEST(Pressure, of_missing_descriptors_delays_the_replacement_of_a_worker) {
+    if (test::address_sanitizer) GTEST_SKIP() << needs_descriptors;
     test::child_program program([] {
         mp::Pool pool({.processes = 2, .restart_limit = 1'000'000});
         const auto workers = test::workers();
@@ -185,6 +189,7 @@ TEST(Pressure, of_missing_descriptors_delays_the_replacement_of_a_worker) {
 }
 
 TEST(Pressure, of_missing_descriptors_delays_the_replacement_of_a_zygote) {
+    if (test::address_sanitizer) GTEST_SKIP() << needs_descriptors;
     test::child_program program([] {
         mp::Pool pool({.processes = 2, .restart_limit = 1'000'000});
         const auto zygotes = test::children_of(::getpid());
@@ -216,6 +221,7 @@ TEST(Pressure, of_missing_descriptors_delays_the_replacement_of_a_zygote) {
 }
 
 TEST(Pressure, of_descriptors_that_stay_away_fails_the_pool_with_the_error) {
+    if (test::address_sanitizer) GTEST_SKIP() << needs_descriptors;
     test::child_program program([] {
         for (const bool kills_zygote : {false, true}) {
             mp::Pool pool({.processes = 1, .restart_limit = 3});

@@ -17,6 +17,12 @@ inline std::int64_t steady_ns() noexcept {
         .count();
 }
 
+/// How long ago `since` was, a number that a corrupt worker may have made up.
+inline std::chrono::nanoseconds elapsed_since(std::int64_t since) noexcept {
+    const std::int64_t now = steady_ns();
+    return std::chrono::nanoseconds(since >= now ? 0 : since < 0 ? now : now - since);
+}
+
 /// The moment `after` from now, saturated: a huge duration means "never".
 template <class Rep, class Period>
 steady_time deadline_in(std::chrono::duration<Rep, Period> after) {

@@ -47,8 +47,7 @@ public:
         cause_.exit_code = link.exit->code;
         cause_.signal = link.exit->signal;
         if (!in_initializer()) cause_.index = job_.index_told(interrupted.index);
-        cause_.run_time =
-            std::chrono::nanoseconds(std::max<std::int64_t>(0, steady_ns() - interrupted.since));
+        cause_.run_time = elapsed_since(interrupted.since);
         cause_.peak_memory = link.remains.peak_memory;
         cause_.out_of_memory = link.remains.out_of_memory;
         cause_.error_output = link.remains.error_output;

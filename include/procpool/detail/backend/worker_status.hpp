@@ -27,8 +27,7 @@ WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_argument
     if (!element) return status;
     const remote_job& job = *element->of->job;
     status.running.emplace();
-    status.running->run_time =
-        std::chrono::nanoseconds(std::max<std::int64_t>(0, steady_ns() - element->since));
+    status.running->run_time = elapsed_since(element->since);
     const block& among = element->of->elements;
     const block bytes = among.element(element->index - among.first);
     wire::element_reader reader(bytes.payload(), bytes.stride);
