@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/views.hpp"
@@ -183,6 +184,23 @@ TEST(Output, of_elements_that_had_succeeded_is_not_lost_when_a_later_one_kills_t
                 test::views::iota(0, 16), {.chunksize = 16});
         });
         EXPECT_EQ(std::ranges::count(text, '\n'), 15) << static_cast<int>(how) << ": " << text;
+    }
+}
+
+TEST(Output, of_a_quick_element_is_not_lost_when_the_next_one_kills_their_worker) {
+    for (const mp::worker_output how : all_ways) {
+        const std::string text = printed_before_the_end(how, [](mp::Pool& pool) {
+            // After many that are silent nobody looks at each of them any more.
+            for (int last = 3000; last < 3020; ++last)
+                (void)pool.try_map(mp::partial(
+                                       [](int deadly, int i) {
+                                           if (i == deadly) ::kill(::getpid(), SIGKILL);
+                                           if (i == deadly - 1) std::puts("a line");
+                                       },
+                                       last),
+                                   test::views::iota(0, last + 1), {.chunksize = 10'000});
+        });
+        EXPECT_EQ(std::ranges::count(text, '\n'), 20) << static_cast<int>(how);
     }
 }
 

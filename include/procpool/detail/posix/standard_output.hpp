@@ -9,12 +9,26 @@
 
 namespace procpool::detail::posix {
 
+/// Whether there may be some. For a thread that looks after each task, which takes three instructions.
+class output_watch {
+public:
+#ifdef __GLIBC__
+    // As __fpending does, without a call. Of wide characters it can't be known.
+    bool pending() const noexcept { return stream_->_IO_write_ptr != stream_->_IO_write_base; }
+    bool is_wide() const noexcept { return stream_->_mode > 0; }
+
+private:
+    FILE* const stream_ = stdout;
+#else
+    bool pending() const noexcept { return ::__fpending(stdout) != 0; }
+    bool is_wide() const noexcept { return false; }
+#endif
+};
+
 /// Lets it go, where there is some; true if there was.
 inline bool flush_standard_output() noexcept {
-#ifdef __GLIBC__
-    // As __fpending does, but for wide characters, without a call: this is asked for each task.
-    if (stdout->_IO_write_ptr == stdout->_IO_write_base && stdout->_mode <= 0) return false;
-#endif
+    const output_watch output;
+    if (!output.pending() && !output.is_wide()) return false;
     if (::__fpending(stdout) == 0) return false;
     std::fflush(stdout);
     return true;

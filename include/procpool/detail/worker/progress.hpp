@@ -51,8 +51,8 @@ public:
         return true;
     }
     void end_element() {
-        // Who has printed once is looked at after each element: it might die with what those before have
-        // printed.
+        // By an element that throws, or in wide characters, which are looked for here only: from now on after
+        // each element, since it might die with what those before have printed.
         if (posix::flush_standard_output()) most_between_looks_ = look_in_ = 1;
         if (--look_in_ == 0) look_at_clock();
     }

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <typeinfo>
 
+#include "procpool/detail/posix/standard_output.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/frame.hpp"
@@ -89,7 +90,10 @@ private:
             if constexpr (wire::flat<answer> && outbox::holds(sizeof(answer)))
                 run_stretch(function, elements, done, results);
             else
-                run_one(function, elements, [&](const answer& value) { put_result(results, value); });
+                run_one(function, elements, [&](const answer& value) {
+                    posix::flush_standard_output();  // what it has printed goes before its result
+                    put_result(results, value);
+                });
             done.end_element();
         } while (done.begin_element());
     }
@@ -101,9 +105,11 @@ private:
         progress::stretch stretch(done);
         working_copy<wire::element_reader> rest(elements);
         std::uint64_t left = std::min<std::uint64_t>(answers.room(), stretch.elements());
+        const posix::output_watch output;
         do {
             run_one(function, rest.value, [&](const answer& value) {
                 wire::refuse_pointers(&value, 1);
+                if (output.pending()) posix::flush_standard_output();  // as above
                 answers.put(&value);
             });
         } while (--left > 0 && stretch.begin_next());
