@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iostream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -201,6 +202,32 @@ TEST(Output, of_a_quick_element_is_not_lost_when_the_next_one_kills_their_worker
                                    test::views::iota(0, last + 1), {.chunksize = 10'000});
         });
         EXPECT_EQ(std::ranges::count(text, '\n'), 20) << static_cast<int>(how);
+    }
+}
+
+/// As a program does that prints much by streams of C++, or an initializer.
+void part_from_stdio() { std::ios::sync_with_stdio(false); }
+
+TEST(Output, by_streams_that_are_not_synchronised_is_out_before_its_result) {
+    for (const bool in_program : {true, false}) {
+        test::child_program program([&] {
+            ::dup2(STDERR_FILENO, STDOUT_FILENO);
+            if (in_program) {
+                part_from_stdio();
+                std::cout << "the program's, which prints it itself\n";
+            }
+            mp::Pool pool(1, part_from_stdio);
+            (void)pool.try_map(
+                [](int i) {
+                    if (i == 15) ::kill(::getpid(), SIGKILL);
+                    std::cout << "a line\n";
+                    std::clog << "another\n";
+                },
+                test::views::iota(0, 16), {.chunksize = 16});
+            return 0;
+        });
+        const auto lines = lines_of(program.wait().errors);
+        EXPECT_EQ(lines, (std::map<std::string, int>{{"a line", 15}, {"another", 15}}));
     }
 }
 

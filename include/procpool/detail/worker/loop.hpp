@@ -174,6 +174,7 @@ private:
         while ((good || !posix::allocations_failed) && progress_.begin_element())
             good = run_until_one_throws(job, elements);
         progress_.end_run();
+        if (is_initializer) posix::print_by_c_streams(posix::buffered_text::goes_out);
         // No task may run in a worker that isn't set up; some may wait in its pipe.
         if (!good && is_initializer) leave(EXIT_FAILURE);
         // The next ones would fail, too, for what this one has kept.
@@ -254,6 +255,8 @@ template <class = only_if_used>
 int main(posix::worker_birth& birth) {
     const WorkerLimits& limits = birth.settings.limits;
     wire::may_load_libraries = true;
+    // What a forked one has in such buffers the program prints itself.
+    posix::print_by_c_streams(posix::buffered_text::is_dropped);
     if (limits.nice > 0) posix::add_niceness(limits.nice);
     posix::keep_heap();
     if (limits.pin_to_cpu) posix::pin_to_cpu(birth.slot);
