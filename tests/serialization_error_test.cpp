@@ -28,6 +28,7 @@
 #include "support/processes.hpp"
 #include "support/rebuilt_library.hpp"
 #include "support/sanitizers.hpp"
+#include "support/shared.hpp"
 #include "support/views.hpp"
 
 namespace serialization_error_test {
@@ -291,6 +292,27 @@ TEST(SerializationError, an_old_pool_refuses_a_plugin_that_was_built_anew_and_a_
     mp::Pool new_pool(1);
     EXPECT_EQ(new_pool.apply(plugin.get()), 1u);
     EXPECT_EQ(new_pool.apply([function = plugin.get()] { return function(); }), 1u);
+}
+
+test::shared<test::gate> series_may_begin;
+
+TEST(SerializationError, a_call_of_a_plugin_that_was_built_anew_joins_no_calls_of_the_old_one) {
+    series_may_begin.reset();
+    test::rebuilt_library plugin;
+    auto* const before = plugin.get();
+    mp::Pool pool(1);
+    EXPECT_EQ(pool.apply(before), 1u);
+    auto holds_the_worker = pool.apply_async([] { series_may_begin->pass(); });
+    std::vector<mp::AsyncResult<std::size_t>> old_ones;
+    for (int i = 0; i < 20; ++i) old_ones.push_back(pool.apply_async(before));
+    plugin.replace();
+    const bool same_place = plugin.get() == before;
+    auto new_one = pool.apply_async(plugin.get());
+    series_may_begin->open();
+    for (auto& one : old_ones) EXPECT_EQ(one.get(), 1u);
+    if (!same_place) GTEST_SKIP() << "it was not loaded at the same address";
+    const std::string text = test::message_of<mp::SerializationError>([&] { new_one.get(); });
+    EXPECT_NE(text.find("is another build in the worker"), std::string::npos) << text;
 }
 
 // ---- whatever is thrown, wherever values are sent

@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_BACKEND_IN_PROCESSES_HPP
 #define PROCPOOL_DETAIL_BACKEND_IN_PROCESSES_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +23,7 @@
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/callable.hpp"
+#include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::backend {
@@ -78,12 +80,24 @@ struct in_processes {
 
 private:
     template <class Task, class F>
-    static pool::call_kind kind_of(const F& function) noexcept {
-        static char task = 0;  // not const: it must be at a place of its own
-        pool::call_kind kind{&task};
+    static pool::call_kind kind_of(const F& function) {
+        // Whether the code of such tasks may be a library's; its place tells them apart from others.
+        static constinit std::atomic<bool> may_be_closed{true};
+        pool::call_kind kind{&may_be_closed};
+        if (may_be_closed.load(std::memory_order_relaxed)) {
+            kind.generation = wire::generation_of_code(Task::code());
+            may_be_closed.store(kind.generation != 0, std::memory_order_relaxed);
+        }
         if constexpr (!wire::stateless_functor<F>) {
             static_assert(sizeof function <= sizeof kind.callable);
             std::memcpy(kind.callable.data(), &function, sizeof function);
+        }
+        if constexpr (wire::function_pointer<F> || std::is_member_function_pointer_v<F>) {
+            std::uintptr_t address = 0;
+            std::memcpy(&address, &function, sizeof address);
+            // An odd one is a virtual function's place in a table.
+            if ((std::is_pointer_v<F> || address % 2 == 0) && kind.generation == 0)
+                kind.generation = wire::generation_of_code(address);
         }
         return kind;
     }

@@ -42,6 +42,7 @@ public:
     struct call_kind {
         const void* task = nullptr;                           // the same for all calls of one type
         std::array<std::byte, 2 * sizeof(void*)> callable{};  // what distinguishes those of one type
+        std::uint64_t generation = 0;  // of its code: a library may be closed, and another come to lie there
         bool operator==(const call_kind&) const noexcept = default;
     };
     /// The series that such a call can join now; null if there is none.

@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_BACKEND_TYPED_JOB_HPP
 
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -124,6 +125,11 @@ struct remote_task {
         if (only.compare_exchange_strong(there, made.get(), std::memory_order_acq_rel))
             there = made.release();
         return *there;
+    }
+
+    /// Where the code of these tasks is.
+    static std::uintptr_t code() noexcept {
+        return reinterpret_cast<std::uintptr_t>(&worker::task<F, Wire...>::ops);
     }
 
 private:

@@ -26,24 +26,36 @@ struct known_code {
 
 /// Looks where an address of a library is, or one that isn't known yet.
 template <class = only_if_used>
-[[gnu::noinline]] const posix::located_code* look_for_code(std::uintptr_t address, known_code& place) {
+[[gnu::noinline]] const known_code* look_for_code(std::uintptr_t address, known_code& place) {
     const std::uint64_t closed = posix::number_of_modules_closed();
-    if (address != 0 && place.address == address && place.modules_closed == closed) return &place.code;
+    if (address != 0 && place.address == address && place.modules_closed == closed) return &place;
     auto code = posix::locate_code(address);
     if (!code) return nullptr;
     const bool stays = code->path.empty();
     place = {address, stays, closed, std::move(*code)};
-    return &place.code;
+    return &place;
 }
 
 /// The location of a function, null if nothing there is code of a module; remembered, since looking it up
 /// takes a microsecond, until a library is closed: another one may come to lie there.
 template <class = only_if_used>
-const posix::located_code* find_code(std::uintptr_t address) {
+const known_code* find_known_code(std::uintptr_t address) {
     // Each thread's own, so that no fork copies a lock; 64 functions are many for one program.
     thread_local std::array<known_code, 64> known;
     known_code& place = known[(address >> 4) % known.size()];
-    return place.stays && place.address == address ? &place.code : look_for_code(address, place);
+    return place.stays && place.address == address ? &place : look_for_code(address, place);
+}
+template <class = only_if_used>
+const posix::located_code* find_code(std::uintptr_t address) {
+    const known_code* const known = find_known_code(address);
+    return known ? &known->code : nullptr;
+}
+
+/// While this stays, an address of code means the same: 0 for the program's own, which nobody closes.
+template <class = only_if_used>
+std::uint64_t generation_of_code(std::uintptr_t address) {
+    const known_code* const known = find_known_code(address);
+    return known && !known->stays ? known->modules_closed + 1 : 0;
 }
 
 /// Whether a library that is missing here may be loaded: in workers, which do what the program says.
