@@ -360,7 +360,7 @@ TEST_F(StrayWrites, a_wrong_word_in_the_black_box_saves_no_element_from_its_time
                                     {.chunksize = 1, .timeout = std::chrono::milliseconds(50)});
         ASSERT_EQ(found.size(), static_cast<std::size_t>(size));
         EXPECT_FALSE(found.at(guilty).has_value());
-        EXPECT_EQ(executions->at(guilty).load(), 1);
+        EXPECT_LE(executions->at(guilty).load(), 1);  // its time may be over before it does anything
     });
 }
 
