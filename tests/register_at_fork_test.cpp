@@ -7,10 +7,12 @@
 
 #include <atomic>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "procpool/pool.hpp"
 #include "procpool/process.hpp"
+#include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
@@ -31,6 +33,7 @@ test::shared<board> seen;
 
 thread_local int open_forks = 0;  // of this thread, a forked child's too
 std::function<void()> at_next_fork;
+std::function<void()> in_children;
 
 /// The hooks of 1 are registered before those of 2.
 template <int Number>
@@ -50,6 +53,7 @@ mp::ForkHooks hooks() {
                 [] {
                     ++seen->in_child;
                     if (std::exchange(open_forks, Number == 1 ? 2 : 0) != Number) ++seen->wrong;
+                    if (Number == 2 && in_children) in_children();
                 }};
 }
 const bool registered = [] {
@@ -112,6 +116,29 @@ TEST_F(RegisterAtFork, hooks_may_wait_for_a_thread_that_uses_the_pool) {
     used.open();
     EXPECT_EQ(result.get(), 7);
     expect(4);
+}
+
+/// Who asked for a fork is not told of fresh runs of the program, which there are none of.
+template <class Call>
+void expect_told_of_fork(Call call) {
+    const std::string text = test::message_of<mp::BootstrapError>(call);
+    EXPECT_NE(text.find("the process that should have forked it ended with exit code 5"), std::string::npos)
+        << text;
+    EXPECT_EQ(text.find("freeze_support"), std::string::npos) << text;
+}
+
+TEST_F(RegisterAtFork, hook_that_ends_the_zygote_fails_the_pool_which_says_what_ended) {
+    const auto make_pool = [] { return mp::Pool({.processes = 1, .start_method = start_method::fork}); };
+    mp::Pool pool = make_pool();
+    pool.apply([] {});
+    in_children = [] { ::_exit(5); };
+    expect_told_of_fork(make_pool);
+    ::kill(static_cast<pid_t>(test::children_of(::getpid()).at(0)), SIGKILL);
+    ASSERT_TRUE(test::eventually([&] { return pool.state() == mp::pool_state::failed; }));
+    expect_told_of_fork([&] { pool.apply([] {}); });
+    mp::Process process({.start_method = start_method::fork}, [] {});
+    expect_told_of_fork([&] { process.start(); });
+    in_children = nullptr;
 }
 
 }  // namespace register_at_fork_test

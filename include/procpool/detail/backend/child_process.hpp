@@ -283,13 +283,8 @@ private:
                                      " could not be started: its zygote did not say whether it was");
             const auto how = zygote_->failed_start();
             if (how && how->code)
-                throw BootstrapError(
-                    "procpool: " + name() + " could not be started: " +
-                    (method == start_method::fork
-                         ? "the process that should have forked it ended with " + posix::describe(*how)
-                         : "a fresh run of this program ended with " + posix::describe(*how) +
-                               " before it called procpool::freeze_support(argc, argv); call that first in "
-                               "main, whatever the arguments are"));
+                throw BootstrapError("procpool: " + name() +
+                                     " could not be started: " + end_of_zygote(method, *how));
             // Nothing is to run twice.
             if (!read_answer(answer).empty())
                 throw BootstrapError("procpool: " + name() + " was killed with its zygote when it had begun");

@@ -231,13 +231,8 @@ public:
         }
         if (zygote_->gone()) {
             if (const auto how = zygote_->failed_start()) {
-                const std::string text =
-                    "procpool: the pool has started this program anew, for workers to come from, and it "
-                    "ended with " +
-                    posix::describe(*how) +
-                    " before it called procpool::freeze_support(argc, argv); call that first in main, "
-                    "whatever the arguments are";
-                result.failed_start = std::make_exception_ptr(BootstrapError(text));
+                result.failed_start = std::make_exception_ptr(BootstrapError(
+                    "procpool: no worker could be started: " + end_of_zygote(options_.settings.how, *how)));
                 // One that ended by itself: another would do so, too, and until then do what the program
                 // does.
                 result.for_good = how->code.has_value();

@@ -12,6 +12,7 @@
 #include "procpool/detail/posix/cpu.hpp"
 #include "procpool/detail/posix/exec.hpp"
 #include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/posix/process.hpp"
 #include "procpool/error.hpp"
 #include "procpool/start_method.hpp"
 
@@ -100,6 +101,16 @@ start_method checked_start_method(start_method wanted) {
             "procpool::freeze_support(argc, argv) first in main, so that workers start anew, or make the "
             "pool before the threads, or, if they hold no lock that tasks need, ask for start_method::fork");
     return start_method::fork;
+}
+
+/// Why nothing comes from a zygote that ended before it could do anything, for messages.
+template <class = only_if_used>
+std::string end_of_zygote(start_method how_started, const posix::exit_status& how) {
+    if (how_started == start_method::fork)
+        return "the process that should have forked it ended with " + posix::describe(how);
+    return "a fresh run of this program ended with " + posix::describe(how) +
+           " before it called procpool::freeze_support(argc, argv); call that first in main, whatever the "
+           "arguments are";
 }
 
 }  // namespace procpool::detail::backend
