@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -98,20 +99,24 @@ public:
         return now >= state::done || (now == state::open && done());
     }
     bool call_seen_done(std::uint64_t call) const noexcept override { return state_of(call) >= state::done; }
-    void set_call_done(std::uint64_t call) noexcept override { set(call, state::done); }
+    void set_call_done(std::uint64_t call) noexcept override {
+        set(call, state_of(call) == state::failed ? state::open : state::done);  // done as the whole job is
+    }
 
     bool add_call_callback(std::uint64_t call, std::function<void()> callback) override {
         if (state_of(call) != state::open || callbacks_taken()) return false;
-        callbacks_[call].push_back(std::move(callback));
+        auto at = callbacks_.find(call);
+        if (at == callbacks_.end()) {
+            std::list<job::ending> own(1);
+            own.front().call = call;
+            at = callbacks_.emplace(call, std::move(own)).first;
+        }
+        at->second.front().callbacks.push_back(std::move(callback));
         return true;
     }
     /// All are of single calls. If some have no result, they share the job's failure.
-    std::vector<std::function<void()>> take_callbacks() override {
-        while (!callbacks_.empty()) {
-            const std::uint64_t call = callbacks_.begin()->first;
-            fail(call, failure());
-            settle(call);
-        }
+    std::list<job::ending> take_callbacks() noexcept override {
+        while (!callbacks_.empty()) settle(callbacks_.begin()->first, state::failed);
         return remote_job::take_callbacks();
     }
 
@@ -122,7 +127,8 @@ protected:
             const auto at = errors_.find(call);
             if (at != errors_.end()) return at->second;
         }
-        return state_of(call) == state::open ? failure() : nullptr;
+        const state now = state_of(call);
+        return now == state::open || now == state::failed ? failure() : nullptr;
     }
     bool is_taken(std::uint64_t call) const noexcept { return state_of(call) == state::taken; }
     void set_taken(std::uint64_t call) noexcept { set(call, state::taken); }
@@ -130,6 +136,7 @@ protected:
 private:
     enum class state : std::uint8_t {
         open,
+        failed,   ///< as open, with its job's failure for a result, which callbacks see first
         settled,  ///< has its result, callbacks still see it first
         done,
         taken,  ///< by its handle
@@ -141,21 +148,20 @@ private:
         states_[call].store(next, std::memory_order_release);
     }
 
-    void settle(std::uint64_t call) {
+    void settle(std::uint64_t call, state until_callbacks_ran = state::settled) noexcept {
         const auto at = callbacks_.empty() ? callbacks_.end() : callbacks_.find(call);
         if (at == callbacks_.end()) {
             set(call, state::done);
             return;
         }
-        due_callbacks_.emplace_back();
-        due_callbacks_.back() = {call, std::move(at->second)};
+        due_callbacks_.splice(due_callbacks_.end(), at->second);
         callbacks_.erase(at);
-        set(call, state::settled);
+        set(call, until_callbacks_ran);
     }
 
     const std::size_t room_;
     std::array<std::atomic<state>, most_calls> states_{};
-    std::map<std::uint64_t, std::vector<std::function<void()>>> callbacks_;
+    std::map<std::uint64_t, std::list<job::ending>> callbacks_;
     std::map<std::uint64_t, std::int64_t> given_up_;  // which calls, and when in steady ns
     std::mutex errors_mutex_;  // errors come without the pool's mutex, and are read without it
     std::map<std::uint64_t, std::exception_ptr> errors_;

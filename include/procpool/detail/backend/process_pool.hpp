@@ -201,8 +201,12 @@ public:
     std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
         if (wanted->complete() || wanted->callbacks_taken()) return 0;
         const auto job = std::static_pointer_cast<remote_job>(wanted);
-        for (worker_link& link : crew_.links())
-            if (link.work().has_waiting(*job, link.box().claimed())) dispatcher_.take_back(link);
+        or_fail([&] {
+            for (worker_link& link : crew_.links())
+                if (link.work().has_waiting(*job, link.box().claimed())) dispatcher_.take_back(link);
+            local_.reserve(local_.size() + job->ready_elements);  // or some would be lost
+        });
+        if (job->failure()) return 0;
         const std::uint64_t count = job->ready_elements;
         if (job->sealed() && count == job->submitted()) {
             abandon(job, running::goes_on, why);

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -21,6 +23,16 @@ public:
 
 protected:
     ~observer() = default;
+};
+
+class basic_job;
+
+/// The callbacks of a job, or of one call of it. Who adds the first has them put into a list of their own: so
+/// when it is over, for want of memory perhaps, they go into other lists without taking any.
+struct ending {
+    std::vector<std::function<void()>> callbacks;
+    std::optional<std::uint64_t> call;  // nothing if they are the whole job's
+    std::shared_ptr<basic_job> job;     // once it is over
 };
 
 /// The part of a job that knows neither types nor where tasks run.
@@ -83,12 +95,8 @@ public:
     virtual bool add_call_callback(std::uint64_t /*call*/, std::function<void()> callback) {
         return add_callback(std::move(callback));
     }
-    /// The callbacks of a call that is over while the job as a whole may be not.
-    struct call_callbacks {
-        std::uint64_t call;
-        std::vector<std::function<void()>> callbacks;
-    };
-    std::vector<call_callbacks>& due_callbacks() noexcept { return due_callbacks_; }
+    /// The callbacks of calls that are over while the job as a whole may be not.
+    std::list<ending>& due_callbacks() noexcept { return due_callbacks_; }
 
     /// While results are being stored the job is not complete, whatever else happens to it.
     bool delivering() const noexcept { return delivering_ > 0; }
@@ -98,16 +106,17 @@ public:
     /// Runs `callback` when the job is complete; false if it is already, and the caller must run it.
     bool add_callback(std::function<void()> callback) {
         if (callbacks_taken_) return false;
-        callbacks_.push_back(std::move(callback));
+        if (callbacks_.empty()) callbacks_.emplace_back();
+        callbacks_.front().callbacks.push_back(std::move(callback));
         return true;
     }
-    virtual std::vector<std::function<void()>> take_callbacks() {
+    /// One `ending`, or none.
+    virtual std::list<ending> take_callbacks() noexcept {
         callbacks_taken_ = true;
         for (observer* one : std::exchange(observers_, {})) one->settled();
         return std::move(callbacks_);
     }
     bool callbacks_taken() const noexcept { return callbacks_taken_; }
-    bool has_callbacks() const noexcept { return !callbacks_.empty(); }
 
     /// Results are complete; callbacks may still be to run, which see it like that.
     bool settled() const noexcept { return callbacks_taken_; }
@@ -128,7 +137,7 @@ public:
     std::size_t place = 0;                          // among the pool's jobs
 
 protected:
-    std::vector<call_callbacks> due_callbacks_;
+    std::list<ending> due_callbacks_;
 
 private:
     std::uint64_t submitted_ = 0;
@@ -138,7 +147,7 @@ private:
     bool done_ = false;
     bool callbacks_taken_ = false;
     std::exception_ptr failure_;
-    std::vector<std::function<void()>> callbacks_;
+    std::list<ending> callbacks_;
     std::vector<observer*> observers_;
 };
 

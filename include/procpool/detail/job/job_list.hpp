@@ -3,14 +3,14 @@
 #ifndef PROCPOOL_DETAIL_JOB_JOB_LIST_HPP
 #define PROCPOOL_DETAIL_JOB_JOB_LIST_HPP
 
-#include <cstdint>
-#include <functional>
 #include <list>
 #include <memory>
 #include <new>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "procpool/detail/job/job.hpp"
 
 namespace procpool::detail::job {
 
@@ -31,24 +31,21 @@ public:
     }
 
     /// Takes a complete job out of those that are open; it, or a call of it that is over, is done when its
-    /// callbacks have run. If that throws, it can be tried again.
+    /// callbacks have run. That takes no memory: where it is out jobs fail, and end here, too.
     /// @return whether the job as a whole is complete, and wasn't before
-    bool complete(job_ptr job) {
+    bool complete(job_ptr job) noexcept {
         take_due_callbacks(job);
         if (!job->complete() || job->callbacks_taken()) return false;
         if (job->place >= open_.size() || open_[job->place] != job) return false;
-        std::list<completed> last(job->has_callbacks() ? 1 : 0);
         open_.back()->place = job->place;
         open_[job->place].swap(open_.back());
         open_.pop_back();
-        auto callbacks = job->take_callbacks();
+        std::list<ending> last = job->take_callbacks();
         take_due_callbacks(job);
-        if (last.empty()) {
+        if (last.empty())
             job->set_done();
-        } else {
-            last.front() = {job, std::move(callbacks)};
-            completed_.splice(completed_.end(), last);
-        }
+        else
+            add_completed(job, last);
         for (auto& pin : job->pins) retire(std::move(pin));
         job->pins.clear();
         retire(std::move(job));
@@ -57,22 +54,16 @@ public:
 
     // ---- callbacks
 
-    struct completed {
-        job_ptr job;
-        std::vector<std::function<void()>> callbacks;
-        std::optional<std::uint64_t> call = {};  // the one that is over; nothing if the job is
-    };
-
     bool has_callbacks() const noexcept { return !completed_.empty(); }
     /// Those that run next; end_callbacks() must follow.
-    std::optional<completed> begin_callbacks() {
+    std::optional<ending> begin_callbacks() {
         if (completed_.empty()) return std::nullopt;
-        completed next = std::move(completed_.front());
+        ending next = std::move(completed_.front());
         completed_.pop_front();
         ++callbacks_running_;
         return next;
     }
-    void end_callbacks(const completed& ended) {
+    void end_callbacks(const ending& ended) {
         --callbacks_running_;
         if (ended.call)
             ended.job->set_call_done(*ended.call);
@@ -89,18 +80,14 @@ public:
     std::vector<std::shared_ptr<const void>> take_retired() noexcept { return std::exchange(retired_, {}); }
 
 private:
-    void take_due_callbacks(const job_ptr& job) {
-        for (auto& [call, callbacks] : job->due_callbacks()) {
-            if (callbacks.empty()) continue;  // taken before another one could not be
-            completed_.emplace_back();
-            completed_.back() = {job, std::move(callbacks), call};
-            callbacks.clear();
-        }
-        job->due_callbacks().clear();
+    void take_due_callbacks(const job_ptr& job) noexcept { add_completed(job, job->due_callbacks()); }
+    void add_completed(const job_ptr& job, std::list<ending>& ended) noexcept {
+        for (ending& one : ended) one.job = job;
+        completed_.splice(completed_.end(), ended);
     }
 
     std::vector<job_ptr> open_;
-    std::list<completed> completed_;
+    std::list<ending> completed_;
     unsigned callbacks_running_ = 0;
     std::vector<std::shared_ptr<const void>> retired_;
 };
