@@ -7,16 +7,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "procpool/pool.hpp"
 #include "procpool/process.hpp"
+#include "procpool/register_at_fork.hpp"
+#include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
+#include "support/shared.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
@@ -34,6 +40,11 @@ void stop_zygotes() {
         ::kill(static_cast<pid_t>(zygote), SIGSTOP);
         EXPECT_TRUE(test::eventually([=] { return test::look_at(zygote).state == 'T'; }));
     }
+}
+
+int waits_if_in(long worker) {
+    while (::getpid() == worker) ::pause();
+    return 7;
 }
 
 int stay(int) {
@@ -56,7 +67,9 @@ TEST(StoppedZygote, does_not_keep_the_pool_from_its_end) {
 TEST(StoppedZygote, does_not_keep_a_death_from_being_told_and_repaired) {
     mp::Pool pool(2);
     stop_zygotes();
-    EXPECT_THROW(pool.apply([] { ::raise(SIGKILL); }), mp::WorkerDied);
+    const std::string text = test::message_of<mp::WorkerDied>([&] { pool.apply([] { ::raise(SIGKILL); }); });
+    EXPECT_NE(text.find("signal 9"), std::string::npos) << text;
+    EXPECT_EQ(text.find("killed by the pool"), std::string::npos) << "which has only seen it late: " << text;
     stop_zygotes();
     EXPECT_THROW(pool.apply([] { ::_exit(3); }), mp::WorkerDied);
     EXPECT_EQ(pool.map(std::negate<>(), test::views::iota(0, 100))[99], -99);
@@ -98,6 +111,65 @@ TEST(StoppedZygote, of_a_process_does_not_keep_it_from_being_joined) {
     mp::Process last({.daemon = true}, stay, 0);
     last.start();
     stop_zygotes();
+}
+
+TEST(StoppedZygote, does_not_keep_a_worker_from_being_replaced_that_dies_while_nobody_calls_the_pool) {
+    mp::Pool pool(2);
+    for (int round = 0; round < 5; ++round) {
+        const auto before = test::workers();
+        ASSERT_EQ(before.size(), 2u);
+        stop_zygotes();
+        ::kill(static_cast<pid_t>(before[0]), SIGKILL);
+        ASSERT_TRUE(test::eventually([&] {
+            const auto now = test::workers();
+            return now.size() == 2 && now != before;
+        })) << "round " << round;
+    }
+}
+
+/// A zygote that stops itself in the midst of starting a worker, which exists already.
+struct interrupted_birth {
+    std::atomic<bool> of_zygote{false};  // the next one
+    std::atomic<bool> of_worker{false};
+    std::atomic<long> worker{0};
+};
+test::shared<interrupted_birth> birth;
+
+const bool registered = [] {
+    // Called in the zygote, too, when it forks.
+    mp::register_at_fork({.before = {},
+                          .after_in_parent =
+                              [] {
+                                  if (birth->of_zygote.exchange(false)) ::raise(SIGSTOP);
+                              },
+                          .after_in_child =
+                              [] {
+                                  if (birth->of_worker.exchange(false)) birth->worker = ::getpid();
+                              }});
+    return true;
+}();
+
+TEST(StoppedZygote, does_not_keep_a_worker_from_being_replaced_that_was_killed_when_it_was_just_born) {
+    ASSERT_TRUE(registered);
+    for (const auto method : {mp::start_method::fork, mp::start_method::forkserver})
+        for (const bool has_work : {false, true}) {
+            birth.reset();
+            mp::Pool pool({.processes = 1, .start_method = method});
+            pool.apply(std::negate<>(), 1);
+            const long first = test::workers().at(0);
+            std::optional<mp::AsyncResult<int>> result;
+            if (has_work) result = pool.apply_async(waits_if_in, first);
+            birth->of_zygote = birth->of_worker = true;
+            ::kill(static_cast<pid_t>(first), SIGKILL);
+            ASSERT_TRUE(test::eventually([] { return birth->worker != 0; }));
+            ::kill(static_cast<pid_t>(birth->worker), SIGKILL);
+            // Nobody calls the pool.
+            EXPECT_TRUE(test::eventually([&] {
+                const auto now = test::workers();
+                return now.size() == 1 && now[0] != first && now[0] != birth->worker;
+            }));
+            EXPECT_TRUE(!result || result->wait(test::patience));
+        }
 }
 
 /// Keeps the zygotes of this process stopped as a debugger does, which SIGCONT doesn't end.

@@ -53,8 +53,13 @@ public:
     static constexpr std::uint64_t key_zygote = key_interruption - 1;
     static bool is_results_key(std::uint64_t key) noexcept { return key % 2 == 0; }
 
-    basic_crew(crew_options options, const posix::event& interruption)
-        : options_(std::move(options)),
+    /// Who doesn't look at poller() is told by `watch`, under `key_end`, that a worker's result pipe has
+    /// ended: its zygote may be stopped, and have no news of that.
+    basic_crew(crew_options options, const posix::event& interruption, posix::poller& watch,
+               std::uint64_t key_end)
+        : watch_(watch),
+          key_end_(key_end),
+          options_(std::move(options)),
           memory_(options_.workers, options_.arena_limit),
           links_(options_.workers),
           restarts_(options_.workers, options_.restart_limit) {
@@ -351,6 +356,7 @@ private:
         link.serial = ++last_serial_;
         link.zygote = zygote_number_;
         poller_.add(link.results(), posix::poller::interest::read, key_results(link));
+        watch_.add(link.results(), posix::poller::interest::end_once, key_end_);
         zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);
         expect_news();
         if (!options_.initializer) return;
@@ -365,11 +371,14 @@ private:
 
     void let_go(worker_link& link) noexcept {
         poller_.remove(link.results());
+        watch_.remove(link.results());
         if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
         link.disconnect();
         link.now = worker_link::state::down;
     }
 
+    posix::poller& watch_;
+    const std::uint64_t key_end_;
     crew_options options_;
     // The one of the thread that makes the pool, whoever replaces a zygote.
     const posix::signal_mask signal_mask_ = posix::signal_mask::of_this_thread();

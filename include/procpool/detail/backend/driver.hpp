@@ -47,7 +47,7 @@ protected:
     virtual const posix::fd& news() const = 0;
 
     void start_stand_in() {
-        watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, 0);
+        watch_.add(bell_.file(), posix::poller::interest::read_once_per_arrival, key_bell);
         const posix::signals_blocked no_signals;
         stand_in_ = posix::start_thread([this] { stand_in(); }, "a pool's");
         stand_in_id_ = stand_in_.get_id();
@@ -60,7 +60,8 @@ protected:
     }
     /// There is another source of news.
     void watch_news() {
-        if (watches_news_ && news()) watch_.add(news(), posix::poller::interest::read_once_per_arrival, 1);
+        if (watches_news_ && news())
+            watch_.add(news(), posix::poller::interest::read_once_per_arrival, key_news);
     }
 
     /// Tells the stand-in to end, and waits until nobody drives.
@@ -115,6 +116,10 @@ protected:
     bool is_stand_in() const noexcept { return std::this_thread::get_id() == stand_in_id_; }
 
     posix::event& interruption() noexcept { return interruption_; }
+
+    /// What the stand-in watches: files under `key_news` are as good as news().
+    posix::poller& watch() noexcept { return watch_; }
+    static constexpr std::uint64_t key_news = 1;
 
 private:
     /// Who waits, drives.
@@ -175,7 +180,7 @@ private:
             held.lock();
             bool rang = false;
             for (const auto& event : events) {
-                if (event.key == 1)
+                if (event.key == key_news)
                     news_waiting_ = true;
                 else
                     rang = true;
@@ -200,6 +205,7 @@ private:
         }
     }
 
+    static constexpr std::uint64_t key_bell = 0;
     bool driving_ = false;
     std::thread::id driver_;  // the last one
     bool stopping_ = false;

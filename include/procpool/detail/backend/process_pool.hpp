@@ -58,7 +58,7 @@ public:
         : terminate_grace_(options.terminate_grace),
           quote_arguments_(options.quote_arguments),
           callbacks_(std::move(options.error_handler)),
-          crew_(std::move(options.crew), interruption()),
+          crew_(std::move(options.crew), interruption(), watch(), key_news),
           dispatcher_(crew_, options.max_elements_per_worker) {
         arena_ = crew_.memory().arguments();
         lock held = acquire();

@@ -22,6 +22,7 @@ public:
         read = EPOLLIN,
         write = EPOLLOUT,
         read_once_per_arrival = EPOLLIN | EPOLLET,
+        end_once = EPOLLET,  // of a pipe that nobody can write to any more
     };
 
     struct ready {
