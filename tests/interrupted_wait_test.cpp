@@ -177,6 +177,96 @@ TYPED_TEST(InterruptedWait, is_the_newest_hooks_and_its_own_threads) {
     seen->gate.open();
 }
 
+/// What a thread runs of others while it waits is none of its own waits.
+thread_local bool runs_others_code = false;
+struct others_code {
+    others_code() { runs_others_code = true; }
+    others_code(const others_code&) = delete;
+    others_code& operator=(const others_code&) = delete;
+    ~others_code() { runs_others_code = false; }
+};
+/// Waits for another pool, long enough for a hook of this thread to be due.
+int waits_elsewhere(mp::ThreadPool& other) {
+    const others_code here;
+    return other.apply([] {
+        std::this_thread::sleep_for(10ms);
+        return 7;
+    });
+}
+/// Counts its calls there.
+auto intruder(std::atomic<int>& intrusions) {
+    return [&] {
+        if (runs_others_code) ++intrusions;
+    };
+}
+
+TYPED_TEST(InterruptedWait, calls_no_hook_in_a_callback_that_its_thread_runs) {
+    mp::ThreadPool other(1);
+    std::atomic<int> intrusions{0}, results{0};
+    TypeParam pool(1);
+    const mp::WaitHook hook(intruder(intrusions), 1ms);
+    for (int i = 0; i < 5; ++i) {
+        auto call = pool.apply_async(twice, 4);
+        call.callback([&](int) { results += waits_elsewhere(other); });
+        EXPECT_EQ(call.get(), 8);
+    }
+    EXPECT_EQ(intrusions, 0);
+    EXPECT_EQ(results, 5 * 7);
+}
+
+TYPED_TEST(InterruptedWait, calls_a_hook_that_takes_as_long_as_its_interval_beside_the_work) {
+    // In the pool's only thread, which has to do the work for which it waits.
+    mp::ThreadPool pool(1);
+    const auto slow = [] { std::this_thread::sleep_for(2ms); };
+    auto call = pool.apply_async([&] {
+        const mp::WaitHook hook(slow, 0ms);
+        return pool.apply(twice, 4);
+    });
+    ASSERT_TRUE(call.wait(test::patience));
+    EXPECT_EQ(call.get(), 8);
+    TypeParam tested(1);
+    const mp::WaitHook hook(slow, 0ms);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(tested.apply(twice, i), 2 * i);
+}
+
+mp::ThreadPool* pool_of_load = nullptr;
+
+/// Waits for a pool when it is rebuilt in the program.
+struct waits_when_loaded {
+    int value = 0;
+    template <class Archive>
+    void save(Archive& archive) const {
+        archive(value);
+    }
+    template <class Archive>
+    void load(Archive& archive) {
+        archive(value);
+        if (pool_of_load) value += waits_elsewhere(*pool_of_load);
+    }
+};
+
+TEST(InterruptedWaitHook, is_not_called_while_its_thread_rebuilds_results) {
+    mp::Pool pool(1);  // before the other, which its worker doesn't know
+    mp::ThreadPool other(1);
+    pool_of_load = &other;
+    std::atomic<int> intrusions{0};
+    const mp::WaitHook hook(intruder(intrusions), 1ms);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(pool.apply([] { return waits_when_loaded{1}; }).value, 8);
+    pool_of_load = nullptr;
+    EXPECT_EQ(intrusions, 0);
+}
+
+TEST(InterruptedWaitHook, is_not_called_in_a_task_that_its_thread_runs_while_it_waits) {
+    mp::ThreadPool pool(1), other(1);
+    std::atomic<int> intrusions{0};
+    EXPECT_EQ(pool.apply([&] {
+        const mp::WaitHook hook(intruder(intrusions), 1ms);
+        return pool.apply([&] { return waits_elsewhere(other); });
+    }),
+              7);
+    EXPECT_EQ(intrusions, 0);
+}
+
 TYPED_TEST(InterruptedWait, for_a_stop_token_leaves_the_call_alone) {
     TypeParam pool(2);
     mp::BasicExecutor<TypeParam> executor(1);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,11 +19,13 @@
 #include <vector>
 
 #include "procpool/at_worker_exit.hpp"
+#include "procpool/detail/backend/checked_options.hpp"
 #include "procpool/executor.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/thread_pool.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
+#include "support/rounds.hpp"
 #include "support/shared.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
@@ -34,6 +37,8 @@ using namespace std::chrono_literals;
 
 struct board {
     std::atomic<int> count{0};
+    std::atomic<int> ended{0};
+    std::atomic<long> survivor{0};
     std::array<std::atomic<int>, 8> order{};
     test::gate gate;
 };
@@ -220,6 +225,96 @@ TEST_F(Workers, that_are_killed_call_nothing) {
 
 TEST_F(Workers, alone_have_functions_at_their_end) {
     EXPECT_THROW(mp::at_worker_exit([] {}), mp::Error);
+}
+
+/// Which a test lets go when it likes.
+void waits_at_its_end() {
+    mp::at_worker_exit([] {
+        ++seen->count;
+        seen->gate.pass();
+        ++seen->ended;
+    });
+}
+
+TYPED_TEST(PoolStatus, join_waits_for_functions_at_the_end_of_workers) {
+    TypeParam pool(2, waits_at_its_end);
+    pool.close();
+    std::atomic<bool> joined{false};
+    std::jthread joins([&] {
+        pool.join();
+        joined = true;
+    });
+    EXPECT_TRUE(test::eventually([] { return seen->count == 2; }));
+    EXPECT_FALSE(joined);
+    seen->gate.open();
+    joins.join();
+    EXPECT_EQ(seen->ended, 2);
+}
+
+TEST_F(Workers, that_die_when_the_pool_is_joined_take_no_function_away_from_others) {
+    for (int round = 0; round < test::rounds(20); ++round) {
+        seen.reset();
+        mp::Pool pool(2, [] {
+            mp::at_worker_exit([] {
+                ::usleep(10'000);  // a moment in which who is to be killed is killed
+                if (::getpid() == seen->survivor) ++seen->ended;
+            });
+        });
+        const std::vector<long> workers = test::workers();
+        ASSERT_EQ(workers.size(), 2u);
+        auto call = pool.apply_async(
+            [](long one, long other) {
+                seen->survivor = ::getpid();
+                ::kill(static_cast<pid_t>(::getpid() == one ? other : one), SIGKILL);
+            },
+            workers[0], workers[1]);
+        pool.close();
+        pool.join();
+        EXPECT_TRUE(call.successful());
+        ASSERT_EQ(seen->ended, 1) << "round " << round;
+    }
+}
+
+// ---- a pool that has nothing to do
+
+/// CPU time that the program has used while nothing was to do for a while.
+std::chrono::nanoseconds cpu_time_of_a_while() {
+    const auto used = [] {
+        timespec time{};
+        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+        return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    };
+    const auto before = used();
+    ::usleep(200'000);
+    return used() - before;
+}
+constexpr std::chrono::milliseconds next_to_nothing{40};
+
+TEST_F(Workers, of_a_failed_pool_that_die_with_their_zygote_keep_no_thread_busy) {
+    mp::Pool pool(2, [] { throw std::domain_error("not today"); });
+    EXPECT_ANY_THROW(pool.apply(twice, 4));
+    for (const long zygote : test::children_of(::getpid())) ::kill(static_cast<pid_t>(zygote), SIGKILL);
+    EXPECT_TRUE(test::eventually([] { return test::children_of(::getpid()).empty(); }));
+    EXPECT_LT(cpu_time_of_a_while(), next_to_nothing);
+    EXPECT_THROW(pool.apply(twice, 4), std::domain_error);
+}
+
+TEST_F(Workers, whose_death_was_told_to_who_waited_keep_no_thread_busy) {
+    namespace backend = procpool::detail::backend;
+    backend::process_pool pool{backend::checked(mp::PoolOptions{.processes = 1})};
+    auto held = pool.acquire();
+    const long first = test::workers().at(0);
+    ::kill(static_cast<pid_t>(first), SIGKILL);
+    int steps_after = 0;
+    const auto is_replaced = [&] {
+        // Time for news to come, for which the pool's own thread wants the lock. Then this one reads them.
+        ::usleep(20'000);
+        const long now = pool.workers().at(0).pid;
+        return now != 0 && now != first && ++steps_after > 2;
+    };
+    EXPECT_TRUE(pool.wait(held, is_replaced, std::chrono::steady_clock::now() + test::patience));
+    held.unlock();
+    EXPECT_LT(cpu_time_of_a_while(), next_to_nothing);
 }
 
 // ---- results

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -266,6 +267,30 @@ TEST_F(StrayWrites, a_worker_that_closes_its_pipe_of_results_is_ended_and_its_el
 }
 
 // ---- who is not corrupt
+// The zygote tells of no end any more then.
+TEST_F(StrayWrites, garbage_and_the_death_of_the_zygote_make_no_call_hang) {
+    constexpr int orders = 3;
+    for (int round = 0; round < test::rounds(10) * orders; ++round) {
+        mp::Pool pool(1);
+        executions.reset();
+        const auto found = outcomes(
+            pool,
+            [](int order) {
+                ::prctl(PR_SET_PDEATHSIG, order == 2 ? 0 : SIGKILL);  // it may outlive the zygote
+                if (order == 0) ::kill(::getppid(), SIGKILL);
+                send_up("hello\n");
+                if (order != 0) ::kill(::getppid(), SIGKILL);
+                ::usleep(200'000);
+                ::_exit(3);
+            },
+            round % orders, {.chunksize = 1});
+        expect_values_or_deaths(found);
+        EXPECT_FALSE(found.at(guilty).has_value());
+        expect_use(pool);
+        if (HasFailure()) FAIL() << "round " << round;
+    }
+}
+
 
 std::vector<std::string> many_parts(int element) {
     count(element);
