@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What a corrupt worker sends, or leaves in the memory that it shares, harms nobody but itself.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,11 +17,16 @@
 #include <string>
 #include <vector>
 
+#include "procpool/detail/backend/patrol.hpp"
+#include "procpool/detail/posix/process_identity.hpp"
+#include "support/processes.hpp"
+#include "support/wait.hpp"
 #include "support/worker_link.hpp"
 
 namespace corrupt_worker_test {
 
 using namespace test;  // NOLINT(google-build-using-namespace): what the frames are made with
+using namespace std::chrono_literals;
 using wire::result_header;
 
 class CorruptWorker : public WorkerLink {
@@ -279,6 +288,89 @@ TEST_F(CorruptWorker, that_claims_what_it_has_not_claimed_is_told_from_one_whose
     EXPECT_EQ(box().claim(2, 1, 1), claim_end::claimed);
     box().claimed_and_recalls += 1;
     EXPECT_EQ(box().claim(3, 1, 1), claim_end::overwritten);
+}
+
+// ---- in the midst of a frame
+
+/// A worker of which a part of a frame has come, and the process that it is.
+class BrokenFrame : public WorkerLink {
+protected:
+    BrokenFrame() {
+        give(0, 3);
+        sent_down();
+        const std::string result = values(0, 1, "abc");
+        put_into_outbox(result);
+        send_up(result.substr(0, 10));
+        EXPECT_EQ(collected(), "");
+        EXPECT_EQ(looked_at_after(0s), nullptr);
+    }
+    ~BrokenFrame() override {
+        if (link.pid == 0) return;
+        ::kill(pid(), SIGKILL);
+        ::waitpid(pid(), nullptr, 0);
+    }
+
+    void is(void (*act)()) {
+        link.pid = ::fork();
+        if (link.pid != 0) return;
+        act();
+        ::_exit(0);
+    }
+    void receives(int signal, char state) const {
+        ::kill(pid(), signal);
+        EXPECT_TRUE(eventually([=, this] { return look_at(link.pid).state == state; }));
+    }
+    /// What the patrol says, for which so much time has passed.
+    const char* looked_at_after(std::chrono::seconds time) {
+        now += time;
+        return patrol.suspect(link, now);
+    }
+    pid_t pid() const { return static_cast<pid_t>(link.pid); }
+
+    backend::patrol patrol;
+    procpool::detail::steady_time now = std::chrono::steady_clock::now();
+};
+
+void sleep_for_ever() {
+    for (;;) ::pause();
+}
+void run_for_ever() {
+    for (volatile bool on = true; on;) {
+    }
+}
+
+TEST_F(BrokenFrame, condemns_a_worker_that_sleeps) {
+    is(sleep_for_ever);
+    receives(0, 'S');
+    EXPECT_EQ(looked_at_after(1s), nullptr);
+    EXPECT_NE(looked_at_after(2s), nullptr);
+}
+
+TEST_F(BrokenFrame, condemns_no_worker_that_was_stopped) {
+    is(sleep_for_ever);  // in place of one that will send the rest
+    for (int i = 0; i < 3; ++i) {
+        receives(SIGSTOP, 'T');
+        EXPECT_EQ(looked_at_after(2s), nullptr);
+        EXPECT_EQ(looked_at_after(2s), nullptr);
+        receives(SIGCONT, 'S');
+        EXPECT_EQ(looked_at_after(2s), nullptr) << "when it has just been continued";
+    }
+    EXPECT_NE(looked_at_after(2s), nullptr) << "it sleeps";
+}
+
+TEST_F(BrokenFrame, condemns_no_worker_that_waits_for_a_cpu) {
+    is(run_for_ever);
+    receives(0, 'R');
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(looked_at_after(2s), nullptr) << "it has run for a moment only";
+    EXPECT_NE(looked_at_after(20s), nullptr) << "it may be one that sleeps now and then";
+}
+
+TEST_F(BrokenFrame, condemns_no_worker_whose_rest_has_come_meanwhile) {
+    is(sleep_for_ever);
+    receives(0, 'S');
+    EXPECT_EQ(looked_at_after(1s), nullptr);
+    send_up("the rest");  // while the program was stopped
+    EXPECT_EQ(looked_at_after(2s), nullptr);
 }
 
 }  // namespace corrupt_worker_test

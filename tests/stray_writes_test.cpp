@@ -22,6 +22,7 @@
 #include <future>
 #include <limits>
 #include <new>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -266,7 +267,6 @@ TEST_F(StrayWrites, a_worker_that_closes_its_pipe_of_results_is_ended_and_its_el
     expect_use(pool);
 }
 
-// ---- who is not corrupt
 // The zygote tells of no end any more then.
 TEST_F(StrayWrites, garbage_and_the_death_of_the_zygote_make_no_call_hang) {
     constexpr int orders = 3;
@@ -291,6 +291,7 @@ TEST_F(StrayWrites, garbage_and_the_death_of_the_zygote_make_no_call_hang) {
     }
 }
 
+// ---- who is not corrupt
 
 std::vector<std::string> many_parts(int element) {
     count(element);
@@ -314,6 +315,42 @@ TEST_F(StrayWrites, a_worker_that_is_stopped_while_it_sends_is_left_alone) {
         EXPECT_EQ(found[static_cast<std::size_t>(i)].back()[0], 'a' + i % 26);
     }
     expect_each_ran_once();
+}
+
+std::string of_some_size(int element) {
+    count(element);
+    return std::string(1000 * (1 + static_cast<std::size_t>(element) * 37 % 200),
+                       static_cast<char>('a' + element % 26));
+}
+/// Each element of `found` is what of_some_size() has made of it, once.
+void expect_all_of_some_size(const std::vector<std::string>& found, int elements) {
+    ASSERT_EQ(found.size(), static_cast<std::size_t>(elements));
+    for (int i = 0; i < elements; ++i) {
+        const auto place = static_cast<std::size_t>(i);
+        EXPECT_EQ(executions->at(place).exchange(0), 1) << i;
+        EXPECT_EQ(found[place], of_some_size(i)) << i;
+    }
+}
+
+TEST_F(StrayWrites, a_worker_that_is_stopped_again_and_again_while_it_sends_is_left_alone) {
+    constexpr int elements = 600;
+    mp::Pool pool({.processes = 1, .arena_limit = 0});
+    auto result = pool.map_async(of_some_size, test::views::iota(0, elements), {.chunksize = 1});
+    const std::vector<long> workers = test::workers();
+    ASSERT_EQ(workers.size(), 1u);
+    const auto worker_pid = static_cast<pid_t>(workers[0]);
+    std::minstd_rand dice{std::random_device{}()};
+    for (const int number : {50, 250, 450}) {
+        const int stop_at = number + static_cast<int>(dice() % 100);
+        ASSERT_TRUE(test::eventually([=] { return executions->at(static_cast<std::size_t>(stop_at)) == 1; }));
+        // With moments in between that are too short to send much in.
+        for (int pause = 0; pause < 3; ++pause) {
+            ::kill(worker_pid, SIGSTOP);
+            result.wait(std::chrono::milliseconds(300 + dice() % 400));
+            ::kill(worker_pid, SIGCONT);
+        }
+    }
+    expect_all_of_some_size(result.get(), elements);
 }
 
 // ---- the pipe of tasks

@@ -9,7 +9,6 @@
 #include "procpool/detail/backend/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/process_identity.hpp"
 
 namespace procpool::detail::backend {
 
@@ -43,7 +42,7 @@ public:
         }
         const bool runs = link.says_it_runs();
         const bool for_long = link.without_sign(now) >= longest_busy_pause;
-        if (for_long && link.lacks_a_rest() && !posix::is_stopped(link.pid))
+        if (link.kept_back_a_rest(now) >= longest_busy_pause)
             return "it sent what begins like a frame, and nothing else";
         if (!runs) link.look_at = std::min(link.look_at, now);
         // One that runs an element is left alone for a while, and then asked to make sure.

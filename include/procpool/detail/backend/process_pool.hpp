@@ -482,7 +482,7 @@ private:
             return;
         }
         if (link.silent && !link.corrupt) {
-            if (posix::has_ended(link.pid)) {  // by itself: the news are late
+            if (posix::is_ending(link.pid)) {  // by itself: the news are late
                 look_in(link, time_to_die);
                 return;
             }

@@ -70,9 +70,10 @@ public:
         return !same && box_->base.load(std::memory_order_acquire) == now.base;
     }
 
-    /// Whether a part of a frame has come, the rest of which should have been sent at once.
+    /// Whether a part of a frame has come, the rest of which should have been sent at once, and wasn't yet.
     bool lacks_a_rest() const noexcept {
-        return !frames_.unfinished().empty() && received_ > box_->large_end.load(std::memory_order_acquire);
+        return !frames_.unfinished().empty() && received_ > box_->large_end.load(std::memory_order_acquire) &&
+               !has_unread();
     }
 
     /// Copies what a living worker has put into its outbox and does not send, since it is busy with a slow

@@ -24,6 +24,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/posix/pipe.hpp"
 #include "procpool/detail/posix/process.hpp"
+#include "procpool/detail/posix/process_identity.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -221,14 +222,32 @@ public:
         const bool same = signs_.received == stream_.received() && signs_.begun == begun;
         signs_.received = stream_.received();
         signs_.begun = begun;
-        if (!same || posix::unread(tasks_reader_) >= sent_)
+        if (!same || posix::unread(tasks_reader_) >= sent_) {
             signs_.missing_since = 0;
-        else if (signs_.missing_since == 0)
+            rest_ = {};
+        } else if (signs_.missing_since == 0) {
             signs_.missing_since = time.time_since_epoch().count();
+        }
         return signs_.missing_since != 0;
     }
-    /// Whether a part of a frame has come, the rest of which should have been sent at once.
-    bool lacks_a_rest() const noexcept { return stream_.lacks_a_rest(); }
+    /// If a part of a frame has come and it gives no sign: for how long it could have sent the rest, as far
+    /// as looks by this function tell. Who sends doesn't sleep, since the pipe has room; and it can't send
+    /// while it is stopped or waits for a CPU. But who sleeps again and again may be seen between that, so to
+    /// wait counts a little.
+    std::chrono::nanoseconds kept_back_a_rest(steady_time time) {
+        if (!stream_.lacks_a_rest()) {
+            rest_ = {};
+            return {};
+        }
+        const posix::main_thread_state sender = posix::look_at_main_thread(pid);
+        const posix::main_thread_state before = std::exchange(rest_.sender, sender);
+        const steady_time since = std::exchange(rest_.looked_at, time);
+        if (since == steady_time() || sender.stopped || before.stopped) return rest_.kept_back;
+        const std::chrono::nanoseconds passed = time - since;
+        rest_.kept_back +=
+            sender.waits || before.waits ? std::max(sender.cpu_time - before.cpu_time, passed / 10) : passed;
+        return rest_.kept_back;
+    }
     /// For how long it has given no sign.
     std::chrono::nanoseconds without_sign(steady_time time) const noexcept {
         return time.time_since_epoch() - std::chrono::nanoseconds(signs_.missing_since);
@@ -505,6 +524,11 @@ private:
         std::uint64_t begun = 0;
         std::int64_t missing_since = 0;  // 0 if there were some
     } signs_;
+    struct {
+        std::chrono::nanoseconds kept_back{0};
+        steady_time looked_at;
+        posix::main_thread_state sender;  // then
+    } rest_;
     std::uint64_t collected_ = 0;  // bytes received before the last collect(); others may ask while some come
     struct {
         std::uint64_t end = 0;      // where it ends in what it is to read; 0 if it isn't asked
