@@ -360,7 +360,7 @@ private:
         for (worker_link* link : std::exchange(finished_, {}))
             if (link->work().elements() == 0) crew_.end_input(*link);
         // Not earlier: what is delivered lies in the dead workers' buffers.
-        if (failure_ || leaves_zygote_to_program())
+        if (failure_ || shutting_down_ || leaves_zygote_to_program())
             crew_.launch_no_more();
         else if ((!dead.empty() || crew_.launch_at() || crew_.lacks_zygote()) &&
                  crew_.launch_missing(held, is_stand_in())) {
