@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +25,7 @@
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
 #include "procpool/sync.hpp"
+#include "procpool/thread_pool.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
 #include "support/views.hpp"
@@ -142,6 +144,27 @@ TEST(Pressure, of_refused_memory_is_an_error_of_the_constructor) {
         }
         mp::Pool pool(2);
         return pool.apply([](int i) { return i; }, 7) == 7 && test::workers().size() == 2 ? 0 : 3;
+    });
+    const auto end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+}
+
+TEST(Pressure, of_refused_threads_is_an_error_that_names_the_call) {
+    if (test::sanitized) GTEST_SKIP() << "sanitizers reserve terabytes";
+    test::child_program program([] {
+        std::size_t pages = 0;
+        std::ifstream("/proc/self/statm") >> pages;
+        rlimit limit{};
+        ::getrlimit(RLIMIT_AS, &limit);
+        limit.rlim_cur = pages * static_cast<std::size_t>(::getpagesize()) + (4u << 20);  // no stack in there
+        ::setrlimit(RLIMIT_AS, &limit);
+        try {
+            mp::ThreadPool pool(4);  // the first may get the stack of a thread that has ended
+            return 1;
+        } catch (const std::system_error& error) {
+            if (error.code() != std::errc::resource_unavailable_try_again) return 2;
+            return std::string(error.what()).find("pthread_create") != std::string::npos ? 0 : 3;
+        }
     });
     const auto end = program.wait();
     EXPECT_EQ(end.exit_code, 0) << end.errors;

@@ -123,7 +123,8 @@ TEST(StoppedZygote, does_not_keep_a_worker_from_being_replaced_that_dies_while_n
         ASSERT_TRUE(test::eventually([&] {
             const auto now = test::workers();
             return now.size() == 2 && now != before;
-        })) << "round " << round;
+        })) << "round "
+            << round;
     }
 }
 

@@ -273,17 +273,17 @@ TEST_F(StrayWrites, garbage_and_the_death_of_the_zygote_make_no_call_hang) {
     for (int round = 0; round < test::rounds(10) * orders; ++round) {
         mp::Pool pool(1);
         executions.reset();
-        const auto found = outcomes(
-            pool,
-            [](int order) {
-                ::prctl(PR_SET_PDEATHSIG, order == 2 ? 0 : SIGKILL);  // it may outlive the zygote
-                if (order == 0) ::kill(::getppid(), SIGKILL);
-                send_up("hello\n");
-                if (order != 0) ::kill(::getppid(), SIGKILL);
-                ::usleep(200'000);
-                ::_exit(3);
-            },
-            round % orders, {.chunksize = 1});
+        const auto found =
+            outcomes(pool,
+                     [](int order) {
+                         ::prctl(PR_SET_PDEATHSIG, order == 2 ? 0 : SIGKILL);  // it may outlive the zygote
+                         if (order == 0) ::kill(::getppid(), SIGKILL);
+                         send_up("hello\n");
+                         if (order != 0) ::kill(::getppid(), SIGKILL);
+                         ::usleep(200'000);
+                         ::_exit(3);
+                     },
+                     round % orders, {.chunksize = 1});
         expect_values_or_deaths(found);
         EXPECT_FALSE(found.at(guilty).has_value());
         expect_use(pool);
