@@ -20,14 +20,14 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
 namespace arena_test {
 
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 using procpool::SerializationError;
 
@@ -52,9 +52,9 @@ protected:
     static constexpr std::size_t range = 64 * mib;
     static constexpr std::uint64_t pool = 4711;
     static constexpr std::uint64_t first = 10 * range;
-    posix::fd file_ = posix::make_memfd("test", range);
+    os::fd file_ = os::make_memfd("test", range);
     std::shared_ptr<const wire::arena_window> window_ =
-        std::make_shared<const wire::arena_window>(pool, first, posix::mapping(file_, 0, range));
+        std::make_shared<const wire::arena_window>(pool, first, os::mapping(file_, 0, range));
 };
 
 TEST_F(arena, parts_are_found_where_they_were_put) {

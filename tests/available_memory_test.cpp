@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "procpool/detail/posix/available_memory.hpp"
+#include "procpool/detail/os/available_memory.hpp"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 
 namespace available_memory_test {
 
-using procpool::detail::posix::available_memory;
-using procpool::detail::posix::unknown_memory;
+using procpool::detail::os::available_memory;
+using procpool::detail::os::unknown_memory;
 
 /// A machine as its files in /proc and /sys show it.
 class available_memory_of : public testing::Test {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Single calls that travel together as one job: to its caller each of them is alone.
-#include "procpool/detail/backend/call_series.hpp"
+#include "procpool/detail/scheduler/call_series.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/typed_call_series.hpp"
+#include "procpool/detail/call/call_series_of.hpp"
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"

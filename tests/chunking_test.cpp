@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/encode.hpp"
+#include "procpool/detail/call/encode.hpp"
 #include "support/views.hpp"
 
 namespace chunking_test {

@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "procpool/detail/backend/patrol.hpp"
-#include "procpool/detail/posix/process_identity.hpp"
+#include "procpool/detail/process/patrol.hpp"
+#include "procpool/detail/os/process_identity.hpp"
 #include "support/processes.hpp"
 #include "support/wait.hpp"
 #include "support/worker_link.hpp"

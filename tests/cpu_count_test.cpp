@@ -17,9 +17,9 @@
 namespace cpu_count_test {
 
 using procpool::cpu_count;
-using procpool::detail::posix::affinity_count;
-using procpool::detail::posix::limit_to_cgroup_quota;
-using procpool::detail::posix::thread_count;
+using procpool::detail::os::affinity_count;
+using procpool::detail::os::limit_to_cgroup_quota;
+using procpool::detail::os::thread_count;
 
 /// This thread's affinity mask, as it was before.
 class Affinity {

@@ -14,9 +14,9 @@
 #include <tuple>
 #include <utility>
 
-#include "procpool/detail/backend/checked_options.hpp"
-#include "procpool/detail/backend/encode.hpp"
-#include "procpool/detail/backend/typed_job.hpp"
+#include "procpool/detail/process/pool_options.hpp"
+#include "procpool/detail/call/encode.hpp"
+#include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/pool.hpp"
 #include "support/wait.hpp"
 

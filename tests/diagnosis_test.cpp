@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/oom.hpp"
+#include "procpool/detail/os/oom.hpp"
 #include "procpool/pool.hpp"
 #include "support/processes.hpp"
 #include "support/small_group.hpp"
@@ -367,14 +367,14 @@ protected:
 };
 
 TEST_F(OomKills, are_those_of_the_control_group_of_either_version_or_of_the_machine) {
-    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 0u);
+    EXPECT_EQ(mp::detail::os::oom_kills(root_), 0u);
     write("/proc/vmstat", "nr_free_pages 1\noom_kill 5\n");
-    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 5u);
+    EXPECT_EQ(mp::detail::os::oom_kills(root_), 5u);
     write("/proc/self/cgroup", "4:memory:/job\n0::/task\n");
     write("/sys/fs/cgroup/memory/job/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
-    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 2u);
+    EXPECT_EQ(mp::detail::os::oom_kills(root_), 2u);
     write("/sys/fs/cgroup/task/memory.events", "low 0\noom 9\noom_kill 3\n");
-    EXPECT_EQ(mp::detail::posix::oom_kills(root_), 3u);
+    EXPECT_EQ(mp::detail::os::oom_kills(root_), 3u);
 }
 
 TEST(OomKill, of_a_worker_by_the_kernel_is_told) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Descriptors and what is made of them: detail/posix/{fd,pipe,memfd,socket,event,poller}.hpp.
-#include "procpool/detail/posix/fd.hpp"
+// Descriptors and what is made of them: detail/os/{fd,pipe,memfd,socket,event,poller}.hpp.
+#include "procpool/detail/os/fd.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,17 +15,17 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/event.hpp"
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/pipe.hpp"
-#include "procpool/detail/posix/poller.hpp"
-#include "procpool/detail/posix/process.hpp"
-#include "procpool/detail/posix/socket.hpp"
+#include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/socket.hpp"
 
 namespace fd_test {
 
-namespace posix = procpool::detail::posix;
-using posix::fd;
+namespace os = procpool::detail::os;
+using os::fd;
 
 bool is_open(int number) noexcept { return ::fcntl(number, F_GETFD) != -1; }
 bool closes_on_exec(const fd& file) { return (::fcntl(file.get(), F_GETFD) & FD_CLOEXEC) != 0; }
@@ -34,7 +34,7 @@ bool closes_on_exec(const fd& file) { return (::fcntl(file.get(), F_GETFD) & FD_
 template <class Body>
 int in_child(std::initializer_list<int> keep, Body body) {
     const std::vector<int> kept(keep);
-    const pid_t pid = posix::fork_process(kept, body);
+    const pid_t pid = os::fork_process(kept, body);
     int status = 0;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
@@ -46,7 +46,7 @@ procpool::detail::steady_time now() { return std::chrono::steady_clock::now(); }
 // ---- one owner
 
 TEST(Fd, closes_what_it_owns_once) {
-    auto [read, write] = posix::make_pipe();
+    auto [read, write] = os::make_pipe();
     const int number = read.get();
     EXPECT_TRUE(is_open(number));
     fd other(std::move(read));
@@ -64,7 +64,7 @@ TEST(Fd, closes_what_it_owns_once) {
 }
 
 TEST(Fd, an_assigned_one_gives_up_what_it_had) {
-    auto first = posix::make_pipe();
+    auto first = os::make_pipe();
     const int old = first.read.get();
     first.read = std::move(first.write);
     EXPECT_FALSE(!first.read);
@@ -81,11 +81,11 @@ TEST(Fd, minus_one_makes_an_empty_one) {
 // ---- forked children
 
 TEST(Fd, a_forked_child_has_none_whoever_forks) {
-    const auto pipe = posix::make_pipe();
-    const auto sockets = posix::make_socket_pair();
-    const fd memory = posix::make_memfd("test", 4096);
-    const posix::event bell;
-    const posix::poller watcher;
+    const auto pipe = os::make_pipe();
+    const auto sockets = os::make_socket_pair();
+    const fd memory = os::make_memfd("test", 4096);
+    const os::event bell;
+    const os::poller watcher;
     const auto open_ones = [&] {
         int count = 0;
         for (const fd* one : {&pipe.read, &pipe.write, &sockets.near, &sockets.far, &memory, &bell.file()})
@@ -103,17 +103,17 @@ TEST(Fd, a_forked_child_has_none_whoever_forks) {
 }
 
 TEST(Fd, a_forked_child_has_those_that_the_fork_names) {
-    const auto pipe = posix::make_pipe();
-    const auto other = posix::make_pipe();
+    const auto pipe = os::make_pipe();
+    const auto other = os::make_pipe();
     const int kept = pipe.write.get();
     const int code = in_child({kept}, [&] {
         if (is_open(pipe.read.get()) || is_open(other.read.get()) || is_open(other.write.get())) return 1;
         const fd mine(kept);  // the child makes itself the owner
-        return posix::write_all(mine, reinterpret_cast<const std::byte*>("x"), 1) ? 0 : 2;
+        return os::write_all(mine, reinterpret_cast<const std::byte*>("x"), 1) ? 0 : 2;
     });
     EXPECT_EQ(code, 0);
     std::byte byte{};
-    EXPECT_EQ(posix::read_some(pipe.read, &byte, 1).bytes, 1u);
+    EXPECT_EQ(os::read_some(pipe.read, &byte, 1).bytes, 1u);
     EXPECT_EQ(byte, std::byte{'x'});
     EXPECT_EQ(in_child({}, [&] { return is_open(kept) ? 1 : 0; }), 0) << "that was for one fork only";
 }
@@ -121,7 +121,7 @@ TEST(Fd, a_forked_child_has_those_that_the_fork_names) {
 TEST(Fd, what_a_child_opens_is_closed_in_its_children) {
     EXPECT_EQ(in_child({},
                        [] {
-                           const auto pipe = posix::make_pipe();
+                           const auto pipe = os::make_pipe();
                            const int inner = in_child({}, [&] { return is_open(pipe.read.get()) ? 1 : 0; });
                            return inner == 0 && is_open(pipe.read.get()) ? 0 : 1;
                        }),
@@ -129,7 +129,7 @@ TEST(Fd, what_a_child_opens_is_closed_in_its_children) {
 }
 
 TEST(Fd, a_copy_in_a_child_closes_nothing) {
-    auto pipe = posix::make_pipe();
+    auto pipe = os::make_pipe();
     const int number = pipe.read.get();
     EXPECT_EQ(in_child({},
                        [&] {
@@ -146,27 +146,27 @@ TEST(Fd, a_copy_in_a_child_closes_nothing) {
 }
 
 TEST(Fd, each_fork_is_a_generation) {
-    const unsigned before = posix::fork_generation;
+    const unsigned before = os::fork_generation;
     EXPECT_EQ(in_child({},
                        [&] {
-                           if (posix::fork_generation != before + 1) return 1;
-                           return in_child({}, [&] { return posix::fork_generation == before + 2 ? 0 : 2; });
+                           if (os::fork_generation != before + 1) return 1;
+                           return in_child({}, [&] { return os::fork_generation == before + 2 ? 0 : 2; });
                        }),
               0);
-    EXPECT_EQ(posix::fork_generation, before);
+    EXPECT_EQ(os::fork_generation, before);
 }
 
 TEST(Fd, the_end_of_a_pipe_comes_although_others_were_forked_meanwhile) {
-    auto pipe = posix::make_pipe();
-    auto wait_here = posix::make_pipe();
+    auto pipe = os::make_pipe();
+    auto wait_here = os::make_pipe();
     const int kept = wait_here.read.get();
-    const pid_t bystander = posix::fork_process(std::array{kept}, [&] {
+    const pid_t bystander = os::fork_process(std::array{kept}, [&] {
         std::byte byte;
-        return posix::read_some(fd(kept), &byte, 1).closed ? 0 : 1;
+        return os::read_some(fd(kept), &byte, 1).closed ? 0 : 1;
     });
     pipe.write.reset();
     std::byte byte;
-    EXPECT_TRUE(posix::read_some(pipe.read, &byte, 1).closed);
+    EXPECT_TRUE(os::read_some(pipe.read, &byte, 1).closed);
     wait_here.write.reset();
     int status = -1;
     EXPECT_EQ(::waitpid(bystander, &status, 0), bystander);
@@ -183,14 +183,14 @@ TEST(Fd, threads_that_open_and_fork_at_once_leak_nothing_into_children) {
     for (int i = 0; i < 2; ++i)
         threads.emplace_back([&] {
             while (!stop) {
-                const auto pipe = posix::make_pipe();
-                const auto sockets = posix::make_socket_pair();
-                const fd memory = posix::make_memfd("test", 4096);
+                const auto pipe = os::make_pipe();
+                const auto sockets = os::make_socket_pair();
+                const fd memory = os::make_memfd("test", 4096);
                 const std::array files{pipe.read.get(), memory.get()};
-                posix::send_message(sockets.near, 1, files);
-                [[maybe_unused]] const auto received = posix::receive_message<int>(sockets.far, false);
-                const posix::event bell;
-                const posix::poller watcher;
+                os::send_message(sockets.near, 1, files);
+                [[maybe_unused]] const auto received = os::receive_message<int>(sockets.far, false);
+                const os::event bell;
+                const os::poller watcher;
             }
         });
     for (int i = 0; i < 2; ++i)
@@ -214,38 +214,38 @@ TEST(Fd, threads_that_open_and_fork_at_once_leak_nothing_into_children) {
 // ---- pipe.hpp
 
 TEST(Pipe, tells_data_emptiness_and_end_apart) {
-    auto pipe = posix::make_pipe();
+    auto pipe = os::make_pipe();
     EXPECT_TRUE(closes_on_exec(pipe.read) && closes_on_exec(pipe.write));
-    posix::set_nonblocking(pipe.read);
+    os::set_nonblocking(pipe.read);
     std::array<std::byte, 8> to{};
-    auto got = posix::read_some(pipe.read, to.data(), to.size());
+    auto got = os::read_some(pipe.read, to.data(), to.size());
     EXPECT_TRUE(got.would_block && !got.closed && got.bytes == 0);
-    EXPECT_TRUE(posix::write_all(pipe.write, reinterpret_cast<const std::byte*>("abc"), 3));
-    got = posix::read_some(pipe.read, to.data(), to.size());
+    EXPECT_TRUE(os::write_all(pipe.write, reinterpret_cast<const std::byte*>("abc"), 3));
+    got = os::read_some(pipe.read, to.data(), to.size());
     EXPECT_TRUE(!got.would_block && !got.closed && got.bytes == 3);
     pipe.write.reset();
-    got = posix::read_some(pipe.read, to.data(), to.size());
+    got = os::read_some(pipe.read, to.data(), to.size());
     EXPECT_TRUE(!got.would_block && got.closed && got.bytes == 0);
 }
 
 TEST(Pipe, a_full_one_takes_what_fits_and_then_would_block) {
-    auto pipe = posix::make_pipe();
-    posix::set_nonblocking(pipe.write);
+    auto pipe = os::make_pipe();
+    os::set_nonblocking(pipe.write);
     std::vector<std::byte> much(1 << 20);
     const iovec part{much.data(), much.size()};
-    const auto first = posix::write_some(pipe.write, &part, 1);
+    const auto first = os::write_some(pipe.write, &part, 1);
     EXPECT_GT(first.bytes, 0u);
     EXPECT_LT(first.bytes, much.size());
-    EXPECT_TRUE(posix::write_some(pipe.write, &part, 1).would_block);
+    EXPECT_TRUE(os::write_some(pipe.write, &part, 1).would_block);
 }
 
 TEST(Pipe, write_all_goes_on_until_all_is_written) {
-    const auto pipe = posix::make_pipe();
+    const auto pipe = os::make_pipe();
     std::vector<std::byte> much(1 << 20, std::byte{7});
-    std::thread writer([&] { EXPECT_TRUE(posix::write_all(pipe.write, much.data(), much.size())); });
+    std::thread writer([&] { EXPECT_TRUE(os::write_all(pipe.write, much.data(), much.size())); });
     std::vector<std::byte> got(much.size());
     for (std::size_t at = 0; at < got.size();)
-        at += posix::read_some(pipe.read, &got[at], got.size() - at).bytes;
+        at += os::read_some(pipe.read, &got[at], got.size() - at).bytes;
     writer.join();
     EXPECT_EQ(got, much);
 }
@@ -253,7 +253,7 @@ TEST(Pipe, write_all_goes_on_until_all_is_written) {
 TEST(Pipe, errors_name_the_call) {
     std::byte byte;
     try {
-        posix::read_some(fd(), &byte, 1);
+        os::read_some(fd(), &byte, 1);
         FAIL();
     } catch (const std::system_error& error) {
         EXPECT_EQ(error.code(), std::errc::bad_file_descriptor);
@@ -265,35 +265,35 @@ TEST(Pipe, errors_name_the_call) {
 // ---- memfd.hpp
 
 TEST(Memfd, starts_as_zeros_that_all_mappings_share) {
-    const fd file = posix::make_memfd("test", 3 * posix::page_size());
+    const fd file = os::make_memfd("test", 3 * os::page_size());
     EXPECT_TRUE(closes_on_exec(file));
-    posix::mapping all(file, 0, 3 * posix::page_size());
-    const posix::mapping second_page(file, posix::page_size(), posix::page_size());
-    EXPECT_EQ(all.data()[2 * posix::page_size()], std::byte{0});
+    os::mapping all(file, 0, 3 * os::page_size());
+    const os::mapping second_page(file, os::page_size(), os::page_size());
+    EXPECT_EQ(all.data()[2 * os::page_size()], std::byte{0});
     second_page.data()[5] = std::byte{9};
-    EXPECT_EQ(all.data()[posix::page_size() + 5], std::byte{9});
-    const posix::mapping moved(std::move(all));
+    EXPECT_EQ(all.data()[os::page_size() + 5], std::byte{9});
+    const os::mapping moved(std::move(all));
     EXPECT_EQ(all.data(), nullptr);  // NOLINT(bugprone-use-after-move): that is the point
-    EXPECT_EQ(moved.size(), 3 * posix::page_size());
-    EXPECT_EQ(moved.data()[posix::page_size() + 5], std::byte{9});
+    EXPECT_EQ(moved.size(), 3 * os::page_size());
+    EXPECT_EQ(moved.data()[os::page_size() + 5], std::byte{9});
 }
 
 TEST(Memfd, a_child_neither_inherits_a_mapping_nor_undoes_one) {
-    const fd file = posix::make_memfd("test", posix::page_size());
-    posix::mapping shared(file, 0, posix::page_size());
+    const fd file = os::make_memfd("test", os::page_size());
+    os::mapping shared(file, 0, os::page_size());
     EXPECT_EQ(in_child({},
                        [&] {
                            unsigned char resident = 0;
-                           if (::mincore(shared.data(), posix::page_size(), &resident) == 0)
+                           if (::mincore(shared.data(), os::page_size(), &resident) == 0)
                                return 1;  // mapped
                            void* const mine =
-                               ::mmap(shared.data(), posix::page_size(), PROT_READ | PROT_WRITE,
+                               ::mmap(shared.data(), os::page_size(), PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
                            if (mine != shared.data()) return 2;
                            {
-                               const posix::mapping gone(std::move(shared));
+                               const os::mapping gone(std::move(shared));
                            }
-                           return ::mincore(mine, posix::page_size(), &resident) == 0 ? 0 : 3;
+                           return ::mincore(mine, os::page_size(), &resident) == 0 ? 0 : 3;
                        }),
               0);
 }
@@ -306,13 +306,13 @@ struct message {
 };
 
 TEST(Socket, keeps_message_boundaries) {
-    const auto [near, far] = posix::make_socket_pair();
+    const auto [near, far] = os::make_socket_pair();
     EXPECT_TRUE(closes_on_exec(near) && closes_on_exec(far));
-    EXPECT_FALSE(posix::receive_message<message>(far, false)) << "nothing waits";
-    EXPECT_TRUE(posix::send_message(near, message{1, 'a'}));
-    EXPECT_TRUE(posix::send_message(near, message{2, 'b'}));
-    const auto first = posix::receive_message<message>(far, false);
-    const auto second = posix::receive_message<message>(far, true);
+    EXPECT_FALSE(os::receive_message<message>(far, false)) << "nothing waits";
+    EXPECT_TRUE(os::send_message(near, message{1, 'a'}));
+    EXPECT_TRUE(os::send_message(near, message{2, 'b'}));
+    const auto first = os::receive_message<message>(far, false);
+    const auto second = os::receive_message<message>(far, true);
     ASSERT_TRUE(first && second);
     EXPECT_EQ(first->message.number, 1);
     EXPECT_EQ(second->message.letter, 'b');
@@ -320,25 +320,25 @@ TEST(Socket, keeps_message_boundaries) {
 }
 
 TEST(Socket, carries_descriptors) {
-    const auto [near, far] = posix::make_socket_pair();
-    auto pipe = posix::make_pipe();
+    const auto [near, far] = os::make_socket_pair();
+    auto pipe = os::make_pipe();
     const std::array files{pipe.read.get(), pipe.write.get()};
-    EXPECT_TRUE(posix::send_message(near, message{}, files));
+    EXPECT_TRUE(os::send_message(near, message{}, files));
     pipe = {};
-    const auto got = posix::receive_message<message>(far, false);
+    const auto got = os::receive_message<message>(far, false);
     ASSERT_TRUE(got && got->files[0] && got->files[1] && !got->files[2]);
     EXPECT_TRUE(closes_on_exec(got->files[0]));
-    EXPECT_TRUE(posix::write_all(got->files[1], reinterpret_cast<const std::byte*>("x"), 1));
+    EXPECT_TRUE(os::write_all(got->files[1], reinterpret_cast<const std::byte*>("x"), 1));
     std::byte byte{};
-    EXPECT_EQ(posix::read_some(got->files[0], &byte, 1).bytes, 1u);
+    EXPECT_EQ(os::read_some(got->files[0], &byte, 1).bytes, 1u);
     EXPECT_EQ(in_child({}, [&] { return is_open(got->files[0].get()) ? 1 : 0; }), 0);
 }
 
 TEST(Socket, tells_when_the_other_side_is_gone) {
-    auto ends = posix::make_socket_pair();
+    auto ends = os::make_socket_pair();
     ends.far.reset();
-    EXPECT_FALSE(posix::send_message(ends.near, message{}));
-    const auto got = posix::receive_message<message>(ends.near, true);
+    EXPECT_FALSE(os::send_message(ends.near, message{}));
+    const auto got = os::receive_message<message>(ends.near, true);
     ASSERT_TRUE(got);
     EXPECT_TRUE(got->closed);
 }
@@ -346,11 +346,11 @@ TEST(Socket, tells_when_the_other_side_is_gone) {
 // ---- event.hpp, poller.hpp
 
 TEST(Poller, tells_who_is_ready_by_its_key) {
-    posix::poller poller;
-    posix::event bell;
-    const auto pipe = posix::make_pipe();
-    poller.add(bell.file(), posix::poller::interest::read, 7);
-    poller.add(pipe.write, posix::poller::interest::write, 8);
+    os::poller poller;
+    os::event bell;
+    const auto pipe = os::make_pipe();
+    poller.add(bell.file(), os::poller::interest::read, 7);
+    poller.add(pipe.write, os::poller::interest::write, 8);
     auto ready = poller.wait(now());
     ASSERT_EQ(ready.size(), 1u);
     EXPECT_EQ(ready[0].key, 8u);
@@ -372,11 +372,11 @@ TEST(Poller, tells_who_is_ready_by_its_key) {
 }
 
 TEST(Poller, wakes_when_another_thread_rings_and_when_a_pipe_ends) {
-    posix::poller poller;
-    posix::event bell;
-    auto pipe = posix::make_pipe();
-    poller.add(bell.file(), posix::poller::interest::read, 1);
-    poller.add(pipe.read, posix::poller::interest::read, 2);
+    os::poller poller;
+    os::event bell;
+    auto pipe = os::make_pipe();
+    poller.add(bell.file(), os::poller::interest::read, 1);
+    poller.add(pipe.read, os::poller::interest::read, 2);
     std::thread ringer([&] { bell.ring(); });
     auto ready = poller.wait(soon());
     ringer.join();
@@ -392,9 +392,9 @@ TEST(Poller, wakes_when_another_thread_rings_and_when_a_pipe_ends) {
 }
 
 TEST(Poller, one_that_tells_each_arrival_once_is_quiet_until_the_next) {
-    posix::poller poller;
-    posix::event bell;
-    poller.add(bell.file(), posix::poller::interest::read_once_per_arrival, 1);
+    os::poller poller;
+    os::event bell;
+    poller.add(bell.file(), os::poller::interest::read_once_per_arrival, 1);
     bell.ring();
     EXPECT_EQ(poller.wait(soon()).size(), 1u);
     EXPECT_TRUE(poller.wait(now()).empty());
@@ -403,7 +403,7 @@ TEST(Poller, one_that_tells_each_arrival_once_is_quiet_until_the_next) {
 }
 
 TEST(Poller, never_returns_before_its_time_if_nothing_happens) {
-    posix::poller poller;
+    os::poller poller;
     const auto until = now() + std::chrono::microseconds(2500);
     EXPECT_TRUE(poller.wait(until).empty());
     EXPECT_GE(now(), until);

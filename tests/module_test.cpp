@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Functions as locations in modules: detail/posix/module.hpp and detail/wire/code_address.hpp.
-#include "procpool/detail/posix/module.hpp"
+// Functions as locations in modules: detail/os/module.hpp and detail/wire/code_address.hpp.
+#include "procpool/detail/os/module.hpp"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 
 namespace module_test {
 
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 
 int cube(int x) { return x * x * x; }
@@ -45,7 +45,7 @@ Function* sent(Function* function) {
 }
 
 template <class Function>
-std::string refusal_of(const posix::code_location& location, const std::string& path = {}) {
+std::string refusal_of(const os::code_location& location, const std::string& path = {}) {
     wire::buffer bytes;
     bytes.append_value(location);
     bytes.append_value(std::uint64_t{path.size()});
@@ -79,14 +79,14 @@ private:
     void* handle_;
 };
 
-// ---- posix/module.hpp
+// ---- os/module.hpp
 
 TEST(Module, code_of_the_program_is_located_and_found_again) {
-    const auto location = posix::locate_code(address_of(cube));
+    const auto location = os::locate_code(address_of(cube));
     ASSERT_TRUE(location);
-    EXPECT_EQ(posix::resolve_code(*location), address_of(cube));
+    EXPECT_EQ(os::resolve_code(*location), address_of(cube));
     EXPECT_NE(location->offset, address_of(cube)) << "relative to where the program is loaded";
-    const auto next = posix::locate_code(address_of(plus<1>));
+    const auto next = os::locate_code(address_of(plus<1>));
     ASSERT_TRUE(next);
     EXPECT_TRUE(next->module == location->module);
     EXPECT_EQ(next->offset - location->offset, address_of(plus<1>) - address_of(cube));
@@ -94,13 +94,13 @@ TEST(Module, code_of_the_program_is_located_and_found_again) {
 
 TEST(Module, each_shared_library_is_a_module_of_its_own) {
     const small_library library;
-    const auto in_program = posix::locate_code(address_of(cube));
-    const auto in_libc = posix::locate_code(address_of(&::getenv));
-    const auto in_library = posix::locate_code(address_of(library.its_function()));
+    const auto in_program = os::locate_code(address_of(cube));
+    const auto in_libc = os::locate_code(address_of(&::getenv));
+    const auto in_library = os::locate_code(address_of(library.its_function()));
     ASSERT_TRUE(in_program && in_libc && in_library);
     EXPECT_FALSE(in_program->module == in_libc->module);
     EXPECT_FALSE(in_library->module == in_libc->module);
-    EXPECT_EQ(posix::resolve_code(*in_library), address_of(library.its_function()));
+    EXPECT_EQ(os::resolve_code(*in_library), address_of(library.its_function()));
 }
 
 TEST(Module, what_is_no_code_is_not_located) {
@@ -110,32 +110,32 @@ TEST(Module, what_is_no_code_is_not_located) {
     for (const std::uintptr_t address :
          {std::uintptr_t{0}, std::uintptr_t{1}, ~std::uintptr_t{0}, address_of(&in_program),
           address_of(&on_stack), address_of(on_heap.get())})
-        EXPECT_FALSE(posix::locate_code(address)) << std::hex << address;
+        EXPECT_FALSE(os::locate_code(address)) << std::hex << address;
 }
 
 TEST(Module, a_location_that_lies_leads_nowhere) {
-    const auto good = posix::locate_code(address_of(cube));
+    const auto good = os::locate_code(address_of(cube));
     ASSERT_TRUE(good);
     const auto on_heap = std::make_unique<int>(0);
     const std::uintptr_t base = address_of(cube) - good->offset;
     for (const std::uint64_t offset :
          {~std::uint64_t{0}, std::uint64_t{1} << 40, address_of(on_heap.get()) - base})
-        EXPECT_EQ(posix::resolve_code({good->module, offset}), 0u) << offset;
-    EXPECT_EQ(posix::resolve_code({posix::module_id(), good->offset}), 0u);
+        EXPECT_EQ(os::resolve_code({good->module, offset}), 0u) << offset;
+    EXPECT_EQ(os::resolve_code({os::module_id(), good->offset}), 0u);
     const std::array<std::byte, 20> unknown{std::byte{1}};
-    EXPECT_EQ(posix::resolve_code({posix::module_id::of_build(unknown), good->offset}), 0u);
+    EXPECT_EQ(os::resolve_code({os::module_id::of_build(unknown), good->offset}), 0u);
 }
 
 TEST(Module, ids_are_equal_if_all_their_bytes_are) {
     std::array<std::byte, 40> bytes{};
-    const auto all = posix::module_id::of_build(bytes);
-    EXPECT_TRUE(all == posix::module_id::of_build(std::span(bytes).first(posix::module_id::max_size)));
-    EXPECT_FALSE(all == posix::module_id::of_build(std::span(bytes).first(20)));
+    const auto all = os::module_id::of_build(bytes);
+    EXPECT_TRUE(all == os::module_id::of_build(std::span(bytes).first(os::module_id::max_size)));
+    EXPECT_FALSE(all == os::module_id::of_build(std::span(bytes).first(20)));
     bytes[29] = std::byte{1};
-    EXPECT_FALSE(all == posix::module_id::of_build(bytes));
+    EXPECT_FALSE(all == os::module_id::of_build(bytes));
     bytes[29] = std::byte{0};
     bytes[30] = std::byte{1};
-    EXPECT_TRUE(all == posix::module_id::of_build(bytes)) << "longer ids are cut off";
+    EXPECT_TRUE(all == os::module_id::of_build(bytes)) << "longer ids are cut off";
 }
 
 // ---- wire/code_address.hpp
@@ -152,10 +152,10 @@ TEST(CodeAddress, of_a_library_that_was_closed_and_built_anew_is_that_of_the_new
     test::rebuilt_library library;
     for (int build = 0; build < 3; ++build) {
         auto* const before = library.get();
-        const posix::code_location old = *wire::find_code(address_of(before));
+        const os::code_location old = *wire::find_code(address_of(before));
         library.replace();
         if (library.get() != before) GTEST_SKIP() << "it was not loaded at the same address";
-        const posix::code_location now = *wire::find_code(address_of(library.get()));
+        const os::code_location now = *wire::find_code(address_of(library.get()));
         EXPECT_FALSE(now.module == old.module);
         EXPECT_EQ(sent(library.get()), library.get());
     }
@@ -215,7 +215,7 @@ test::child_end sent_to_child(InChild in_child) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::bad_alloc();
     test::child_program child([&] {
-        posix::code_location location;
+        os::code_location location;
         std::uintptr_t in_parent = 0;
         if (::read(ends[0], &location, sizeof location) != sizeof location ||
             ::read(ends[0], &in_parent, sizeof in_parent) != sizeof in_parent)
@@ -225,7 +225,7 @@ test::child_end sent_to_child(InChild in_child) {
     {
         const small_library library;
         const std::uintptr_t address = address_of(library.its_function());
-        const posix::code_location& location = *wire::find_code(address);
+        const os::code_location& location = *wire::find_code(address);
         EXPECT_EQ(::write(ends[1], &location, sizeof location), static_cast<ssize_t>(sizeof location));
         EXPECT_EQ(::write(ends[1], &address, sizeof address), static_cast<ssize_t>(sizeof address));
     }
@@ -235,7 +235,7 @@ test::child_end sent_to_child(InChild in_child) {
 }
 
 TEST(CodeAddress, a_library_loaded_after_the_fork_is_refused_where_none_may_be_loaded) {
-    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t) {
+    const auto end = sent_to_child([](const os::code_location& location, std::uintptr_t) {
         const std::string refusal = refusal_of<std::size_t()>(location, "/lib/libBrokenLocale.so.1");
         return refusal.find("libBrokenLocale.so.1 is not loaded there") != std::string::npos ? 0 : 1;
     });
@@ -243,20 +243,20 @@ TEST(CodeAddress, a_library_loaded_after_the_fork_is_refused_where_none_may_be_l
 }
 
 TEST(CodeAddress, a_library_loaded_after_the_fork_is_loaded_in_workers_too) {
-    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t) {
+    const auto end = sent_to_child([](const os::code_location& location, std::uintptr_t) {
         wire::may_load_libraries = true;
         const auto path = [] {
             const small_library library;  // and away again
-            return posix::locate_code(address_of(library.its_function()))->path;
+            return os::locate_code(address_of(library.its_function()))->path;
         }();
-        if (posix::resolve_code(location) != 0) return 2;
+        if (os::resolve_code(location) != 0) return 2;
         return refusal_of<std::size_t()>(location, path) == "found" ? 0 : 1;
     });
     EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
 TEST(CodeAddress, a_library_that_cannot_be_loaded_is_named) {
-    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t) {
+    const auto end = sent_to_child([](const os::code_location& location, std::uintptr_t) {
         wire::may_load_libraries = true;
         const std::string refusal = refusal_of<std::size_t()>(location, "/no/such/library.so");
         return refusal.find("/no/such/library.so") != std::string::npos ? 0 : 1;
@@ -266,10 +266,10 @@ TEST(CodeAddress, a_library_that_cannot_be_loaded_is_named) {
 
 TEST(CodeAddress, another_build_is_refused_with_both_build_ids) {
     const small_library library;
-    auto location = *posix::locate_code(address_of(library.its_function()));
+    auto location = *os::locate_code(address_of(library.its_function()));
     const std::string here = location.module.text();
     constexpr std::array other{std::byte{0xab}, std::byte{0x01}};
-    location.module = posix::module_id::of_build(other);
+    location.module = os::module_id::of_build(other);
     const std::string refusal = refusal_of<std::size_t()>(location, location.path);
     EXPECT_NE(refusal.find(location.path + " is another build in the worker (build id " + here +
                            ") than in the program (build id ab01)"),
@@ -278,7 +278,7 @@ TEST(CodeAddress, another_build_is_refused_with_both_build_ids) {
 }
 
 TEST(CodeAddress, a_function_is_found_where_its_library_is_loaded_at_another_address) {
-    const auto end = sent_to_child([](const posix::code_location& location, std::uintptr_t in_parent) {
+    const auto end = sent_to_child([](const os::code_location& location, std::uintptr_t in_parent) {
         // The place that the parent's copy got is taken here.
         constexpr std::uintptr_t page = 4096;
         void* const place = reinterpret_cast<void*>(in_parent / page * page);
@@ -288,21 +288,21 @@ TEST(CodeAddress, a_function_is_found_where_its_library_is_loaded_at_another_add
         const small_library library;
         const std::uintptr_t here = address_of(library.its_function());
         if (here == in_parent) return 3;
-        return posix::resolve_code(location) == here ? 0 : 4;
+        return os::resolve_code(location) == here ? 0 : 4;
     });
     EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
 TEST(CodeAddress, is_found_in_children_that_are_forked_while_another_thread_looks_for_one) {
-    posix::locate_code(address_of(&cube));  // what is made at the first use is not what this is about
+    os::locate_code(address_of(&cube));  // what is made at the first use is not what this is about
     std::atomic<bool> stop{false};
     std::thread other([&] {
-        while (!stop) posix::locate_code(address_of(&cube));
+        while (!stop) os::locate_code(address_of(&cube));
     });
     for (int i = 0; i < 300; ++i) {
         test::child_program child([] {
             ::alarm(20);  // instead of hanging
-            return posix::locate_code(address_of(&cube)) ? 0 : 1;
+            return os::locate_code(address_of(&cube)) ? 0 : 1;
         });
         const auto end = child.wait();
         EXPECT_EQ(end.signal, 0);

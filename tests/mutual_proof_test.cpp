@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Proofs that somebody knows a secret: the keyed hash they are made of, and what each side believes.
-#include "procpool/detail/posix/mutual_proof.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -13,15 +13,15 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/door.hpp"
+#include "procpool/detail/family/door.hpp"
 #include "procpool/detail/siphash.hpp"
 #include "procpool/manager.hpp"
 
 namespace mutual_proof_test {
 
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace backend = procpool::detail::backend;
-using posix::prover;
+using os::prover;
 using procpool::detail::siphash;
 using procpool::detail::two_words;
 
@@ -51,50 +51,50 @@ TEST(SipHash, has_the_published_tags) {
 
 TEST(Proof, depends_on_the_secret_on_both_challenges_and_on_whose_it_is) {
     const two_words secret{1, 2}, of_client{3, 4}, of_server{5, 6};
-    const auto proof = posix::make_proof(secret, prover::server, of_client, of_server);
-    EXPECT_TRUE(posix::is_same_proof(proof, posix::make_proof(secret, prover::server, of_client, of_server)));
+    const auto proof = os::make_proof(secret, prover::server, of_client, of_server);
+    EXPECT_TRUE(os::is_same_proof(proof, os::make_proof(secret, prover::server, of_client, of_server)));
     EXPECT_FALSE(
-        posix::is_same_proof(proof, posix::make_proof(secret, prover::client, of_client, of_server)));
+        os::is_same_proof(proof, os::make_proof(secret, prover::client, of_client, of_server)));
     EXPECT_FALSE(
-        posix::is_same_proof(proof, posix::make_proof(secret, prover::server, of_server, of_client)));
+        os::is_same_proof(proof, os::make_proof(secret, prover::server, of_server, of_client)));
     for (std::size_t word : {0, 1}) {
         for (const std::uint64_t bit : {std::uint64_t{1}, std::uint64_t{1} << 63}) {
             const auto changed = [&](two_words words) {
                 words[word] ^= bit;
                 return words;
             };
-            EXPECT_FALSE(posix::is_same_proof(proof, changed(proof)));
+            EXPECT_FALSE(os::is_same_proof(proof, changed(proof)));
             for (const auto& other :
-                 {posix::make_proof(changed(secret), prover::server, of_client, of_server),
-                  posix::make_proof(secret, prover::server, changed(of_client), of_server),
-                  posix::make_proof(secret, prover::server, of_client, changed(of_server))})
-                EXPECT_FALSE(posix::is_same_proof(proof, other));
+                 {os::make_proof(changed(secret), prover::server, of_client, of_server),
+                  os::make_proof(secret, prover::server, changed(of_client), of_server),
+                  os::make_proof(secret, prover::server, of_client, changed(of_server))})
+                EXPECT_FALSE(os::is_same_proof(proof, other));
         }
     }
 }
 
 TEST(Door, lets_in_who_has_its_key_and_nobody_who_has_its_address_only) {
-    const auto key = posix::server_key::random();
-    posix::door door(key);
+    const auto key = os::server_key::random();
+    os::door door(key);
     auto wrong = key;
     wrong.secret[1] ^= 1;
     std::thread clients([&] {
-        EXPECT_EQ(posix::meet_server(wrong).what, posix::who_listens::impostor) << "who has another secret";
-        EXPECT_EQ(posix::meet_server(key).what, posix::who_listens::server);
-        EXPECT_EQ(posix::meet_server(posix::server_key::random()).what, posix::who_listens::nobody);
+        EXPECT_EQ(os::meet_server(wrong).what, os::who_listens::impostor) << "who has another secret";
+        EXPECT_EQ(os::meet_server(key).what, os::who_listens::server);
+        EXPECT_EQ(os::meet_server(os::server_key::random()).what, os::who_listens::nobody);
     });
-    const posix::fd client = door.next_client();
-    EXPECT_TRUE(posix::welcome(client));
+    const os::fd client = door.next_client();
+    EXPECT_TRUE(os::welcome(client));
     clients.join();
 }
 
 TEST(Door, is_knocked_at_again_by_a_client_that_was_sent_away) {
-    const auto key = posix::server_key::random();
-    auto server = std::make_unique<posix::door>(key);
+    const auto key = os::server_key::random();
+    auto server = std::make_unique<os::door>(key);
     std::thread busy([&] {
         for (int n = 0; n < 2; ++n) server->next_client().reset();  // no thread could be started for it
-        const posix::fd client = server->next_client();
-        posix::welcome(client);
+        const os::fd client = server->next_client();
+        os::welcome(client);
         procpool::detail::wire::buffer request;
         EXPECT_TRUE(procpool::detail::wire::receive_envelope(client, request));
         auto answer = procpool::detail::wire::new_envelope();
@@ -107,9 +107,9 @@ TEST(Door, is_knocked_at_again_by_a_client_that_was_sent_away) {
 }
 
 TEST(Client, waits_for_a_limited_time_for_a_server_that_says_nothing) {
-    const auto key = posix::server_key::random();
-    const posix::fd silent = posix::listen_at(key.address);
-    EXPECT_EQ(posix::meet_server(key).what, posix::who_listens::silence);
+    const auto key = os::server_key::random();
+    const os::fd silent = os::listen_at(key.address);
+    EXPECT_EQ(os::meet_server(key).what, os::who_listens::silence);
 }
 
 }  // namespace mutual_proof_test

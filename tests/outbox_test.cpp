@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Results in an outbox survive the death of their worker at every point: what the pool's end of the
-// link (detail/backend/worker_link.hpp) finds afterwards is each result that was put, once, in order.
+// link (detail/process/worker_link.hpp) finds afterwards is each result that was put, once, in order.
 #include "procpool/detail/worker/outbox.hpp"
 
 #include <fcntl.h>
@@ -19,14 +19,14 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/os/memfd.hpp"
 #include "support/rounds.hpp"
 #include "support/worker_link.hpp"
 
 namespace outbox_test {
 
 namespace backend = procpool::detail::backend;
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 
@@ -36,7 +36,7 @@ constexpr std::size_t capacity = worker::outbox_capacity;
 class pools_end {
 public:
     pools_end()
-        : file(posix::make_memfd("test", worker::slot_memory)), memory_(file, 0, worker::slot_memory) {
+        : file(os::make_memfd("test", worker::slot_memory)), memory_(file, 0, worker::slot_memory) {
         pipe = link.connect(memory_.data());
         EXPECT_GT(::fcntl(pipe.get(), F_SETPIPE_SZ, 1 << 20), 0);  // one thread plays both parts
         link.give(test::job(1), test::block(0, 1'000'000));
@@ -81,13 +81,13 @@ public:
         return {reinterpret_cast<const char*>(from.data()), from.size()};
     }
 
-    posix::fd file;
-    posix::fd pipe;  // until the worker has it
+    os::fd file;
+    os::fd pipe;  // until the worker has it
     backend::worker_link link;
     std::vector<std::string> results;
 
 private:
-    posix::mapping memory_;
+    os::mapping memory_;
 };
 
 // ---- what a worker does: each step and the results that it adds
@@ -229,17 +229,17 @@ TEST(Outbox, no_result_is_lost_if_the_worker_dies_in_the_middle_of_a_flush) {
     std::size_t total = 1;
     for (std::size_t cut = 0; cut <= total; ++cut) {
         pools_end pool;
-        posix::pipe_ends whole = posix::make_pipe();
+        os::pipe_ends whole = os::make_pipe();
         worker::outbox box(pool.box(), pool.bytes(), std::move(whole.write));
         for (const step& next : life) next.act(box);
         const std::uint64_t base = pool.box().base;
         box.flush();
         std::vector<std::byte> sent(4096);
-        sent.resize(posix::read_some(whole.read, sent.data(), sent.size()).bytes);
+        sent.resize(os::read_some(whole.read, sent.data(), sent.size()).bytes);
         total = sent.size();
         // The moment when so many bytes were written and write() has not returned yet.
         pool.box().base = base;
-        posix::write_all(pool.pipe, sent.data(), cut);
+        os::write_all(pool.pipe, sent.data(), cut);
         pool.pipe.reset();
         pool.receive_remains();
         EXPECT_EQ(pool.results, expected) << cut << " of " << total << " bytes";
@@ -436,10 +436,10 @@ std::string result_number(std::uint64_t n) {
 /// A worker that puts numbered results until it is killed, and counts them.
 pid_t fork_busy_worker(pools_end& pool) {
     const std::array keep{pool.pipe.get(), pool.file.get()};
-    const pid_t pid = posix::fork_process(keep, [&] {
-        const posix::mapping memory(posix::fd(keep[1]), 0, worker::slot_memory);
+    const pid_t pid = os::fork_process(keep, [&] {
+        const os::mapping memory(os::fd(keep[1]), 0, worker::slot_memory);
         auto& black_box = *std::launder(reinterpret_cast<worker::black_box*>(memory.data()));
-        worker::outbox box(black_box, memory.data() + worker::outbox_offset, posix::fd(keep[0]));
+        worker::outbox box(black_box, memory.data() + worker::outbox_offset, os::fd(keep[0]));
         for (std::uint64_t n = 0;; ++n) {
             const std::string text = result_number(n);
             (n % 3 == 0 ? flat(text) : n % 7 == 1 ? failed(text) : encoded(text)).act(box);
@@ -477,11 +477,11 @@ TEST(Outbox, a_killed_process_leaves_each_result_that_it_has_put) {
 TEST(Outbox, a_worker_whose_pool_is_gone_ends) {
     pools_end pool;
     const std::array keep{pool.pipe.get(), pool.file.get()};
-    const pid_t pid = posix::fork_process(keep, [&] {
-        posix::set_signal(SIGPIPE, SIG_IGN);  // as some programs do
-        const posix::mapping memory(posix::fd(keep[1]), 0, worker::slot_memory);
+    const pid_t pid = os::fork_process(keep, [&] {
+        os::set_signal(SIGPIPE, SIG_IGN);  // as some programs do
+        const os::mapping memory(os::fd(keep[1]), 0, worker::slot_memory);
         worker::outbox box(*std::launder(reinterpret_cast<worker::black_box*>(memory.data())),
-                           memory.data() + worker::outbox_offset, posix::fd(keep[0]));
+                           memory.data() + worker::outbox_offset, os::fd(keep[0]));
         for (;;) {
             flat("12345678").act(box);
             box.flush();

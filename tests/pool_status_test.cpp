@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "procpool/at_worker_exit.hpp"
-#include "procpool/detail/backend/checked_options.hpp"
+#include "procpool/detail/process/pool_options.hpp"
 #include "procpool/executor.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/thread_pool.hpp"

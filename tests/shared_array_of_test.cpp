@@ -19,7 +19,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "procpool/detail/posix/populate.hpp"
+#include "procpool/detail/os/populate.hpp"
 #include "procpool/shared_array.hpp"
 #include "support/arrays.hpp"
 #include "support/message_of.hpp"
@@ -27,7 +27,7 @@
 
 namespace shared_array_of_test {
 
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 using procpool::ArrayView;
 using procpool::SharedArray;
 using test::decoded;
@@ -157,7 +157,7 @@ TEST_F(shared_array_memory, is_taken_at_once_if_asked) {
     EXPECT_EQ(bytes_taken(later), 0);
     const SharedArray<char, 1> now({size}, {.prefault = true});
     EXPECT_EQ(bytes_taken(now), size);
-    std::vector<unsigned char> present(size / posix::page_size());
+    std::vector<unsigned char> present(size / os::page_size());
     ASSERT_EQ(::mincore(now.data(), size, present.data()), 0);
     EXPECT_TRUE(std::ranges::all_of(present, [](unsigned char page) { return page & 1; }));
     EXPECT_TRUE(std::ranges::all_of(now, [](char c) { return c == 0; }));
@@ -167,10 +167,10 @@ TEST_F(shared_array_memory, is_taken_at_once_if_asked) {
 
 TEST_F(shared_array_memory, is_taken_at_once_on_kernels_without_a_call_for_it) {
     constexpr std::size_t size = 1 << 20;
-    const posix::fd file = posix::make_memfd("old-kernel", size);
-    const posix::mapping memory(file, 0, size);
+    const os::fd file = os::make_memfd("old-kernel", size);
+    const os::mapping memory(file, 0, size);
     memory.data()[5000] = std::byte{7};
-    posix::reserve_and_touch(file, memory.data(), size);
+    os::reserve_and_touch(file, memory.data(), size);
     struct stat status{};
     ASSERT_EQ(::fstat(file.get(), &status), 0);
     EXPECT_EQ(status.st_blocks * 512, static_cast<std::int64_t>(size));
@@ -179,11 +179,11 @@ TEST_F(shared_array_memory, is_taken_at_once_on_kernels_without_a_call_for_it) {
 }
 
 TEST_F(shared_array_memory, that_can_not_be_taken_is_an_error) {
-    const posix::fd none;
+    const os::fd none;
     std::byte untouched{};
-    EXPECT_THROW(posix::reserve_and_touch(none, &untouched, 1), std::system_error);
+    EXPECT_THROW(os::reserve_and_touch(none, &untouched, 1), std::system_error);
     try {
-        posix::refuse_to_populate(ENOSPC, 5);
+        os::refuse_to_populate(ENOSPC, 5);
     } catch (const std::system_error& error) {
         EXPECT_EQ(error.code(), std::errc::not_enough_memory);
     }
@@ -280,7 +280,7 @@ TEST_F(mapped_file, that_is_no_file_is_refused) {
 TEST_F(mapped_file, takes_no_memory_from_other_arrays) {
     const std::string path = folder.path("sparse.bin");
     std::ofstream(path).put('x');
-    const std::uint64_t most = posix::available_memory() / 4 * 3;
+    const std::uint64_t most = os::available_memory() / 4 * 3;
     std::filesystem::resize_file(path, most);
     const auto array = SharedArray<const char, 1>::map_file(path, {most});
     const SharedArray<char, 1> untouched({most});

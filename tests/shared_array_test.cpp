@@ -17,13 +17,13 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/available_memory.hpp"
+#include "procpool/detail/os/available_memory.hpp"
 #include "support/arrays.hpp"
 
 namespace shared_array_test {
 
 namespace wire = procpool::detail::wire;
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 using procpool::ArrayView;
 using procpool::SharedArray;
 using test::decoded;
@@ -139,7 +139,7 @@ TEST_F(shared_array, refuses_memory_that_is_not_there) {
 }
 
 TEST_F(shared_array, refuses_memory_that_is_promised_to_others) {
-    const std::uint64_t most = posix::available_memory() / 4 * 3;
+    const std::uint64_t most = os::available_memory() / 4 * 3;
     const SharedArray<char, 1> untouched({most});
     EXPECT_THROW((SharedArray<char, 1>({most})), std::system_error);
     const SharedArray<char, 1> small({1 << 20});

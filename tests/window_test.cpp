@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "procpool/detail/backend/window.hpp"
+#include "procpool/detail/scheduler/window.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/process/worker_link.hpp"
 
 #include <gtest/gtest.h>
 

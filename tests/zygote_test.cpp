@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "procpool/detail/posix/zygote.hpp"
+#include "procpool/detail/zygote/zygote.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -20,17 +20,17 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/pipe.hpp"
-#include "procpool/detail/posix/poller.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/os/poller.hpp"
 #include "support/processes.hpp"
 #include "support/wait.hpp"
 
 namespace zygote_test {
 
-namespace posix = procpool::detail::posix;
-using posix::worker_birth;
-using posix::worker_report;
+namespace os = procpool::detail::os;
+using os::worker_birth;
+using os::worker_report;
 
 bool exists(long pid) { return ::kill(static_cast<pid_t>(pid), 0) == 0; }
 bool has_ended(long pid) {
@@ -39,9 +39,9 @@ bool has_ended(long pid) {
 }
 
 /// Waits for the zygote's next report; nothing if the zygote has gone.
-std::optional<worker_report> next_report(posix::zygote& zygote) {
-    posix::poller poller;
-    poller.add(zygote.control(), posix::poller::interest::read, 0);
+std::optional<worker_report> next_report(os::zygote& zygote) {
+    os::poller poller;
+    poller.add(zygote.control(), os::poller::interest::read, 0);
     for (;;) {
         if (auto report = zygote.next_report()) return report;
         if (zygote.gone()) return std::nullopt;
@@ -53,13 +53,13 @@ std::optional<worker_report> next_report(posix::zygote& zygote) {
 /// Does what its input says, byte by byte, until that ends.
 int obedient(worker_birth& birth) {
     std::byte order;
-    while (!posix::read_some(birth.tasks, &order, 1).closed) {
+    while (!os::read_some(birth.tasks, &order, 1).closed) {
         switch (static_cast<char>(order)) {
             case 'e': return 7;
             case 'k': ::raise(SIGKILL); break;
             case '?': {
                 const std::array<std::int64_t, 3> about{::getpid(), ::getppid(), birth.slot};
-                posix::write_all(birth.results, reinterpret_cast<const std::byte*>(about.data()),
+                os::write_all(birth.results, reinterpret_cast<const std::byte*>(about.data()),
                                  sizeof about);
                 break;
             }
@@ -75,30 +75,30 @@ protected:
         std::uint32_t slot;
         std::uint64_t serial;
         long pid = 0;
-        posix::fd tasks;
-        posix::fd results;
+        os::fd tasks;
+        os::fd results;
 
         void order(char what) const {
-            EXPECT_TRUE(posix::write_all(tasks, reinterpret_cast<const std::byte*>(&what), 1));
+            EXPECT_TRUE(os::write_all(tasks, reinterpret_cast<const std::byte*>(&what), 1));
         }
         /// Its process id, its parent's, its slot.
         std::array<std::int64_t, 3> ask() const {
             order('?');
             std::array<std::int64_t, 3> about{};
             EXPECT_EQ(
-                posix::read_some(results, reinterpret_cast<std::byte*>(about.data()), sizeof about).bytes,
+                os::read_some(results, reinterpret_cast<std::byte*>(about.data()), sizeof about).bytes,
                 sizeof about);
             return about;
         }
         bool output_has_ended() const {
             std::byte byte;
-            return posix::read_some(results, &byte, 1).closed;
+            return os::read_some(results, &byte, 1).closed;
         }
     };
 
     worker start(std::uint32_t slot = 0) {
-        posix::pipe_ends tasks = posix::make_pipe();
-        posix::pipe_ends results = posix::make_pipe();
+        os::pipe_ends tasks = os::make_pipe();
+        os::pipe_ends results = os::make_pipe();
         zygote.fork_worker(slot, ++last_serial, tasks.read, results.write);
         worker made{slot, last_serial, 0, std::move(tasks.write), std::move(results.read)};
         const auto report = next_report(zygote);
@@ -124,8 +124,8 @@ protected:
         EXPECT_EQ(report->signalled, signalled);
     }
 
-    posix::fd memory = posix::make_memfd("test", posix::page_size());
-    posix::zygote zygote{memory, obedient, {}, posix::signal_mask::of_this_thread()};
+    os::fd memory = os::make_memfd("test", os::page_size());
+    os::zygote zygote{memory, obedient, {}, os::signal_mask::of_this_thread()};
     std::uint64_t last_serial = 0;
 };
 
@@ -176,10 +176,10 @@ TEST_F(Zygote, reports_each_of_many_deaths) {
 
 TEST(ZygoteProcess, a_worker_that_throws_says_why_and_fails) {
     test::child_program pool([] {
-        const posix::worker_main main = [](worker_birth&) -> int { throw std::runtime_error("a reason"); };
-        const posix::fd memory = posix::make_memfd("test", posix::page_size());
-        posix::zygote zygote(memory, main, {}, posix::signal_mask::of_this_thread());
-        const auto pipe = posix::make_pipe();
+        const os::worker_main main = [](worker_birth&) -> int { throw std::runtime_error("a reason"); };
+        const os::fd memory = os::make_memfd("test", os::page_size());
+        os::zygote zygote(memory, main, {}, os::signal_mask::of_this_thread());
+        const auto pipe = os::make_pipe();
         zygote.fork_worker(0, 1, pipe.read, pipe.write);
         next_report(zygote);
         const auto report = next_report(zygote);
@@ -216,15 +216,15 @@ TEST_F(Zygote, a_slot_may_have_a_new_worker_before_the_old_one_is_reaped) {
 }
 
 TEST_F(Zygote, a_worker_gets_the_pools_memory) {
-    const posix::mapping mine(memory, 0, posix::page_size());
-    posix::worker_main write_there = [](worker_birth& birth) {
-        const posix::mapping shared(birth.memory, 0, posix::page_size());
+    const os::mapping mine(memory, 0, os::page_size());
+    os::worker_main write_there = [](worker_birth& birth) {
+        const os::mapping shared(birth.memory, 0, os::page_size());
         shared.data()[birth.slot] = std::byte{42};
         return 0;
     };
-    posix::zygote other(memory, write_there, {}, posix::signal_mask::of_this_thread());
-    const auto tasks = posix::make_pipe();
-    const auto results = posix::make_pipe();
+    os::zygote other(memory, write_there, {}, os::signal_mask::of_this_thread());
+    const auto tasks = os::make_pipe();
+    const auto results = os::make_pipe();
     other.fork_worker(9, 1, tasks.read, results.write);
     while (next_report(other)->what != worker_report::kind::exited) {
     }
@@ -273,13 +273,13 @@ TEST_F(Zygote, outlives_signals_to_the_whole_group_and_so_do_its_workers) {
 
 /// What a worker answers that runs `check`: its exit code.
 template <class Check>
-int answer_of_worker(Check check, const posix::signal_mask& mask) {
+int answer_of_worker(Check check, const os::signal_mask& mask) {
     static const Check* checks = nullptr;  // of which no two have the same type
     checks = &check;
-    const posix::worker_main main = [](worker_birth&) { return (*checks)(); };
-    const posix::fd memory = posix::make_memfd("test", posix::page_size());
-    posix::zygote zygote(memory, main, {}, mask);
-    const auto pipe = posix::make_pipe();
+    const os::worker_main main = [](worker_birth&) { return (*checks)(); };
+    const os::fd memory = os::make_memfd("test", os::page_size());
+    os::zygote zygote(memory, main, {}, mask);
+    const auto pipe = os::make_pipe();
     zygote.fork_worker(0, 1, pipe.read, pipe.write);
     for (;;) {
         const auto report = next_report(zygote);
@@ -301,16 +301,16 @@ TEST(ZygoteProcess, workers_have_the_programs_signals_but_for_those_that_are_for
             if (action_of(signal) != SIG_DFL) return signal;
         return 0;
     };
-    EXPECT_EQ(answer_of_worker(check, posix::signal_mask::of_this_thread()), 0);
+    EXPECT_EQ(answer_of_worker(check, os::signal_mask::of_this_thread()), 0);
 }
 
 TEST(ZygoteProcess, workers_block_the_signals_that_they_are_told_to) {
     sigset_t one;
     ::sigemptyset(&one);
     ::sigaddset(&one, SIGUSR1);
-    const auto before = posix::signal_mask::of_this_thread();
+    const auto before = os::signal_mask::of_this_thread();
     ::pthread_sigmask(SIG_BLOCK, &one, nullptr);
-    const auto wanted = posix::signal_mask::of_this_thread();
+    const auto wanted = os::signal_mask::of_this_thread();
     before.apply();
     const auto check = [] {
         sigset_t blocked;
@@ -399,7 +399,7 @@ TEST_F(Zygote, its_workers_die_with_it_and_the_pool_is_told) {
     EXPECT_FALSE(next_report(zygote));
     EXPECT_TRUE(zygote.gone());
     EXPECT_TRUE(test::eventually([&] { return has_ended(first.pid) && has_ended(second.pid); }));
-    const auto pipe = posix::make_pipe();
+    const auto pipe = os::make_pipe();
     zygote.fork_worker(0, 99, pipe.read, pipe.write);  // no error, no signal
 }
 
@@ -407,10 +407,10 @@ TEST_F(Zygote, everybody_is_gone_after_the_pools_process_was_killed) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     test::child_program pool([&] {
-        const posix::fd shared = posix::make_memfd("test", posix::page_size());
-        posix::zygote mine(shared, obedient, {}, posix::signal_mask::of_this_thread());
-        const auto tasks = posix::make_pipe();
-        const auto results = posix::make_pipe();
+        const os::fd shared = os::make_memfd("test", os::page_size());
+        os::zygote mine(shared, obedient, {}, os::signal_mask::of_this_thread());
+        const auto tasks = os::make_pipe();
+        const auto results = os::make_pipe();
         mine.fork_worker(0, 1, tasks.read, results.write);
         const auto report = next_report(mine);
         const long worker_pid = report ? static_cast<long>(report->pid) : 0;

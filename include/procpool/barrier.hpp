@@ -9,7 +9,7 @@
 #include <string>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/shared/meeting.hpp"
+#include "procpool/detail/shared/barrier_state.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"

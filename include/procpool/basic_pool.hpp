@@ -14,12 +14,12 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/feed.hpp"
-#include "procpool/detail/backend/input_stream.hpp"
-#include "procpool/detail/job/call_style.hpp"
+#include "procpool/detail/call/submit_range.hpp"
+#include "procpool/detail/call/submit_window.hpp"
+#include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/job/chunking.hpp"
-#include "procpool/detail/job/misused_options.hpp"
-#include "procpool/detail/job/results.hpp"
+#include "procpool/detail/call/misused_options.hpp"
+#include "procpool/detail/call/results.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"

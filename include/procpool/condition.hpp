@@ -13,7 +13,7 @@
 #include <string>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/futex.hpp"
+#include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/owned_lock.hpp"
 #include "procpool/detail/wire/handle.hpp"
@@ -26,7 +26,7 @@ namespace detail::shared {
 struct condition_state {
     static constexpr const char* name = "Condition";
 
-    posix::futex_word notified{0};
+    os::futex_word notified{0};
     std::atomic<std::uint32_t> waiting{0};  // too many after a death, never too few
 };
 
@@ -91,7 +91,7 @@ public:
                                         " processes");
         state& shared = *state_;
         if (count > 0 && shared.waiting.load() > 0)
-            detail::posix::futex_change_and_wake(shared.notified, detail::posix::futex_change::add, 1, count);
+            detail::os::futex_change_and_wake(shared.notified, detail::os::futex_change::add, 1, count);
     }
     void notify_one() const { notify(); }
     void notify_all() const { notify(INT_MAX); }
@@ -135,7 +135,7 @@ private:
             shared.waiting.fetch_sub(1);
             throw;
         }
-        const bool in_time = detail::posix::futex_wait(shared.notified, seen, deadline);
+        const bool in_time = detail::os::futex_wait(shared.notified, seen, deadline);
         shared.waiting.fetch_sub(1);
         lock_.lock_again(depth);
         return in_time;

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/futex.hpp"
+#include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/wire/handle.hpp"
 
@@ -19,7 +19,7 @@ struct event_state {
     static constexpr const char* name = "Event";
 
     static constexpr std::uint32_t is_set = 1, somebody_waits = 2, times = 4;
-    posix::futex_word word{0};  // the bits, and how often it was cleared
+    os::futex_word word{0};  // the bits, and how often it was cleared
 };
 
 }  // namespace detail::shared
@@ -43,7 +43,7 @@ public:
         while ((seen & (state::is_set | state::somebody_waits)) == 0)
             if (word.compare_exchange_weak(seen, seen | state::is_set)) return;
         if ((seen & state::is_set) == 0)
-            detail::posix::futex_change_and_wake(word, detail::posix::futex_change::add_bits,
+            detail::os::futex_change_and_wake(word, detail::os::futex_change::add_bits,
                                                  static_cast<int>(state::is_set));
     }
 
@@ -87,7 +87,7 @@ private:
             if (!in_time) return false;
             if ((seen & state::somebody_waits) != 0 ||
                 word.compare_exchange_weak(seen, seen | state::somebody_waits))
-                in_time = detail::posix::futex_wait(word, seen | state::somebody_waits, deadline);
+                in_time = detail::os::futex_wait(word, seen | state::somebody_waits, deadline);
             seen = word.load();
         }
         return true;

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/job/stream.hpp"
+#include "procpool/detail/call/stream.hpp"
 
 namespace procpool {
 

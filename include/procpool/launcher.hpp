@@ -53,7 +53,7 @@ namespace boost_process = ::boost::process;
 }
 #endif
 
-#include "procpool/detail/posix/exec.hpp"
+#include "procpool/detail/zygote/exec.hpp"
 
 namespace procpool::detail {
 
@@ -63,32 +63,32 @@ struct hand_over : boost_process::extend::handler {
     int inherited;
 
     hand_over(const char* argument, int file) : inherited(file) {
-        for (std::string& one : posix::fresh_run().arguments) arguments.push_back(one.data());
+        for (std::string& one : os::fresh_run().arguments) arguments.push_back(one.data());
         arguments.insert(arguments.end(), {const_cast<char*>(argument), nullptr});
     }
 
     template <class Executor>
     void on_setup(Executor& executor) {
-        executor.exe = posix::fresh_run().file.c_str();
+        executor.exe = os::fresh_run().file.c_str();
         executor.cmd_line = arguments.data();
     }
     template <class Executor>
     void on_fork_error(Executor&, const std::error_code& error) const {
         // Boost.Process tells of it only without vfork.
-        posix::throw_system_error(error.value(), "vfork (for a fresh run of the program)");
+        os::throw_system_error(error.value(), "vfork (for a fresh run of the program)");
     }
     template <class Executor>
     void on_error(Executor& executor, const std::error_code&) const {
         // A child that could not become the program; Boost.Process looks only once whether it has ended.
-        if (executor.pid > 0) posix::wait_for_exit(executor.pid);
+        if (executor.pid > 0) os::wait_for_exit(executor.pid);
     }
     template <class Executor>
     void on_exec_setup(Executor&) const {
-        posix::inherit_only(inherited);
+        os::inherit_only(inherited);
     }
 };
 
-namespace posix {
+namespace os {
 /// Declared in exec.hpp. Files of the program that only use it don't see this definition.
 [[gnu::weak]] long launch_fresh_run(const char* argument, int inherited) {
     std::error_code error;
@@ -102,7 +102,7 @@ namespace posix {
     child.detach();
     return pid;
 }
-}  // namespace posix
+}  // namespace os
 
 }  // namespace procpool::detail
 

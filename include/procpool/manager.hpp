@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/manager_client.hpp"
-#include "procpool/detail/backend/manager_server.hpp"
+#include "procpool/detail/family/manager_client.hpp"
+#include "procpool/detail/family/manager_server.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/mutual_proof.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 #include "procpool/event.hpp"
@@ -50,7 +50,7 @@ public:
     template <class = detail::only_if_used>
     explicit Manager(const ManagerOptions& options) {
         using namespace detail;
-        const auto key = posix::server_key::random();
+        const auto key = os::server_key::random();
         auto [here, there] = Pipe(false);
         process_.emplace(
             ProcessOptions{.name = "Manager", .daemon = true, .start_method = options.start_method},
@@ -144,8 +144,8 @@ public:
 
 private:
     template <class = detail::only_if_used>
-    static void serve(const detail::posix::server_key& key, Connection ready) {
-        detail::posix::leave_interrupts_to_the_program();
+    static void serve(const detail::os::server_key& key, Connection ready) {
+        detail::os::leave_interrupts_to_the_program();
         detail::backend::manager_server server(key);
         ready.send(true);
         ready.close();

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "procpool/cpu_count.hpp"
-#include "procpool/detail/job/refused.hpp"
+#include "procpool/detail/refused.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/imap.hpp"

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/backend/connection.hpp"
+#include "procpool/detail/family/connection.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
@@ -148,13 +148,13 @@ private:
     template <class>
     friend std::pair<Connection, Connection> Pipe(bool duplex);
 
-    Connection(detail::posix::fd receive, detail::posix::fd send)
+    Connection(detail::os::fd receive, detail::os::fd send)
         : end_(std::make_shared<detail::backend::connection>(std::move(receive), std::move(send))) {}
 
     void encode(const detail::wire::sink& out) const { out.to.append_value(end().handle(out.held)); }
     /// @throws SerializationError if the sender has closed it, or is gone
     static Connection decode(detail::wire::cursor& from) {
-        using namespace detail::posix;
+        using namespace detail::os;
         const auto handle = from.value<detail::backend::connection_handle>();
         fd receive, send;
         if (handle.receive.file >= 0) receive = open_packet_pipe(handle.receive, pipe_end::read);
@@ -190,7 +190,7 @@ private:
 
 template <class>
 std::pair<Connection, Connection> Pipe(bool duplex) {
-    using namespace detail::posix;
+    using namespace detail::os;
     pipe_ends there = make_packet_pipe();
     pipe_ends back;
     if (duplex) back = make_packet_pipe();

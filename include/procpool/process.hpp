@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "procpool/cpu_count.hpp"
-#include "procpool/detail/backend/child_process.hpp"
+#include "procpool/detail/family/child_process.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"

@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "procpool/detail/posix/process.hpp"
-#include "procpool/detail/posix/worker_birth.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool {
@@ -45,16 +45,16 @@ struct process_identity {
 /// count as daemons.
 inline ProcessInfo current_process() {
     if (const auto index = worker_index())
-        return {"PoolWorker-" + std::to_string(*index + 1), detail::posix::current_pid(), true};
+        return {"PoolWorker-" + std::to_string(*index + 1), detail::os::current_pid(), true};
     const auto& identity = detail::worker::process_identity::instance();
-    return {identity.name, detail::posix::current_pid(), identity.daemon};
+    return {identity.name, detail::os::current_pid(), identity.daemon};
 }
 
 /// The process that started this one, be it a Process or a pool's worker; nothing in the main process. It is
 /// alive: none outlives its parent.
 inline std::optional<ProcessInfo> parent_process() {
     if (!detail::worker::this_process.index) return detail::worker::process_identity::instance().parent;
-    const detail::posix::named_process& parent = detail::posix::parent_of_worker;
+    const detail::os::named_process& parent = detail::os::parent_of_worker;
     return ProcessInfo{parent.name.data(), static_cast<long>(parent.pid), parent.daemon};
 }
 

@@ -13,9 +13,9 @@
 #include <typeinfo>
 #include <utility>
 
-#include "procpool/detail/backend/manager_client.hpp"
+#include "procpool/detail/family/manager_client.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/mutual_proof.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -124,7 +124,7 @@ private:
     friend detail::wire::travels_as_handle<Proxy>;
     friend detail::wire::codec<Proxy>;
     struct sent_handle {
-        detail::posix::server_key manager;
+        detail::os::server_key manager;
         std::uint64_t object = 0;
         std::uint64_t type = 0;
     };

@@ -6,7 +6,7 @@
 #include <functional>
 #include <utility>
 
-#include "procpool/detail/posix/fork_hooks.hpp"
+#include "procpool/detail/os/fork_hooks.hpp"
 
 namespace procpool {
 
@@ -30,7 +30,7 @@ struct ForkHooks {
 ///
 /// They stay registered, and must not throw. Thread-safe.
 inline void register_at_fork(ForkHooks hooks) {
-    detail::posix::fork_hooks::add({.before = std::move(hooks.before),
+    detail::os::fork_hooks::add({.before = std::move(hooks.before),
                                     .after_in_parent = std::move(hooks.after_in_parent),
                                     .after_in_child = std::move(hooks.after_in_child)});
 }

@@ -15,7 +15,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/job/job_with_results.hpp"
+#include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/error.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/shared/holders.hpp"
+#include "procpool/detail/shared/owned_permits.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/permits.hpp"
 #include "procpool/detail/wire/handle.hpp"
@@ -135,7 +135,7 @@ private:
     friend detail::wire::codec<BoundedSemaphore>;
 
     static detail::shared::object<state> make(std::uint32_t permits) {
-        return detail::shared::object<state>::make_in(state::room_for(permits), detail::posix::extent::memory,
+        return detail::shared::object<state>::make_in(state::room_for(permits), detail::os::extent::memory,
                                                       permits);
     }
     explicit BoundedSemaphore(const detail::shared::object<state>& object) noexcept : state_(object) {}

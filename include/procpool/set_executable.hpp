@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/exec.hpp"
-#include "procpool/detail/posix/module.hpp"
+#include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/os/module.hpp"
 #include "procpool/detail/worker/fresh_process.hpp"
 #include "procpool/error.hpp"
 #ifndef PROCPOOL_SEPARATE_LAUNCHER  // as in freeze_support.hpp
@@ -22,13 +22,13 @@ namespace detail {
 
 /// What worker_program() calls, in the library that it has loaded.
 [[noreturn]] inline void live_in_worker_program(int socket) noexcept {
-    posix::launcher = &posix::launch_fresh_run;
+    os::launcher = &os::launch_fresh_run;
     worker::live_fresh_process(socket);
 }
 
 /// The arguments by which worker_program() finds that: the library's file, its build id, the place in it.
 inline std::vector<std::string> arguments_of_worker_program() {
-    const auto code = posix::locate_code(reinterpret_cast<std::uintptr_t>(&live_in_worker_program));
+    const auto code = os::locate_code(reinterpret_cast<std::uintptr_t>(&live_in_worker_program));
     if (!code || code->path.empty())
         throw Error(
             "procpool: set_executable: this code is no library's, but the program's own: let it call "
@@ -55,11 +55,11 @@ inline std::vector<std::string> arguments_of_worker_program() {
 /// @throws Error if worker_program() couldn't find this library
 inline void set_executable(const std::string& path, std::vector<std::string> arguments = {}) {
     const std::string file = std::filesystem::absolute(path).string();
-    detail::posix::require_executable(file, "set_executable");
+    detail::os::require_executable(file, "set_executable");
     if (arguments.empty()) arguments = detail::arguments_of_worker_program();
     arguments.insert(arguments.begin(), file);
-    detail::posix::fresh_run() = {file, std::move(arguments)};
-    detail::posix::launcher = &detail::posix::launch_fresh_run;
+    detail::os::fresh_run() = {file, std::move(arguments)};
+    detail::os::launcher = &detail::os::launch_fresh_run;
 }
 
 }  // namespace procpool

@@ -21,7 +21,7 @@
 #include "procpool/array_shape.hpp"
 #include "procpool/array_view.hpp"
 #include "procpool/detail/nested_list.hpp"
-#include "procpool/detail/posix/shared_segment.hpp"
+#include "procpool/detail/os/shared_segment.hpp"
 #include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"
 
@@ -36,7 +36,7 @@ struct array_handle {
     std::uint16_t huge_pages = 0;
     std::uint32_t element_size = 0;
     std::uint64_t offset = 0;  // of the first element in the memory, in bytes
-    posix::segment_handle memory{};
+    os::segment_handle memory{};
 
     friend std::string text_of(const array_handle& handle) {
         return "rank " + std::to_string(handle.rank) + " with elements of " +
@@ -120,7 +120,7 @@ public:
     explicit SharedArray(const Shape& dimensions, const ArrayOptions& options = {}) {
         const auto sizes = ArrayShape<Rank>(dimensions).sizes();
         if (const std::size_t bytes = detail::bytes_of_shape(sizes, sizeof(T)))
-            segment_ = detail::posix::shared_segment::create(bytes, options);
+            segment_ = detail::os::shared_segment::create(bytes, options);
         show(sizes);
     }
 
@@ -178,7 +178,7 @@ public:
         if (const std::size_t bytes = detail::bytes_of_shape(shape.sizes(), sizeof(T))) {
             if (offset > std::numeric_limits<std::uint64_t>::max() - bytes)
                 throw std::length_error("procpool: no file has elements at byte " + std::to_string(offset));
-            mapped.segment_ = detail::posix::shared_segment::open_file(path, offset + bytes);
+            mapped.segment_ = detail::os::shared_segment::open_file(path, offset + bytes);
         }
         mapped.show(shape.sizes(), offset);
         return mapped;
@@ -257,7 +257,7 @@ private:
             throw SerializationError("procpool: a shared array of shape " + detail::shape_text(sizes) +
                                      " arrived at byte " + std::to_string(handle.offset) + " of " +
                                      std::to_string(there) + " bytes of memory");
-        using detail::posix::access, detail::posix::shared_segment;
+        using detail::os::access, detail::os::shared_segment;
         constexpr access mode = std::is_const_v<T> ? access::read_only : access::read_write;
         SharedArray array;
         if (bytes != 0) {
@@ -294,7 +294,7 @@ private:
         static_cast<ArrayView<T, Rank>&>(*this) = ArrayView<T, Rank>(first, sizes);
     }
 
-    std::shared_ptr<detail::posix::shared_segment> segment_;
+    std::shared_ptr<detail::os::shared_segment> segment_;
 };
 
 /// A copy of a range's elements that all processes may read and none can write:

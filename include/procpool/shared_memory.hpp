@@ -14,10 +14,10 @@
 #include <string_view>
 #include <utility>
 
-#include "procpool/detail/posix/error.hpp"
-#include "procpool/detail/posix/fd.hpp"
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/named_memory.hpp"
+#include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/named_memory.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool {
@@ -37,16 +37,16 @@ public:
     static SharedMemory create(std::size_t size, std::string_view name = {}) {
         if (size == 0) throw std::invalid_argument("procpool: shared memory has a size of 1 byte or more");
         std::string chosen = name.empty() ? std::string() : checked(name);
-        detail::posix::fd file;
+        detail::os::fd file;
         do {
             if (name.empty()) chosen = random_name();
-            file = detail::posix::create_named_memory("/" + chosen, size);
+            file = detail::os::create_named_memory("/" + chosen, size);
         } while (!file && name.empty());
-        if (!file) detail::posix::throw_system_error(EEXIST, "shared memory " + chosen);
+        if (!file) detail::os::throw_system_error(EEXIST, "shared memory " + chosen);
         try {
             return SharedMemory(chosen, file, size, true);
         } catch (...) {
-            detail::posix::remove_named_memory("/" + chosen);
+            detail::os::remove_named_memory("/" + chosen);
             throw;
         }
     }
@@ -54,7 +54,7 @@ public:
     /// The block that somebody has created under this name.
     /// @throws std::system_error if there is none (errc::no_such_file_or_directory), or it may not be opened
     explicit SharedMemory(std::string_view name)
-        : SharedMemory(checked(name), detail::posix::open_named_memory("/" + checked(name))) {}
+        : SharedMemory(checked(name), detail::os::open_named_memory("/" + checked(name))) {}
 
     SharedMemory(SharedMemory&& other) noexcept
         : name_(std::move(other.name_)),
@@ -72,8 +72,8 @@ public:
         return *this;
     }
     ~SharedMemory() {
-        if (removes_ && generation_ == detail::posix::fork_generation.load(std::memory_order_relaxed))
-            detail::posix::remove_named_memory("/" + name_);
+        if (removes_ && generation_ == detail::os::fork_generation.load(std::memory_order_relaxed))
+            detail::os::remove_named_memory("/" + name_);
     }
 
     /// By which others open it.
@@ -90,17 +90,17 @@ public:
     /// @throws std::system_error if there is no block of that name now
     void unlink() {
         removes_ = false;
-        if (const int error = detail::posix::remove_named_memory("/" + name_))
-            detail::posix::throw_system_error(error, "shm_unlink (" + name_ + ")");
+        if (const int error = detail::os::remove_named_memory("/" + name_))
+            detail::os::throw_system_error(error, "shm_unlink (" + name_ + ")");
     }
 
     /// The name stays when this object ends, until somebody calls unlink().
     void keep() noexcept { removes_ = false; }
 
 private:
-    SharedMemory(std::string name, const detail::posix::fd& file, std::size_t size, bool removes)
+    SharedMemory(std::string name, const detail::os::fd& file, std::size_t size, bool removes)
         : name_(std::move(name)), memory_(file, 0, size), size_(size), removes_(removes) {}
-    SharedMemory(const std::string& name, const std::pair<detail::posix::fd, std::size_t>& opened)
+    SharedMemory(const std::string& name, const std::pair<detail::os::fd, std::size_t>& opened)
         : SharedMemory(name, opened.first, not_empty(name, opened.second), false) {}
 
     static std::size_t not_empty(const std::string& name, std::size_t size) {
@@ -128,10 +128,10 @@ private:
     }
 
     std::string name_;
-    detail::posix::mapping memory_;
+    detail::os::mapping memory_;
     std::size_t size_ = 0;
     bool removes_ = false;
-    unsigned generation_ = detail::posix::fork_generation.load(std::memory_order_relaxed);
+    unsigned generation_ = detail::os::fork_generation.load(std::memory_order_relaxed);
 };
 
 }  // namespace procpool

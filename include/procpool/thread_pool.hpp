@@ -13,9 +13,9 @@
 
 #include "procpool/basic_pool.hpp"
 #include "procpool/cpu_count.hpp"
-#include "procpool/detail/backend/call_options.hpp"
-#include "procpool/detail/backend/in_threads.hpp"
-#include "procpool/detail/backend/thread_pool.hpp"
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/thread/in_threads.hpp"
+#include "procpool/detail/thread/thread_pool.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/fd.hpp"
-#include "procpool/detail/posix/readable.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/readable.hpp"
 
 namespace procpool {
 
@@ -21,7 +21,7 @@ namespace procpool {
 class Waitable {
 public:
     /// `ready` is true while nothing of what is there can be seen at the descriptor.
-    explicit Waitable(std::shared_ptr<const detail::posix::fd> file,
+    explicit Waitable(std::shared_ptr<const detail::os::fd> file,
                       std::shared_ptr<const std::atomic<bool>> ready = nullptr) noexcept
         : file_(std::move(file)), ready_(std::move(ready)) {}
 
@@ -35,7 +35,7 @@ public:
     friend bool operator==(const Waitable& a, const Waitable& b) noexcept { return a.file_ == b.file_; }
 
 private:
-    std::shared_ptr<const detail::posix::fd> file_;
+    std::shared_ptr<const detail::os::fd> file_;
     std::shared_ptr<const std::atomic<bool>> ready_;
 };
 
@@ -47,7 +47,7 @@ inline std::vector<Waitable> wait_until(const std::vector<Waitable>& objects, st
         files.push_back(object.fileno());
         if (object.is_ready()) until = steady_time::min();
     }
-    const std::vector<bool> readable = posix::wait_readable(files, until);
+    const std::vector<bool> readable = os::wait_readable(files, until);
     std::vector<Waitable> ready;
     for (std::size_t i = 0; i < objects.size(); ++i)
         if (readable[i] || objects[i].is_ready()) ready.push_back(objects[i]);

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "procpool/detail/posix/exec.hpp"
-#include "procpool/detail/posix/module.hpp"
+#include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/os/module.hpp"
 
 namespace procpool {
 
@@ -18,7 +18,7 @@ namespace procpool {
 ///
 /// It is the same for all libraries and all versions of procpool: what it runs is the library's own code.
 inline int worker_program(int argc, const char* const* argv) {
-    using namespace detail::posix;
+    using namespace detail::os;
     const auto fail = [](const std::string& why) {
         std::fprintf(stderr, "procpool: this program is started by pools of a library, to be a worker: %s\n",
                      why.c_str());

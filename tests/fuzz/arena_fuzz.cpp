@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "fuzz/property.hpp"
-#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -24,7 +24,7 @@
 
 namespace {
 
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 using message = std::span<const std::byte>;
 
@@ -40,7 +40,7 @@ struct arenas {
     }
 
     std::shared_ptr<const wire::arena_window> window = std::make_shared<const wire::arena_window>(
-        pool, first, posix::mapping(posix::make_memfd("fuzz", size), 0, size));
+        pool, first, os::mapping(os::make_memfd("fuzz", size), 0, size));
     std::shared_ptr<wire::arena> memory = std::make_shared<wire::arena>(window, size, size);
     std::vector<wire::arena::part> parts;
 };

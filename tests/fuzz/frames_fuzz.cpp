@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "fuzz/property.hpp"
-#include "procpool/detail/backend/typed_job.hpp"
-#include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "support/sendable_types.hpp"
 
@@ -22,7 +22,7 @@ namespace {
 
 namespace backend = procpool::detail::backend;
 namespace job = procpool::detail::job;
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 using fuzz::require;
@@ -124,7 +124,7 @@ private:
 
     void start_worker() {
         worker_end_ = link_.connect(memory_->data());
-        posix::set_nonblocking(link_.tasks_reader());
+        os::set_nonblocking(link_.tasks_reader());
         arrived_ = 0;
         link_.pid = 1;
         require(link_.work().elements() == 0, "a new worker has nothing to do");
@@ -147,7 +147,7 @@ private:
 
     void read_tasks() {
         std::array<std::byte, 4096> piece;
-        while (posix::read_some(link_.tasks_reader(), piece.data(), piece.size()).bytes > 0) {
+        while (os::read_some(link_.tasks_reader(), piece.data(), piece.size()).bytes > 0) {
         }
     }
 
@@ -157,7 +157,7 @@ private:
             const message next = bytes.first(std::min(piece, bytes.size()));
             bytes = bytes.subspan(next.size());
             if (link_.corrupt) return;
-            require(posix::write_all(worker_end_, next.data(), next.size()), "the pipe is open");
+            require(os::write_all(worker_end_, next.data(), next.size()), "the pipe is open");
             arrived_ += next.size();
             link_.receive(1 << 20);
             collect();
@@ -277,7 +277,7 @@ private:
                                make<test::record, job::stream_of_results<test::record>>(false),
                                make<test::constructed, checked_results<test::constructed>>()};
     backend::worker_link link_;
-    posix::fd worker_end_;
+    os::fd worker_end_;
     std::uint64_t arrived_ = 0;         // bytes in the worker's stream of results
     std::deque<expectation> expected_;  // what has no result yet
 };

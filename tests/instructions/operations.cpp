@@ -15,14 +15,14 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/os/memfd.hpp"
 #include "procpool/pool.hpp"
 
 namespace {
 
 namespace backend = procpool::detail::backend;
 namespace job = procpool::detail::job;
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 
@@ -84,7 +84,7 @@ std::shared_ptr<map_job<T>> new_map(F* function) {
 // ---- both ends of a worker's pipes, in this process
 
 struct both_ends {
-    both_ends() : file(posix::make_memfd("instructions", worker::slot_memory)), memory(file, 0, file_size) {
+    both_ends() : file(os::make_memfd("instructions", worker::slot_memory)), memory(file, 0, file_size) {
         results = link.connect(memory.data());
         for (const int pipe : {link.tasks().get(), results.get()})
             if (::fcntl(pipe, F_SETPIPE_SZ, 1 << 20) < 0) std::abort();
@@ -99,7 +99,7 @@ struct both_ends {
         wire::buffer frame;
         frame.append_value(header);
         frame.append(payload.data(), payload.size());
-        if (!posix::write_all(results, frame.data(), frame.size())) std::abort();
+        if (!os::write_all(results, frame.data(), frame.size())) std::abort();
     }
 
     /// What has come up goes into its jobs.
@@ -114,10 +114,10 @@ struct both_ends {
     }
 
     static constexpr std::size_t file_size = worker::slot_memory;
-    posix::fd file;
-    posix::mapping memory;
+    os::fd file;
+    os::mapping memory;
     backend::worker_link link;
-    posix::fd results;
+    os::fd results;
     std::vector<backend::delivery> deliveries;
 };
 
@@ -256,7 +256,7 @@ void calls_in_series() {
 
 /// What the program does until two workers are on their way, and what it does for their end.
 void start() {
-    const posix::event interruption;
+    const os::event interruption;
     count_instructions(
         "start_two_workers", [] { return std::make_unique<std::unique_ptr<backend::crew>>(); },
         [&](std::unique_ptr<backend::crew>& workers) {

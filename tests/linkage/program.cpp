@@ -92,7 +92,7 @@ void refuse_what_differs(const fs::path& directory) {
     for (const auto method : {mp::start_method::forkserver, mp::start_method::spawn}) {
         mp::Pool pool({.processes = 1, .start_method = method});
         const auto build_id =
-            mp::detail::posix::locate_code(reinterpret_cast<std::uintptr_t>(old))->module.text();
+            mp::detail::os::locate_code(reinterpret_cast<std::uintptr_t>(old))->module.text();
         expect_refusal(pool, old, {"replaced.so is another build", "build id " + build_id});
         expect_refusal(pool, unnamed, {"without_id.so", "build id none"});
     }

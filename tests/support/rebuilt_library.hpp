@@ -14,7 +14,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "procpool/detail/posix/module.hpp"
+#include "procpool/detail/os/module.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace test {
@@ -27,7 +27,7 @@ public:
 
     rebuilt_library() {
         open("libBrokenLocale.so.1");
-        const auto code = procpool::detail::posix::locate_code(reinterpret_cast<std::uintptr_t>(get()));
+        const auto code = procpool::detail::os::locate_code(reinterpret_cast<std::uintptr_t>(get()));
         std::ifstream file(code.value().path, std::ios::binary);
         bytes_.assign(std::istreambuf_iterator<char>(file), {});
         if (!code->module.is_build_id()) throw std::runtime_error("a system without build ids");

@@ -14,12 +14,12 @@
 #include <string>
 #include <vector>
 
-#include "procpool/detail/backend/worker_link.hpp"
+#include "procpool/detail/process/worker_link.hpp"
 
 namespace test {
 
 namespace backend = procpool::detail::backend;
-namespace posix = procpool::detail::posix;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 
@@ -105,7 +105,7 @@ protected:
 
     void send_up(const std::string& bytes) {
         ASSERT_TRUE(
-            posix::write_all(worker_end, reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
+            os::write_all(worker_end, reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
     }
     std::string collected() {
         std::vector<backend::delivery> found;
@@ -126,11 +126,11 @@ protected:
     }
     /// What the worker would read now.
     std::string sent_down() {
-        posix::set_nonblocking(link.tasks_reader());
+        os::set_nonblocking(link.tasks_reader());
         std::string all;
         std::array<std::byte, 4096> piece{};
         for (;;) {
-            const auto got = posix::read_some(link.tasks_reader(), piece.data(), piece.size());
+            const auto got = os::read_some(link.tasks_reader(), piece.data(), piece.size());
             if (got.bytes == 0) return all;
             all += text({piece.data(), got.bytes});
         }
@@ -152,7 +152,7 @@ protected:
     std::unique_ptr<pages> memory_owner = std::make_unique<pages>();
     pages& memory = *memory_owner;
     backend::worker_link link;
-    posix::fd worker_end;
+    os::fd worker_end;
     std::uint64_t claimed = 0;
 };
 

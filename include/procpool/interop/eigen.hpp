@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "procpool/array_view.hpp"
-#include "procpool/detail/posix/populate.hpp"
+#include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/sink.hpp"
@@ -142,7 +142,7 @@ struct eigen_codec {
                                      " columns in " + std::to_string(bytes.size()) + " bytes");
         T value;  // one of fixed size takes two arguments as coefficients
         value.resize(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols));
-        posix::expect_large_write(value.data(), bytes.size());
+        os::expect_large_write(value.data(), bytes.size());
         if constexpr (std::is_same_v<scalar, bool>)  // no byte but 0 and 1 is one
             std::ranges::transform(bytes, value.data(), [](std::byte byte) { return byte != std::byte{}; });
         else

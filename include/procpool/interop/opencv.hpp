@@ -21,7 +21,7 @@
 
 #include "procpool/array_shape.hpp"
 #include "procpool/array_view.hpp"
-#include "procpool/detail/posix/populate.hpp"
+#include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -191,7 +191,7 @@ struct codec<T> {
                                          " was meant");
         }
         cv::Mat value(dims, sizes.data(), type);
-        posix::expect_large_write(value.data, size);
+        os::expect_large_write(value.data, size);
         if (size > 0) std::memcpy(value.data, bytes.data(), size);
         return T(std::move(value));
     }

@@ -19,8 +19,8 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
-#include "procpool/detail/posix/cancellation.hpp"
-#include "procpool/detail/posix/owner_process.hpp"
+#include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/os/owner_process.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
@@ -72,7 +72,7 @@ public:
     template <class Ready>
     bool wait(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr,
               poll_hook* hook = nullptr) {
-        const posix::cancellation_deferred until_it_ends;
+        const os::cancellation_deferred until_it_ends;
         while (!ready()) {
             if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
                 leave(held);
@@ -252,7 +252,7 @@ private:
         if (input.in_use) wait(held, [&] { return !input.in_use; }, steady_time::max());
     }
 
-    const posix::owner_process owner_;
+    const os::owner_process owner_;
     bool terminated_ = false;  // and had not failed before
     std::mutex mutex_;
     std::vector<waiter*> waiters_;

@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/robust_mutex.hpp"
+#include "procpool/detail/os/robust_mutex.hpp"
 
 namespace procpool::detail::shared {
 
@@ -24,7 +24,7 @@ public:
     bool wait(steady_time deadline, const Attempt& attempt, const Sleep& sleep) {
         constexpr std::chrono::milliseconds look_again{100};
         const auto now = [] { return std::chrono::steady_clock::now(); };
-        while (inside_.lock_until(std::min(deadline, now() + look_again)) == posix::lock_result::busy) {
+        while (inside_.lock_until(std::min(deadline, now() + look_again)) == os::lock_result::busy) {
             if (attempt()) return true;
             if (now() >= deadline) return false;
         }
@@ -37,7 +37,7 @@ public:
     }
 
 private:
-    posix::robust_mutex inside_;
+    os::robust_mutex inside_;
 };
 
 }  // namespace procpool::detail::shared

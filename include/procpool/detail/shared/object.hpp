@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/posix/shared_segment.hpp"
+#include "procpool/detail/os/shared_segment.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
@@ -20,7 +20,7 @@ namespace procpool::detail::shared {
 
 /// An object on its way to another process.
 struct object_handle {
-    posix::segment_handle memory{};
+    os::segment_handle memory{};
     std::uint64_t offset = 0;  // of the object in the memory
     std::uint64_t size = 0;    // of the object
 };
@@ -35,14 +35,14 @@ class object {
 public:
     /// A new object, with `room` bytes of memory or addresses in all.
     template <class... Args>
-    static object make_in(std::size_t room, posix::extent means, Args&&... args) {
-        auto segment = posix::shared_segment::create(State::name, room, means);
+    static object make_in(std::size_t room, os::extent means, Args&&... args) {
+        auto segment = os::shared_segment::create(State::name, room, means);
         State* const made = new (segment->data()) State(std::forward<Args>(args)...);
         return object(std::move(segment), made);
     }
     template <class... Args>
     static object make(Args&&... args) {
-        return make_in(sizeof(State), posix::extent::memory, std::forward<Args>(args)...);
+        return make_in(sizeof(State), os::extent::memory, std::forward<Args>(args)...);
     }
 
     // None is ever without an object: what is moved from stays a handle.
@@ -72,19 +72,19 @@ public:
     }
 
     /// @throws SerializationError if its owner is gone, or this is something else
-    static object decode(wire::cursor& from, posix::extent means = posix::extent::memory) {
+    static object decode(wire::cursor& from, os::extent means = os::extent::memory) {
         const auto handle = from.value<object_handle>();
         const std::uint64_t there = handle.memory.size;
         if (handle.size != sizeof(State) || handle.offset % alignof(State) != 0 || there < sizeof(State) ||
             handle.offset > there - sizeof(State))
             throw SerializationError(std::string("procpool: something else arrived where a ") + State::name +
                                      " was meant");
-        auto segment = posix::shared_segment::open(handle.memory, posix::access::read_write, means);
+        auto segment = os::shared_segment::open(handle.memory, os::access::read_write, means);
         std::byte* const at = segment->data() + handle.offset;
         return {std::move(segment), std::launder(reinterpret_cast<State*>(at))};
     }
 
-    const std::shared_ptr<posix::shared_segment>& segment() const noexcept { return segment_; }
+    const std::shared_ptr<os::shared_segment>& segment() const noexcept { return segment_; }
 
     /// Whether both are handles of the same object.
     bool operator==(const object& other) const noexcept { return state_ == other.state_; }
@@ -92,10 +92,10 @@ public:
 private:
     template <class>
     friend class object;
-    object(std::shared_ptr<posix::shared_segment> segment, State* state) noexcept
+    object(std::shared_ptr<os::shared_segment> segment, State* state) noexcept
         : segment_(std::move(segment)), state_(state) {}
 
-    std::shared_ptr<posix::shared_segment> segment_;
+    std::shared_ptr<os::shared_segment> segment_;
     State* state_;
 };
 

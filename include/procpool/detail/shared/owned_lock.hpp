@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/process.hpp"
-#include "procpool/detail/posix/robust_mutex.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/robust_mutex.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/error.hpp"
 
@@ -20,7 +20,7 @@ namespace procpool::detail::shared {
 struct lock_state {
     static constexpr const char* name = "Lock";
 
-    posix::robust_mutex mutex;
+    os::robust_mutex mutex;
     /// The process whose death with the lock is to be told, if it has it.
     std::atomic<std::int64_t> holder{0};
     /// One of whose death nobody has been told.
@@ -53,8 +53,8 @@ public:
     }
     bool try_lock(relock again) const {
         lock_state& lock = *state_;
-        const posix::lock_result result = lock.mutex.try_lock();
-        if (result == posix::lock_result::own && again == relock::refused) return false;
+        const os::lock_result result = lock.mutex.try_lock();
+        if (result == os::lock_result::own && again == relock::refused) return false;
         return taken(lock, result, again, death::told);
     }
 
@@ -62,7 +62,7 @@ public:
     template <class Repair>
     void lock_repairing(relock again, Repair&& repair) const {
         lock_state& lock = *state_;
-        const posix::lock_result result = lock.mutex.lock();
+        const os::lock_result result = lock.mutex.lock();
         if (is_own(lock, result, again)) return;
         begin(lock, result);
         hold(lock, death::told);
@@ -107,8 +107,8 @@ public:
     const object<lock_state>& state() const noexcept { return state_; }
 
 private:
-    bool taken(lock_state& lock, posix::lock_result result, relock again, death matters) const {
-        if (result == posix::lock_result::busy) return false;
+    bool taken(lock_state& lock, os::lock_result result, relock again, death matters) const {
+        if (result == os::lock_result::busy) return false;
         if (is_own(lock, result, again)) return true;
         begin(lock, result);
         if (const std::int64_t dead = lock.dead.exchange(0, std::memory_order_relaxed)) {
@@ -119,8 +119,8 @@ private:
         return true;
     }
 
-    static bool is_own(lock_state& lock, posix::lock_result result, relock again) {
-        if (result != posix::lock_result::own) return false;
+    static bool is_own(lock_state& lock, os::lock_result result, relock again) {
+        if (result != os::lock_result::own) return false;
         if (again == relock::refused)
             throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                                     "procpool: this thread holds the Lock already; an RLock can be locked "
@@ -129,8 +129,8 @@ private:
         return true;
     }
 
-    static void begin(lock_state& lock, posix::lock_result result) noexcept {
-        if (result != posix::lock_result::inherited) return;
+    static void begin(lock_state& lock, os::lock_result result) noexcept {
+        if (result != os::lock_result::inherited) return;
         // Whoever dies in here leaves it to the next.
         if (const std::int64_t holder = lock.holder.load(std::memory_order_relaxed))
             lock.dead.store(holder, std::memory_order_relaxed);
@@ -140,7 +140,7 @@ private:
 
     void hold(lock_state& lock, death matters) const noexcept {
         lock.depth.store(1, std::memory_order_relaxed);
-        if (matters == death::told) lock.holder.store(posix::current_pid(), std::memory_order_relaxed);
+        if (matters == death::told) lock.holder.store(os::current_pid(), std::memory_order_relaxed);
         // What is locked must be there when the kernel looks for it, whatever becomes of the handles.
         state_.segment()->keep(state_.segment());
     }
@@ -153,10 +153,10 @@ private:
 
     static void require_own(lock_state& lock) {
         if (lock.depth.load(std::memory_order_relaxed) > 0) {
-            const posix::lock_result result = lock.mutex.try_lock();
-            if (result == posix::lock_result::own) return;
+            const os::lock_result result = lock.mutex.try_lock();
+            if (result == os::lock_result::own) return;
             begin(lock, result);
-            if (result != posix::lock_result::busy) lock.mutex.unlock();
+            if (result != os::lock_result::busy) lock.mutex.unlock();
         }
         throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
                                 "procpool: a lock is released by the thread that holds it; for a signal to "

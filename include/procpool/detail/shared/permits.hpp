@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/futex.hpp"
+#include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/shared/gate.hpp"
 
 namespace procpool::detail::shared {
@@ -36,7 +36,7 @@ public:
                 std::uint32_t seen = 0;
                 if (!word_.compare_exchange_strong(seen, somebody_waits) && seen != somebody_waits)
                     return true;
-                const bool in_time = posix::futex_wait(word_, somebody_waits, deadline);
+                const bool in_time = os::futex_wait(word_, somebody_waits, deadline);
                 word_.fetch_and(~somebody_waits);
                 return in_time;
             });
@@ -53,7 +53,7 @@ public:
                 continue;
             }
             const std::uint32_t part = std::min(count, at_once);
-            posix::futex_change_and_wake(word_, posix::futex_change::add, static_cast<int>(part * unit), 1);
+            os::futex_change_and_wake(word_, os::futex_change::add, static_cast<int>(part * unit), 1);
             count -= part;
             seen = word_.load();
         }
@@ -63,7 +63,7 @@ public:
 private:
     static constexpr std::uint32_t somebody_waits = 1, unit = 2;
 
-    posix::futex_word word_;
+    os::futex_word word_;
     gate gate_;
 };
 

@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/shared/object.hpp"
-#include "procpool/detail/shared/progress.hpp"
+#include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/detail/shared/record_queue.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
@@ -31,7 +31,7 @@ public:
     void keep_until(const object<record_queue>& queue, std::uint32_t taken, wire::pins pins) {
         std::list<entry> one;
         one.push_back({queue, taken, std::move(pins)});
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         entries_.splice(entries_.end(), one);
         number_.store(entries_.size(), std::memory_order_relaxed);
     }
@@ -40,7 +40,7 @@ public:
     void sweep() noexcept {
         if (number_.load(std::memory_order_relaxed) == 0) return;
         std::list<entry> over;  // ends without the lock: that may take a while
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         for (auto at = entries_.begin(); at != entries_.end();) {
             const auto next = std::next(at);
             if (at->is_over()) over.splice(over.end(), entries_, at);
@@ -74,7 +74,7 @@ private:
     };
 
     bool has_some_of(const object<record_queue>& queue) const {
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         for (const entry& one : entries_)
             if (one.queue == queue) return true;
         return false;

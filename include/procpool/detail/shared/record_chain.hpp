@@ -18,11 +18,11 @@
 #include <string>
 #include <utility>
 
-#include "procpool/detail/posix/available_memory.hpp"
-#include "procpool/detail/posix/error.hpp"
-#include "procpool/detail/posix/fd.hpp"
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/populate.hpp"
+#include "procpool/detail/os/available_memory.hpp"
+#include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/populate.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::shared {
@@ -44,7 +44,7 @@ struct record_run {
 
 /// The stretch, as this process has it mapped.
 struct record_memory {
-    const posix::fd& file;
+    const os::fd& file;
     std::size_t offset;  // in the file
     std::span<std::byte> bytes;
 
@@ -105,14 +105,14 @@ public:
     /// Gives most of it back. No record may be left, and none may be appended or taken meanwhile.
     void trim(const record_memory& memory, std::uint32_t count) noexcept {
         constexpr std::uint64_t enough = much / 4;
-        const std::uint64_t there = memory.bytes.size(), page = posix::page_size();
+        const std::uint64_t there = memory.bytes.size(), page = os::page_size();
         const std::uint64_t ready = ready_.exchange(enough, std::memory_order_relaxed);
         // The next record leads on from here.
         const std::uint64_t at = places_[count % 2].at;
         if (ready < enough || ready > there || at > there) return;  // damaged, as who puts next will say
         const std::uint64_t before = std::max(enough, at / page * page), after = (at / page + 2) * page;
-        posix::give_back_pages(memory.bytes.data() + enough, std::min(before, ready) - enough);
-        if (after < ready) posix::give_back_pages(memory.bytes.data() + after, ready - after);
+        os::give_back_pages(memory.bytes.data() + enough, std::min(before, ready) - enough);
+        if (after < ready) os::give_back_pages(memory.bytes.data() + after, ready - after);
     }
 
 private:
@@ -160,19 +160,19 @@ private:
     void grow(const record_memory& memory, std::uint64_t end) {
         const std::uint64_t ready = ready_.load(std::memory_order_relaxed);
         if (end <= ready) return;
-        if (ready % posix::page_size() != 0) refuse_damaged_queue();
+        if (ready % os::page_size() != 0) refuse_damaged_queue();
         constexpr std::uint64_t most_ahead = 1 << 20;
         const std::uint64_t there = memory.bytes.size();
         const std::uint64_t wanted = std::max(end, ready + std::min(ready / 4, most_ahead));
         const std::uint64_t rounded = std::min((wanted + step - 1) / step * step, there / step * step);
         if (rounded < end)
-            posix::throw_system_error(ENOMEM,
+            os::throw_system_error(ENOMEM,
                                       "a queue can't hold more than " + std::to_string(there) + " bytes");
         const std::uint64_t more = rounded - ready;
-        if (!posix::has_memory_for(more))
-            posix::throw_system_error(ENOMEM,
+        if (!os::has_memory_for(more))
+            os::throw_system_error(ENOMEM,
                                       "memory for " + std::to_string(more) + " bytes more in a queue");
-        posix::populate(memory.file, memory.bytes.data() + ready, more, memory.offset + ready);
+        os::populate(memory.file, memory.bytes.data() + ready, more, memory.offset + ready);
         ready_.store(rounded, std::memory_order_relaxed);
     }
 

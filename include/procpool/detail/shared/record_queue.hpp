@@ -13,13 +13,13 @@
 #include <system_error>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/posix/available_memory.hpp"
-#include "procpool/detail/posix/held_locks.hpp"
-#include "procpool/detail/posix/robust_mutex.hpp"
-#include "procpool/detail/posix/shared_segment.hpp"
+#include "procpool/detail/os/available_memory.hpp"
+#include "procpool/detail/os/held_locks.hpp"
+#include "procpool/detail/os/robust_mutex.hpp"
+#include "procpool/detail/os/shared_segment.hpp"
 #include "procpool/detail/shared/gate.hpp"
 #include "procpool/detail/shared/object.hpp"
-#include "procpool/detail/shared/progress.hpp"
+#include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/detail/shared/record_chain.hpp"
 #include "procpool/error.hpp"
 
@@ -45,11 +45,11 @@ public:
         // Addresses cost nothing, but a process has only 128 TiB of them, and may be allowed less.
         constexpr std::uint64_t least = std::uint64_t{64} << 20, most = std::uint64_t{64} << 30;
         constexpr std::uint64_t most_of_all = std::uint64_t{8} << 40;
-        const std::uint64_t share = most_of_all / (posix::shared_segment::number_of_spacious() + 1);
-        std::uint64_t room = std::max(least, std::min({2 * posix::physical_memory(), most, share}));
-        for (room = std::max(least_room, std::min(room, posix::largest_file()));; room /= 2) {
+        const std::uint64_t share = most_of_all / (os::shared_segment::number_of_spacious() + 1);
+        std::uint64_t room = std::max(least, std::min({2 * os::physical_memory(), most, share}));
+        for (room = std::max(least_room, std::min(room, os::largest_file()));; room /= 2) {
             try {
-                return object<record_queue>::make_in(room, posix::extent::addresses, capacity);
+                return object<record_queue>::make_in(room, os::extent::addresses, capacity);
             } catch (const std::system_error& error) {
                 if (error.code() != std::errc::not_enough_memory || room / 2 < least) throw;
             }
@@ -67,7 +67,7 @@ public:
 
     /// Appends an item of `size` bytes, which `write` writes. @return false if it is full until the deadline
     template <class Write>
-    bool put(const posix::shared_segment& segment, std::size_t size, bool pinned, steady_time deadline,
+    bool put(const os::shared_segment& segment, std::size_t size, bool pinned, steady_time deadline,
              const Write& write) {
         if (put_now(segment, size, pinned, deadline, write)) return true;
         return deadline != at_once && wait_to_put(deadline, [&, deadline] {
@@ -78,7 +78,7 @@ public:
     /// Calls `read` with the next item and with whether it must be decoded at once; then the item is gone,
     /// unless that throws std::bad_alloc. @return false if there is none until the deadline
     template <class Read>
-    bool get(const posix::shared_segment& segment, steady_time deadline, const Read& read) {
+    bool get(const os::shared_segment& segment, steady_time deadline, const Read& read) {
         if (get_now(segment, deadline, read)) return true;
         return deadline != at_once &&
                wait_to_get(deadline, [&, deadline] { return get_now(segment, deadline, read); });
@@ -109,7 +109,7 @@ public:
 private:
     /// The same, if there is room now.
     template <class Write>
-    bool put_now(const posix::shared_segment& segment, std::size_t size, bool pinned, steady_time deadline,
+    bool put_now(const os::shared_segment& segment, std::size_t size, bool pinned, steady_time deadline,
                  const Write& write) {
         // A look without the lock. More than that is for those to judge who have it.
         if (capacity_ != 0 && this->size() == capacity_) return false;
@@ -123,7 +123,7 @@ private:
 
     /// The same, if there is an item now.
     template <class Read>
-    bool get_now(const posix::shared_segment& segment, steady_time deadline, const Read& read) {
+    bool get_now(const os::shared_segment& segment, steady_time deadline, const Read& read) {
         if (size() == 0 || !enter(get_lock_, deadline)) return false;
         const std::unique_lock lock(get_lock_, std::adopt_lock);
         const std::uint32_t got = got_.count();
@@ -167,16 +167,16 @@ private:
     }
 
     /// Locks one end. @return false if that isn't possible in time
-    static bool enter(posix::robust_mutex& end, steady_time deadline) {
-        const posix::lock_result result = end.lock_soon(deadline);
-        if (result == posix::lock_result::own)
+    static bool enter(os::robust_mutex& end, steady_time deadline) {
+        const os::lock_result result = end.lock_soon(deadline);
+        if (result == os::lock_result::own)
             throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                                     "procpool: an item of a queue uses that queue while it is encoded or "
                                     "decoded");
-        return result != posix::lock_result::busy;
+        return result != os::lock_result::busy;
     }
 
-    static record_memory memory_in(const posix::shared_segment& segment) noexcept {
+    static record_memory memory_in(const os::shared_segment& segment) noexcept {
         return {segment.file(), head_room, {segment.data() + head_room, segment.size() - head_room}};
     }
 
@@ -187,8 +187,8 @@ private:
     }
 
     void trim(const record_memory& memory) {
-        if (!tail_.is_large() || posix::held_locks::are_most()) return;
-        if (put_lock_.try_lock() == posix::lock_result::busy) return;
+        if (!tail_.is_large() || os::held_locks::are_most()) return;
+        if (put_lock_.try_lock() == os::lock_result::busy) return;
         const std::unique_lock lock(put_lock_, std::adopt_lock);
         if (size() == 0) tail_.trim(memory, put_.count());
     }
@@ -197,16 +197,16 @@ private:
     static constexpr std::size_t line = 64;         // what one side writes, the other doesn't have to fetch
 
     const std::uint32_t capacity_;
-    alignas(line) posix::robust_mutex put_lock_;
+    alignas(line) os::robust_mutex put_lock_;
     record_tail tail_;
     alignas(line) progress put_;
-    alignas(line) posix::robust_mutex get_lock_;
+    alignas(line) os::robust_mutex get_lock_;
     record_head head_;
     alignas(line) progress got_;
     taken_until taken_{0};  // as the head says, but it may lag behind after a death
     alignas(line) gate put_gate_;
     alignas(line) gate get_gate_;
-    alignas(line) posix::robust_mutex done_lock_;
+    alignas(line) os::robust_mutex done_lock_;
     progress done_;
 };
 static_assert(sizeof(record_queue) <= record_queue::head_room);

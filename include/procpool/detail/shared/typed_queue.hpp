@@ -65,7 +65,7 @@ public:
     /// @return false if there is no room until the deadline
     bool put(const T& item, steady_time deadline) const {
         record_queue& queue = open_queue();
-        const posix::shared_segment& segment = *state_.segment();
+        const os::shared_segment& segment = *state_.segment();
         pinned_items::instance().sweep();
         if constexpr (wire::copied_item<T>::value) {
             using copied = wire::copied_item<T>;
@@ -88,7 +88,7 @@ public:
     /// Nothing if there is no item until the deadline.
     std::optional<T> get(steady_time deadline) const {
         record_queue& queue = open_queue();
-        const posix::shared_segment& segment = *state_.segment();
+        const os::shared_segment& segment = *state_.segment();
         std::optional<T> item;
         const auto decode = [&](std::span<const std::byte> bytes) {
             wire::cursor from(bytes);
@@ -114,7 +114,7 @@ public:
     void wait_until_unpinned() const { pinned_items::instance().wait_until_taken(state_); }
 
     static typed_queue decode(wire::cursor& from) {
-        const auto state = object<record_queue>::decode(from, posix::extent::addresses);
+        const auto state = object<record_queue>::decode(from, os::extent::addresses);
         record_queue::require_room(state.segment()->size());
         return typed_queue(state);
     }

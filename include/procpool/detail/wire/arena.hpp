@@ -23,10 +23,10 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/available_memory.hpp"
-#include "procpool/detail/posix/fd.hpp"
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/populate.hpp"
+#include "procpool/detail/os/available_memory.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
 
 namespace procpool::detail::wire {
@@ -98,7 +98,7 @@ private:
     };
 
     static std::size_t in_pages(std::size_t size) noexcept {
-        const std::size_t page = posix::page_size();
+        const std::size_t page = os::page_size();
         return (size + page - 1) / page * page;
     }
 
@@ -144,10 +144,10 @@ private:
         const std::size_t most = std::min(limit_, most_alive_ + most_alive_ / 2);
         if (reserved() + more > most) make_room(most - std::min(most, more));
         if (reserved() + more > limit_) return false;
-        if (!posix::has_memory_for(more)) return false;
+        if (!os::has_memory_for(more)) return false;
         reserved_.fetch_add(more, std::memory_order_release);
         one.reserved = wanted;
-        if (posix::take_pages(window_->data() + one.offset + wanted - more, more)) return true;
+        if (os::take_pages(window_->data() + one.offset + wanted - more, more)) return true;
         give_back_memory(one);  // a part of it may have been taken
         return false;
     }
@@ -164,7 +164,7 @@ private:
 
     void give_back_memory(piece& one) noexcept {
         if (one.reserved == 0) return;
-        posix::give_back_pages(window_->data() + one.offset, one.reserved);
+        os::give_back_pages(window_->data() + one.offset, one.reserved);
         reserved_.fetch_sub(std::exchange(one.reserved, 0), std::memory_order_release);
     }
 
@@ -203,7 +203,7 @@ private:
 
     void free(const piece& one, std::size_t bytes) noexcept {
         // A forked child has a copy of the books, and none of the memory.
-        if (generation_ != posix::fork_generation.load(std::memory_order_relaxed)) return;
+        if (generation_ != os::fork_generation.load(std::memory_order_relaxed)) return;
         const std::lock_guard lock(mutex_);
         alive_ -= bytes;
         put_back(one);
@@ -212,7 +212,7 @@ private:
     const std::shared_ptr<const arena_window> window_;
     const std::size_t size_;
     const std::size_t limit_;
-    const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
+    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
     mutable std::mutex mutex_;
     std::size_t alive_ = 0;                      // bytes of parts, in whole pages
     std::size_t most_alive_ = 0;                 // at a time, since memory was given back

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/fd.hpp"
-#include "procpool/detail/posix/memfd.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/memfd.hpp"
 
 namespace procpool::detail::wire {
 
@@ -38,15 +38,15 @@ template <class = only_if_used>
 class basic_arena_window {
 public:
     /// `memory` begins at `first` among the arenas of `pool`.
-    basic_arena_window(std::uint64_t pool, std::uint64_t first, posix::mapping memory)
+    basic_arena_window(std::uint64_t pool, std::uint64_t first, os::mapping memory)
         : pool_(pool), first_(first), memory_(std::move(memory)) {
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         windows().push_back(this);
     }
     basic_arena_window(const basic_arena_window&) = delete;
     basic_arena_window& operator=(const basic_arena_window&) = delete;
     ~basic_arena_window() {
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         std::erase(windows(), this);
     }
 
@@ -58,7 +58,7 @@ public:
     /// The `size` bytes at `place`, in whatever window of this process that is; nothing unless a part of that
     /// size was put there.
     static std::optional<std::span<const std::byte>> find(const arena_place& place, std::uint64_t size) {
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         for (const basic_arena_window* window : windows())
             if (window->is_mapped_here() && window->pool_ == place.pool && place.offset >= window->first_ &&
                 place.offset - window->first_ < window->size())
@@ -75,7 +75,7 @@ private:
 
     /// Not in a forked child, which may itself have windows of the same pool.
     bool is_mapped_here() const noexcept {
-        return generation_ == posix::fork_generation.load(std::memory_order_relaxed);
+        return generation_ == os::fork_generation.load(std::memory_order_relaxed);
     }
 
     std::optional<std::span<const std::byte>> part_at(const arena_place& place, std::uint64_t size) const {
@@ -88,10 +88,10 @@ private:
         return std::span<const std::byte>(data() + at, size);
     }
 
-    const unsigned generation_ = posix::fork_generation.load(std::memory_order_relaxed);
+    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
     const std::uint64_t pool_;
     const std::uint64_t first_;
-    const posix::mapping memory_;
+    const os::mapping memory_;
 };
 using arena_window = basic_arena_window<>;
 

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/job/refused.hpp"
+#include "procpool/detail/refused.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/pointer_check.hpp"
 

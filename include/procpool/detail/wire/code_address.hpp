@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/module.hpp"
+#include "procpool/detail/os/module.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/error.hpp"
 
@@ -21,15 +21,15 @@ struct known_code {
     std::uintptr_t address = 0;
     bool stays = false;  // it is the program's own, which nobody closes
     std::uint64_t modules_closed = 0;
-    posix::located_code code;
+    os::located_code code;
 };
 
 /// Looks where an address of a library is, or one that isn't known yet.
 template <class = only_if_used>
 [[gnu::noinline]] const known_code* look_for_code(std::uintptr_t address, known_code& place) {
-    const std::uint64_t closed = posix::number_of_modules_closed();
+    const std::uint64_t closed = os::number_of_modules_closed();
     if (address != 0 && place.address == address && place.modules_closed == closed) return &place;
-    auto code = posix::locate_code(address);
+    auto code = os::locate_code(address);
     if (!code) return nullptr;
     const bool stays = code->path.empty();
     place = {address, stays, closed, std::move(*code)};
@@ -46,7 +46,7 @@ const known_code* find_known_code(std::uintptr_t address) {
     return place.stays && place.address == address ? &place : look_for_code(address, place);
 }
 template <class = only_if_used>
-const posix::located_code* find_code(std::uintptr_t address) {
+const os::located_code* find_code(std::uintptr_t address) {
     const known_code* const known = find_known_code(address);
     return known ? &known->code : nullptr;
 }
@@ -63,13 +63,13 @@ inline bool may_load_libraries = false;
 
 /// Why a worker has no such function, though it was told of one.
 template <class = only_if_used>
-std::string why_not_found(const posix::code_location& location, const std::string& path) {
+std::string why_not_found(const os::code_location& location, const std::string& path) {
     const std::string what = "procpool: the worker has no such function: ";
-    if (path.empty() && posix::runs_another_program)
+    if (path.empty() && os::runs_another_program)
         return what + "it is the program's own, and workers run another executable (see set_executable)";
     if (path.empty())
         return what + "it belongs to another build of this program (build id " + location.module.text() + ")";
-    const auto loaded = posix::module_loaded_from(path);
+    const auto loaded = os::module_loaded_from(path);
     if (!loaded) return what + path + " is not loaded there";
     return what + path + " is another build in the worker (build id " + loaded->text() +
            ") than in the program (build id " + location.module.text() +
@@ -78,12 +78,12 @@ std::string why_not_found(const posix::code_location& location, const std::strin
 }
 
 template <class = only_if_used>
-std::uintptr_t find_function(const posix::code_location& location, const std::string& path) {
-    std::uintptr_t address = posix::resolve_code(location, path.empty());
-    if (address == 0 && may_load_libraries && !path.empty() && !posix::module_loaded_from(path)) {
-        if (const std::string problem = posix::load_module(path); !problem.empty())
+std::uintptr_t find_function(const os::code_location& location, const std::string& path) {
+    std::uintptr_t address = os::resolve_code(location, path.empty());
+    if (address == 0 && may_load_libraries && !path.empty() && !os::module_loaded_from(path)) {
+        if (const std::string problem = os::load_module(path); !problem.empty())
             throw SerializationError("procpool: the worker can't load the library of a function: " + problem);
-        address = posix::resolve_code(location, false);
+        address = os::resolve_code(location, false);
     }
     if (address == 0) throw SerializationError(why_not_found(location, path));
     return address;
@@ -92,10 +92,10 @@ std::uintptr_t find_function(const posix::code_location& location, const std::st
 template <class Function>
     requires std::is_function_v<Function>
 void encode_function(buffer& to, Function* function) {
-    const posix::located_code* const code = find_code(reinterpret_cast<std::uintptr_t>(function));
+    const os::located_code* const code = find_code(reinterpret_cast<std::uintptr_t>(function));
     if (!code)
         throw SerializationError("procpool: a function pointer that points to no function of this program");
-    to.append_value<posix::code_location>(*code);
+    to.append_value<os::code_location>(*code);
     to.append_value(std::uint64_t{code->path.size()});
     to.append(code->path.data(), code->path.size());
 }
@@ -103,7 +103,7 @@ void encode_function(buffer& to, Function* function) {
 template <class Function>
     requires std::is_function_v<Function>
 Function* decode_function(cursor& from) {
-    const auto location = from.value<posix::code_location>();
+    const auto location = from.value<os::code_location>();
     const auto path = from.sized();
     return reinterpret_cast<Function*>(
         find_function(location, {reinterpret_cast<const char*>(path.data()), path.size()}));

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/posix/populate.hpp"
+#include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
@@ -108,7 +108,7 @@ struct codec<std::basic_string<Char, Traits, Allocator>> {
         string value;
         if (is_aligned<Char>(bytes.data())) {
             value.reserve(count);
-            posix::expect_large_write(value.data(), bytes.size());
+            os::expect_large_write(value.data(), bytes.size());
             value.assign(reinterpret_cast<const Char*>(bytes.data()), count);
         } else {
             value.resize(count);
@@ -148,7 +148,7 @@ struct codec<std::vector<T, Allocator>> {
                     const T* const first = reinterpret_cast<const T*>(bytes.data());
                     vector value;
                     value.reserve(count);
-                    posix::expect_large_write(value.data(), bytes.size());
+                    os::expect_large_write(value.data(), bytes.size());
                     value.assign(first, first + count);
                     return value;
                 }

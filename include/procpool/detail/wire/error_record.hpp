@@ -18,7 +18,7 @@
 #include <typeinfo>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/fd.hpp"
+#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -61,7 +61,7 @@ public:
 
     /// False if a type of this name is known already.
     bool add(const exception_kind& kind) {
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         for (const exception_kind& known : kinds_)
             if (std::string_view(known.type->name()) == kind.type->name()) return false;
         kinds_.push_back(kind);
@@ -69,7 +69,7 @@ public:
     }
 
     const exception_kind* find(std::string_view mangled_name) const {
-        const auto lock = posix::fd_registry::instance().hold_forks();
+        const auto lock = os::fd_registry::instance().hold_forks();
         for (const exception_kind& known : kinds_)
             if (known.type->name() == mangled_name) return &known;
         return nullptr;

@@ -13,7 +13,7 @@
 #include <typeinfo>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/memory_map.hpp"
+#include "procpool/detail/os/memory_map.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
@@ -73,7 +73,7 @@ void refuse_pointer(std::uintptr_t word, const std::type_info& type) {
             "procpool: " + type_name(type) +
             " holds a function pointer, which only a task's own function or lambda may hold: send it as an "
             "argument of its own or in a tuple, or bind it, procpool::partial(f, function)");
-    const std::string where = posix::what_is_mapped_at(word);
+    const std::string where = os::what_is_mapped_at(word);
     if (where.empty()) return;
     throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " +
                              where +

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "procpool/detail/posix/crash.hpp"
+#include "procpool/detail/os/crash.hpp"
 
 namespace procpool::detail::worker {
 
@@ -47,7 +47,7 @@ struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each wr
     /// 1 once its memory has grown so much that it should be replaced.
     alignas(64) std::atomic<std::uint64_t> overgrown{0};
     /// The last of the calls on its stack, if it crashed.
-    posix::crash_record crash;
+    os::crash_record crash;
 
     static constexpr std::uint64_t no_frame = ~std::uint64_t{0};
 

@@ -9,11 +9,11 @@
 #include <exception>
 #include <utility>
 
-#include "procpool/detail/posix/exec.hpp"
-#include "procpool/detail/posix/process.hpp"
-#include "procpool/detail/posix/socket.hpp"
-#include "procpool/detail/posix/worker_birth.hpp"
-#include "procpool/detail/posix/zygote_process.hpp"
+#include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/socket.hpp"
+#include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/zygote_process.hpp"
 #include "procpool/detail/worker/loop.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 
@@ -21,33 +21,33 @@ namespace procpool::detail::worker {
 
 /// Becomes what the first message from `socket` says: a zygote, a worker, or a Process.
 [[noreturn]] inline void live_fresh_process(int socket) noexcept {
-    posix::started_anew = true;
+    os::started_anew = true;
     try {
-        posix::require_birth_by_parent(socket);
-        posix::runs_another_program = posix::repeat_own_command();
-        posix::fd control(socket);
-        auto incoming = posix::receive_message<posix::process_birth>(control, true);
-        if (incoming->closed) posix::exit_process(EXIT_FAILURE);  // the pool is gone
-        if (incoming->files_lost) posix::throw_system_error(EMFILE, "recvmsg (what a fresh run starts with)");
-        const posix::process_birth& birth = incoming->message;
-        posix::take_program_name();
+        os::require_birth_by_parent(socket);
+        os::runs_another_program = os::repeat_own_command();
+        os::fd control(socket);
+        auto incoming = os::receive_message<os::process_birth>(control, true);
+        if (incoming->closed) os::exit_process(EXIT_FAILURE);  // the pool is gone
+        if (incoming->files_lost) os::throw_system_error(EMFILE, "recvmsg (what a fresh run starts with)");
+        const os::process_birth& birth = incoming->message;
+        os::take_program_name();
         birth.locale.apply();
-        const posix::worker_main main =
-            birth.settings.purpose == posix::occupation::process ? &process_main<> : &worker::main<>;
-        if (birth.what == posix::process_birth::kind::zygote) {
+        const os::worker_main main =
+            birth.settings.purpose == os::occupation::process ? &process_main<> : &worker::main<>;
+        if (birth.what == os::process_birth::kind::zygote) {
             birth.mask.apply();
-            posix::exit_process(
-                posix::zygote_process(std::move(control), std::move(incoming->files[0]), main, birth.settings)
+            os::exit_process(
+                os::zygote_process(std::move(control), std::move(incoming->files[0]), main, birth.settings)
                     .run());
         }
         control.reset();
         birth.signals.restore();
-        posix::exit_process(posix::run_worker(main, birth.settings, birth.slot, birth.serial,
+        os::exit_process(os::run_worker(main, birth.settings, birth.slot, birth.serial,
                                               static_cast<long>(birth.parent), std::move(incoming->files)));
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "procpool: process %ld ends: %s\n", posix::current_pid(), error.what());
+        std::fprintf(stderr, "procpool: process %ld ends: %s\n", os::current_pid(), error.what());
     }
-    posix::exit_process(EXIT_FAILURE);
+    os::exit_process(EXIT_FAILURE);
 }
 
 }  // namespace procpool::detail::worker

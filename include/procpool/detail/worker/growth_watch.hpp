@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "procpool/detail/posix/limits.hpp"
+#include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
 namespace procpool::detail::worker {
@@ -23,7 +23,7 @@ public:
     }
 
 private:
-    posix::memory_meter meter_;
+    os::memory_meter meter_;
     std::uint64_t limit_;
     std::int64_t next_look_ = 0;
 };

@@ -15,16 +15,16 @@
 
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/crash.hpp"
-#include "procpool/detail/posix/limits.hpp"
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/standard_output.hpp"
-#include "procpool/detail/posix/worker_birth.hpp"
+#include "procpool/detail/os/crash.hpp"
+#include "procpool/detail/os/limits.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/standard_output.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/detail/worker/outbox.hpp"
-#include "procpool/detail/worker/progress.hpp"
+#include "procpool/detail/worker/run_pacer.hpp"
 #include "procpool/detail/worker/task.hpp"
 #include "procpool/options.hpp"
 #include "procpool/worker.hpp"
@@ -35,7 +35,7 @@ namespace procpool::detail::worker {
 template <class = only_if_used>
 class basic_loop {
 public:
-    basic_loop(posix::worker_birth& birth, const WorkerLimits& limits)
+    basic_loop(os::worker_birth& birth, const WorkerLimits& limits)
         : memory_(birth.memory, birth.slot * slot_memory, slot_memory),
           box_(*std::launder(reinterpret_cast<black_box*>(memory_.data()))),
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
@@ -45,12 +45,12 @@ public:
           progress_(box_, outbox_) {
         open_arenas(birth);
         birth.memory.reset();
-        posix::crash_recorder::install(box_.crash);
+        os::crash_recorder::install(box_.crash);
         if (most_growth_) progress_.watch_growth(*most_growth_);
     }
 
     int run() {
-        box_.pid.store(posix::current_pid(), std::memory_order_relaxed);
+        box_.pid.store(os::current_pid(), std::memory_order_relaxed);
         box_.ready.store(1, std::memory_order_release);
         while (read_more())
             while (serve_frame()) {
@@ -75,16 +75,16 @@ private:
     };
 
     /// Arguments can be read there and nothing else, so that no stray write harms another worker.
-    void open_arenas(const posix::worker_birth& birth) {
-        const posix::arena_layout& arenas = birth.settings.arenas;
+    void open_arenas(const os::worker_birth& birth) {
+        const os::arena_layout& arenas = birth.settings.arenas;
         if (arenas.size == 0) return;
         const std::uint64_t own = (1 + std::uint64_t{birth.slot}) * arenas.size;
         try {
             arguments_.emplace(
                 arenas.pool, 0,
-                posix::mapping(birth.memory, arenas.begin, arenas.size, posix::access::read_only));
+                os::mapping(birth.memory, arenas.begin, arenas.size, os::access::read_only));
             auto results = std::make_shared<const wire::arena_window>(
-                arenas.pool, own, posix::mapping(birth.memory, arenas.begin + own, arenas.size));
+                arenas.pool, own, os::mapping(birth.memory, arenas.begin + own, arenas.size));
             outbox_.use(std::make_shared<wire::arena>(std::move(results), arenas.size, arenas.limit,
                                                       &box_.arena_bytes));
         } catch (const std::system_error&) {  // its addresses are limited: results go through the pipe
@@ -94,14 +94,14 @@ private:
 
     /// Waits for input, after everything that is done was sent; false at its end.
     bool read_more() {
-        posix::flush_standard_output();  // of threads that tasks have left
+        os::flush_standard_output();  // of threads that tasks have left
         progress_.pause();
         input_.drop_front(parsed_);
         parsed_ = 0;
         constexpr std::size_t piece = 64 * 1024;
         std::byte* const at = input_.extend(std::max(piece, missing_));
         const std::size_t wanted = std::max(piece, missing_);
-        const auto got = posix::read_some(tasks_, at, wanted);
+        const auto got = os::read_some(tasks_, at, wanted);
         input_.shrink_to(input_.size() - wanted + got.bytes);
         return !got.closed;
     }
@@ -127,7 +127,7 @@ private:
             case wire::task_header::kind::release: outbox_.release_pins(header.count); break;
             case wire::task_header::kind::tidy:
                 outbox_.tidy();
-                posix::give_back_heap();
+                os::give_back_heap();
                 break;
             case wire::task_header::kind::recalled: recalls_ = header.count; break;
             case wire::task_header::kind::question: break;  // that it was read is the answer
@@ -171,22 +171,22 @@ private:
         wire::element_reader elements(payload, header.stride);
         bool good = true;
         progress_.begin_run(header, recalls_);
-        while ((good || !posix::allocations_failed) && progress_.begin_element())
+        while ((good || !os::allocations_failed) && progress_.begin_element())
             good = run_until_one_throws(job, elements);
         progress_.end_run();
-        if (is_initializer) posix::print_by_c_streams(posix::buffered_text::goes_out);
+        if (is_initializer) os::print_by_c_streams(os::buffered_text::goes_out);
         // No task may run in a worker that isn't set up; some may wait in its pipe.
         if (!good && is_initializer) leave(EXIT_FAILURE);
         // The next ones would fail, too, for what this one has kept.
-        if (!is_initializer && posix::allocations_failed) leave(EXIT_SUCCESS);
-        if (is_initializer) posix::allocations_failed = false;
+        if (!is_initializer && os::allocations_failed) leave(EXIT_SUCCESS);
+        if (is_initializer) os::allocations_failed = false;
         if (is_initializer && most_growth_) progress_.watch_growth(*most_growth_);
         if (job.once) forget(header.job);
     }
 
     [[noreturn]] void leave(int code) {
         outbox_.flush();
-        posix::exit_process(code);
+        os::exit_process(code);
     }
 
     /// Runs the elements from the one on that has begun, as far as that goes: false if the last one threw.
@@ -198,9 +198,9 @@ private:
             job.what->how->run(job.callable.get(), elements, progress_, outbox_);
             return true;
         } catch (abi::__forced_unwind&) {
-            posix::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
+            os::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
         } catch (const std::bad_alloc&) {
-            if (limited_) posix::allocations_failed = true;  // not by operator new, perhaps
+            if (limited_) os::allocations_failed = true;  // not by operator new, perhaps
             put_current_exception();
         } catch (...) {
             put_current_exception();
@@ -211,7 +211,7 @@ private:
     }
 
     void put_current_exception() {
-        if (posix::allocations_failed) posix::limit_allocations_no_more();
+        if (os::allocations_failed) os::limit_allocations_no_more();
         wire::encode_current_exception(outbox_.error_scratch());
         outbox_.put_error();
     }
@@ -232,11 +232,11 @@ private:
         if (what.how->stateless) what.callable = job.callable;
     }
 
-    posix::mapping memory_;
+    os::mapping memory_;
     std::optional<wire::arena_window> arguments_;
     black_box& box_;
     outbox outbox_;
-    posix::fd tasks_;
+    os::fd tasks_;
     const std::optional<std::size_t> most_growth_;
     const bool limited_;  // in its allocations
     progress progress_;
@@ -252,23 +252,23 @@ using loop = basic_loop<>;
 
 /// What a new worker process runs.
 template <class = only_if_used>
-int main(posix::worker_birth& birth) {
+int main(os::worker_birth& birth) {
     const WorkerLimits& limits = birth.settings.limits;
     wire::may_load_libraries = true;
     // What a forked one has in such buffers the program prints itself.
-    posix::print_by_c_streams(posix::buffered_text::is_dropped);
-    if (limits.nice > 0) posix::add_niceness(limits.nice);
-    posix::keep_heap();
-    if (limits.pin_to_cpu) posix::pin_to_cpu(birth.slot);
-    if (limits.memory) posix::limit_allocations(*limits.memory);
+    os::print_by_c_streams(os::buffered_text::is_dropped);
+    if (limits.nice > 0) os::add_niceness(limits.nice);
+    os::keep_heap();
+    if (limits.pin_to_cpu) os::pin_to_cpu(birth.slot);
+    if (limits.memory) os::limit_allocations(*limits.memory);
     // The program may have forked in a thread of a pool, in a worker, or where a WaitHook is.
     this_thread = nullptr;
     job::poll_hook::current() = nullptr;
     new auto(std::exchange(exit_functions<>(), {}));  // never destroyed: what they hold is the parent's
     this_process.index = birth.slot;
-    this_process.seed = seed_of(birth.serial, posix::current_pid());
+    this_process.seed = seed_of(birth.serial, os::current_pid());
     const int code = loop(birth, limits).run();
-    posix::exit_process(code);
+    os::exit_process(code);
 }
 
 }  // namespace procpool::detail::worker

@@ -14,9 +14,9 @@
 
 #include "procpool/detail/fence.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/pipe.hpp"
-#include "procpool/detail/posix/process.hpp"
-#include "procpool/detail/posix/standard_output.hpp"
+#include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -26,7 +26,7 @@ namespace procpool::detail::worker {
 template <class = only_if_used>
 class basic_outbox {
 public:
-    basic_outbox(black_box& box, std::byte* memory, posix::fd pipe)
+    basic_outbox(black_box& box, std::byte* memory, os::fd pipe)
         : box_(box), memory_(memory), pipe_(std::move(pipe)) {}
 
     /// Adds a result whose bytes are all that there is to it.
@@ -239,20 +239,20 @@ private:
     }
 
     void send(const std::byte* from, std::size_t size) {
-        posix::flush_standard_output();  // what a task has printed is seen before its result
+        os::flush_standard_output();  // what a task has printed is seen before its result
         try {
-            if (posix::write_all(pipe_, from, size)) return;
+            if (os::write_all(pipe_, from, size)) return;
         } catch (const std::system_error& error) {
             // What went out of a frame can't be taken back.
             std::fprintf(stderr, "procpool: a worker ends, since it can't send its results: %s\n",
                          error.what());
         }
-        posix::exit_process(EXIT_FAILURE);
+        os::exit_process(EXIT_FAILURE);
     }
 
     black_box& box_;
     std::byte* const memory_;
-    posix::fd pipe_;
+    os::fd pipe_;
     std::size_t used_ = 0;
     // As in the black box, where a task may write by mistake.
     std::uint64_t base_ = 0;

@@ -18,10 +18,10 @@
 
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/posix/memfd.hpp"
-#include "procpool/detail/posix/pipe.hpp"
-#include "procpool/detail/posix/process.hpp"
-#include "procpool/detail/posix/worker_birth.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
@@ -74,7 +74,7 @@ __attribute__((no_sanitize("null"))) int run_body(std::function<void()>& body) {
         return EXIT_SUCCESS;
     } catch (abi::__forced_unwind&) {
         flush_streams();
-        posix::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
+        os::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
     } catch (...) {
         const std::type_info* const type = abi::__cxa_current_exception_type();
         std::fprintf(stderr, "Process %s: %s: %s\n", process_identity::instance().name.c_str(),
@@ -95,17 +95,17 @@ void read_identity(wire::cursor& from) {
     const auto parent_is_daemon = from.value<bool>();
     identity.parent = ProcessInfo{parent_name, parent_pid, parent_is_daemon};
     identity.children.store(0);
-    posix::own_name.rename(identity.name, identity.daemon);
+    os::own_name.rename(identity.name, identity.daemon);
     this_process = {};  // if it was forked by a pool's worker, it is none itself
     job::poll_hook::current() = nullptr;
 }
 
 /// What a new Process runs.
 template <class = only_if_used>
-int process_main(posix::worker_birth& birth) {
+int process_main(os::worker_birth& birth) {
     join_children.store(nullptr);  // those of a process that it is a copy of are none of its
     // Stays mapped to the end, since arguments may be views of it.
-    const posix::mapping message(birth.tasks, 0, posix::file_size(birth.tasks), posix::access::read_only);
+    const os::mapping message(birth.tasks, 0, os::file_size(birth.tasks), os::access::read_only);
     birth.tasks.reset();
     std::function<void()> body;
     std::string problem;
@@ -120,12 +120,12 @@ int process_main(posix::worker_birth& birth) {
     }
     problem.insert(problem.begin(), static_cast<char>(problem.empty() ? process_begins : std::byte{}));
     const bool heard =
-        posix::write_all(birth.results, reinterpret_cast<const std::byte*>(problem.data()), problem.size());
+        os::write_all(birth.results, reinterpret_cast<const std::byte*>(problem.data()), problem.size());
     birth.results.reset();
     const int code = body && heard ? run_body(body) : EXIT_FAILURE;
     if (const auto join = join_children.load()) join();
     flush_streams();
-    posix::exit_process(code);
+    os::exit_process(code);
 }
 
 }  // namespace procpool::detail::worker

@@ -10,14 +10,14 @@
 #include <type_traits>
 #include <typeinfo>
 
-#include "procpool/detail/posix/standard_output.hpp"
+#include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/arguments.hpp"
 #include "procpool/detail/worker/outbox.hpp"
-#include "procpool/detail/worker/progress.hpp"
+#include "procpool/detail/worker/run_pacer.hpp"
 
 namespace procpool::detail::worker {
 
@@ -91,7 +91,7 @@ private:
                 run_stretch(function, elements, done, results);
             else
                 run_one(function, elements, [&](const answer& value) {
-                    posix::flush_standard_output();  // what it has printed goes before its result
+                    os::flush_standard_output();  // what it has printed goes before its result
                     put_result(results, value);
                 });
             done.end_element();
@@ -105,11 +105,11 @@ private:
         progress::stretch stretch(done);
         working_copy<wire::element_reader> rest(elements);
         std::uint64_t left = std::min<std::uint64_t>(answers.room(), stretch.elements());
-        const posix::output_watch output;
+        const os::output_watch output;
         do {
             run_one(function, rest.value, [&](const answer& value) {
                 wire::refuse_pointers(&value, 1);
-                if (output.pending()) posix::flush_standard_output();  // as above
+                if (output.pending()) os::flush_standard_output();  // as above
                 answers.put(&value);
             });
         } while (--left > 0 && stretch.begin_next());

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// The kind of pool whose tasks run in other processes: how calls become jobs there.
+#ifndef PROCPOOL_DETAIL_CALL_IN_PROCESSES_HPP
+#define PROCPOOL_DETAIL_CALL_IN_PROCESSES_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/call/encode.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/call/call_series_of.hpp"
+#include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/call/call_style.hpp"
+#include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/wire/callable.hpp"
+#include "procpool/detail/wire/code_address.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::backend {
+
+struct in_processes {
+    using pool = pool_backend;
+    using refused = wire::refused;
+
+    template <class Range>
+    using wire_of = wire::wire_type_t<std::ranges::range_reference_t<Range>>;
+    /// What travels is a copy, however the call is made.
+    template <job::call_style, class F, class... Args>
+    using call_task = remote_task<std::decay_t<F>, wire::wire_type_t<Args>...>;
+    template <job::call_style, class F, class Range>
+    using map_task = remote_task<std::decay_t<F>, wire_of<Range>>;
+    template <job::call_style, class F, class Range>
+    using starmap_task = unpacking_task<std::decay_t<F>, wire_of<Range>>;
+
+    /// A job whose results are kept by a `Results`, made from `args`.
+    template <class Task, class Results, class F, class... Args>
+    static auto make_job(const pool& where, const F& function, Args&&... args) {
+        using result = typename Task::result;
+        using job_type = typed_job<result, Results, typename Results::result>;
+        constexpr bool once = std::is_same_v<Results, job::one_result<result>>;
+        return std::make_shared<job_type>(Task::define(function, where.arena()), once,
+                                          std::forward<Args>(args)...);
+    }
+
+    /// Whether single calls of this kind may share a job.
+    template <class Task, class F, class... Args>
+    static constexpr bool joins_calls =
+        can_join_series<std::decay_t<F>, typename Task::result, wire::wire_type_t<Args>...>;
+
+    /// Submits one call together with others of its kind. @return the job, and which of its calls it is; null
+    /// if it is better made by itself
+    template <class Task, class F, class... Args>
+    static auto join_calls(pool& where, const F& function, const Args&... args) {
+        using callable_type = std::decay_t<F>;
+        using series_type = typed_call_series<typename Task::result>;
+        const callable_type& callable = function;
+        return join_series<series_type>(
+            where, kind_of<Task>(callable), std::addressof(callable),
+            [](const void* of) {
+                return std::make_shared<series_type>(Task::define(*static_cast<const callable_type*>(of)));
+            },
+            args...);
+    }
+
+    /// Submits the one element of a job.
+    template <class Task, class... Args>
+    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
+        submit_arguments(where, job, args...);
+    }
+
+private:
+    template <class Task, class F>
+    static pool::call_kind kind_of(const F& function) {
+        // Whether the code of such tasks may be a library's; its place tells them apart from others.
+        static constinit std::atomic<bool> may_be_closed{true};
+        pool::call_kind kind{&may_be_closed};
+        if (may_be_closed.load(std::memory_order_relaxed)) {
+            kind.generation = wire::generation_of_code(Task::code());
+            may_be_closed.store(kind.generation != 0, std::memory_order_relaxed);
+        }
+        if constexpr (!wire::stateless_functor<F>) {
+            static_assert(sizeof function <= sizeof kind.callable);
+            std::memcpy(kind.callable.data(), &function, sizeof function);
+        }
+        if constexpr (wire::function_pointer<F> || std::is_member_function_pointer_v<F>) {
+            std::uintptr_t address = 0;
+            std::memcpy(&address, &function, sizeof address);
+            // An odd one is a virtual function's place in a table.
+            if ((std::is_pointer_v<F> || address % 2 == 0) && kind.generation == 0)
+                kind.generation = wire::generation_of_code(address);
+        }
+        return kind;
+    }
+
+    // The rest is compiled once for each type of arguments, not for each task function.
+
+    template <class... Args>
+    static void submit_arguments(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
+        constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
+        block arguments{.bytes = {}, .begin = block::room_for_frames, .pins = {}, .large = {where.arena()}};
+        arguments.bytes.reserve(arguments.begin + (size == wire::variable_stride ? usual_size : size));
+        arguments.bytes.extend(arguments.begin);
+        std::exception_ptr failed;
+        try {
+            append_element(arguments, std::forward_as_tuple(args...));
+        } catch (const SerializationError&) {
+            failed = std::current_exception();
+        }
+        submit_one(where, job, std::move(arguments), failed);
+    }
+
+    template <class Series, class... Args>
+    static std::pair<std::shared_ptr<Series>, std::uint64_t> join_series(
+        pool& where, const pool::call_kind& kind, const void* callable,
+        std::shared_ptr<Series> (*make)(const void* callable), const Args&... args) {
+        constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
+        auto lock = where.acquire();
+        std::shared_ptr<call_series> series = where.series_of(kind);
+        if (!series) {
+            if (!where.begins_series(kind)) return {};
+            series = make(callable);
+            where.open_series(series);
+        }
+        const std::uint64_t call = series->submitted();
+        block& arguments = series->open_block(size);
+        const std::size_t before = arguments.weight();
+        std::exception_ptr failed;
+        try {
+            append_element(arguments, std::forward_as_tuple(args...));
+        } catch (const SerializationError&) {
+            failed = std::current_exception();
+        }
+        if (!failed) {
+            where.submit_call(series, arguments.weight() - before);
+        } else {
+            series->drop_open_block_if_empty();
+            where.submit_failed(series, call, failed);
+        }
+        where.leave(lock);
+        return {std::static_pointer_cast<Series>(std::move(series)), call};
+    }
+
+    template <class = only_if_used>
+    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, block&& arguments,
+                           const std::exception_ptr& failed) {
+        auto lock = where.acquire();
+        where.add(job);
+        try {
+            if (failed)
+                where.submit_failed(job, 0, failed);
+            else
+                where.submit(job, std::move(arguments));
+        } catch (...) {
+            // The call throws, and nobody waits for its result: the job is over.
+            job->abandoned = true;
+            job->fail_all(std::current_exception());
+            where.seal(job);
+            throw;
+        }
+        where.seal(job);
+        where.leave(lock);
+    }
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// A job that keeps its results for the caller.
+#ifndef PROCPOOL_DETAIL_CALL_JOB_WITH_RESULTS_HPP
+#define PROCPOOL_DETAIL_CALL_JOB_WITH_RESULTS_HPP
+
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#include "procpool/detail/call/results.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::job {
+
+/// The end results of a job's calls, of type T; one may be read once its call is done.
+template <class T>
+class result_source {
+public:
+    virtual ~result_source() = default;
+    virtual std::exception_ptr error(std::uint64_t call) = 0;
+    virtual stored<T>& value(std::uint64_t call) = 0;
+    /// The value was moved out.
+    virtual void taken(std::uint64_t call) = 0;
+};
+
+/// `Job` is the kind of basic_job, `Results` one of results.hpp, which give the caller a T.
+template <class Job, class Results, class T>
+class job_with_results : public Job, public result_source<T> {
+public:
+    /// So many elements will come.
+    void expect(std::uint64_t count) { results.expect(count); }
+
+    void fail(std::uint64_t index, std::exception_ptr error) override {
+        results.fail(index, std::move(error));
+    }
+
+    void publish(std::uint64_t first, std::uint64_t count) override {
+        results.publish(first, count);
+        Job::publish(first, count);
+    }
+
+    // Several threads may wait for one result; the first to look puts it in order.
+    std::exception_ptr error(std::uint64_t /*call*/) override {
+        const std::lock_guard lock(looking_);
+        if constexpr (requires { results.error(this->failure()); })
+            return results.error(this->failure());
+        else
+            return this->failure();
+    }
+    stored<T>& value(std::uint64_t /*call*/) override {
+        const std::lock_guard lock(looking_);
+        if constexpr (requires { results.value(this->submitted()); })
+            return results.value(this->submitted());
+        else
+            throw Error("procpool: a stream has no single result");
+    }
+    void taken(std::uint64_t /*call*/) override {
+        if constexpr (requires { results.taken(); }) results.taken();
+    }
+
+    Results results;
+
+protected:
+    template <class... Args>
+    explicit job_with_results(Results none_yet, Args&&... of_the_job)
+        : Job(std::forward<Args>(of_the_job)...), results(std::move(none_yet)) {}
+
+private:
+    std::mutex looking_;
+};
+
+}  // namespace procpool::detail::job
+
+#endif

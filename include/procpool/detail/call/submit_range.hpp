@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// Hands all elements of an input range to a pool.
+#ifndef PROCPOOL_DETAIL_CALL_SUBMIT_RANGE_HPP
+#define PROCPOOL_DETAIL_CALL_SUBMIT_RANGE_HPP
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stop_token>
+#include <utility>
+
+#include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::backend {
+
+/// For the rest of the job's life, a request to stop cancels it. Without the lock.
+template <class = only_if_used>
+void cancel_on_stop(const std::shared_ptr<job::runner>& pool, const std::shared_ptr<job::basic_job>& job,
+                    const std::stop_token& stop) {
+    if (!stop.stop_possible()) return;
+    const auto cancel = [weak_pool = std::weak_ptr(pool), weak_job = std::weak_ptr(job)] {
+        const auto its_pool = weak_pool.lock();
+        const auto stopped = weak_job.lock();
+        if (!its_pool || !stopped || its_pool->is_copy()) return;
+        auto lock = its_pool->acquire();
+        its_pool->abandon(stopped, job::runner::running::is_ended,
+                          "procpool: the call was cancelled by its stop_token");
+        its_pool->leave(lock);
+    };
+    auto callback = std::make_shared<std::stop_callback<decltype(cancel)>>(stop, cancel);
+    const auto lock = pool->acquire();
+    if (!job->callbacks_taken()) job->pins.push_back(std::move(callback));
+}
+
+/// Nobody will read the rest of an input that threw, nor the results.
+inline void abandon_broken_input(job::runner& pool, const std::shared_ptr<job::basic_job>& job) {
+    pool.drop(job, job::runner::running::is_ended, "procpool: the input range threw an exception");
+}
+
+/// Reads and submits all of `input`, as elements of the pool's kind. `pace` is called with the lock after
+/// each block; false from it ends the work. Without the lock. @throws what the input throws;
+/// std::invalid_argument; PoolNotRunning
+template <class Pool, class Job, class Range, class Pace>
+void feed(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range& input,
+          const MapOptions& options, Pace pace) {
+    const auto chunksize = job::checked_size(options.chunksize, "chunksize");
+    std::optional<std::uint64_t> count;
+    if constexpr (std::ranges::sized_range<Range>)
+        count = static_cast<std::uint64_t>(std::ranges::size(input));
+    else if constexpr (std::ranges::forward_range<Range>)
+        count = static_cast<std::uint64_t>(std::ranges::distance(input));
+    apply_options(*job, options);
+    if (chunksize)
+        job->chunk = *chunksize;
+    else
+        pool->choose_chunks(*job, count);
+    job->expected = count.value_or(0);
+    if (count) job->expect(*count);
+    {
+        const auto lock = pool->acquire();
+        pool->add(job);
+    }
+    cancel_on_stop(pool, job, options.stop);
+    try {
+        auto encoder = pool->reader(*job, std::ranges::begin(input), std::ranges::end(input));
+        if constexpr (requires { submit_at_once(*pool, job, encoder); })
+            if (!chunksize && !count) submit_at_once(*pool, job, encoder);
+        while (!encoder.at_end()) {
+            auto elements = encoder.next(job->chunk);
+            const auto error = encoder.take_error();
+            auto lock = pool->acquire();
+            if (elements.count > 0) pool->submit(job, std::move(elements));
+            if (error) pool->submit_failed(job, encoder.encoded() - 1, error);
+            if (!pace(lock)) break;
+        }
+        if constexpr (requires { job->results.for_whole_input; })
+            if (!count) {
+                while (!encoder.at_end()) {
+                    encoder.next(job->chunk);
+                    encoder.take_error();
+                }
+                count = encoder.encoded();
+            }
+    } catch (...) {
+        abandon_broken_input(*pool, job);
+        throw;
+    }
+    const auto lock = pool->acquire();
+    // Elements that were not even submitted when the pool failed share its failure.
+    if (job->failure() && count && job->submitted() < *count) job->add_submitted(*count - job->submitted());
+    pool->seal(job);
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

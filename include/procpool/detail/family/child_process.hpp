@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+// A single process of the program, as its parent sees it: birth, signals, death.
+#ifndef PROCPOOL_DETAIL_FAMILY_CHILD_PROCESS_HPP
+#define PROCPOOL_DETAIL_FAMILY_CHILD_PROCESS_HPP
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/zygote/start_check.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/os/readable.hpp"
+#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/wire/sink.hpp"
+#include "procpool/detail/worker/process_main.hpp"
+#include "procpool/error.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::backend {
+
+/// The zygote of one process that is forked from this one, or of all that are born by the same other method.
+///
+/// A zygote that is a fresh run lives for as long as a process that came from it is remembered.
+template <class = only_if_used>
+std::shared_ptr<os::zygote> zygote_for(start_method how) {
+    const auto make = [how] {
+        const os::worker_settings settings{
+            .how = how, .limits = {}, .purpose = os::occupation::process};
+        return std::make_shared<os::zygote>(os::fd(), &worker::process_main<>, settings,
+                                               os::signal_mask::of_this_thread());
+    };
+    if (how == start_method::fork) return make();
+    static std::array<std::weak_ptr<os::zygote>, 2> known;  // guarded by hold_forks()
+    static unsigned generation = 0;
+    const auto lock = os::fd_registry::instance().hold_forks();
+    const unsigned current = os::fork_generation.load(std::memory_order_relaxed);
+    if (std::exchange(generation, current) != current) known = {};  // those of whom this is a copy of
+    std::weak_ptr<os::zygote>& place = known[how == start_method::spawn];
+    if (auto zygote = place.lock()) {
+        while (zygote->next_report()) {
+        }
+        if (!zygote->gone()) return zygote;
+    }
+    auto zygote = make();
+    place = zygote;
+    return zygote;
+}
+
+/// Thread-safe.
+template <class = only_if_used>
+class basic_child_process {
+public:
+    /// `call` is a body_maker's address, and what that needs.
+    basic_child_process(ProcessOptions options, wire::buffer call, wire::pins pins)
+        : options_(std::move(options)), call_(std::move(call)), pins_(std::move(pins)) {
+        if (options_.name.empty()) options_.name = "Process-" + place_;
+    }
+    basic_child_process(const basic_child_process&) = delete;
+    basic_child_process& operator=(const basic_child_process&) = delete;
+
+    /// Waits for its end, as Python does when the program ends, or terminates it if it is a daemon.
+    ~basic_child_process() {
+        if (!is_of_this_process()) return;
+        try {
+            finish();
+        } catch (...) {  // then it ends with its zygote
+        }
+    }
+
+    const std::string& name() const noexcept { return options_.name; }
+    bool is_daemon() const noexcept { return options_.daemon; }
+
+    /// Returns when the process is about to call its function.
+    void start(const std::shared_ptr<basic_child_process>& self) {
+        const auto lock = use();
+        if (now_ != state::initial) throw ProcessError("procpool: " + name() + " was started before");
+        const start_method how = checked_start_method(options_.start_method);
+        wire::exception_registry::instance();  // see basic_crew
+        worker::flush_streams();               // or else a copy would print it once more
+        const os::fd definition = write_definition();
+        for (int tries = 1; !try_start(how, definition); ++tries)
+            if (tries == most_tries)
+                throw BootstrapError("procpool: " + name() +
+                                     " could not be started: what should have forked it was killed, " +
+                                     std::to_string(tries) + " times");
+        now_ = state::started;
+        if (how == start_method::fork) own_zygote_ = true;
+        call_ = {};
+        pins_.clear();
+        list(self);
+    }
+
+    /// 0 before start().
+    long pid() const {
+        const auto lock = use();
+        return pid_;
+    }
+
+    /// False if it has not ended until then.
+    bool wait(steady_time until) {
+        std::shared_ptr<const os::fd> news;
+        os::fd process;
+        for (;;) {
+            {
+                const auto lock = use();
+                require_started("joined");
+                if (look()) return true;
+                if (!news) process = os::open_process(pid_);
+                news = news_;
+            }
+            if (process) {
+                const auto ready = os::wait_readable(std::array{news->get(), process.get()}, until);
+                if (!ready[0] && !ready[1]) return false;
+                if (ready[1]) process.reset();
+                if (ready[0]) continue;
+            }
+            // It may have ended, and its zygote be unable to say so.
+            if (os::wait_readable(news->get(), std::min(until, deadline_in(os::zygote::patience))))
+                continue;
+            if (std::chrono::steady_clock::now() >= until) return false;
+            const auto lock = use();
+            rouse_zygote();
+        }
+    }
+
+    bool is_alive() {
+        const auto lock = use();
+        return runs(lock);
+    }
+
+    std::optional<int> exit_code() {
+        const auto lock = use();
+        if (now_ != state::started || !look()) return std::nullopt;
+        // Who dies with its zygote is killed.
+        return exit_->code ? *exit_->code : -(exit_->signal != 0 ? exit_->signal : SIGKILL);
+    }
+
+    /// Does nothing if it has ended.
+    void send_signal(int signal) {
+        const auto lock = use();
+        require_started("sent a signal");
+        if (look()) return;
+        const auto no_fork = os::fd_registry::instance().hold_forks();
+        zygote_->signal(0, serial_, pid_, signal);
+    }
+
+    /// Readable when it has ended.
+    std::shared_ptr<const os::fd> sentinel() const {
+        const auto lock = use();
+        require_started("waited for");
+        return news_;
+    }
+
+    void close() {
+        const auto lock = use(true);
+        if (now_ == state::started && !look())
+            throw ProcessError("procpool: " + name() +
+                               " can't be closed while it runs; join() or terminate() it first");
+        now_ = state::closed;
+        zygote_.reset();
+        news_.reset();
+        call_ = {};
+        pins_.clear();
+    }
+
+    /// Ends it in the way that its destructor does.
+    void finish() {
+        if (!is_alive()) return;
+        if (is_daemon()) {
+            send_signal(SIGTERM);
+            if (wait(deadline_in(std::chrono::seconds(1)))) return;
+            send_signal(SIGKILL);
+        }
+        wait(steady_time::max());
+    }
+
+    /// Those of this process that run, in the order of their starts.
+    static std::vector<std::shared_ptr<basic_child_process>> all_alive() {
+        std::vector<std::shared_ptr<basic_child_process>> found;
+        {
+            const auto lock = os::fd_registry::instance().hold_forks();
+            for (const auto& one : listed())
+                if (auto child = one.lock(); child && child->is_of_this_process())
+                    found.push_back(std::move(child));
+        }
+        std::erase_if(found, [](const auto& child) { return !child->runs(); });
+        return found;
+    }
+
+private:
+    enum class state { initial, started, closed };
+
+    bool runs(const std::unique_lock<std::mutex>& /*held*/) { return now_ == state::started && !look(); }
+    /// False, too, if it is closed.
+    bool runs() { return runs(use(true)); }
+    static constexpr int most_tries = 10;
+
+    bool is_of_this_process() const noexcept {
+        return generation_ == os::fork_generation.load(std::memory_order_relaxed);
+    }
+
+    std::unique_lock<std::mutex> use(bool closed_too = false) const {
+        if (!is_of_this_process())
+            throw ProcessError("procpool: " + name() +
+                               " can only be used in the process that has made its Process object");
+        std::unique_lock lock(mutex_);
+        if (now_ == state::closed && !closed_too) throw ProcessError("procpool: " + name() + " is closed");
+        return lock;
+    }
+    void require_started(const char* what) const {
+        if (now_ == state::initial)
+            throw ProcessError("procpool: " + name() + " can't be " + what + ": it is not started");
+    }
+
+    static std::atomic<std::uint64_t>& last_serial() noexcept {
+        static std::atomic<std::uint64_t> serial{0};
+        return serial;
+    }
+
+    os::fd write_definition() const {
+        wire::buffer identity;
+        wire::pins none;
+        const wire::sink to{identity, none};
+        const ProcessInfo parent = current_process();
+        wire::encode(to, name());
+        wire::encode(to, place_);
+        identity.append_value(is_daemon());
+        wire::encode(to, parent.name);
+        identity.append_value(std::int64_t{parent.pid});
+        identity.append_value(parent.daemon);
+        os::fd file = os::make_memfd("procpool-process", identity.size() + call_.size());
+        os::write_all(file, identity.data(), identity.size());
+        os::write_all(file, call_.data(), call_.size());
+        return file;
+    }
+
+    /// False if its zygote was killed before it has begun: another one may be luckier.
+    bool try_start(start_method how, const os::fd& definition) {
+        os::pipe_ends answer = os::make_pipe();
+        os::socket_ends news = os::make_socket_pair();
+        zygote_ = zygote_for(how);
+        {
+            const auto no_fork = os::fd_registry::instance().hold_forks();
+            zygote_->fork_worker(0, serial_ = ++last_serial(), definition, answer.write, news.far);
+        }
+        answer.write.reset();
+        news.far.reset();
+        news_ = std::make_shared<const os::fd>(std::move(news.near));
+        try {
+            if (await_birth(how, answer.read) && await_begin(answer.read)) return true;
+        } catch (...) {
+            let_go();
+            throw;
+        }
+        let_go();
+        return false;
+    }
+
+    bool await_birth(start_method method, const os::fd& answer) {
+        await_news();
+        const auto report = os::receive_message<os::worker_report>(*news_, true);
+        if (report->closed) {
+            const auto lock = os::fd_registry::instance().hold_forks();
+            // If it has not got the descriptors it can't tell but by its own.
+            while (const auto other = zygote_->next_report())
+                if (other->serial == serial_ && other->what == os::worker_report::kind::fork_failed)
+                    throw_not_forked(other->code);
+            if (!zygote_->gone())
+                throw BootstrapError("procpool: " + name() +
+                                     " could not be started: its zygote did not say whether it was");
+            const auto how = zygote_->failed_start();
+            if (how && how->code)
+                throw BootstrapError("procpool: " + name() +
+                                     " could not be started: " + end_of_zygote(method, *how));
+            // Nothing is to run twice.
+            if (!read_answer(answer).empty())
+                throw BootstrapError("procpool: " + name() + " was killed with its zygote when it had begun");
+            return false;
+        }
+        if (report->message.what == os::worker_report::kind::fork_failed)
+            throw_not_forked(report->message.code);
+        pid_ = static_cast<long>(report->message.pid);
+        known_ = os::known_now(pid_);
+        return true;
+    }
+
+    [[noreturn]] void throw_not_forked(int error) const {
+        os::throw_system_error(error, "fork (" + name() + ")");
+    }
+
+    static std::string read_answer(const os::fd& answer) {
+        std::string text;
+        std::array<std::byte, 4096> piece;
+        for (;;) {
+            const auto got = os::read_some(answer, piece.data(), piece.size());
+            if (got.closed) return text;
+            text.append(reinterpret_cast<const char*>(piece.data()), got.bytes);
+        }
+    }
+
+    /// Until it has rebuilt its function and arguments.
+    bool await_begin(const os::fd& answer) {
+        const std::string text = read_answer(answer);
+        if (!text.empty() && static_cast<std::byte>(text.front()) == worker::process_begins) return true;
+        while (!look()) await_news();
+        if (text.size() > 1)
+            throw SerializationError("procpool: " + name() + " could not begin: " + text.substr(1));
+        if (!exit_->code && exit_->signal == 0) return false;  // with its zygote
+        throw BootstrapError("procpool: " + name() + " ended with " + os::describe(*exit_) +
+                             " before it could begin");
+    }
+
+    /// Its zygote owes them.
+    void await_news() {
+        while (!os::wait_readable(news_->get(), deadline_in(os::zygote::patience))) rouse_zygote();
+    }
+    void rouse_zygote() {
+        const auto no_fork = os::fd_registry::instance().hold_forks();
+        if (zygote_) zygote_->rouse();
+    }
+
+    /// Whether it has ended. With the news its process id is given back to the system.
+    bool look() {
+        while (!exit_) {
+            const auto report = os::receive_message<os::worker_report>(*news_, false);
+            if (!report) return false;
+            if (report->closed) {
+                exit_.emplace();  // with its zygote
+                bury();
+            } else {
+                const auto& end = report->message;
+                exit_ = end.signalled ? os::exit_status{{}, end.code} : os::exit_status{end.code, 0};
+                const auto no_fork = os::fd_registry::instance().hold_forks();
+                zygote_->reap(0, serial_);
+            }
+            if (own_zygote_) zygote_.reset();
+        }
+        return true;
+    }
+
+    /// For a program that inherits it from its zygote, which was killed.
+    void bury() noexcept {
+        {
+            const auto no_fork = os::fd_registry::instance().hold_forks();
+            if (!zygote_->has_ended()) return;
+            zygote_->wait();
+        }
+        os::bury_orphans({&known_, 1});
+    }
+
+    void let_go() noexcept {
+        pid_ = 0;
+        zygote_.reset();
+        news_.reset();
+        exit_.reset();
+    }
+
+    // ---- all that were started
+
+    static std::vector<std::weak_ptr<basic_child_process>>& listed() {
+        static auto* const all = new std::vector<std::weak_ptr<basic_child_process>>;  // see all_alive()
+        return *all;
+    }
+    static void list(const std::shared_ptr<basic_child_process>& self) {
+        static bool joins_at_exit = false;
+        const auto lock = os::fd_registry::instance().hold_forks();
+        std::erase_if(listed(), [](const auto& one) { return one.expired(); });
+        listed().push_back(self);
+        worker::join_children.store(&join_all);
+        if (!std::exchange(joins_at_exit, true)) std::atexit(&join_all);
+    }
+    static void join_all() {
+        for (const auto& child : all_alive()) try {
+                child->finish();
+            } catch (const Error&) {  // another thread has closed it
+            }
+    }
+
+    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    ProcessOptions options_;
+    const std::string place_ = worker::process_identity::instance().place_of_next_child();
+    mutable std::mutex mutex_;
+    state now_ = state::initial;
+    wire::buffer call_;
+    wire::pins pins_;
+    std::shared_ptr<os::zygote> zygote_;
+    bool own_zygote_ = false;
+    std::uint64_t serial_ = 0;
+    std::shared_ptr<const os::fd> news_;
+    long pid_ = 0;
+    os::known_process known_;
+    std::optional<os::exit_status> exit_;
+};
+using child_process = basic_child_process<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

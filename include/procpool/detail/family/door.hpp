@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// A listening socket that lets in who knows its secret.
+#ifndef PROCPOOL_DETAIL_FAMILY_DOOR_HPP
+#define PROCPOOL_DETAIL_FAMILY_DOOR_HPP
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/local_socket.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
+
+namespace procpool::detail::os {
+
+/// Who waits at it costs a descriptor and no thread, for a limited time; of many, the newest may stay.
+class door {
+public:
+    explicit door(const server_key& key) : secret_(key.secret), listener_(listen_at(key.address)) {
+        waiting_.reserve(most_waiting);
+    }
+    door(const door&) = delete;
+    door& operator=(const door&) = delete;
+
+    /// Waits for the next client that proves that it knows the secret; welcome() it.
+    /// @throws std::bad_alloc, std::system_error; another call may succeed
+    fd next_client() {
+        for (;;) {
+            std::array<pollfd, most_waiting + 1> watched;
+            if (!wait_for_news(watched)) continue;
+            if (fd client = hear_waiting(watched)) return client;
+            if (watched[0].revents != 0) take_one_in();
+        }
+    }
+
+private:
+    // Clients of the family prove themselves within microseconds.
+    static constexpr std::size_t most_waiting = 64;
+    using descriptors = std::array<pollfd, most_waiting + 1>;
+
+    struct applicant {
+        fd socket;
+        proof_of_client proof;
+        steady_time until;
+    };
+
+    /// Until the time of the one is over who has waited longest.
+    bool wait_for_news(descriptors& watched) {
+        watched[0] = {listener_.get(), POLLIN, 0};
+        for (std::size_t i = 0; i < waiting_.size(); ++i)
+            watched[i + 1] = {waiting_[i].socket.get(), POLLIN, 0};
+        int milliseconds = -1;
+        if (!waiting_.empty()) {
+            const auto now = std::chrono::steady_clock::now();
+            const auto left = std::max(waiting_.front().until, now) - now;
+            milliseconds = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+        }
+        if (::poll(watched.data(), waiting_.size() + 1, milliseconds) >= 0) return true;
+        constexpr useconds_t until_there_is_memory = 10'000;
+        if (errno != EINTR) ::usleep(until_there_is_memory);
+        return false;
+    }
+
+    /// @return the first that has given its proof
+    fd hear_waiting(const descriptors& watched) {
+        const auto now = std::chrono::steady_clock::now();
+        for (std::size_t i = 0, was_at = 1; i < waiting_.size(); ++was_at) {
+            auto state = proof_of_client::state::awaited;
+            if (watched[was_at].revents != 0)
+                state = waiting_[i].proof.read_from(waiting_[i].socket);
+            else if (waiting_[i].until <= now)
+                state = proof_of_client::state::refused;
+            if (state == proof_of_client::state::awaited) {
+                ++i;
+                continue;
+            }
+            fd socket = std::move(waiting_[i].socket);
+            waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+            if (state == proof_of_client::state::given) return socket;
+        }
+        return {};
+    }
+
+    void take_one_in() {
+        fd socket = accept_from(listener_);
+        if (!socket) return;
+        if (waiting_.size() == most_waiting) waiting_.erase(waiting_.begin());
+        waiting_.push_back({std::move(socket), proof_of_client(secret_), deadline_in(time_for_proof)});
+    }
+
+    const random_words secret_;
+    const fd listener_;
+    std::vector<applicant> waiting_;  // who has waited longest first
+};
+
+}  // namespace procpool::detail::os
+
+#endif

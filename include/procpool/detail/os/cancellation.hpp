@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// pthread_cancel() for a thread that is in a call of the library.
+#ifndef PROCPOOL_DETAIL_OS_CANCELLATION_HPP
+#define PROCPOOL_DETAIL_OS_CANCELLATION_HPP
+
+#include "procpool/detail/os/linux/cancellation.hpp"
+
+#endif

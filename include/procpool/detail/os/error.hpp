@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// A failed system call as an exception that names the call and its object.
+#ifndef PROCPOOL_DETAIL_OS_ERROR_HPP
+#define PROCPOOL_DETAIL_OS_ERROR_HPP
+
+#include "procpool/detail/os/linux/error.hpp"
+
+#endif

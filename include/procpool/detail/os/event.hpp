@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// A doorbell that a poller can watch.
+#ifndef PROCPOOL_DETAIL_OS_EVENT_HPP
+#define PROCPOOL_DETAIL_OS_EVENT_HPP
+
+#include "procpool/detail/os/linux/event.hpp"
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// File descriptors that no forked child inherits by accident.
+#ifndef PROCPOOL_DETAIL_OS_FD_HPP
+#define PROCPOOL_DETAIL_OS_FD_HPP
+
+#include "procpool/detail/os/linux/fd.hpp"
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// Birth, signals and death of a child process.
+#ifndef PROCPOOL_DETAIL_OS_LINUX_PROCESS_HPP
+#define PROCPOOL_DETAIL_OS_LINUX_PROCESS_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_hooks.hpp"
+
+namespace procpool::detail::os {
+
+/// Whether this process, or one that it was forked from, was started by a pool as a fresh run of the program.
+inline bool started_anew = false;
+/// Set in a fresh run of another executable than the program whose worker it is.
+inline bool runs_another_program = false;
+
+inline long current_pid() noexcept { return ::getpid(); }
+
+/// How a process ended; both empty while nobody knows.
+struct exit_status {
+    std::optional<int> code;
+    int signal = 0;
+};
+
+/// "signal 9 (SIGKILL)" or "exit code 3", for messages.
+inline std::string describe(const exit_status& status) {
+    if (status.signal != 0) {
+        const char* const name = ::sigabbrev_np(status.signal);
+        return "signal " + std::to_string(status.signal) + (name ? " (SIG" + std::string(name) + ")" : "");
+    }
+    if (status.code) return "exit code " + std::to_string(*status.code);
+    return "unknown exit status";
+}
+
+/// Forks; the child runs `body` and ends with the number that it returns, whatever happens in it.
+/// Of the library's descriptors the child has just those of `keep`.
+template <class Body>
+pid_t fork_process(std::span<const int> keep, Body body) {
+    const fork_hooks hooks;
+    hooks.before();
+    fd_registry::instance().keep_in_next_child(keep);
+    const pid_t pid = ::fork();
+    const int fork_error = errno;
+    fd_registry::instance().keep_in_next_child({});
+    if (pid != 0) hooks.after_in_parent();
+    if (pid < 0) throw_system_error(fork_error, "fork");
+    if (pid > 0) return pid;
+    try {
+        hooks.after_in_child();
+        ::_exit(body());
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "procpool: process %ld ends: %s\n", current_pid(), error.what());
+    } catch (...) {
+        std::fprintf(stderr, "procpool: process %ld ends: unknown exception\n", current_pid());
+    }
+    ::_exit(EXIT_FAILURE);
+}
+
+/// Leaves at once: no destructors, no atexit handlers, but what was printed is out.
+[[noreturn]] inline void exit_process(int code) noexcept {
+    std::fflush(nullptr);
+    ::_exit(code);
+}
+
+/// Whether no process has this id; a zombie still has its own.
+inline bool is_gone(std::int64_t pid) noexcept {
+    return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
+/// Sends `signal`; a process that is gone already is no error. False if this process may not.
+[[nodiscard]] inline bool send_signal(long pid, int signal) noexcept {
+    return ::kill(static_cast<pid_t>(pid), signal) == 0 || errno != EPERM;
+}
+
+/// Waits for a child of ours to end; of one that somebody else has reaped, nobody knows how it ended.
+inline exit_status wait_for_exit(long pid) noexcept {
+    int status = 0;
+    if (retry_on_eintr([&] { return ::waitpid(static_cast<pid_t>(pid), &status, 0); }) <= 0) return {};
+    if (WIFSIGNALED(status)) return {{}, WTERMSIG(status)};
+    return {WEXITSTATUS(status), 0};
+}
+
+/// Sets what a signal does in this process: SIG_IGN or SIG_DFL.
+inline void set_signal(int signal, void (*action)(int)) {
+    struct sigaction to{};
+    to.sa_handler = action;
+    checked(::sigaction(signal, &to, nullptr), "sigaction");
+}
+
+/// Lets a signal through to this process, which has one thread.
+inline void unblock_signal(int signal) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    checked(::sigprocmask(SIG_UNBLOCK, &one, nullptr), "sigprocmask");
+}
+
+/// What Ctrl-C means is for the program to decide; SIGTERM ends this process, which has one thread.
+inline void leave_interrupts_to_the_program() {
+    set_signal(SIGINT, SIG_IGN);
+    set_signal(SIGTERM, SIG_DFL);
+    unblock_signal(SIGTERM);
+}
+
+/// Which signals a thread has blocked.
+class signal_mask {
+public:
+    static signal_mask of_this_thread() noexcept {
+        signal_mask mask;
+        ::pthread_sigmask(SIG_SETMASK, nullptr, &mask.set_);
+        return mask;
+    }
+    void apply() const noexcept { ::pthread_sigmask(SIG_SETMASK, &set_, nullptr); }
+
+private:
+    sigset_t set_{};
+};
+
+/// Threads that are started meanwhile never take a signal that is meant for the program's threads.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        // These mean the thread that causes them.
+        for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPIPE})
+            ::sigdelset(&all, own);
+        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+    ~signals_blocked() { before_.apply(); }
+
+private:
+    const signal_mask before_ = signal_mask::of_this_thread();
+};
+
+/// The signal settings of the user's program, which a process of ours changes and its children get back.
+class signal_settings {
+public:
+    signal_settings() {
+        for (std::size_t i = 0; i < signals.size(); ++i)
+            checked(::sigaction(signals[i], nullptr, &actions_[i]), "sigaction");
+        checked(::sigprocmask(SIG_SETMASK, nullptr, &mask_), "sigprocmask");
+    }
+    void restore() const {
+        for (std::size_t i = 0; i < signals.size(); ++i)
+            checked(::sigaction(signals[i], &actions_[i], nullptr), "sigaction");
+        checked(::sigprocmask(SIG_SETMASK, &mask_, nullptr), "sigprocmask");
+    }
+
+private:
+    static constexpr std::array signals{SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    std::array<struct sigaction, signals.size()> actions_{};
+    sigset_t mask_{};
+};
+
+/// This process dies when its parent does. The kernel means the parent's *thread* that forked, so this
+/// is for children of single-threaded processes.
+inline void die_with_parent(long parent) {
+    checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
+    if (::getppid() != static_cast<pid_t>(parent)) ::_exit(EXIT_FAILURE);  // it had died before the call
+}
+
+/// Reads of standard input find its end, as in the workers of Python.
+inline void detach_standard_input() noexcept {
+    const int null = ::open("/dev/null", O_RDONLY);
+    if (null < 0) {
+        ::close(STDIN_FILENO);
+        return;
+    }
+    ::dup2(null, STDIN_FILENO);
+    if (null != STDIN_FILENO) ::close(null);
+}
+
+/// What this process prints to `stream` goes to `file` from now on.
+inline void redirect(const fd& file, int stream) {
+    checked(retry_on_eintr([&] { return ::dup2(file.get(), stream); }), "dup2 (of an output stream)");
+}
+
+}  // namespace procpool::detail::os
+
+#endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// The name of a thread, as debuggers and top show it.
+#ifndef PROCPOOL_DETAIL_OS_LINUX_THREAD_NAME_HPP
+#define PROCPOOL_DETAIL_OS_LINUX_THREAD_NAME_HPP
+
+#include <pthread.h>
+
+#include <string>
+
+namespace procpool::detail::os {
+
+/// The kernel keeps 15 characters.
+inline void name_this_thread(const std::string& name) noexcept {
+    ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());  // it's only a name: it may fail
+}
+
+}  // namespace procpool::detail::os
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// Shared memory that has a name, and so stays until that is removed.
+#ifndef PROCPOOL_DETAIL_OS_NAMED_MEMORY_HPP
+#define PROCPOOL_DETAIL_OS_NAMED_MEMORY_HPP
+
+#include "procpool/detail/os/linux/named_memory.hpp"
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// Grandchildren whose parent was killed.
+#ifndef PROCPOOL_DETAIL_OS_ORPHANS_HPP
+#define PROCPOOL_DETAIL_OS_ORPHANS_HPP
+
+#include "procpool/detail/os/linux/orphans.hpp"
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// Birth, signals and death of a child process.
+#ifndef PROCPOOL_DETAIL_OS_PROCESS_HPP
+#define PROCPOOL_DETAIL_OS_PROCESS_HPP
+
+#include "procpool/detail/os/linux/process.hpp"
+
+#endif

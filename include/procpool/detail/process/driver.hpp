@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// Who waits, drives: a thread that waits for results moves everybody's work meanwhile.
+//
+// So a call costs one change of context where a thread of the pool's own would cost three. That thread
+// exists too, but it only stands in: it waits for news of workers, and drives while there is work and
+// nobody waits.
+#ifndef PROCPOOL_DETAIL_PROCESS_DRIVER_HPP
+#define PROCPOOL_DETAIL_PROCESS_DRIVER_HPP
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/thread.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::backend {
+
+class driver : public job::runner {
+public:
+    /// A caller that comes again and again does a part of what there is to do now and then.
+    void leave(lock& held) override {
+        constexpr std::uint64_t at_times = 256;
+        if (visits_ % at_times == at_times - 1) move_on(held);
+        hand_over();
+    }
+
+protected:
+    /// Moves work: waits until `until` at most, with the lock released, for something to do, and does it.
+    virtual void step(lock& held, steady_time until) = 0;
+    /// Runs what has to run after a step, with the lock released and no claim to drive.
+    virtual void after_step(lock& held) = 0;
+    /// The runner can't go on: whoever waits for results gets this error.
+    virtual void fail(const std::exception_ptr& error) = 0;
+    /// Whether results are still to come.
+    virtual bool has_work() const = 0;
+    /// When the stand-in must drive although there is no work; empty if there is no such thing now.
+    virtual const os::fd& news() const = 0;
+
+    void start_stand_in() {
+        watch_.add(bell_.file(), os::poller::interest::read_once_per_arrival, key_bell);
+        const os::signals_blocked no_signals;
+        stand_in_ = os::start_thread([this] { stand_in(); }, "a pool's");
+        stand_in_id_ = stand_in_.get_id();
+        os::library_threads.fetch_add(1, std::memory_order_relaxed);
+    }
+    /// From now on the stand-in looks at news.
+    void begin_to_watch_news() {
+        watches_news_ = true;
+        watch_news();
+    }
+    /// There is another source of news.
+    void watch_news() {
+        if (watches_news_ && news())
+            watch_.add(news(), os::poller::interest::read_once_per_arrival, key_news);
+    }
+
+    /// Tells the stand-in to end, and waits until nobody drives.
+    void stop_stand_in(lock& held) {
+        stopping_ = true;
+        interrupt_driver();
+        released_.wait(held, [this] { return !driving_; });
+    }
+
+    /// Waits for the end of the stand-in, which must have been told.
+    void join_stand_in(lock& held) {
+        if (!stand_in_.joinable()) return;
+        std::thread ended = std::move(stand_in_);
+        held.unlock();
+        bell_.ring();  // not earlier: it would wake up to wait for the lock
+        ended.join();
+        os::library_threads.fetch_sub(1, std::memory_order_relaxed);
+        held.lock();
+        stand_in_id_ = {};
+    }
+
+    void changed() override { interrupt_driver(); }
+    /// Makes the thread that drives look at the state anew.
+    void interrupt_driver() {
+        if (driving_) interruption_.ring();
+        notify_ready();
+    }
+
+    /// Moves what can be moved without waiting, but for callbacks. Nothing if somebody drives.
+    void move_on(lock& held) {
+        if (driving_ || stopping_) return;
+        const os::cancellation_deferred until_it_ends;
+        drive_one_step(held, std::chrono::steady_clock::now());
+    }
+
+    /// Makes sure that somebody goes on with the work when the caller leaves.
+    void hand_over() {
+        ++visits_;
+        if (driving_) return;
+        if (has_waiters())
+            wake_a_waiter();
+        else if ((has_work() && !standing_by_) || news_waiting_) {
+            standing_by_ = true;
+            bell_.ring();
+        }
+    }
+
+    /// Whether this thread drives: then it is in code of the user's that a step has called.
+    bool drives_here() const noexcept { return driving_ && driver_ == std::this_thread::get_id(); }
+
+    void news_are_read() noexcept { news_waiting_ = false; }
+    bool is_stand_in() const noexcept { return std::this_thread::get_id() == stand_in_id_; }
+
+    os::event& interruption() noexcept { return interruption_; }
+
+    /// What the stand-in watches: files under `key_news` are as good as news().
+    os::poller& watch() noexcept { return watch_; }
+    static constexpr std::uint64_t key_news = 1;
+
+private:
+    /// Who waits, drives.
+    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override {
+        if (drives_here())
+            throw Error("procpool: a result's load() can't wait for the pool that is rebuilding it");
+        if (driving_ || stopping_) return false;
+        drive(held, deadline);
+        return true;
+    }
+
+    void drive(lock& held, steady_time until) {
+        drive_one_step(held, until);
+        after_step(held);
+    }
+
+    void drive_one_step(lock& held, steady_time until) {
+        driving_ = true;
+        driver_ = std::this_thread::get_id();
+        try {
+            step(held, until);
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            stop_driving();
+            throw;
+        }
+        stop_driving();
+    }
+
+    void stop_driving() {
+        driving_ = false;
+        if (stopping_) released_.notify_all();
+    }
+
+    /// Whatever stops it, an exception that leaves a thread would end the program.
+    void stand_in() {
+        lock held = acquire();
+        try {
+            stand_by(held);
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            fail(std::current_exception());
+            after_step(held);
+        }
+    }
+
+    void stand_by(lock& held) {
+        // Long enough for a caller that submits many tasks, or comes back to wait, to be left alone; as long
+        // as it comes back, several times as long.
+        constexpr std::chrono::microseconds courtesy{300};
+        constexpr int most_courtesies = 4;
+        int courtesies = 0;
+        std::uint64_t visits = 0;
+        while (!stopping_) {
+            const bool timed = standing_by_;
+            held.unlock();
+            const auto events = watch_.wait(timed ? deadline_in(courtesy) : steady_time::max());
+            held.lock();
+            bool rang = false;
+            for (const auto& event : events) {
+                if (event.key == key_news)
+                    news_waiting_ = true;
+                else
+                    rang = true;
+            }
+            if (rang) bell_.silence();
+            const bool callers_come = std::exchange(visits, visits_) != visits_;
+            if (!news_waiting_) {
+                if (rang && !timed) continue;  // from now on it stands by
+                if (timed && callers_come && ++courtesies < most_courtesies) continue;
+            }
+            courtesies = 0;
+            standing_by_ = false;
+            while (!stopping_ && !driving_ && !has_waiters() && (news_waiting_ || has_work())) {
+                // Whoever comes back to wait must not find it asleep as the driver.
+                const bool waits = !news_waiting_ && !callers_come;
+                drive(held, waits ? steady_time::max() : std::chrono::steady_clock::now());
+                if (waits || news_waiting_) continue;
+                standing_by_ = has_work();
+                break;
+            }
+            if (!stopping_ && !driving_) wake_a_waiter();
+        }
+    }
+
+    static constexpr std::uint64_t key_bell = 0;
+    bool driving_ = false;
+    std::thread::id driver_;  // the last one
+    bool stopping_ = false;
+    bool watches_news_ = false;  // the stand-in does
+    bool standing_by_ = false;   // the stand-in will look after the courtesy
+    bool news_waiting_ = false;  // it saw news while somebody else drove
+    std::uint64_t visits_ = 0;   // of callers
+    std::condition_variable released_;
+    os::event interruption_;
+    os::event bell_;
+    os::poller watch_;
+    std::thread stand_in_;
+    std::thread::id stand_in_id_;  // until it has ended, while somebody waits for that, too
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

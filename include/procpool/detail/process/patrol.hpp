@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Finds workers that wait although they owe results, whatever the memory says that they share.
+#ifndef PROCPOOL_DETAIL_PROCESS_PATROL_HPP
+#define PROCPOOL_DETAIL_PROCESS_PATROL_HPP
+
+#include <algorithm>
+#include <chrono>
+
+#include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+
+namespace procpool::detail::backend {
+
+/// Looks at all workers now and then, while results are to come: ten times a second, and where nothing
+/// happens ever more rarely. A worker of which nothing has come since the last time is asked.
+template <class = only_if_used>
+class basic_patrol {
+public:
+    /// When it is due.
+    steady_time next() const noexcept { return next_; }
+
+    void begin() noexcept {
+        longest_pause_ = longest_idle_pause;
+        pause_ = std::min(2 * pause_, longest_pause_);
+    }
+    void end(steady_time now) noexcept {
+        pause_ = std::min(pause_, longest_pause_);
+        next_ = now + pause_;
+    }
+
+    /// Why this worker can only be killed; null if nothing is known against it. It may be that a question is
+    /// to be sent to it.
+    const char* suspect(worker_link& link, steady_time now) {
+        if (link.work().elements() == 0) return nullptr;
+        longest_pause_ = std::min(longest_pause_, longest_busy_pause);
+        if (!link.tells_the_possible()) return "what it had in shared memory was overwritten";
+        if (link.owes_after_question()) return "it waited for work, and owed results";
+        if (!link.gives_no_sign(now)) {
+            pause_ = shortest_pause;
+            return nullptr;
+        }
+        const bool runs = link.says_it_runs();
+        const bool for_long = link.without_sign(now) >= longest_busy_pause;
+        if (link.kept_back_a_rest(now) >= longest_busy_pause)
+            return "it sent what begins like a frame, and nothing else";
+        if (!runs) link.look_at = std::min(link.look_at, now);
+        // One that runs an element is left alone for a while, and then asked to make sure.
+        if ((!runs || for_long) && link.ask()) longest_pause_ = pause_for_answer;
+        return nullptr;
+    }
+
+private:
+    using milliseconds = std::chrono::milliseconds;
+    static constexpr milliseconds shortest_pause{100};
+    static constexpr milliseconds longest_busy_pause{1'000};
+    static constexpr milliseconds longest_idle_pause{10'000};
+    static constexpr milliseconds pause_for_answer{10};
+
+    steady_time next_ = steady_time::min();
+    milliseconds pause_ = shortest_pause;
+    milliseconds longest_pause_ = shortest_pause;
+};
+using patrol = basic_patrol<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// What a pool shares with its workers, in one file: a slot for each worker, then the arenas.
+#ifndef PROCPOOL_DETAIL_PROCESS_POOL_MEMORY_HPP
+#define PROCPOOL_DETAIL_PROCESS_POOL_MEMORY_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/limits.hpp"
+#include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/worker/black_box.hpp"
+
+namespace procpool::detail::backend {
+
+template <class = only_if_used>
+class basic_pool_memory {
+public:
+    /// Each arena has `limit` bytes at the most; there are none if that is 0 or so much can't be addressed.
+    basic_pool_memory(std::uint32_t workers, std::size_t limit) {
+        const std::size_t slots = workers * worker::slot_memory;
+        layout_ = layout_for(workers, slots, limit);
+        file_ = os::make_memfd("procpool", slots + (1 + std::uint64_t{workers}) * layout_.size);
+        slots_ = os::mapping(file_, 0, slots);
+        if (layout_.size == 0) return;
+        try {
+            window_ = std::make_shared<const wire::arena_window>(
+                layout_.pool, 0,
+                os::mapping(file_, layout_.begin, (1 + std::uint64_t{workers}) * layout_.size));
+            arguments_ = std::make_shared<wire::arena>(window_, layout_.size, layout_.limit);
+        } catch (const std::system_error&) {  // addresses are limited, too
+            layout_ = {};
+        }
+    }
+
+    const os::fd& file() const noexcept { return file_; }
+    std::byte* slot(std::size_t n) const noexcept { return slots_.data() + n * worker::slot_memory; }
+    const os::arena_layout& layout() const noexcept { return layout_; }
+    /// For large arguments; null if there are no arenas.
+    const std::shared_ptr<wire::arena>& arguments() const noexcept { return arguments_; }
+
+    /// The worker of this slot is dead, and its results are read.
+    void discard_results(std::size_t slot) noexcept {
+        if (window_) os::give_back_pages(window_->data() + (1 + slot) * layout_.size, layout_.size);
+    }
+
+private:
+    static os::arena_layout layout_for(std::uint32_t workers, std::size_t begin, std::size_t limit) {
+        // Addresses cost nothing, and twice as many make up for gaps; but a process has only 128 TiB.
+        constexpr std::uint64_t most = std::uint64_t{16} << 40;
+        constexpr std::uint64_t piece = std::uint64_t{1} << 20;
+        const std::uint64_t twice = std::min<std::uint64_t>(limit, most) * 2;
+        const std::uint64_t range = std::min(twice, most / (workers + 1)) / piece * piece;
+        if (range == 0 || os::largest_file() < begin + (1 + std::uint64_t{workers}) * range) return {};
+        static std::atomic<std::uint64_t> pools{0};
+        const std::uint64_t number = pools.fetch_add(1, std::memory_order_relaxed);
+        const auto pool = static_cast<std::uint64_t>(steady_ns()) * 0x9E3779B97F4A7C15u ^
+                          static_cast<std::uint64_t>(os::current_pid()) << 32 ^ number;
+        return {.pool = pool, .begin = begin, .size = range, .limit = std::min<std::uint64_t>(limit, range)};
+    }
+
+    os::arena_layout layout_;
+    os::fd file_;
+    os::mapping slots_;
+    std::shared_ptr<const wire::arena_window> window_;
+    std::shared_ptr<wire::arena> arguments_;
+};
+using pool_memory = basic_pool_memory<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: MIT
+// The workers of a pool as processes: their zygote, their birth, the news of their death.
+#ifndef PROCPOOL_DETAIL_PROCESS_WORKER_PROCESSES_HPP
+#define PROCPOOL_DETAIL_PROCESS_WORKER_PROCESSES_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/process/pool_memory.hpp"
+#include "procpool/detail/scheduler/restart_policy.hpp"
+#include "procpool/detail/zygote/start_check.hpp"
+#include "procpool/detail/scheduler/supervision.hpp"
+#include "procpool/detail/scheduler/task_timing.hpp"
+#include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/worker/loop.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::backend {
+
+struct crew_options {
+    std::uint32_t workers = 1;
+    std::size_t restart_limit = 0;
+    std::size_t arena_limit = 0;  // bytes
+    os::worker_settings settings;
+    bool start_left_open = false;  // by the user, so a zygote is never forked beside threads
+    /// Run by each new worker before anything else; none if null.
+    std::shared_ptr<remote_job> initializer;
+    block initializer_arguments;
+};
+
+/// Knows nothing of what the workers work on, apart from the initializer.
+template <class = only_if_used>
+class basic_crew {
+public:
+    /// What poller() watches: `interruption`, the zygote, and for each worker its result pipe, and its task
+    /// pipe while that is full.
+    static constexpr std::uint64_t key_interruption = ~std::uint64_t{0};
+    static constexpr std::uint64_t key_zygote = key_interruption - 1;
+    static bool is_results_key(std::uint64_t key) noexcept { return key % 2 == 0; }
+
+    /// Who doesn't look at poller() is told by `watch`, under `key_end`, that a worker's result pipe has
+    /// ended: its zygote may be stopped, and have no news of that.
+    basic_crew(crew_options options, const os::event& interruption, os::poller& watch,
+               std::uint64_t key_end)
+        : watch_(watch),
+          key_end_(key_end),
+          options_(std::move(options)),
+          memory_(options_.workers, options_.arena_limit),
+          links_(options_.workers),
+          restarts_(options_.workers, options_.restart_limit) {
+        poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
+        options_.settings.arenas = memory_.layout();
+        share_initializer_arguments();
+        // Made now: a child that another thread forks while it is being made could never use it.
+        wire::exception_registry::instance();
+        take(make_zygote());
+    }
+
+    os::poller& poller() noexcept { return poller_; }
+    pool_memory& memory() noexcept { return memory_; }
+    std::vector<worker_link>& links() noexcept { return links_; }
+    const std::vector<worker_link>& links() const noexcept { return links_; }
+    worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
+    /// Whether the result of one quick element is all that is to come.
+    bool has_one_quick_call() {
+        worker_link* only = nullptr;
+        for (worker_link& link : links_) {
+            if (link.work().elements() == 0) continue;
+            if (only || link.work().elements() > 1) return false;
+            only = &link;
+        }
+        const auto call = only ? only->first_unanswered() : std::nullopt;
+        const task_timing* const timing = call ? call->of->job->timing : nullptr;
+        return timing && timing->quick();
+    }
+    const std::shared_ptr<remote_job>& initializer() const noexcept { return options_.initializer; }
+    restart_policy& restarts() noexcept { return restarts_; }
+    /// Readable when there is news; empty while there is no zygote.
+    const os::fd& news() const noexcept { return zygote_ ? zygote_->control() : no_news_; }
+
+    void launch_all() {
+        for (worker_link& link : links_) launch(link);
+    }
+
+    /// Puts new workers in the places of missing ones, and a new zygote in that of a dead one, now or when it
+    /// is time for that. What can't be started is tried again after a while. `in_own_thread`: no thread of
+    /// the program calls this.
+    /// @return whether news() is another one
+    /// @throws why nothing can be started, after too many tries
+    bool launch_missing(std::unique_lock<std::mutex>& held, bool in_own_thread) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!launch_at_) launch_at_ = now + restarts_.delay();
+        if (now < *launch_at_) return false;
+        launch_at_.reset();
+        const bool had_zygote = zygote_ != nullptr;
+        if (!had_zygote && forks_alone()) require_no_threads_to_replace_zygote(in_own_thread);
+        try {
+            if (!had_zygote) {
+                std::unique_ptr<os::zygote> next;
+                {
+                    const unlocked meanwhile(held);  // for hooks, and since a large program takes its time
+                    next = make_zygote();
+                }
+                take(std::move(next));
+            }
+            for (worker_link& link : links_)
+                if (link.now == worker_link::state::down) launch(link);
+        } catch (...) {
+            restarts_.failed_start();
+            if (restarts_.exhausted()) throw;
+            launch_later();
+        }
+        return zygote_ && !had_zygote;
+    }
+    /// Whether it is dead and not yet replaced.
+    bool lacks_zygote() const noexcept { return !zygote_; }
+    /// Whether only a thread of the program may replace it, and only if that is the program's only one.
+    bool forks_alone() const noexcept {
+        return options_.start_left_open && options_.settings.how == start_method::fork;
+    }
+    /// When launch_missing() is to be called; nothing if nobody is missing.
+    const std::optional<steady_time>& launch_at() const noexcept { return launch_at_; }
+    void launch_no_more() noexcept { launch_at_.reset(); }
+
+    /// Sends what the worker's pipe takes, and the rest when that has room.
+    void send(worker_link& link) {
+        if (!link.tasks()) return;
+        const bool all = link.send();
+        if (all == !link.watching_tasks) return;
+        if (all)
+            poller_.remove(link.tasks());
+        else
+            poller_.add(link.tasks(), os::poller::interest::write, key_results(link) + 1);
+        link.watching_tasks = !all;
+    }
+
+    /// Nothing more is read from it: it is dead, or must die. True if it is known how it ended.
+    bool silence(worker_link& link) {
+        poller_.remove(link.results());
+        if (has_lost(link)) link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
+        if (!link.exit) expect_news();
+        return link.exit.has_value();
+    }
+
+    /// It has run all that it may.
+    void end_input(worker_link& link) {
+        link.end_input();
+        // If the zygote is stopped while it still holds the worker's pipe, nothing else tells of the end.
+        expect_news();
+    }
+
+    /// Of one whose zygote is gone nothing is left to be signalled.
+    void signal(const worker_link& link, int signal) {
+        if (has_lost(link)) return;
+        zygote_->signal(slot_of(link), link.serial, link.pid, signal);
+        expect_news();
+    }
+
+    /// When look_after_zygote() is to be called.
+    steady_time zygote_due() const noexcept { return zygote_due_; }
+    /// A zygote that owes news may have been stopped.
+    void look_after_zygote() {
+        if (std::chrono::steady_clock::now() < zygote_due_) return;
+        zygote_due_ = steady_time::max();
+        if (!awaits_news()) return;
+        zygote_->rouse();
+        expect_news();
+    }
+
+    // ---- memory that is kept for the next large arguments and results
+
+    /// To be called when results have come.
+    void notice_memory_of(const worker_link& link) noexcept {
+        results_take_memory_ = results_take_memory_ || link.has_arena_memory();
+    }
+    bool keeps_memory() const noexcept {
+        return results_take_memory_ || (memory_.arguments() && memory_.arguments()->reserved() > 0);
+    }
+    /// Gives it back; those workers that are busy keep theirs.
+    void tidy() {
+        results_take_memory_ = false;
+        if (memory_.arguments()) memory_.arguments()->trim();
+        for (worker_link& link : links_)
+            if (link.now == worker_link::state::up && link.send_tidy()) send(link);
+    }
+
+    struct news_read {
+        std::vector<worker_link*> ended;                       // dead; their remains are still to be taken
+        std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
+        std::exception_ptr failed_start;                       // of a zygote
+        bool for_good = false;                                 // another would fail like it
+    };
+    news_read read_news() {
+        news_read result;
+        while (const auto report = zygote_->next_report()) {
+            worker_link& link = links_[report->slot];
+            if (report->serial != link.serial) {
+                // It was given up when it had just been asked for.
+                if (report->what == os::worker_report::kind::exited)
+                    zygote_->reap(report->slot, report->serial);
+                continue;
+            }
+            switch (report->what) {
+                case os::worker_report::kind::zygote_ready: break;
+                case os::worker_report::kind::started:
+                    link.pid = static_cast<long>(report->pid);
+                    if (link.now == worker_link::state::starting) link.now = worker_link::state::up;
+                    restarts_.start();
+                    break;
+                case os::worker_report::kind::fork_failed:
+                    result.not_forked.emplace_back(&link, report->code);
+                    break;
+                case os::worker_report::kind::exited:
+                    link.exit = report->signalled ? os::exit_status{{}, report->code}
+                                                  : os::exit_status{report->code, 0};
+                    link.remains = {report->peak_memory, report->out_of_memory,
+                                    std::string(zygote_->output())};
+                    result.ended.push_back(&link);
+                    break;
+            }
+        }
+        if (zygote_->gone()) {
+            if (const auto how = zygote_->failed_start()) {
+                result.failed_start = std::make_exception_ptr(BootstrapError(
+                    "procpool: no worker could be started: " + end_of_zygote(options_.settings.how, *how)));
+                // One that ended by itself: another would do so, too, and until then do what the program
+                // does.
+                result.for_good = how->code.has_value();
+            }
+            lose_zygote(result.ended);
+        }
+        if (!awaits_news()) zygote_due_ = steady_time::max();
+        return result;
+    }
+
+    /// Lets go of a worker that is dead or was never born.
+    void dismiss(worker_link& link) {
+        if (has_lost(link))
+            --lost_;
+        else if (link.exit)
+            zygote_->reap(slot_of(link), link.serial);
+        let_go(link);
+    }
+    /// To be called when what is missing may come back only after a while.
+    void launch_later() { launch_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(100); }
+
+    /// Whether workers died with their zygote and are still to be dismissed.
+    bool has_lost() const noexcept { return lost_ > 0; }
+    /// Whether this one did.
+    bool has_lost(const worker_link& link) const noexcept { return link.zygote != zygote_number_; }
+
+    /// Whether no worker has anything to do, its initializer included.
+    bool is_idle() const noexcept {
+        return std::all_of(links_.begin(), links_.end(),
+                           [](const worker_link& link) { return link.work().elements() == 0; });
+    }
+    /// Lets idle workers leave at the end of their input; true if all workers are idle.
+    bool disconnect() noexcept {
+        const bool idle = is_idle();
+        for (worker_link& link : links_) link.disconnect();
+        return idle;
+    }
+    /// Takes the zygote out, to end it and what is left of the workers.
+    std::unique_ptr<os::zygote> take_zygote() noexcept { return std::move(zygote_); }
+
+private:
+    std::uint32_t slot_of(const worker_link& link) const noexcept {
+        return static_cast<std::uint32_t>(&link - links_.data());
+    }
+    std::uint64_t key_results(const worker_link& link) const noexcept {
+        return 2 * std::uint64_t{slot_of(link)};
+    }
+
+    struct unlocked {
+        explicit unlocked(std::unique_lock<std::mutex>& lock) : held(lock) { held.unlock(); }
+        unlocked(const unlocked&) = delete;
+        unlocked& operator=(const unlocked&) = delete;
+        ~unlocked() { held.lock(); }
+        std::unique_lock<std::mutex>& held;
+    };
+
+    std::unique_ptr<os::zygote> make_zygote() const {
+        return std::make_unique<os::zygote>(memory_.file(), &worker::main<>, options_.settings,
+                                               signal_mask_);
+    }
+    void take(std::unique_ptr<os::zygote> next) {
+        poller_.add(next->control(), os::poller::interest::read, key_zygote);
+        zygote_ = std::move(next);
+    }
+
+    /// The workers died with their zygote; each is buried when its pipe has ended.
+    void lose_zygote(std::vector<worker_link*>& ended) {
+        poller_.remove(zygote_->control());
+        zygote_.reset();
+        ++zygote_number_;
+        restarts_.failure();
+        lost_ = 0;
+        for (worker_link& link : links_) {
+            if (link.now == worker_link::state::down) continue;
+            ++lost_;
+            if (link.exit || !link.silent) continue;
+            link.exit.emplace();
+            ended.push_back(&link);
+        }
+        launch_at_ = std::chrono::steady_clock::now() + restarts_.delay();
+    }
+
+    void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(os::zygote::patience)); }
+    /// Whether the zygote owes news of a birth or a death.
+    bool awaits_news() const noexcept {
+        return zygote_ && std::any_of(links_.begin(), links_.end(), [&](const worker_link& link) {
+                   return !link.exit && (link.now == worker_link::state::starting ||
+                                         (link.now == worker_link::state::up && !link.tasks()) ||
+                                         link.silent || link.corrupt || link.sentenced);
+               });
+    }
+
+    /// Large ones lie in the arena, once for all workers.
+    void share_initializer_arguments() {
+        block& arguments = options_.initializer_arguments;
+        if (arguments.count == 0) return;
+        arguments.large.memory = memory_.arguments();
+        wire::end_sized({arguments.bytes, arguments.pins, &arguments.large}, sizeof(std::uint64_t));
+        arguments = arguments.element(0);  // without the room that they took before
+    }
+
+    void launch(worker_link& link) {
+        // Of the worker before: what it had sent is read, as far as anybody wanted it.
+        if (link.serial != 0 && link.has_arena_memory()) memory_.discard_results(slot_of(link));
+        try {
+            ask_for(link);
+        } catch (...) {
+            let_go(link);
+            link.serial = ++last_serial_;  // whatever comes of it
+            throw;
+        }
+    }
+
+    void ask_for(worker_link& link) {
+        const os::fd results = link.connect(memory_.slot(slot_of(link)));
+        link.serial = ++last_serial_;
+        link.zygote = zygote_number_;
+        poller_.add(link.results(), os::poller::interest::read, key_results(link));
+        watch_.add(link.results(), os::poller::interest::end_once, key_end_);
+        zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);
+        expect_news();
+        if (!options_.initializer) return;
+        block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
+        const auto bytes = options_.initializer_arguments.payload();
+        arguments.bytes.append(bytes.data(), bytes.size());
+        link.give(options_.initializer, std::move(arguments));
+        link.taken = 0;
+        look_when_due(link, *options_.initializer);
+        send(link);
+    }
+
+    void let_go(worker_link& link) noexcept {
+        poller_.remove(link.results());
+        watch_.remove(link.results());
+        if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
+        link.disconnect();
+        link.now = worker_link::state::down;
+    }
+
+    os::poller& watch_;
+    const std::uint64_t key_end_;
+    crew_options options_;
+    // The one of the thread that makes the pool, whoever replaces a zygote.
+    const os::signal_mask signal_mask_ = os::signal_mask::of_this_thread();
+    pool_memory memory_;
+    os::poller poller_;
+    std::unique_ptr<os::zygote> zygote_;        // none after a death until another could be started
+    std::uint64_t zygote_number_ = 0;              // tells it from those before
+    steady_time zygote_due_ = steady_time::max();  // when something that it owes is overdue
+    const os::fd no_news_;
+    std::vector<worker_link> links_;
+    std::uint64_t last_serial_ = 0;
+    std::size_t lost_ = 0;
+    restart_policy restarts_;
+    std::optional<steady_time> launch_at_;
+    bool results_take_memory_ = false;  // of some worker, as far as noticed
+};
+using crew = basic_crew<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Looks at what a worker is doing.
+#ifndef PROCPOOL_DETAIL_PROCESS_WORKER_STATUS_HPP
+#define PROCPOOL_DETAIL_PROCESS_WORKER_STATUS_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/pool_status.hpp"
+
+namespace procpool::detail::backend {
+
+/// With the pool's lock held.
+template <class = only_if_used>
+WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_arguments) {
+    WorkerStatus status{.index = index};
+    if (link.now == worker_link::state::down || link.exit) return status;
+    status.pid = link.told_pid();
+    const auto element = link.now_running();
+    if (!element) return status;
+    const remote_job& job = *element->of->job;
+    status.running.emplace();
+    status.running->run_time = elapsed_since(element->since);
+    const block& among = element->of->elements;
+    const block bytes = among.element(element->index - among.first);
+    wire::element_reader reader(bytes.payload(), bytes.stride);
+    status.running->call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
+    if (job.id != wire::initializer_number) status.running->index = job.index_told(element->index);
+    return status;
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// A job whose elements run in other processes: what is sent, and what is known of its tasks.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/scheduler/task_timing.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/wire/archive.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/frame.hpp"
+
+namespace procpool::detail::backend {
+
+/// Encoded elements [first, first + count) of a job, ready to go to a worker.
+struct block {
+    /// Who leaves so many bytes before `begin` gets the frames there that announce the elements.
+    static constexpr std::size_t room_for_frames = 2 * sizeof(wire::task_header);
+
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+    std::uint64_t stride = 0;
+    wire::buffer bytes;
+    std::size_t begin = 0;  // where in `bytes` the elements start; what is before that is of no more use
+    std::vector<std::string> attempts =
+        {};                        // how those ended that were made with it (then it is one element)
+    wire::pins pins;               // what the elements refer to
+    wire::large_parts large = {};  // of the elements
+
+    /// Bytes to be moved, wherever they lie.
+    std::size_t weight() const noexcept { return bytes.size() - begin + large.bytes; }
+    std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
+
+    /// Cuts off the first `n` elements.
+    block take_front(std::uint64_t n) {
+        block front = copy(0, n);
+        first += n;
+        count -= n;
+        begin += front.bytes.size();
+        large.bytes -= front.large.bytes;
+        return front;
+    }
+
+    /// A copy of the n-th element alone.
+    block element(std::uint64_t n) const { return copy(n, 1); }
+
+    /// A copy of `n` elements after the first `from`.
+    block copy(std::uint64_t from, std::uint64_t n) const {
+        wire::element_reader reader(payload(), stride);
+        std::uint64_t passed = 0;
+        reader.next_run(from, passed);
+        const auto wanted = reader.next_run(n, passed);
+        block some{.first = first + from,
+                   .count = n,
+                   .stride = stride,
+                   .bytes = {},
+                   .attempts = attempts,
+                   .pins = pins,
+                   .large = share_of_large(n)};
+        some.bytes.append(wanted.data(), wanted.size());
+        return some;
+    }
+
+    /// Adds the elements that follow these.
+    void append(block next) {
+        if (count == 0) {
+            *this = std::move(next);
+            return;
+        }
+        bytes.drop_front(std::exchange(begin, 0));
+        const auto more = next.payload();
+        bytes.append(more.data(), more.size());
+        count += next.count;
+        pins.insert(pins.end(), next.pins.begin(), next.pins.end());
+        large.parts.insert(large.parts.end(), next.large.parts.begin(), next.large.parts.end());
+        large.bytes += next.large.bytes;
+    }
+
+private:
+    /// Which part is whose isn't known: all stay until all elements are done, their bytes are divided.
+    wire::large_parts share_of_large(std::uint64_t n) const {
+        return {large.memory, large.parts, large.bytes / std::max<std::uint64_t>(count, 1) * n};
+    }
+};
+
+/// What tells a worker how to run a task: the location of its ops, then the callable.
+struct task_definition {
+    wire::buffer bytes;
+    wire::pins pins;  // what the callable refers to
+    /// An encoded element as text, for messages.
+    std::string (*describe)(std::span<const std::byte> element) = nullptr;
+};
+
+class remote_job : public job::basic_job {
+public:
+    remote_job(task_definition&& definition, bool once)
+        : own_definition_(std::move(definition)), definition_(own_definition_), once_(once) {
+        pins = std::move(own_definition_.pins);
+    }
+    /// The definition stays where it is, longer than the job.
+    remote_job(task_definition&, bool) = delete;
+    remote_job(const task_definition& definition, bool once) : definition_(definition), once_(once) {}
+
+    /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
+    /// basic_job::fail).
+    virtual void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
+                        std::span<const std::byte> values) = 0;
+
+    // Of one element, where elements have callers of their own.
+
+    /// Whether nobody wants the results of some of these elements any more.
+    virtual bool has_dropped(std::uint64_t /*first*/, std::uint64_t /*count*/) const noexcept {
+        return abandoned;
+    }
+    /// Since when workers shall not go on with it (steady ns).
+    virtual std::optional<std::int64_t> unwanted_since(std::uint64_t /*index*/) const noexcept {
+        return end_running_since;
+    }
+    /// Its number as its caller knows it.
+    virtual std::uint64_t index_told(std::uint64_t index) const noexcept { return index; }
+
+    const wire::buffer& definition() const noexcept { return definition_.bytes; }
+    bool once() const noexcept { return once_; }
+    /// The arguments of one encoded element, as far as they can be printed.
+    std::string describe(std::span<const std::byte> element) const {
+        return definition_.describe ? definition_.describe(element) : std::string();
+    }
+
+    // The rest is the process pool's, guarded by its mutex.
+    std::uint64_t id = wire::initializer_number;  // until the pool gives it another
+    bool patient = false;                         // nobody sees a result before all are there
+    bool guided = false;                          // as many elements go together as is best
+    std::chrono::nanoseconds timeout = no_limit;
+    std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
+    bool listed = false;                            // among those that have blocks ready
+    bool keeps_its_place = false;                   // among them, instead of taking turns with others
+    std::list<block> ready;
+    std::size_t ready_bytes = 0;
+    task_timing* timing = nullptr;
+
+private:
+    task_definition own_definition_;
+    const task_definition& definition_;
+    bool once_;
+};
+
+/// @throws std::invalid_argument
+template <class Options>
+void apply_options(remote_job& job, const Options& options) {
+    apply_options_but_timeout(job, options);
+    job.timeout = checked_limit(options.timeout, "timeout");
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Elements on their way to a worker, and what comes of them.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_RUN_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_RUN_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+
+namespace procpool::detail::backend {
+
+/// Consecutive elements of a job that a worker has got.
+struct run {
+    std::shared_ptr<remote_job> job;
+    block elements;
+    std::uint64_t results = 0;  // elements whose result has come
+    wire::buffer head;          // frames that go before the elements
+    std::size_t in_front = 0;   // bytes of more of them, in front of the elements in their own buffer
+    std::size_t sent = 0;       // bytes of all that went out
+    std::size_t counted = 0;    // bytes among those that are out; less than they weigh if some were recalled
+
+    std::uint64_t left() const noexcept { return elements.count - results; }
+    /// What follows the head: the elements, and the frames that stand in front of them.
+    std::span<const std::byte> body() const noexcept {
+        return elements.bytes.bytes().subspan(elements.begin - in_front);
+    }
+    std::size_t size() const noexcept { return head.size() + body().size(); }
+};
+
+/// Elements that go back to where they came from.
+struct returned {
+    std::shared_ptr<remote_job> job;
+    block elements;
+};
+
+/// Results of consecutive elements of a job, on their way into it.
+struct delivery {
+    std::shared_ptr<remote_job> job;
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+    enum class kind { values, error_record, error } what = kind::values;
+    std::uint64_t stride = 0;
+    std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
+    std::exception_ptr error;
+    long pid = 0;
+    std::string note = {};  // on the error
+};
+
+/// What is told of the attempts before the last one.
+inline std::string attempts_before(const block& element) {
+    std::string text;
+    for (std::size_t i = 0; i < element.attempts.size(); ++i)
+        text.append("; attempt ").append(std::to_string(i + 1)).append(": ").append(element.attempts[i]);
+    return text;
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

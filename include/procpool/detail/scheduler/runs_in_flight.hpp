@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// What one worker has got and not yet answered, in the order in which it runs it.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_RUNS_IN_FLIGHT_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_RUNS_IN_FLIGHT_HPP
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/wire/frame.hpp"
+
+namespace procpool::detail::backend {
+
+template <class = only_if_used>
+class basic_runs_in_flight {
+public:
+    /// Elements without a result, and their bytes.
+    std::uint64_t elements() const noexcept { return elements_; }
+    std::size_t bytes() const noexcept { return bytes_; }
+    /// Elements that have come to their end since the worker's start.
+    std::uint64_t results() const noexcept { return results_; }
+
+    void add(run&& next) {
+        next.counted = next.elements.weight();
+        elements_ += next.elements.count;
+        unsent_elements_ += next.elements.count;
+        bytes_ += next.counted;
+        runs_.push_back(std::move(next));
+    }
+
+    // ---- sending
+
+    bool all_sent() const noexcept { return unsent_ == runs_.size(); }
+    /// Elements that were not sent completely.
+    std::uint64_t unsent_elements() const noexcept { return unsent_elements_; }
+
+    /// Names the next bytes to be sent. @return how many parts they are
+    template <std::size_t Most>
+    std::size_t unsent(std::array<iovec, Most>& parts) const {
+        std::size_t count = 0;
+        const auto add_part = [&](std::span<const std::byte> from, std::size_t sent) {
+            if (sent < from.size())
+                parts[count++] = {const_cast<std::byte*>(from.data()) + sent, from.size() - sent};
+        };
+        for (std::size_t i = unsent_; i < runs_.size() && count + 2 <= Most; ++i) {
+            const run& next = runs_[i];
+            add_part(next.head.bytes(), next.sent);
+            add_part(next.body(), next.sent - std::min(next.sent, next.head.size()));
+        }
+        return count;
+    }
+    void sent(std::size_t bytes) {
+        while (!all_sent() && bytes >= runs_[unsent_].size() - runs_[unsent_].sent) {
+            bytes -= runs_[unsent_].size() - runs_[unsent_].sent;
+            runs_[unsent_].sent = runs_[unsent_].size();
+            unsent_elements_ -= runs_[unsent_].elements.count;
+            ++unsent_;
+        }
+        if (bytes > 0) runs_[unsent_].sent += bytes;
+    }
+
+    // ---- results
+
+    /// The run whose elements come to their end next. @throws wire::protocol_error if none was sent
+    run& oldest() {
+        while (!runs_.empty() && runs_.front().left() == 0 && unsent_ > 0) drop_oldest();
+        if (runs_.empty() || unsent_ == 0 || runs_.front().left() == 0)
+            throw wire::protocol_error("procpool: a worker sent more results than it was given elements");
+        return runs_.front();
+    }
+    /// The next `count` elements of oldest() have come to their end.
+    void got(std::uint64_t count) {
+        runs_.front().results += count;
+        results_ += count;
+        elements_ -= count;
+        if (runs_.front().left() == 0) drop_oldest();
+    }
+
+    // ---- what is run
+
+    /// An element that was begun and has no result yet.
+    struct running {
+        run* of = nullptr;
+        std::uint64_t number = 0;  // among all elements that this worker has got
+        std::uint64_t index = 0;   // in its job
+        std::int64_t since = 0;    // in steady nanoseconds
+    };
+
+    /// Element `number`, which was begun at `since`; nothing if there is no such element any more, or yet.
+    std::optional<running> at(std::uint64_t number, std::int64_t since) {
+        if (number < results_) return std::nullopt;
+        std::uint64_t before = number - results_;
+        for (run& one : runs_) {
+            if (before < one.left())
+                return running{&one, number, one.elements.first + one.results + before, since};
+            before -= one.left();
+        }
+        return std::nullopt;
+    }
+
+    /// The shortest time limit.
+    std::chrono::nanoseconds shortest_limit() const noexcept {
+        std::chrono::nanoseconds shortest = no_limit;
+        for (const run& one : runs_)
+            if (one.left() > 0) shortest = std::min(shortest, one.job->timeout);
+        return shortest;
+    }
+    bool has(const remote_job& job) const noexcept {
+        return std::any_of(runs_.begin(), runs_.end(),
+                           [&](const run& one) { return one.job.get() == &job && one.left() > 0; });
+    }
+    bool has(const remote_job& job, std::uint64_t index) const noexcept {
+        return std::any_of(runs_.begin(), runs_.end(), [&](const run& one) {
+            const std::uint64_t first = one.elements.first + one.results;
+            return one.job.get() == &job && index >= first && index - first < one.left();
+        });
+    }
+    /// Whether the worker has elements of it that are not among the first `claimed` that it has got.
+    bool has_waiting(const job::basic_job& job, std::uint64_t claimed) const noexcept {
+        claimed -= std::min(claimed, results_);
+        for (const run& one : runs_) {
+            if (one.job.get() == &job && one.left() > claimed) return true;
+            claimed -= std::min(claimed, one.left());
+        }
+        return false;
+    }
+    /// Whether nobody sees a result of any of them before others are there.
+    bool patient() const noexcept {
+        return std::all_of(runs_.begin(), runs_.end(),
+                           [](const run& one) { return one.left() == 0 || one.job->patient; });
+    }
+    /// What the elements that are not among the first `claimed` will take, as far as known; those of the last
+    /// job stand for all.
+    double waiting_ns(std::uint64_t claimed) const noexcept {
+        claimed -= std::min(claimed, results_);
+        if (claimed >= elements_) return 0;
+        const auto last =
+            std::find_if(runs_.rbegin(), runs_.rend(), [](const run& one) { return one.left() > 0; });
+        const task_timing* const timing = last->job->timing;
+        return timing && timing->known() ? static_cast<double>(elements_ - claimed) * timing->mean_ns() : 0;
+    }
+    /// Whether some were given up by their callers.
+    bool has_dropped() const noexcept {
+        return std::any_of(runs_.begin(), runs_.end(), [](const run& one) {
+            return one.left() > 0 && one.job->has_dropped(one.elements.first + one.results, one.left());
+        });
+    }
+
+    // ---- taking back
+
+    /// All elements but the first `begun` that the worker has got: it will skip them.
+    std::vector<returned> recall(std::uint64_t begun) {
+        begun -= std::min(begun, results_);
+        std::vector<returned> back;
+        for (std::size_t i = 0; i < runs_.size(); ++i) {
+            run& one = runs_[i];
+            const std::uint64_t kept = std::min(begun, one.left());
+            begun -= kept;
+            const std::uint64_t count = one.left() - kept;
+            if (count == 0) continue;
+            // Their bytes may be on their way: they stay.
+            back.push_back({one.job, one.elements.copy(one.results + kept, count)});
+            one.elements.count -= count;
+            if (i >= unsent_) unsent_elements_ -= count;
+            const std::size_t bytes = std::min(one.counted, back.back().elements.weight());
+            one.counted -= bytes;
+            bytes_ -= bytes;
+            elements_ -= count;
+        }
+        return back;
+    }
+    /// The worker is dead: its element has come to its end.
+    block take_interrupted(run& from) {
+        block element = from.elements.element(from.results);
+        ++from.results;
+        ++results_;
+        --elements_;
+        return element;
+    }
+    /// The worker is dead: all that it leaves.
+    std::deque<run> take_unfinished() {
+        unsent_ = 0;
+        unsent_elements_ = 0;
+        elements_ = 0;
+        bytes_ = 0;
+        for (run& one : runs_)
+            if (one.counted < one.elements.weight()) one.elements = one.elements.copy(0, one.elements.count);
+        return std::exchange(runs_, {});
+    }
+
+private:
+    void drop_oldest() {
+        bytes_ -= runs_.front().counted;
+        runs_.pop_front();
+        --unsent_;
+    }
+
+    std::deque<run> runs_;
+    std::size_t unsent_ = 0;  // the first that was not sent completely
+    std::uint64_t unsent_elements_ = 0;
+    std::uint64_t elements_ = 0;
+    std::size_t bytes_ = 0;
+    std::uint64_t results_ = 0;
+};
+using runs_in_flight = basic_runs_in_flight<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

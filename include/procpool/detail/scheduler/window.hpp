@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// How much work a worker gets ahead.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_WINDOW_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_WINDOW_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/flush_policy.hpp"
+
+namespace procpool::detail::backend {
+
+/// How many elements of `job` to give to one of `workers` workers, that has `out` elements of `out_bytes`
+/// already and may take `may_take` more; 0 if it has enough.
+inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers, std::uint64_t out,
+                                      std::size_t out_bytes, std::uint64_t may_take) noexcept {
+    const auto ahead_ns = static_cast<double>(patience_for(job.patient).ahead.count());
+    constexpr double long_chunk_ns = 20e6;
+    const double most_elements = job.guided ? 32768 : 8192;
+    constexpr std::size_t most_bytes = 256 * 1024;
+    if (out > 0 && out_bytes >= most_bytes) return 0;
+    const std::uint64_t chunk = job.chunk;
+    std::uint64_t window = chunk;  // one chunk, if nothing is known or chunks take long
+    if (job.timing->known()) {
+        const double mean = job.timing->mean_ns();
+        if (mean * static_cast<double>(chunk) < long_chunk_ns)
+            window =
+                std::max(2 * chunk, static_cast<std::uint64_t>(std::min(ahead_ns / mean, most_elements)));
+    }
+    if (out >= window) return 0;
+    // Towards the end everybody gets a share of what is left.
+    const std::uint64_t left = job.ready_elements + job.expected;
+    const std::uint64_t share = std::max(chunk, job::guided_chunksize(left, workers));
+    const std::uint64_t count = std::min({window - out, share, may_take});
+    return std::max(chunk, count / chunk * chunk);
+}
+
+/// How many elements of `job` a worker claims at a time: they can't be taken back any more, and share the
+/// cost of that. Where it was said what goes together no others do, since they may wait for one another.
+inline std::uint32_t elements_together(const remote_job& job) noexcept {
+    constexpr double soon_ns = 20e3;
+    constexpr double most = 1024;
+    const double together = !job.guided           ? static_cast<double>(job.chunk)
+                            : job.timing->known() ? std::min(soon_ns / job.timing->mean_ns(), most)
+                                                  : 1;
+    constexpr std::uint32_t largest = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::clamp<double>(together, 1, largest));
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

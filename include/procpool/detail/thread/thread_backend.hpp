@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What the facade of a pool of threads asks of the thing that runs its jobs.
+#ifndef PROCPOOL_DETAIL_THREAD_THREAD_BACKEND_HPP
+#define PROCPOOL_DETAIL_THREAD_THREAD_BACKEND_HPP
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "procpool/detail/thread/thread_input.hpp"
+#include "procpool/detail/thread/thread_job.hpp"
+#include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/runner.hpp"
+
+namespace procpool::detail::backend {
+
+/// All functions are called with the lock held, unless they say otherwise.
+class thread_backend : public job::runner {
+public:
+    /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
+    virtual void add(const std::shared_ptr<thread_job>& job) = 0;
+    /// Hands elements over; they run as soon as a thread has time.
+    virtual void submit(const std::shared_ptr<thread_job>& job, elements some) = 0;
+    /// An element that could not even be kept.
+    virtual void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
+                               std::exception_ptr error) = 0;
+    /// No more elements will come.
+    virtual void seal(const std::shared_ptr<thread_job>& job) = 0;
+
+    /// Whether more elements should be read now, so that the threads never wait for it.
+    bool wants_more(const thread_job& job) const noexcept {
+        constexpr std::uint64_t many = 4096;
+        return job.ready_elements < size() * job.chunk || job.ready_elements < many;
+    }
+
+    /// Nobody has said how many elements go together.
+    void choose_chunks(thread_job& job, std::optional<std::uint64_t> count) const noexcept {
+        job.chunk = count ? job::default_chunksize(*count, size()) : 1;
+    }
+
+    /// Turns a range into elements of a job of this pool. Without the lock.
+    template <class Job, class Iterator, class Sentinel>
+    element_reader<typename Job::where, Iterator, Sentinel> reader(const Job& /*job*/, Iterator begin,
+                                                                   Sentinel end) const {
+        return {std::move(begin), std::move(end)};
+    }
+};
+
+/// Reads all of an input before any of it is submitted, since the size of its chunks depends on that.
+template <class Job, class Where, class Iterator, class Sentinel>
+void submit_at_once(thread_backend& pool, const std::shared_ptr<Job>& job,
+                    element_reader<Where, Iterator, Sentinel>& reader) {
+    constexpr std::uint64_t everything = std::uint64_t{1} << 62;
+    std::vector<elements> read;
+    std::vector<std::pair<std::uint64_t, std::exception_ptr>> errors;
+    while (!reader.at_end()) {
+        read.push_back(reader.next(everything));
+        if (auto error = reader.take_error()) errors.emplace_back(reader.encoded() - 1, error);
+    }
+    const auto lock = pool.acquire();
+    job->expect(reader.encoded());
+    job->chunk = job::default_chunksize(reader.encoded(), pool.size());
+    for (auto& [index, error] : errors) pool.submit_failed(job, index, error);
+    for (elements& some : read)
+        if (some.count > 0) pool.submit(job, std::move(some));
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

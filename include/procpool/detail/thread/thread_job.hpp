@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// A job whose elements run on threads of this process, where they find what they need.
+#ifndef PROCPOOL_DETAIL_THREAD_THREAD_JOB_HPP
+#define PROCPOOL_DETAIL_THREAD_THREAD_JOB_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/runner.hpp"
+
+namespace procpool::detail::backend {
+
+/// Elements [first, first + count) of a job.
+struct elements {
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+    std::shared_ptr<void> values = {};  // of a type that their job knows; the owner may be the caller
+    std::uint64_t begin = 0;            // which of the values is the first
+
+    /// Cuts off `n` elements, or all if there are fewer.
+    elements take_front(std::uint64_t n) {
+        elements front{first, std::min(n, count), values, begin};
+        first += front.count;
+        begin += front.count;
+        count -= front.count;
+        return front;
+    }
+};
+
+class thread_job : public job::basic_job {
+public:
+    /// Runs elements and keeps what comes of them. Called and left with the lock held, which it lets go
+    /// meanwhile. @return whether none has failed
+    virtual bool run(elements some, job::runner::lock& held) = 0;
+
+    // The rest is the pool's, guarded by its mutex.
+    std::deque<elements> ready;
+    bool listed = false;                        // among those that have elements ready
+    std::uint64_t at_once = ~std::uint64_t{0};  // elements whose results are told together, at the most
+
+    /// Elements that have not begun are not to begin any more; read without the mutex.
+    std::atomic<bool> stopped{false};
+    bool repeatable = true;  // whether an element is there for a second attempt
+};
+
+/// @throws std::invalid_argument
+template <class Options>
+void apply_options(thread_job& job, const Options& options) {
+    apply_options_but_timeout(job, options);
+    if (options.timeout)
+        refuse(
+            "a thread can't be ended while it runs a task, so ThreadPool has no timeout; use Pool, or let "
+            "the "
+            "task look at a std::stop_token");
+    if (options.retries > 0 && options.retry_exceptions && !job.repeatable)
+        refuse(
+            "what can only be moved is used up by the first attempt, so it can't be retried in a ThreadPool; "
+            "let the task take it by reference");
+}
+
+}  // namespace procpool::detail::backend
+
+#endif

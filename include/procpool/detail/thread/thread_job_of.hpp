@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// A job on threads with the type of its results: calls the task, and keeps what it returns for the caller.
+#ifndef PROCPOOL_DETAIL_THREAD_THREAD_JOB_OF_HPP
+#define PROCPOOL_DETAIL_THREAD_THREAD_JOB_OF_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/thread/thread_job.hpp"
+#include "procpool/detail/call/job_with_results.hpp"
+
+namespace procpool::detail::backend {
+
+/// `Task` is a thread_task, `Results` one of job/results.hpp.
+template <class Task, class Results>
+class typed_thread_job final : public job::job_with_results<thread_job, Results, typename Results::result> {
+    using base = job::job_with_results<thread_job, Results, typename Results::result>;
+    using result = typename Task::result;
+    using stored = job::stored<result>;
+
+public:
+    using where = typename Task::where;
+    using base::results;
+
+    template <class F, class... Args>
+    explicit typed_thread_job(F&& function, Args&&... args)
+        : base(Results(std::forward<Args>(args)...)), function_(std::forward<F>(function)) {
+        this->borrows = Task::borrows;
+        this->repeatable = Task::repeatable;
+        if constexpr (is_stream) this->at_once = 1;  // somebody may wait for it while the next one takes long
+    }
+
+    /// So many elements will come: threads may store their results at the same time, each in its place.
+    void expect(std::uint64_t count) {
+        base::expect(count);
+        has_places_ = !is_stream;
+    }
+
+    bool run(elements some, job::runner::lock& held) override {
+        held.unlock();
+        outcome of_this;
+        if constexpr (Task::as_const)
+            run_all(std::as_const(function_.get()), some, of_this);
+        else if constexpr (std::is_copy_constructible_v<typename Task::callee>)
+            run_with_copy(some, of_this);
+        else
+            run_all(function_.get(), some, of_this);
+        some.values.reset();
+        held.lock();
+        if (this->abandoned && !this->borrows) {  // what it holds is the user's
+            held.unlock();
+            const bool good = of_this.failed.empty();
+            of_this = {};
+            held.lock();
+            return good;
+        }
+        keep(some.first, of_this);
+        return of_this.failed.empty();
+    }
+
+private:
+    static constexpr bool is_stream = requires(Results& r) { r.has_next(); };
+    static constexpr bool is_one = std::is_same_v<Results, job::one_result<result>>;
+
+    struct failed_element {
+        std::uint64_t index;
+        std::exception_ptr error;
+    };
+    /// What became of some elements.
+    struct outcome {
+        std::uint64_t ended = 0;
+        std::vector<failed_element> failed;
+        std::vector<std::optional<stored>> values;  // those that have no place yet; none for one that failed
+    };
+
+    void run_with_copy(const elements& some, outcome& of_this) {
+        typename Task::callee function(function_.get());
+        run_all(function, some, of_this);
+    }
+
+    void run_all(typename Task::callee& function, const elements& some, outcome& of_this) {
+        const bool has_places = has_places_;
+        if (!has_places) of_this.values.reserve(static_cast<std::size_t>(some.count));
+        for (std::uint64_t i = 0; i < some.count; ++i) {
+            if (this->stopped.load(std::memory_order_relaxed)) break;
+            ++of_this.ended;
+            try {
+                if (has_places)
+                    results.store(some.first + i, attempt(function, some, i));
+                else
+                    of_this.values.emplace_back(attempt(function, some, i));
+            } catch (...) {
+                of_this.failed.push_back({some.first + i, std::current_exception()});
+                if (!has_places) of_this.values.emplace_back();
+                if (this->fail_fast) break;
+            }
+        }
+    }
+
+    stored attempt(typename Task::callee& function, const elements& some, std::uint64_t n) {
+        if constexpr (Task::repeatable) {
+            for (std::uint32_t left = this->retry_exceptions ? this->retries : 0; left > 0; --left) {
+                try {
+                    return again(function, some, n);
+                } catch (...) {  // there is another attempt
+                }
+            }
+        }
+        return call(function, where::get(some.values.get(), some.begin + n));
+    }
+
+    /// The element stays good for another attempt.
+    stored again(typename Task::callee& function, const elements& some, std::uint64_t n) {
+        using passed = typename Task::passed;
+        if constexpr (std::is_rvalue_reference_v<passed>) {
+            const std::remove_cvref_t<passed>& kept = where::get(some.values.get(), some.begin + n);
+            std::remove_cvref_t<passed> copy(kept);
+            return call(function, std::move(copy));
+        } else {
+            return call(function, where::get(some.values.get(), some.begin + n));
+        }
+    }
+
+    static stored call(typename Task::callee& function, typename Task::passed&& element) {
+        if constexpr (std::is_void_v<result>) {
+            Task::call(function, static_cast<typename Task::passed&&>(element));
+            return {};
+        } else {
+            return Task::call(function, static_cast<typename Task::passed&&>(element));
+        }
+    }
+
+    /// With the lock.
+    void keep(std::uint64_t first, outcome& of_this) {
+        auto failed = of_this.failed.begin();
+        if (has_places_) {
+            for (; failed != of_this.failed.end(); ++failed) results.fail(failed->index, failed->error);
+        } else {
+            for (std::uint64_t i = 0; i < of_this.ended; ++i) {
+                auto& value = of_this.values[i];
+                if (value)
+                    results.store(first + i, std::move(*value));
+                else
+                    results.fail(first + i, (failed++)->error);
+            }
+        }
+        this->publish(first, of_this.ended);
+    }
+
+    typename Task::function function_;
+    bool has_places_ = is_one;
+};
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+// Runs jobs on threads of this process.
+#ifndef PROCPOOL_DETAIL_THREAD_THREAD_POOL_HPP
+#define PROCPOOL_DETAIL_THREAD_THREAD_POOL_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/job/callback_runner.hpp"
+#include "procpool/detail/thread/thread_backend.hpp"
+#include "procpool/detail/job/job_list.hpp"
+#include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/poll_hook.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/os/limits.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/thread.hpp"
+#include "procpool/detail/os/thread_name.hpp"
+#include "procpool/detail/worker/exit_functions.hpp"
+#include "procpool/error.hpp"
+#include "procpool/worker.hpp"
+
+namespace procpool::detail::backend {
+
+struct thread_pool_options {
+    std::uint32_t threads = 1;
+    int nice = 0;
+    bool pin_to_cpu = false;
+    std::function<void()> initializer = {};
+    std::function<void(std::exception_ptr)> error_handler = {};
+};
+
+template <class = only_if_used>
+class basic_thread_pool final : public thread_backend,
+                                public std::enable_shared_from_this<basic_thread_pool<>> {
+public:
+    explicit basic_thread_pool(thread_pool_options options)
+        : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {}
+
+    /// To be called once. The threads keep the pool alive until they end.
+    /// @throws std::system_error if not all of them can be started
+    void start() {
+        threads_.reserve(options_.threads);
+        try {
+            for (std::uint32_t i = 0; i < options_.threads; ++i)
+                threads_.push_back(os::start_thread(
+                    [self = this->shared_from_this(), i] { self->work(i); }, "a worker's"));
+        } catch (...) {
+            lock held = acquire();
+            shut_down(held);
+            throw;
+        }
+    }
+
+    /// A task or a callback may have been the last that knew the pool: then this is one of its own threads.
+    ~basic_thread_pool() override {
+        for (std::thread& one : threads_) {
+            if (one.get_id() == std::this_thread::get_id())
+                one.detach();
+            else
+                one.join();
+        }
+    }
+
+    std::size_t size() const noexcept override { return options_.threads; }
+
+    // ---- jobs; all with the lock held
+
+    void add(const std::shared_ptr<thread_job>& job) override {
+        require_running();
+        jobs_.add(job);
+    }
+
+    void submit(const std::shared_ptr<thread_job>& job, elements some) override {
+        job->add_submitted(some.count);
+        job->expected -= std::min(job->expected, some.count);
+        if (job->failure() || job->abandoned) {
+            jobs_.retire(std::move(some.values));
+            return;
+        }
+        const std::uint64_t chunks = (some.count - 1) / job->chunk + 1;
+        job->ready_elements += some.count;
+        job->ready.push_back(std::move(some));
+        if (!std::exchange(job->listed, true)) queue_.push_back(job);
+        for (std::uint64_t wanted = std::min<std::uint64_t>(idle_, chunks); wanted > 0; --wanted)
+            work_.notify_one();
+    }
+
+    void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
+                       std::exception_ptr error) override {
+        job->add_submitted(1);
+        job->expected -= std::min<std::uint64_t>(job->expected, 1);
+        if (job->failure() || job->abandoned) return;
+        job->fail(index, std::move(error));
+        job->publish(index, 1);
+        settle(job, false);
+    }
+
+    void seal(const std::shared_ptr<thread_job>& job) override {
+        job->seal();
+        finish_if_complete(job);
+    }
+
+    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running /*what_runs*/,
+                 const char* why) override {
+        if (given_up->complete() || given_up->callbacks_taken()) return false;
+        const auto job = std::static_pointer_cast<thread_job>(given_up);
+        give_up(job, job::make_error<TaskCancelled>(why));
+        return true;
+    }
+
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
+        if (wanted->complete() || wanted->callbacks_taken()) return 0;
+        const auto job = std::static_pointer_cast<thread_job>(wanted);
+        const std::uint64_t count = std::exchange(job->ready_elements, 0);
+        const auto error = job::make_error<TaskCancelled>(why);
+        if (job->sealed() && count == job->submitted()) {
+            give_up(job, error);
+            return count;
+        }
+        for (elements& some : job->ready) {
+            for (std::uint64_t i = some.first; i < some.first + some.count; ++i) {
+                job->fail(i, error);
+                job->publish(i, 1);
+            }
+            jobs_.retire(std::move(some.values));
+        }
+        job->ready.clear();
+        if (std::exchange(job->listed, false)) std::erase(queue_, job);
+        finish_if_complete(job);
+        notify_ready();
+        return count;
+    }
+
+    bool has_waiting(const job::basic_job& job) const override { return job.ready_elements > 0; }
+
+    // ---- the pool's life
+
+    void wind_up(const char* why) override {
+        closed_ = true;
+        const std::vector<std::shared_ptr<thread_job>> jobs = jobs_.open();
+        for (const auto& job : jobs) {
+            if (why) withdraw(job, why);
+            seal(job);
+        }
+    }
+
+    void close() override { closed_ = true; }
+
+    void join(lock& held) override {
+        require_closed();
+        if (is_worker() || callbacks_.running_here())
+            throw Error("procpool: a task or a callback can't join the pool that runs it");
+        wait_and_pull(held, [this] { return jobs_.empty(); });
+        shut_down(held);
+    }
+
+    void terminate(lock& held) override {
+        set_terminated();
+        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
+        leave(held);
+        shut_down(held);
+    }
+
+    void leave(lock& held) override {
+        run_callbacks(held);
+        bury(held);
+    }
+
+    void run_callback(const std::function<void()>& callback) const noexcept override {
+        callbacks_.run(callback);
+    }
+
+private:
+    // ---- one thread
+
+    void work(std::uint32_t index) {
+        os::name_this_thread("procpool " + std::to_string(index));
+        static std::atomic<std::uint64_t> threads_so_far{0};
+        const std::uint64_t seed = worker::seed_of(threads_so_far.fetch_add(1), os::current_pid());
+        const worker::identity who{.index = index, .seed = ~seed};  // unlike that of a worker process
+        worker::this_thread = &who;
+        running_here() = this;
+        std::exception_ptr unfit;
+        try {
+            if (options_.nice > 0) os::add_niceness(options_.nice);
+            if (options_.pin_to_cpu) os::pin_to_cpu(index);
+            if (options_.initializer) options_.initializer();
+        } catch (...) {
+            unfit = std::current_exception();
+        }
+        lock held = acquire();
+        if (unfit) fail(unfit);
+        for (bool goes_on = true; goes_on;) {
+            try {
+                goes_on = run_next(held);
+            } catch (...) {  // not a task's, which its caller gets: there is no memory, for instance
+                if (!held.owns_lock()) held.lock();
+                fail(std::current_exception());
+            }
+        }
+        held.unlock();
+        worker::run_exit_functions();
+    }
+
+    /// Runs something, or waits until there may be something to run. False if there won't be.
+    bool run_next(lock& held) {
+        leave(held);
+        if (!queue_.empty()) {
+            std::shared_ptr<thread_job> job = std::move(queue_.front());
+            queue_.pop_front();
+            run_some(std::move(job), held);
+        } else if (stopping_) {
+            return false;
+        } else {
+            ++idle_;
+            work_.wait(held);
+            --idle_;
+        }
+        return true;
+    }
+
+    /// Runs a chunk of a job that was taken out of the queue.
+    void run_some(std::shared_ptr<thread_job> job, lock& held) {
+        elements& front = job->ready.front();
+        elements some = front.take_front(job->chunk);
+        if (front.count == 0) job->ready.pop_front();
+        job->ready_elements -= some.count;
+        job->listed = !job->ready.empty();
+        if (job->listed) queue_.push_back(job);  // all jobs in turn
+        if (job->borrows) job->begin_delivery();
+        for (;;) {
+            elements part = some.take_front(job->at_once);
+            if (some.count == 0) some.values.reset();  // the part has them
+            const bool good = run(*job, std::move(part), held);
+            if (some.count == 0 || job->abandoned || (!good && job->fail_fast)) {
+                if (job->borrows) job->end_delivery();
+                settle(job, good);
+                jobs_.retire(std::move(some.values));
+                break;
+            }
+            notify_ready();
+        }
+        // This may be the end of it, and of what it has of the user's.
+        if (job->callbacks_taken()) jobs_.retire(std::move(job));
+    }
+
+    static bool run(thread_job& job, elements some, lock& held) {
+        try {
+            return job.run(std::move(some), held);
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            if (job.borrows) job.end_delivery();
+            throw;
+        }
+    }
+
+    /// After some results of a job have come.
+    void settle(const std::shared_ptr<thread_job>& job, bool good) {
+        if (!good && job->fail_fast)
+            abandon(job, running::goes_on, "procpool: dropped, since another element had failed (fail_fast)");
+        finish_if_complete(job);
+        notify_ready();
+    }
+
+    bool is_worker() const noexcept { return running_here() == this; }
+    static const thread_backend*& running_here() noexcept {
+        thread_local const thread_backend* pool = nullptr;
+        return pool;
+    }
+
+    /// A task that waits for a job of its own pool runs that meanwhile: there may be no other thread for it.
+    bool help(lock& held, steady_time /*deadline*/, job::basic_job* awaited) override {
+        if (jobs_.has_callbacks()) {
+            run_callbacks(held);
+            return true;
+        }
+        if (!awaited || !is_worker()) return false;
+        const auto job =
+            std::find_if(queue_.begin(), queue_.end(), [&](const auto& one) { return one.get() == awaited; });
+        if (job == queue_.end()) return false;
+        const job::poll_hook::without interruptions;  // of a wait that the task isn't part of
+        std::shared_ptr<thread_job> taken = std::move(*job);
+        queue_.erase(job);
+        run_some(std::move(taken), held);
+        return true;
+    }
+
+    // ---- the end of jobs
+
+    void finish_if_complete(const std::shared_ptr<thread_job>& job) {
+        if (!jobs_.complete(job)) return;
+        if (jobs_.has_callbacks() && idle_ > 0) work_.notify_one();
+        notify_ready();
+    }
+
+    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error) {
+        job->abandoned = true;
+        job->stopped.store(true, std::memory_order_relaxed);
+        for (elements& some : job->ready) jobs_.retire(std::move(some.values));
+        job->ready.clear();
+        job->ready_elements = 0;
+        if (std::exchange(job->listed, false)) std::erase(queue_, job);
+        job->fail_all(std::move(error));
+        finish_if_complete(job);
+        notify_ready();
+    }
+
+    /// The pool can't go on: every pending and later call gets this error.
+    void fail(const std::exception_ptr& error) {
+        if (failure_) return;
+        failure_ = error;
+        for (std::size_t left = jobs_.open().size(); left > 0; --left)  // a job that is complete leaves
+            give_up(std::shared_ptr<thread_job>(jobs_.open()[left - 1]), error);
+    }
+
+    void run_callbacks(lock& held) {
+        while (auto next = jobs_.begin_callbacks()) {
+            held.unlock();
+            for (const auto& callback : next->callbacks) run_callback(callback);
+            next->callbacks.clear();
+            held.lock();
+            jobs_.end_callbacks(*next);
+            jobs_.retire(std::move(next->job));
+            notify_ready();
+        }
+    }
+
+    /// Lets go of what may be the last reference to something of the user's.
+    void bury(lock& held) {
+        auto retired = jobs_.take_retired();
+        if (retired.empty()) return;
+        held.unlock();
+        retired.clear();
+        held.lock();
+    }
+
+    /// Waits for all threads but this one.
+    void shut_down(lock& held) {
+        const os::cancellation_deferred until_it_ends;
+        closed_ = true;
+        stopping_ = true;
+        work_.notify_all();
+        if (is_worker()) return;
+        if (std::exchange(shutting_down_, true)) {
+            ended_.wait(held, [this] { return has_ended_; });
+            return;
+        }
+        std::vector<std::thread> threads = std::exchange(threads_, {});
+        held.unlock();
+        for (std::thread& one : threads) one.join();
+        held.lock();
+        has_ended_ = true;
+        ended_.notify_all();
+    }
+
+    thread_pool_options options_;
+    const callback_runner callbacks_;
+    job::job_list<thread_job> jobs_;
+    std::deque<std::shared_ptr<thread_job>> queue_;  // those with elements ready
+    std::condition_variable work_;
+    std::uint32_t idle_ = 0;  // threads that wait for work
+    bool stopping_ = false;
+    bool shutting_down_ = false;
+    bool has_ended_ = false;
+    std::condition_variable ended_;
+    std::vector<std::thread> threads_;
+};
+
+using thread_pool = basic_thread_pool<>;
+
+}  // namespace procpool::detail::backend
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// What a program, its zygotes and their workers tell each other about the birth and death of workers, be
+// these a pool's or single processes.
+#ifndef PROCPOOL_DETAIL_ZYGOTE_BIRTH_HPP
+#define PROCPOOL_DETAIL_ZYGOTE_BIRTH_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/locale.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/options.hpp"
+#include "procpool/start_method.hpp"
+
+namespace procpool::detail::os {
+
+/// Where in a pool's memory file the arenas lie: one for arguments, then one for each worker's results.
+struct arena_layout {
+    std::uint64_t pool = 0;   // tells them from other pools'
+    std::uint64_t begin = 0;  // bytes
+    std::uint64_t size = 0;   // bytes of each; 0 if there are none
+    std::uint64_t limit = 0;  // bytes of memory that each may take
+};
+
+/// A process of the program, as those are told that it starts.
+struct named_process {
+    std::int64_t pid = 0;
+    bool daemon = false;
+    std::array<char, 256> name{};  // with a zero at the end, so a longer one is cut
+
+    void rename(std::string_view to, bool is_daemon) noexcept {
+        daemon = is_daemon;
+        name = {};
+        to.copy(name.data(), name.size() - 1);
+    }
+};
+/// This process, but for its number; and the one whose worker it is, if it is one. Set at its birth.
+inline named_process own_name{0, false, {"MainProcess"}};
+inline named_process parent_of_worker;
+
+/// What a zygote's children are there for.
+enum class occupation : std::uint32_t {
+    tasks,   // workers of a pool
+    process  // one function each, as a part of the program: with its signal settings
+};
+
+/// What all workers of a pool have in common.
+struct worker_settings {
+    start_method how = start_method::fork;  // never automatic
+    WorkerLimits limits;
+    worker_output output = worker_output::direct;
+    std::size_t stderr_tail = 0;
+    arena_layout arenas = {};
+    occupation purpose = occupation::tasks;
+    named_process parent = {};
+};
+
+/// What a new worker process starts with.
+struct worker_birth {
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+    fd tasks;    // read end; a process has a file instead, which holds its only one
+    fd results;  // write end
+    fd memory;   // the pool's black boxes, outboxes and arenas; none for a process
+    worker_settings settings;
+};
+
+using worker_main = int (*)(worker_birth&);
+
+struct zygote_request {
+    enum class kind : std::uint32_t { fork, reap, signal, finish };
+    kind what{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+    std::int32_t signal = 0;
+};
+
+/// News of a worker. `serial` tells a slot's present worker from the ones before. Behind that of its end may
+/// follow the last that it printed to standard error, if that was asked for.
+struct worker_report {
+    enum class kind : std::uint32_t { zygote_ready, started, exited, fork_failed };
+    kind what{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+    std::int64_t pid = 0;
+    std::int32_t code = 0;  // exit code, or the signal's number, or fork's errno
+    bool signalled = false;
+    bool out_of_memory = false;     // the kernel has killed processes for want of memory
+    std::uint64_t peak_memory = 0;  // in bytes
+
+    static constexpr std::size_t most_output = 4096;
+};
+
+/// The first message to a process that runs the program anew.
+struct process_birth {
+    enum class kind : std::uint32_t { zygote, worker };
+    kind what{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+    std::int64_t parent = 0;
+    worker_settings settings;
+    signal_mask mask;         // a zygote's
+    signal_settings signals;  // a worker's
+    locale_names locale;
+};
+
+}  // namespace procpool::detail::os
+
+#endif

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// Starting this program anew in a child.
+//
+// The child gets one descriptor, a socket whose number is its only argument, and learns all else from the
+// first message there. An argument, since an environment variable would be inherited by whatever the child
+// starts in its turn.
+#ifndef PROCPOOL_DETAIL_ZYGOTE_EXEC_HPP
+#define PROCPOOL_DETAIL_ZYGOTE_EXEC_HPP
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/peer.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/process_identity.hpp"
+
+namespace procpool::detail::os {
+
+/// Runs this program with `argument`; to be called in the child before that: inherit_only(). Returns the
+/// process id.
+/// @throws std::system_error
+using program_launcher = long (*)(const char* argument, int inherited);
+
+/// Set by freeze_support().
+inline std::atomic<program_launcher> launcher{nullptr};
+
+/// The launcher, in launcher.hpp.
+long launch_fresh_run(const char* argument, int inherited);
+
+/// What a fresh run is of.
+struct fresh_run_command {
+    std::string file = "/proc/self/exe";  // this program, also when its file was replaced or removed
+    std::vector<std::string> arguments;   // from its name on; the one that names the socket comes behind
+};
+/// Set by freeze_support() or set_executable(), before there is a pool.
+inline fresh_run_command& fresh_run() {
+    static auto* const command =
+        new fresh_run_command;  // leaked: pools of static lifetime end after it would
+    return *command;
+}
+
+/// The arguments of this process, its name first; none if they can't be read.
+inline std::vector<std::string> own_arguments() {
+    std::string line;
+    const int file = ::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return {};
+    std::array<char, 4096> part{};
+    for (;;) {
+        const auto size = retry_on_eintr([&] { return ::read(file, part.data(), part.size()); });
+        if (size <= 0) break;
+        line.append(part.data(), static_cast<std::size_t>(size));
+    }
+    ::close(file);
+    std::vector<std::string> arguments;
+    for (std::size_t at = 0; at < line.size(); at += arguments.back().size() + 1)
+        arguments.emplace_back(line.c_str() + at);
+    return arguments;
+}
+
+inline constexpr std::string_view birth_argument = "--procpool-process=";
+
+/// Whether this program runs with other rights than those of who has started it.
+inline bool has_raised_rights() noexcept { return ::getauxval(AT_SECURE) != 0; }
+
+/// @throws std::system_error if the file can't be executed; `what` says for whom
+inline void require_executable(const std::string& file, const char* what) {
+    if (::access(file.c_str(), X_OK) != 0) throw_system_error(errno, what + (" (" + file + ")"));
+}
+
+/// The socket in the argument of a process that was started anew, -1 if that is no number; nothing in all
+/// others.
+inline std::optional<int> birth_socket(int argc, const char* const* argv) {
+    if (argc != 2) return std::nullopt;
+    std::string_view number = argv[1];
+    if (!number.starts_with(birth_argument)) return std::nullopt;
+    number.remove_prefix(birth_argument.size());
+    int socket = -1;
+    const char* const end = number.data() + number.size();
+    const auto [read_to, error] = std::from_chars(number.data(), end, socket);
+    return error == std::errc() && read_to == end ? socket : -1;
+}
+
+/// The same for code that has no arguments at hand: of what an executable is given, it is the last.
+inline std::optional<int> birth_socket() {
+    const auto arguments = own_arguments();
+    if (arguments.size() < 2) return std::nullopt;
+    const std::array<const char*, 2> argv{arguments.front().c_str(), arguments.back().c_str()};
+    return birth_socket(2, argv.data());
+}
+
+/// For a fresh run: those that it makes are like itself. False if that is the program, and not another
+/// executable.
+inline bool repeat_own_command() {
+    auto arguments = own_arguments();
+    if (arguments.size() <= 2) return false;
+    arguments.pop_back();
+    fresh_run().arguments = std::move(arguments);
+    return true;
+}
+
+/// Anybody may start the program with such an argument, and whoever is at the other end of the socket decides
+/// which code runs here. So this ends a process of which that isn't its own parent, with its own rights.
+inline void require_birth_by_parent(int socket) {
+    const char* reason = nullptr;
+    const auto maker = peer_of(socket);
+    if (has_raised_rights())
+        reason = "it has other rights than who started it, by set-user-id, set-group-id or capabilities";
+    else if (!maker)
+        reason = "its argument names no socket";
+    else if (!is_own_user(*maker))
+        reason = "another user has made its socket";
+    else if (maker->pid != ::getppid())
+        reason = "who has made its socket is not its parent";
+    else
+        return;
+    // A parent that has ended while this process started needs no worker any more, and no sentence.
+    if (!maker || !is_own_user(*maker) || !has_ended(maker->pid))
+        std::fprintf(stderr, "procpool: process %ld was started to be a worker, and refuses: %s\n",
+                     current_pid(), reason);
+    exit_process(EXIT_FAILURE);
+}
+
+/// Whether a fresh run would refuse, since the kernel would give it other rights than its parent has by its
+/// real ids: the file may be set-user-id also where this process has given the rights up.
+inline bool fresh_runs_change_rights() noexcept {
+    const char* const file = fresh_run().file.c_str();
+    struct stat status{};
+    if (::stat(file, &status) != 0) status = {};
+    const uid_t user = status.st_mode & S_ISUID ? status.st_uid : ::geteuid();
+    const gid_t group = status.st_mode & S_ISGID ? status.st_gid : ::getegid();
+    return user != ::getuid() || group != ::getgid() ||
+           (user != 0 && ::getxattr(file, "security.capability", nullptr, 0) > 0);
+}
+
+/// For a fresh run of the program that gets to where it would do what the program does.
+[[noreturn]] inline void end_without_freeze_support() noexcept {
+    std::fprintf(
+        stderr,
+        "procpool: process %ld was started to be a worker and has come to the program's own work; call "
+        "procpool::freeze_support(argc, argv) first in main, whatever the arguments are\n",
+        current_pid());
+    exit_process(EXIT_FAILURE);
+}
+
+/// Between fork or vfork and exec: of all descriptors but the standard ones, the new program gets `file`
+/// alone. Calls nothing that isn't safe there.
+inline void inherit_only(int file) noexcept {
+    constexpr unsigned first = STDERR_FILENO + 1;
+    // They are closed by exec and not at once, since who executes may have one to tell of its failure.
+    if (::syscall(SYS_close_range, first, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
+        const long most = ::sysconf(_SC_OPEN_MAX);  // a kernel before 5.11
+        for (int one = first; one < most; ++one) ::fcntl(one, F_SETFD, FD_CLOEXEC);
+    }
+    ::fcntl(file, F_SETFD, 0);
+}
+
+/// Starts this program anew with `socket`, all signals blocked, and the standard streams of this process.
+/// @throws std::system_error
+inline long start_anew(const fd& socket) {
+    const std::string argument = std::string(birth_argument).append(std::to_string(socket.get()));
+    // A handler of the program's that runs in the child, before exec, would run in the wrong process; and no
+    // child that another thread forks meanwhile must hold what this one has open for a moment.
+    const signals_blocked quiet;
+    auto& registry = fd_registry::instance();
+    const auto no_fork = registry.hold_forks();
+    // It may be a fork after all: by Boost.Process without vfork, or by the thread sanitizer, which has none.
+    const std::array keep{socket.get()};
+    registry.keep_in_next_child(keep);
+    const struct forget_it {
+        ~forget_it() { fd_registry::instance().keep_in_next_child({}); }
+    } afterwards;
+    return launcher.load()(argument.c_str(), socket.get());
+}
+
+/// Shows under the program's name in lists of processes, and not as "exe".
+inline void take_program_name() noexcept { ::prctl(PR_SET_NAME, program_invocation_short_name); }
+
+}  // namespace procpool::detail::os
+
+#endif

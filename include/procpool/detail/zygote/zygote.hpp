@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// The zygote: a single-threaded child that forks all workers of a pool, or single processes.
+//
+// Forking from it is cheap at any size of the parent, safe whatever the parent's threads hold, and gives
+// each replacement exactly the state that the first workers had. It keeps a dead worker as a zombie until
+// the pool acknowledges the news, so a process id can be signalled safely until then. When its socket
+// closes, because the pool says so or its process is gone, it kills all workers and ends.
+#ifndef PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_HPP
+#define PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_HPP
+
+#include <poll.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/child.hpp"
+#include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/locale.hpp"
+#include "procpool/detail/os/orphans.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/socket.hpp"
+#include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/zygote_process.hpp"
+
+namespace procpool::detail::os {
+
+/// The pool's end of its zygote.
+template <class = only_if_used>
+class basic_zygote {
+public:
+    /// Starts a zygote as `settings` say; `main` is what its workers run if they are forked from it and it
+    /// from this process. Workers have the signals of `mask` blocked.
+    basic_zygote(const fd& memory, worker_main main, worker_settings settings, const signal_mask& mask) {
+        settings.parent = own_name;
+        settings.parent.pid = current_pid();
+        // What is buffered now would be printed once more by each worker that leaves through exit().
+        std::fflush(stdout);
+        std::fflush(stderr);
+        socket_ends ends = make_socket_pair();
+        const std::array keep{ends.far.get(), memory.get()};
+        if (settings.how == start_method::fork) {
+            process_ = child(fork_process(keep, [&] {
+                mask.apply();
+                return zygote_process(fd(keep[0]), fd(keep[1]), main, settings).run();
+            }));
+        } else {
+            process_birth birth{.what = process_birth::kind::zygote,
+                                .settings = settings,
+                                .mask = mask,
+                                .signals = {},
+                                .locale = locale_names::of_this_process()};
+            send_message(ends.near, birth, std::span(keep).last(1));
+            process_ = child(start_anew(ends.far));
+        }
+        control_ = std::move(ends.near);
+    }
+    basic_zygote(const basic_zygote&) = delete;
+    basic_zygote& operator=(const basic_zygote&) = delete;
+    ~basic_zygote() { kill(); }
+
+    /// Readable when next_report() has news.
+    const fd& control() const noexcept { return control_; }
+
+    /// Reports about it go to `news`, if there is one, and not to control(); after that of its end, `news` is
+    /// closed.
+    void fork_worker(std::uint32_t slot, std::uint64_t serial, const fd& tasks, const fd& results,
+                     const fd& news = {}) {
+        const std::array files{tasks.get(), results.get(), news.get()};
+        send({.what = zygote_request::kind::fork, .slot = slot, .serial = serial}, files);
+    }
+
+    /// Lets the process id of a worker whose exit was reported be used again.
+    void reap(std::uint32_t slot, std::uint64_t serial) {
+        send({.what = zygote_request::kind::reap, .slot = slot, .serial = serial}, {});
+    }
+
+    /// Sends `signal` to a worker that was told to be started.
+    void signal(std::uint32_t slot, std::uint64_t serial, long pid, int signal) {
+        const fd worker = open_process(pid);
+        // For as long as the zygote lives the number is its worker's; when it has ended, so has the worker.
+        if (process_.has_ended() || send_signal(worker, pid, signal)) return;
+        // This process has become another user, the zygote has not.
+        send({.what = zygote_request::kind::signal, .slot = slot, .serial = serial, .signal = signal}, {});
+    }
+
+    /// Lets the zygote end after the last worker has ended by itself; deaths are not reported any more.
+    void finish() { send({.what = zygote_request::kind::finish}, {}); }
+
+    std::optional<worker_report> next_report() {
+        while (const auto incoming = receive_message<worker_report>(control_, false, output_room_)) {
+            if (incoming->closed) {
+                gone_ = true;
+                break;
+            }
+            ready_ = true;
+            if (incoming->message.what == worker_report::kind::zygote_ready) continue;
+            output_ = incoming->text;
+            if (incoming->message.what == worker_report::kind::started) remember(incoming->message);
+            return incoming->message;
+        }
+        return std::nullopt;
+    }
+    /// What the worker of the last report had printed, if that was asked for.
+    std::string_view output() const noexcept { return output_; }
+
+    /// True once the zygote was found dead; its workers died with it.
+    bool gone() const noexcept { return gone_; }
+
+    /// How it ended, if that was before it could do anything: it is a fresh run of a program that doesn't
+    /// get to where it would become a zygote. To be called once it is gone.
+    std::optional<exit_status> failed_start() noexcept {
+        if (ready_) return std::nullopt;
+        return process_.wait();
+    }
+
+    /// For so long it is waited for before somebody looks whether it was stopped.
+    static constexpr std::chrono::milliseconds patience{100};
+    /// To be called each time when something that it owes hasn't come within `patience`. If it was stopped it
+    /// is continued; if that doesn't help, since somebody debugs it or stops it again, it is killed. False if
+    /// it can't be, since this process has become another user.
+    bool rouse() noexcept {
+        constexpr int most_looks = 5;
+        if (!process_.is_stopped()) {
+            looks_ = 0;
+            return true;
+        }
+        return process_.send(looks_++ < most_looks ? SIGCONT : SIGKILL);
+    }
+
+    /// Lets the zygote kill its workers and end.
+    void begin_kill() noexcept { control_.reset(); }
+    /// The same; returns when all are gone.
+    void kill() noexcept {
+        begin_kill();
+        wait();
+    }
+
+    /// Whether it has ended, for who has seen an end of its sockets, which close a moment before.
+    bool has_ended() const noexcept { return process_.ends_until(deadline_in(std::chrono::seconds(1))); }
+
+    /// Waits until the zygote has ended.
+    void wait() noexcept {
+        // It is no child of a process that was forked with a copy of this.
+        if (!process_ || generation_ != fork_generation.load(std::memory_order_relaxed)) return;
+        while (!process_.ends_within(patience))
+            if (!rouse()) return;
+        const exit_status how = process_.wait();
+        if (!how.code) bury_orphans(workers_);
+    }
+
+private:
+    void remember(const worker_report& started) {
+        if (workers_.size() <= started.slot) workers_.resize(started.slot + 1);
+        workers_[started.slot] = known_now(static_cast<long>(started.pid));
+    }
+
+    void send(const zygote_request& request, std::span<const int> files) {
+        for (;;) switch (try_send_message(control_, request, files)) {
+                case sending::done: return;
+                case sending::closed: gone_ = true; return;
+                case sending::full: await_room();
+            }
+    }
+    /// Returns after a while in any case.
+    void await_room() noexcept {
+        pollfd watched{control_.get(), POLLOUT, 0};
+        if (::poll(&watched, 1, static_cast<int>(patience.count())) == 0) rouse();
+    }
+
+    const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
+    fd control_;
+    child process_;
+    int looks_ = 0;                       // that have seen it stopped, one after the other
+    std::vector<known_process> workers_;  // of each slot the last one
+    bool ready_ = false;
+    bool gone_ = false;
+    std::string_view output_;
+    std::array<char, worker_report::most_output> output_room_;  // not touched, and so no memory, until needed
+};
+using zygote = basic_zygote<>;
+
+}  // namespace procpool::detail::os
+
+#endif

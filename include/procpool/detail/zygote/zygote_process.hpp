@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+// What runs in a zygote: it starts workers, reports their deaths, and ends them when its pool is gone.
+#ifndef PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_PROCESS_HPP
+#define PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_PROCESS_HPP
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/child.hpp"
+#include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/oom.hpp"
+#include "procpool/detail/zygote/output_relay.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/socket.hpp"
+#include "procpool/detail/zygote/birth.hpp"
+
+namespace procpool::detail::os {
+
+/// Tasks, results, memory, and what to print errors and output to if that isn't the program's own.
+using worker_files = std::array<int, max_passed_fds>;
+
+/// In a new worker process, whichever way it was started.
+template <class = only_if_used>
+int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
+               long zygote, std::array<fd, max_passed_fds> files) {
+    die_with_parent(zygote);
+    if (settings.purpose == occupation::tasks) {
+        leave_interrupts_to_the_program();
+        parent_of_worker = settings.parent;
+        own_name.rename("PoolWorker-" + std::to_string(slot + 1), true);
+    }
+    if (files[3]) redirect(std::exchange(files[3], fd()), STDERR_FILENO);
+    if (files[4]) redirect(std::exchange(files[4], fd()), STDOUT_FILENO);
+    worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};
+    return main(birth);
+}
+
+template <class = only_if_used>
+class basic_zygote_process {
+public:
+    basic_zygote_process(fd control, fd memory, worker_main main, const worker_settings& settings)
+        : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {}
+
+    int run() {
+        const long program = static_cast<long>(settings_.parent.pid);
+        const fd program_lives = open_process(program);
+        const auto program_is_gone = [&] { return ::getppid() != static_cast<pid_t>(program); };
+        if (program_is_gone()) return 0;  // before it was opened
+        detach_standard_input();
+        set_signal(SIGCHLD, SIG_DFL);
+        // It ends when its socket closes; a signal to the whole process group is for the user's program.
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) set_signal(signal, SIG_IGN);
+        sigset_t deaths;
+        ::sigemptyset(&deaths);
+        ::sigaddset(&deaths, SIGCHLD);
+        checked(::sigprocmask(SIG_BLOCK, &deaths, nullptr), "sigprocmask");
+        deaths_ = fd(checked(::signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+
+        // Whoever has forked it knows already.
+        if (settings_.how != start_method::fork && !tell({}, {.what = worker_report::kind::zygote_ready}))
+            return 0;
+        // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
+        constexpr int quiet_ms = 10;
+        // For kernels without descriptors of processes.
+        const int look_for_program_ms = program_lives ? -1 : 1000;
+        std::vector<pollfd> watched;
+        while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
+            const auto news = static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
+            watched = {
+                {control_.get(), news, 0}, {deaths_.get(), POLLIN, 0}, {program_lives.get(), POLLIN, 0}};
+            for (const output_stream* stream : {&stdout_, &stderr_})
+                if (stream->pending()) watched.push_back({stream->file(), POLLOUT, 0});
+            for (const auto& relay : relays_)
+                if (!relay->to().pending()) watched.push_back({relay->pipe().get(), POLLIN, 0});
+            const int events = retry_on_eintr([&] {
+                return ::poll(watched.data(), watched.size(), oom_kills_ ? look_for_program_ms : quiet_ms);
+            });
+            if (events == 0 && !oom_kills_) oom_kills_ = oom_kills();
+            // Its end of the socket may live on in a child that nobody told to close it.
+            if ((watched[2].revents != 0 || events == 0) && program_is_gone()) break;
+            if (watched[1].revents != 0) report_deaths();
+            if ((watched[0].revents & POLLOUT) != 0 && !tell_the_rest()) break;
+            if ((watched[0].revents & ~POLLOUT) != 0 && !serve_request()) break;
+            relay_output();  // what the dead have left, too, before this may be over
+        }
+        for (worker& one : children_)
+            if (!send_signal(one.pid, SIGKILL)) one.pid = 0;  // a task has made it another user's
+        for (const worker& one : children_)
+            if (one.pid != 0) wait_for_exit(one.pid);
+        finish_output();
+        return 0;
+    }
+
+private:
+    struct worker {
+        pid_t pid;
+        std::uint32_t slot;
+        std::uint64_t serial;
+        fd news;  // where its reports go if that isn't the pool's socket
+        bool reported = false;
+        std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
+    };
+
+    struct unsent_report {
+        worker_report report;
+        std::string output;
+    };
+
+    /// False when the pool is gone.
+    bool tell(const fd& news, const worker_report& report, std::string_view output = {}) {
+        if (news) {
+            send_message(news, report, {}, output);  // who wanted to know may be gone, others are not
+            return true;
+        }
+        sending end = unsent_.empty() ? try_send_message(control_, report, {}, output) : sending::full;
+        // It doesn't wait: the pool may be waiting for this process to read requests.
+        if (end == sending::full) unsent_.push_back({report, std::string(output)});
+        return end != sending::closed;
+    }
+    bool tell_the_rest() {
+        sending end = sending::done;
+        while (!unsent_.empty() && end == sending::done) {
+            end = try_send_message(control_, unsent_.front().report, {}, unsent_.front().output);
+            if (end == sending::done) unsent_.pop_front();
+        }
+        return end != sending::closed;
+    }
+
+    /// False when the pool is gone.
+    bool serve_request() {
+        auto incoming = receive_message<zygote_request>(control_, true);
+        if (incoming->closed) return false;
+        const zygote_request& request = incoming->message;
+        switch (request.what) {
+            case zygote_request::kind::fork:
+                if (incoming->files_lost) return tell(incoming->files[2], failed_birth(request, EMFILE));
+                return start_worker(request, std::move(incoming->files[0]), std::move(incoming->files[1]),
+                                    std::move(incoming->files[2]));
+            case zygote_request::kind::reap: reap(request); return true;
+            case zygote_request::kind::signal: signal(request); return true;
+            case zygote_request::kind::finish: finish(); return true;
+        }
+        return true;
+    }
+
+    static worker_report failed_birth(const zygote_request& request, int error) noexcept {
+        return {.what = worker_report::kind::fork_failed,
+                .slot = request.slot,
+                .serial = request.serial,
+                .code = error};
+    }
+
+    bool start_worker(const zygote_request& request, fd tasks, fd results, fd news) {
+        worker_report report{
+            .what = worker_report::kind::started, .slot = request.slot, .serial = request.serial};
+        const fd* listener = &news;
+        try {
+            pipe_ends output, errors;  // to print to, if that passes through here
+            const bool by_lines = settings_.output != worker_output::direct;
+            if (by_lines) output = make_pipe();
+            if (by_lines || settings_.stderr_tail > 0) errors = make_pipe();
+            const std::array files{tasks.get(), results.get(), memory_.get(), errors.write.get(),
+                                   output.write.get()};
+            report.pid = settings_.how == start_method::spawn ? execute_worker(request, files)
+                                                              : fork_worker(request, files);
+            children_.push_back(
+                {static_cast<pid_t>(report.pid), request.slot, request.serial, std::move(news)});
+            listener = &children_.back().news;
+            if (output.read) relay_from(std::move(output.read), stdout_, request.slot);
+            if (errors.read)
+                children_.back().errors = relay_from(std::move(errors.read), stderr_, request.slot);
+        } catch (const std::system_error& error) {
+            report = failed_birth(request, error.code().value());
+        }
+        // First, so that the worker's end is theirs whoever stops this process now.
+        tasks.reset();
+        results.reset();
+        if (!*listener) return tell(*listener, report);
+        if (send_message(*listener, report) || report.what != worker_report::kind::started) return true;
+        // Nobody knows of it.
+        if (send_signal(report.pid, SIGKILL)) wait_for_exit(report.pid);
+        children_.pop_back();
+        return true;
+    }
+
+    long fork_worker(const zygote_request& request, const worker_files& files) {
+        const long zygote = current_pid();
+        return fork_process(files, [&] {
+            original_.restore();
+            // The numbers live on in this process; the parent's owners of them don't.
+            std::array<fd, max_passed_fds> own;
+            for (std::size_t i = 0; i < files.size(); ++i) own[i] = fd(files[i]);
+            return run_worker(main_, settings_, request.slot, request.serial, zygote, std::move(own));
+        });
+    }
+
+    /// It gets what it needs in a message that waits for it.
+    long execute_worker(const zygote_request& request, const worker_files& files) {
+        socket_ends ends = make_socket_pair();
+        process_birth birth{.what = process_birth::kind::worker,
+                            .slot = request.slot,
+                            .serial = request.serial,
+                            .parent = current_pid(),
+                            .settings = settings_,
+                            .mask = {},
+                            .signals = original_,
+                            .locale = locale_names::of_this_process()};
+        send_message(ends.near, birth, files);
+        return start_anew(ends.far);
+    }
+
+    std::shared_ptr<output_relay> relay_from(fd pipe, output_stream& to, std::uint32_t slot) {
+        std::string prefix;
+        if (settings_.output == worker_output::prefixed)
+            prefix.append("[worker ").append(std::to_string(slot)).append("] ");
+        relays_.push_back(std::make_shared<output_relay>(std::move(pipe), to, settings_.stderr_tail,
+                                                         settings_.output != worker_output::direct,
+                                                         std::move(prefix)));
+        return relays_.back();
+    }
+
+    void report_deaths() {
+        signalfd_siginfo information;
+        while (::read(deaths_.get(), &information, sizeof information) > 0) {
+        }
+        for (worker& one : children_) {
+            if (one.reported) continue;
+            siginfo_t end{};
+            rusage usage{};
+            // The system call itself, since the library's function doesn't give the usage.
+            const auto result = retry_on_eintr([&] {
+                return ::syscall(SYS_waitid, P_PID, one.pid, &end, WEXITED | WNOHANG | WNOWAIT, &usage);
+            });
+            if (result != 0 || end.si_pid == 0) continue;
+            if (finishing_) {
+                wait_for_exit(std::exchange(one.pid, 0));
+                continue;
+            }
+            one.reported = true;
+            report_death(one, end, usage);
+        }
+        std::erase_if(children_, [](const worker& one) { return one.pid == 0; });
+    }
+
+    void report_death(worker& one, const siginfo_t& end, const rusage& usage) {
+        worker_report report{.what = worker_report::kind::exited,
+                             .slot = one.slot,
+                             .serial = one.serial,
+                             .pid = one.pid,
+                             .code = end.si_status,
+                             .signalled = end.si_code != CLD_EXITED,
+                             .peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+        if (report.signalled && report.code == SIGKILL) {
+            const std::uint64_t kills = oom_kills();
+            report.out_of_memory = oom_kills_ && kills > *oom_kills_;
+            oom_kills_ = kills;
+        }
+        std::string_view output;
+        if (one.errors) {
+            one.errors->relay_remains();
+            output = one.errors->tail();
+            output.remove_prefix(output.size() - std::min(output.size(), worker_report::most_output));
+        }
+        tell(one.news, report, output);
+        one.news.reset();
+    }
+
+    /// A process that a task has started may go on printing when its worker is dead.
+    void relay_output() {
+        stdout_.write();
+        stderr_.write();
+        std::erase_if(relays_, [](const std::shared_ptr<output_relay>& relay) { return !relay->relay(); });
+    }
+
+    /// Before the end: all that workers have printed, unless nobody reads it.
+    void finish_output() {
+        constexpr int patience_ms = 1000;
+        do {
+            stdout_.finish(patience_ms);
+            stderr_.finish(patience_ms);
+            if (stdout_.pending() || stderr_.pending()) return;
+            relay_output();
+        } while (stdout_.pending() || stderr_.pending());
+    }
+
+    /// From now on nobody asks about deaths: they are not kept for the pool.
+    void finish() {
+        finishing_ = true;
+        for (worker& one : children_) one.reported = false;
+        report_deaths();
+    }
+
+    auto find(const zygote_request& request) {
+        return std::find_if(children_.begin(), children_.end(), [&](const worker& one) {
+            return one.slot == request.slot && one.serial == request.serial;
+        });
+    }
+
+    void reap(const zygote_request& request) {
+        const auto at = find(request);
+        if (at == children_.end()) return;
+        wait_for_exit(at->pid);
+        children_.erase(at);
+    }
+
+    void signal(const zygote_request& request) {
+        const auto at = find(request);
+        // A task that has made its worker another user's is out of reach.
+        if (at != children_.end()) static_cast<void>(send_signal(at->pid, request.signal));
+    }
+
+    fd control_;
+    fd memory_;
+    fd deaths_;
+    const worker_main main_;
+    const worker_settings settings_;
+    const signal_settings original_;
+    std::vector<worker> children_;
+    std::deque<unsent_report> unsent_;  // while the socket is full
+    output_stream stdout_{STDOUT_FILENO};
+    output_stream stderr_{STDERR_FILENO};
+    std::vector<std::shared_ptr<output_relay>> relays_;
+    std::optional<std::uint64_t> oom_kills_;  // counted last
+    bool finishing_ = false;
+};
+using zygote_process = basic_zygote_process<>;
+
+}  // namespace procpool::detail::os
+
+#endif
