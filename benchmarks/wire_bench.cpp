@@ -20,8 +20,8 @@
 
 namespace {
 
-namespace backend = procpool::detail::backend;
-namespace job = procpool::detail::job;
+namespace call = procpool::detail::call;
+namespace scheduler = procpool::detail::scheduler;
 namespace wire = procpool::detail::wire;
 namespace mp = procpool;
 
@@ -48,8 +48,8 @@ void count(benchmark::State& state) {
 // ---- values
 
 template <class T>
-backend::block encoded(const std::vector<T>& all) {
-    backend::range_encoder encoder(all.begin(), all.end(), nullptr);
+scheduler::block encoded(const std::vector<T>& all) {
+    call::range_encoder encoder(all.begin(), all.end(), nullptr);
     return encoder.next(elements);
 }
 
@@ -64,9 +64,9 @@ BENCHMARK(encode<record>);
 
 template <class T>
 void decode(benchmark::State& state) {
-    const backend::block block = encoded(values<T>());
+    const scheduler::block block = encoded(values<T>());
     for (auto _ : state) {
-        backend::typed_job<T, job::all_results<T>, std::vector<T>> map(backend::task_definition{}, false);
+        call::typed_job<T, call::all_results<T>, std::vector<T>> map(scheduler::task_definition{}, false);
         map.results.expect(elements);
         map.accept(0, elements, block.stride, block.payload());
         benchmark::DoNotOptimize(map.value(0));
@@ -79,7 +79,7 @@ BENCHMARK(decode<record>);
 /// The least that can be done with the same bytes.
 template <class T>
 void copy_encoded(benchmark::State& state) {
-    const backend::block block = encoded(values<T>());
+    const scheduler::block block = encoded(values<T>());
     std::vector<std::byte> copy(block.payload().size());
     for (auto _ : state) {
         std::memcpy(copy.data(), block.payload().data(), copy.size());
@@ -113,7 +113,7 @@ number plus(number x, number y) { return x + y; }
 
 template <class F>
 void encode_callable(benchmark::State& state, F function) {
-    for (auto _ : state) benchmark::DoNotOptimize(backend::remote_task<F, number>::define(function));
+    for (auto _ : state) benchmark::DoNotOptimize(call::remote_task<F, number>::define(function));
 }
 BENCHMARK_CAPTURE(encode_callable, function, &same);
 BENCHMARK_CAPTURE(encode_callable, closure, [factor = number{3}](number x) { return factor * x; });
@@ -121,7 +121,7 @@ BENCHMARK_CAPTURE(encode_callable, partial, mp::partial(&plus, number{1}));
 
 /// As many bytes into fresh memory.
 void allocate_and_copy(benchmark::State& state) {
-    const auto definition = backend::remote_task<number (*)(number), number>::define(&same);
+    const auto definition = call::remote_task<number (*)(number), number>::define(&same);
     for (auto _ : state) {
         const auto copy = std::make_unique_for_overwrite<std::byte[]>(definition.bytes.size());
         std::memcpy(copy.get(), definition.bytes.data(), definition.bytes.size());

@@ -35,7 +35,7 @@ namespace birth_security_test {
 
 namespace mp = procpool;
 namespace fs = std::filesystem;
-namespace os = procpool::detail::os;
+namespace zygote = procpool::detail::zygote;
 using mp::start_method;
 
 /// What an attacker wants to have called.
@@ -52,7 +52,7 @@ long start_as_if_it_were_a_worker(const char* argument, int inherited) {
     const pid_t child = ::fork();
     if (child != 0) return child;
     before_exec();
-    os::inherit_only(inherited);
+    zygote::inherit_only(inherited);
     ::execl(program.c_str(), "program", argument, nullptr);
     ::_exit(126);
 }
@@ -60,7 +60,7 @@ long start_as_if_it_were_a_worker(const char* argument, int inherited) {
 /// Says to a fresh run of a program all that a program's own processes say to it. @return what was printed
 std::string attack(start_method how, const std::function<void()>& prepare) {
     test::child_program attacker([&] {
-        os::launcher = &start_as_if_it_were_a_worker;
+        zygote::launcher = &start_as_if_it_were_a_worker;
         prepare();
         mp::Process process({.start_method = how}, boast);
         process.start();

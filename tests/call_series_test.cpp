@@ -26,13 +26,14 @@
 namespace call_series_test {
 
 namespace mp = procpool;
-namespace backend = procpool::detail::backend;
+namespace call = procpool::detail::call;
+namespace scheduler = procpool::detail::scheduler;
 
 /// So many calls that the last ones join a series.
 constexpr int some = 20;
 /// One of them that has others before and behind it.
 constexpr int midst = 50;
-constexpr int many = 3 * static_cast<int>(backend::call_series::most_calls) + 7;
+constexpr int many = 3 * static_cast<int>(scheduler::call_series::most_calls) + 7;
 
 struct shared_state {
     std::atomic<int> begun{0};
@@ -424,24 +425,24 @@ TEST_F(CallSeries, outlives_its_pool_in_its_handles) {
 
 // ---- the job itself
 
-using series = backend::typed_call_series<int>;
+using series = call::typed_call_series<int>;
 
 TEST(CallSeriesJob, is_full_when_it_has_all_calls_that_it_has_room_for) {
-    series job(backend::task_definition{});
-    job.add_submitted(backend::call_series::most_calls - 1);
+    series job(scheduler::task_definition{});
+    job.add_submitted(scheduler::call_series::most_calls - 1);
     EXPECT_FALSE(job.full());
     job.add_submitted(1);
     EXPECT_TRUE(job.full());
     struct large {
         char bytes[64];
     };
-    backend::typed_call_series<large> of_large(backend::task_definition{});
+    call::typed_call_series<large> of_large(scheduler::task_definition{});
     of_large.add_submitted(128);
     EXPECT_TRUE(of_large.full());
 }
 
 TEST(CallSeriesJob, a_result_that_comes_for_a_call_given_up_changes_nothing) {
-    series job(backend::task_definition{});
+    series job(scheduler::task_definition{});
     job.add_submitted(3);
     const int values[] = {10, 11, 12};
     EXPECT_TRUE(job.give_up(1, std::make_exception_ptr(mp::TaskCancelled("x"))));
@@ -462,7 +463,7 @@ TEST(CallSeriesJob, a_result_that_comes_for_a_call_given_up_changes_nothing) {
 }
 
 TEST(CallSeriesJob, a_call_is_not_done_while_its_callbacks_run) {
-    series job(backend::task_definition{});
+    series job(scheduler::task_definition{});
     job.add_submitted(2);
     EXPECT_TRUE(job.add_call_callback(1, [] {}));
     job.publish(0, 2);
@@ -477,7 +478,7 @@ TEST(CallSeriesJob, a_call_is_not_done_while_its_callbacks_run) {
 }
 
 TEST(CallSeriesJob, garbage_in_place_of_a_result_is_that_calls_error) {
-    series job(backend::task_definition{});
+    series job(scheduler::task_definition{});
     job.add_submitted(1);
     const std::byte bytes[2]{};
     job.accept(0, 1, sizeof bytes, bytes);

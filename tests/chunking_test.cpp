@@ -25,8 +25,9 @@
 
 namespace chunking_test {
 
-namespace backend = procpool::detail::backend;
+namespace call = procpool::detail::call;
 namespace job = procpool::detail::job;
+namespace scheduler = procpool::detail::scheduler;
 namespace wire = procpool::detail::wire;
 
 // ---- the chunk rule
@@ -112,7 +113,7 @@ T decode(std::span<const std::byte> bytes) {
 
 /// All elements of a block, in order.
 template <class T>
-std::vector<T> decode_all(const backend::block& elements) {
+std::vector<T> decode_all(const scheduler::block& elements) {
     std::vector<T> values;
     wire::element_reader reader(elements.payload(), elements.stride);
     for (std::uint64_t i = 0; i < elements.count; ++i) values.push_back(decode<T>(reader.next()));
@@ -136,19 +137,19 @@ struct Fussy {
 };
 
 TEST(Encode, elements_of_one_size_have_a_stride_and_others_none) {
-    EXPECT_EQ(backend::encoded_size<int>, sizeof(int));
-    EXPECT_EQ((backend::encoded_size<std::tuple<int, double>>), sizeof(int) + sizeof(double));
-    EXPECT_EQ((backend::encoded_size<std::pair<char, char>>), 2u);
-    EXPECT_EQ(backend::encoded_size<std::string>, wire::variable_stride);
-    EXPECT_EQ((backend::encoded_size<std::tuple<int, std::string>>), wire::variable_stride);
+    EXPECT_EQ(call::encoded_size<int>, sizeof(int));
+    EXPECT_EQ((call::encoded_size<std::tuple<int, double>>), sizeof(int) + sizeof(double));
+    EXPECT_EQ((call::encoded_size<std::pair<char, char>>), 2u);
+    EXPECT_EQ(call::encoded_size<std::string>, wire::variable_stride);
+    EXPECT_EQ((call::encoded_size<std::tuple<int, std::string>>), wire::variable_stride);
 }
 
 TEST(Encode, an_element_that_fails_leaves_the_block_as_it_was) {
-    backend::block elements;
-    backend::append_element(elements, Fussy{"first"});
+    scheduler::block elements;
+    call::append_element(elements, Fussy{"first"});
     const std::size_t before = elements.bytes.size();
     try {
-        backend::append_element(elements, Fussy{"second", true});
+        call::append_element(elements, Fussy{"second", true});
         FAIL();
     } catch (const procpool::SerializationError& error) {
         const std::string text = error.what();
@@ -157,18 +158,18 @@ TEST(Encode, an_element_that_fails_leaves_the_block_as_it_was) {
     }
     EXPECT_EQ(elements.bytes.size(), before);
     EXPECT_EQ(elements.count, 1u);
-    backend::append_element(elements, Fussy{"third"});
+    call::append_element(elements, Fussy{"third"});
     const auto all = decode_all<Fussy>(elements);
     ASSERT_EQ(all.size(), 2u);
     EXPECT_EQ(all[1].text, "third");
 }
 
 TEST(Encode, take_front_splits_between_elements) {
-    backend::block elements;
+    scheduler::block elements;
     elements.first = 10;
     for (const char* const word : {"a", "", "long enough to need the heap", "d"})
-        backend::append_element(elements, std::string(word));
-    const backend::block front = elements.take_front(3);
+        call::append_element(elements, std::string(word));
+    const scheduler::block front = elements.take_front(3);
     EXPECT_EQ(decode_all<std::string>(front),
               (std::vector<std::string>{"a", "", "long enough to need the heap"}));
     EXPECT_EQ(front.first, 10u);
@@ -177,12 +178,12 @@ TEST(Encode, take_front_splits_between_elements) {
 }
 
 TEST(Encode, blocks_that_follow_each_other_can_be_joined) {
-    backend::block joined;
+    scheduler::block joined;
     for (int block = 0; block < 3; ++block) {
-        backend::block next;
+        scheduler::block next;
         next.first = 2 * static_cast<std::uint64_t>(block);
         for (const char letter : {'a', 'b'})
-            backend::append_element(next, std::string(1, letter) + std::to_string(block));
+            call::append_element(next, std::string(1, letter) + std::to_string(block));
         joined.append(std::move(next));
         if (block == 1) {
             EXPECT_EQ(decode_all<std::string>(joined.take_front(3)),
@@ -197,7 +198,7 @@ TEST(Encode, blocks_that_follow_each_other_can_be_joined) {
 
 template <class Range>
 auto make_encoder(Range& range) {
-    return backend::range_encoder(std::ranges::begin(range), std::ranges::end(range), nullptr);
+    return call::range_encoder(std::ranges::begin(range), std::ranges::end(range), nullptr);
 }
 
 /// Encodes a whole range and decodes it; each block but the last must consist of whole chunks.
@@ -207,7 +208,7 @@ std::vector<T> round_trip(Range&& range, std::uint64_t chunk) {
     std::vector<T> all;
     bool last_was_short = false;
     while (!encoder.at_end()) {
-        const backend::block next = encoder.next(chunk);
+        const scheduler::block next = encoder.next(chunk);
         EXPECT_FALSE(encoder.take_error());
         if (next.count == 0) continue;
         EXPECT_FALSE(last_was_short) << "a block that is no whole number of chunks is not the last";

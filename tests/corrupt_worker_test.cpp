@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "procpool/detail/process/patrol.hpp"
 #include "procpool/detail/os/process_identity.hpp"
+#include "procpool/detail/process/patrol.hpp"
 #include "support/processes.hpp"
 #include "support/wait.hpp"
 #include "support/worker_link.hpp"
@@ -84,7 +84,7 @@ TEST_F(CorruptWorker, is_refused_for_an_error_record_that_claims_more_bytes_than
 
 TEST_F(CorruptWorker, keeps_the_results_before_its_mistake) {
     send_up(values(0, 1, "ab") + values(7, 1, "c"));
-    std::vector<backend::delivery> found;
+    std::vector<scheduler::delivery> found;
     link.receive(1 << 20);
     EXPECT_THROW(link.collect(found), wire::protocol_error);
     EXPECT_EQ(summary(found), "1:0+2=ab;");
@@ -125,7 +125,7 @@ TEST_F(CorruptWorker, never_breaks_the_pool_whatever_it_sends) {
             std::memcpy(memory.data() + at, &word, sizeof word);
         }
         worker_end.reset();
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         link.receive_rest();
         link.collect_remains(found);
         EXPECT_LE(link.work().results(), 5u);
@@ -155,7 +155,7 @@ TEST_F(CorruptWorker, with_an_outbox_that_cannot_be_leaves_nothing) {
         box().open_frame = open;
         worker_end.reset();
         link.receive_rest();
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         link.collect_remains(found);
         EXPECT_TRUE(found.empty()) << base << " " << committed;
     }
@@ -174,7 +174,7 @@ TEST_F(CorruptWorker, leaves_the_results_behind_its_garbage) {
         box().begun = 5;
         worker_end.reset();
         link.receive_rest();
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         EXPECT_TRUE(link.collect_remains(found)) << garbage;
         EXPECT_EQ(link.work().results(), 4u) << garbage << ": " << summary(found);
         ASSERT_TRUE(link.interrupted());
@@ -188,7 +188,7 @@ TEST_F(CorruptWorker, has_lost_the_results_that_it_has_sent_elsewhere) {
     put_into_outbox(values(2, 1, "c"));
     worker_end.reset();
     link.receive_rest();
-    std::vector<backend::delivery> found;
+    std::vector<scheduler::delivery> found;
     link.collect_remains(found);
     EXPECT_EQ(summary(found), "") << "whose results these are isn't known";
     for (int lost = 0; lost < 3; ++lost) {
@@ -234,7 +234,7 @@ TEST_F(CorruptWorker, is_found_out_when_it_waits_and_owes_results) {
     EXPECT_TRUE(frames_down().at(0).header.what == wire::task_header::kind::question);
     send_up("x");
     EXPECT_FALSE(link.owes_after_question()) << "that may be the answer";
-    std::vector<backend::delivery> found;
+    std::vector<scheduler::delivery> found;
     link.receive(100);
     EXPECT_TRUE(link.owes_after_question());
 }
@@ -327,7 +327,7 @@ protected:
     }
     pid_t pid() const { return static_cast<pid_t>(link.pid); }
 
-    backend::patrol patrol;
+    process::patrol patrol;
     procpool::detail::steady_time now = std::chrono::steady_clock::now();
 };
 

@@ -14,16 +14,18 @@
 #include <tuple>
 #include <utility>
 
-#include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/process/pool_options.hpp"
 #include "procpool/pool.hpp"
 #include "support/wait.hpp"
 
 namespace delivery_test {
 
 namespace mp = procpool;
-namespace backend = procpool::detail::backend;
+namespace call = procpool::detail::call;
+namespace process = procpool::detail::process;
+namespace scheduler = procpool::detail::scheduler;
 using procpool::detail::steady_time;
 
 int half(int number) {
@@ -32,9 +34,9 @@ int half(int number) {
 }
 
 /// A job for whose results there is no memory.
-class unlucky_job final : public backend::remote_job {
+class unlucky_job final : public scheduler::remote_job {
 public:
-    unlucky_job() : remote_job(backend::remote_task<int (*)(int), int>::define(&half), false) {}
+    unlucky_job() : remote_job(call::remote_task<int (*)(int), int>::define(&half), false) {}
     void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {
         throw std::bad_alloc();
     }
@@ -43,17 +45,17 @@ public:
 
 class Delivery : public testing::Test {
 protected:
-    void submit(const std::shared_ptr<backend::remote_job>& job, int argument) {
+    void submit(const std::shared_ptr<scheduler::remote_job>& job, int argument) {
         auto held = pool.acquire();
         pool.add(job);
-        backend::block elements;
-        backend::append_element(elements, std::tuple(argument));
+        scheduler::block elements;
+        call::append_element(elements, std::tuple(argument));
         pool.submit(job, std::move(elements));
         pool.seal(job);
         pool.leave(held);
     }
     /// The error that the job ends with.
-    std::string end_of(const std::shared_ptr<backend::remote_job>& job) {
+    std::string end_of(const std::shared_ptr<scheduler::remote_job>& job) {
         auto held = pool.acquire();
         const auto deadline = std::chrono::steady_clock::now() + test::patience;
         if (!pool.wait(held, [&] { return job->done(); }, deadline, job.get())) return "it never ends";
@@ -65,7 +67,7 @@ protected:
         }
     }
 
-    backend::process_pool pool{backend::checked(mp::PoolOptions{.processes = 1})};
+    process::process_pool pool{process::checked(mp::PoolOptions{.processes = 1})};
 };
 
 TEST_F(Delivery, that_fails_ends_its_job_and_the_pool_with_that_error) {

@@ -284,8 +284,7 @@ TEST(Memfd, a_child_neither_inherits_a_mapping_nor_undoes_one) {
     EXPECT_EQ(in_child({},
                        [&] {
                            unsigned char resident = 0;
-                           if (::mincore(shared.data(), os::page_size(), &resident) == 0)
-                               return 1;  // mapped
+                           if (::mincore(shared.data(), os::page_size(), &resident) == 0) return 1;  // mapped
                            void* const mine =
                                ::mmap(shared.data(), os::page_size(), PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);

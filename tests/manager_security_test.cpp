@@ -37,7 +37,7 @@
 namespace manager_security_test {
 
 namespace mp = procpool;
-namespace backend = procpool::detail::backend;
+namespace family = procpool::detail::family;
 using namespace std::chrono_literals;
 using test::message_of;
 
@@ -153,15 +153,15 @@ std::string as_message(procpool::detail::wire::buffer content) {
 
 /// What somebody sends who wants a list of a manager's.
 std::string request_for_a_list() {
-    auto request = backend::manager_client::new_request(backend::manager_request::kind::create, 0);
+    auto request = family::manager_client::new_request(family::manager_request::kind::create, 0);
     procpool::detail::wire::encode_function(request, &mp::detail::make_managed<std::vector<int>>);
     return as_message(std::move(request));
 }
 
 /// What somebody answers who wants to be taken for a manager.
 std::string answer_with_a_number(std::uint64_t number) {
-    auto answer = procpool::detail::wire::new_envelope();
-    answer.append_value(backend::manager_answer::value);
+    auto answer = procpool::detail::family::new_envelope();
+    answer.append_value(family::manager_answer::value);
     answer.append_value(number);
     return as_message(std::move(answer));
 }

@@ -19,9 +19,9 @@
 
 namespace mutual_proof_test {
 
+namespace family = procpool::detail::family;
 namespace os = procpool::detail::os;
-namespace backend = procpool::detail::backend;
-using os::prover;
+using family::prover;
 using procpool::detail::siphash;
 using procpool::detail::two_words;
 
@@ -51,65 +51,66 @@ TEST(SipHash, has_the_published_tags) {
 
 TEST(Proof, depends_on_the_secret_on_both_challenges_and_on_whose_it_is) {
     const two_words secret{1, 2}, of_client{3, 4}, of_server{5, 6};
-    const auto proof = os::make_proof(secret, prover::server, of_client, of_server);
-    EXPECT_TRUE(os::is_same_proof(proof, os::make_proof(secret, prover::server, of_client, of_server)));
+    const auto proof = family::make_proof(secret, prover::server, of_client, of_server);
+    EXPECT_TRUE(
+        family::is_same_proof(proof, family::make_proof(secret, prover::server, of_client, of_server)));
     EXPECT_FALSE(
-        os::is_same_proof(proof, os::make_proof(secret, prover::client, of_client, of_server)));
+        family::is_same_proof(proof, family::make_proof(secret, prover::client, of_client, of_server)));
     EXPECT_FALSE(
-        os::is_same_proof(proof, os::make_proof(secret, prover::server, of_server, of_client)));
+        family::is_same_proof(proof, family::make_proof(secret, prover::server, of_server, of_client)));
     for (std::size_t word : {0, 1}) {
         for (const std::uint64_t bit : {std::uint64_t{1}, std::uint64_t{1} << 63}) {
             const auto changed = [&](two_words words) {
                 words[word] ^= bit;
                 return words;
             };
-            EXPECT_FALSE(os::is_same_proof(proof, changed(proof)));
+            EXPECT_FALSE(family::is_same_proof(proof, changed(proof)));
             for (const auto& other :
-                 {os::make_proof(changed(secret), prover::server, of_client, of_server),
-                  os::make_proof(secret, prover::server, changed(of_client), of_server),
-                  os::make_proof(secret, prover::server, of_client, changed(of_server))})
-                EXPECT_FALSE(os::is_same_proof(proof, other));
+                 {family::make_proof(changed(secret), prover::server, of_client, of_server),
+                  family::make_proof(secret, prover::server, changed(of_client), of_server),
+                  family::make_proof(secret, prover::server, of_client, changed(of_server))})
+                EXPECT_FALSE(family::is_same_proof(proof, other));
         }
     }
 }
 
 TEST(Door, lets_in_who_has_its_key_and_nobody_who_has_its_address_only) {
-    const auto key = os::server_key::random();
-    os::door door(key);
+    const auto key = family::server_key::random();
+    family::door door(key);
     auto wrong = key;
     wrong.secret[1] ^= 1;
     std::thread clients([&] {
-        EXPECT_EQ(os::meet_server(wrong).what, os::who_listens::impostor) << "who has another secret";
-        EXPECT_EQ(os::meet_server(key).what, os::who_listens::server);
-        EXPECT_EQ(os::meet_server(os::server_key::random()).what, os::who_listens::nobody);
+        EXPECT_EQ(family::meet_server(wrong).what, family::who_listens::impostor) << "who has another secret";
+        EXPECT_EQ(family::meet_server(key).what, family::who_listens::server);
+        EXPECT_EQ(family::meet_server(family::server_key::random()).what, family::who_listens::nobody);
     });
     const os::fd client = door.next_client();
-    EXPECT_TRUE(os::welcome(client));
+    EXPECT_TRUE(family::welcome(client));
     clients.join();
 }
 
 TEST(Door, is_knocked_at_again_by_a_client_that_was_sent_away) {
-    const auto key = os::server_key::random();
-    auto server = std::make_unique<os::door>(key);
+    const auto key = family::server_key::random();
+    auto server = std::make_unique<family::door>(key);
     std::thread busy([&] {
         for (int n = 0; n < 2; ++n) server->next_client().reset();  // no thread could be started for it
         const os::fd client = server->next_client();
-        os::welcome(client);
+        family::welcome(client);
         procpool::detail::wire::buffer request;
-        EXPECT_TRUE(procpool::detail::wire::receive_envelope(client, request));
-        auto answer = procpool::detail::wire::new_envelope();
-        answer.append_value(backend::manager_answer::value);
-        procpool::detail::wire::send_envelope(client, answer);
+        EXPECT_TRUE(procpool::detail::family::receive_envelope(client, request));
+        auto answer = procpool::detail::family::new_envelope();
+        answer.append_value(family::manager_answer::value);
+        procpool::detail::family::send_envelope(client, answer);
     });
-    backend::manager_client user(key);
+    family::manager_client user(key);
     EXPECT_NO_THROW(user.acquire(1));
     busy.join();
 }
 
 TEST(Client, waits_for_a_limited_time_for_a_server_that_says_nothing) {
-    const auto key = os::server_key::random();
+    const auto key = family::server_key::random();
     const os::fd silent = os::listen_at(key.address);
-    EXPECT_EQ(os::meet_server(key).what, os::who_listens::silence);
+    EXPECT_EQ(family::meet_server(key).what, family::who_listens::silence);
 }
 
 }  // namespace mutual_proof_test

@@ -25,8 +25,9 @@
 
 namespace outbox_test {
 
-namespace backend = procpool::detail::backend;
 namespace os = procpool::detail::os;
+namespace process = procpool::detail::process;
+namespace scheduler = procpool::detail::scheduler;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 
@@ -35,8 +36,7 @@ constexpr std::size_t capacity = worker::outbox_capacity;
 /// The pool's end of one worker, whose other end is an outbox in this process or in a child.
 class pools_end {
 public:
-    pools_end()
-        : file(os::make_memfd("test", worker::slot_memory)), memory_(file, 0, worker::slot_memory) {
+    pools_end() : file(os::make_memfd("test", worker::slot_memory)), memory_(file, 0, worker::slot_memory) {
         pipe = link.connect(memory_.data());
         EXPECT_GT(::fcntl(pipe.get(), F_SETPIPE_SZ, 1 << 20), 0);  // one thread plays both parts
         link.give(test::job(1), test::block(0, 1'000'000));
@@ -48,7 +48,7 @@ public:
     worker::outbox make_outbox() { return {box(), bytes(), std::move(pipe)}; }
 
     void collect() {
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         link.collect(found);
         link.check_unfinished();
         keep(found);
@@ -60,15 +60,15 @@ public:
     /// What is there after the worker's death.
     void receive_remains() {
         link.receive_rest();
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         EXPECT_FALSE(link.collect_remains(found));
         keep(found);
     }
-    void keep(const std::vector<backend::delivery>& found) {
+    void keep(const std::vector<scheduler::delivery>& found) {
         for (const auto& one : found) {
             EXPECT_EQ(one.first, results.size());
             wire::element_reader values(one.bytes, one.stride);
-            if (one.what == backend::delivery::kind::error_record) {
+            if (one.what == scheduler::delivery::kind::error_record) {
                 results.push_back("error " + text(one.bytes));
                 continue;
             }
@@ -83,7 +83,7 @@ public:
 
     os::fd file;
     os::fd pipe;  // until the worker has it
-    backend::worker_link link;
+    process::worker_link link;
     std::vector<std::string> results;
 
 private:
@@ -363,7 +363,7 @@ TEST(Outbox, a_frame_for_which_no_result_came_is_not_sent) {
     EXPECT_EQ(pool.box().committed, 0u);
     flat("abcd").act(box);
     in_a_row({}).act(box);
-    std::vector<backend::delivery> early;
+    std::vector<scheduler::delivery> early;
     EXPECT_TRUE(pool.link.collect_early(early));
     EXPECT_EQ(early.size(), 1u);
     box.flush();

@@ -163,11 +163,12 @@ TEST(Pipe, threads_share_an_end) {
 }
 
 TEST(PipePackets, a_message_may_have_the_number_of_one_that_was_never_finished) {
+    namespace family = mp::detail::family;
     namespace wire = mp::detail::wire;
-    wire::packet_assembly assembly;
+    family::packet_assembly assembly;
     const auto packet = [&](std::uint64_t size, std::uint64_t offset, std::size_t bytes) {
         wire::buffer made;
-        made.append_value(wire::packet_header{.sender = 7, .message = 1, .size = size, .offset = offset});
+        made.append_value(family::packet_header{.sender = 7, .message = 1, .size = size, .offset = offset});
         const auto content = bytes_of(bytes);
         made.append(content.data(), content.size());
         return assembly.add(made.bytes());

@@ -22,8 +22,8 @@
 
 namespace shared_array_test {
 
-namespace wire = procpool::detail::wire;
 namespace os = procpool::detail::os;
+namespace wire = procpool::detail::wire;
 using procpool::ArrayView;
 using procpool::SharedArray;
 using test::decoded;

@@ -29,7 +29,7 @@
 namespace start_method_test {
 
 namespace mp = procpool;
-namespace os = procpool::detail::os;
+namespace zygote = procpool::detail::zygote;
 using mp::start_method;
 using test::message_of;
 
@@ -42,11 +42,11 @@ int times_main_was_begun = 0;  // counted by what a task can see, and set by no 
 /// As in a program that never calls freeze_support().
 class WithoutFreezeSupport : public testing::Test {
 protected:
-    WithoutFreezeSupport() : launcher_(os::launcher.exchange(nullptr)) {}
-    ~WithoutFreezeSupport() override { os::launcher = launcher_; }
+    WithoutFreezeSupport() : launcher_(zygote::launcher.exchange(nullptr)) {}
+    ~WithoutFreezeSupport() override { zygote::launcher = launcher_; }
 
 private:
-    os::program_launcher launcher_;
+    zygote::program_launcher launcher_;
 };
 
 TEST_F(WithoutFreezeSupport, methods_that_start_the_program_anew_say_what_is_missing) {

@@ -9,12 +9,12 @@
 
 namespace window_test {
 
-namespace backend = procpool::detail::backend;
+namespace scheduler = procpool::detail::scheduler;
 
 constexpr std::size_t workers = 2;
 constexpr std::uint64_t plenty = 1'000'000;  // elements
 
-class a_job final : public backend::remote_job {
+class a_job final : public scheduler::remote_job {
 public:
     a_job() : remote_job({}, false) {
         timing = &times;
@@ -26,14 +26,14 @@ public:
     /// From now on an element of it is known to take so long.
     void takes_ns(double mean) { times.add(mean, 1); }
 
-    backend::task_timing times;
+    scheduler::task_timing times;
 };
 
 class Window : public testing::Test {
 protected:
     std::uint64_t given(std::uint64_t out = 0, std::size_t out_bytes = 0,
                         std::uint64_t may_take = plenty) const {
-        return backend::elements_to_give(job, workers, out, out_bytes, may_take);
+        return scheduler::elements_to_give(job, workers, out, out_bytes, may_take);
     }
     a_job job;
 };
@@ -115,32 +115,32 @@ TEST_F(Window, a_worker_that_may_take_few_more_gets_no_more_than_these) {
 
 TEST_F(Window, a_chunk_is_claimed_together) {
     job.chunk = 12;
-    EXPECT_EQ(backend::elements_together(job), 12u);
+    EXPECT_EQ(scheduler::elements_together(job), 12u);
     job.takes_ns(10);
-    EXPECT_EQ(backend::elements_together(job), 12u) << "and no other, which it may wait for";
+    EXPECT_EQ(scheduler::elements_together(job), 12u) << "and no other, which it may wait for";
 }
 
 TEST_F(Window, without_a_chunksize_elements_are_claimed_one_by_one_until_their_time_is_known) {
     job.guided = true;
-    EXPECT_EQ(backend::elements_together(job), 1u);
+    EXPECT_EQ(scheduler::elements_together(job), 1u);
 }
 
 TEST_F(Window, without_a_chunksize_what_takes_20_us_is_claimed_together) {
     job.guided = true;
     job.takes_ns(1000);
-    EXPECT_EQ(backend::elements_together(job), 20u);
+    EXPECT_EQ(scheduler::elements_together(job), 20u);
 }
 
 TEST_F(Window, without_a_chunksize_slow_elements_are_claimed_one_by_one) {
     job.guided = true;
     job.takes_ns(50e3);
-    EXPECT_EQ(backend::elements_together(job), 1u);
+    EXPECT_EQ(scheduler::elements_together(job), 1u);
 }
 
 TEST_F(Window, without_a_chunksize_no_more_than_1024_elements_are_claimed_together) {
     job.guided = true;
     job.takes_ns(1);
-    EXPECT_EQ(backend::elements_together(job), 1024u);
+    EXPECT_EQ(scheduler::elements_together(job), 1024u);
 }
 
 }  // namespace window_test

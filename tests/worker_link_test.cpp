@@ -97,9 +97,9 @@ TEST_F(WorkerLink, many_small_runs_go_out_in_order) {
 }
 
 /// An element with room for frames in front of it, as single calls are made.
-backend::block with_room(const std::string& bytes) {
-    backend::block made = block(0, 1, std::string(backend::block::room_for_frames, '?') + bytes);
-    made.begin = backend::block::room_for_frames;
+scheduler::block with_room(const std::string& bytes) {
+    scheduler::block made = block(0, 1, std::string(scheduler::block::room_for_frames, '?') + bytes);
+    made.begin = scheduler::block::room_for_frames;
     made.stride = bytes.size();
     return made;
 }
@@ -133,7 +133,7 @@ TEST_F(WorkerLink, an_element_with_frames_in_front_goes_to_another_worker_as_it_
     const auto call = job(1, "f", true);
     link.give(call, with_room("argument"));
     link.send();
-    std::deque<backend::run> left = link.take_unfinished();
+    std::deque<scheduler::run> left = link.take_unfinished();
     ASSERT_EQ(left.size(), 1u);
     EXPECT_EQ(text(left.front().elements.payload()), "argument");
     frames_down();
@@ -163,7 +163,7 @@ TEST_F(WorkerLink, writing_to_a_dead_workers_pipe_is_no_error_and_no_signal) {
 // ---- what it has got
 
 TEST_F(WorkerLink, what_waits_in_a_worker_is_what_it_has_not_claimed) {
-    backend::task_timing usual;
+    scheduler::task_timing usual;
     const auto timed = job(1);
     timed->timing = &usual;
     link.give(timed, block(0, 5, "abcde"));
@@ -304,7 +304,7 @@ TEST_F(WorkerLink, what_was_taken_early_is_not_taken_again_after_a_death) {
     put_into_outbox(values(0, 1, "ab") + values(2, 1, "c"));
     worker_end.reset();
     link.receive_rest();
-    std::vector<backend::delivery> rest;
+    std::vector<scheduler::delivery> rest;
     EXPECT_FALSE(link.collect_remains(rest));
     EXPECT_EQ(summary(rest), "1:2+1=c;");
 }

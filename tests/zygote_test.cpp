@@ -29,8 +29,9 @@
 namespace zygote_test {
 
 namespace os = procpool::detail::os;
-using os::worker_birth;
-using os::worker_report;
+namespace zygote = procpool::detail::zygote;
+using zygote::worker_birth;
+using zygote::worker_report;
 
 bool exists(long pid) { return ::kill(static_cast<pid_t>(pid), 0) == 0; }
 bool has_ended(long pid) {
@@ -39,7 +40,7 @@ bool has_ended(long pid) {
 }
 
 /// Waits for the zygote's next report; nothing if the zygote has gone.
-std::optional<worker_report> next_report(os::zygote& zygote) {
+std::optional<worker_report> next_report(zygote::zygote& zygote) {
     os::poller poller;
     poller.add(zygote.control(), os::poller::interest::read, 0);
     for (;;) {
@@ -59,8 +60,7 @@ int obedient(worker_birth& birth) {
             case 'k': ::raise(SIGKILL); break;
             case '?': {
                 const std::array<std::int64_t, 3> about{::getpid(), ::getppid(), birth.slot};
-                os::write_all(birth.results, reinterpret_cast<const std::byte*>(about.data()),
-                                 sizeof about);
+                os::write_all(birth.results, reinterpret_cast<const std::byte*>(about.data()), sizeof about);
                 break;
             }
             default: return 99;
@@ -85,9 +85,8 @@ protected:
         std::array<std::int64_t, 3> ask() const {
             order('?');
             std::array<std::int64_t, 3> about{};
-            EXPECT_EQ(
-                os::read_some(results, reinterpret_cast<std::byte*>(about.data()), sizeof about).bytes,
-                sizeof about);
+            EXPECT_EQ(os::read_some(results, reinterpret_cast<std::byte*>(about.data()), sizeof about).bytes,
+                      sizeof about);
             return about;
         }
         bool output_has_ended() const {
@@ -125,7 +124,7 @@ protected:
     }
 
     os::fd memory = os::make_memfd("test", os::page_size());
-    os::zygote zygote{memory, obedient, {}, os::signal_mask::of_this_thread()};
+    zygote::zygote zygote{memory, obedient, {}, os::signal_mask::of_this_thread()};
     std::uint64_t last_serial = 0;
 };
 
@@ -176,9 +175,9 @@ TEST_F(Zygote, reports_each_of_many_deaths) {
 
 TEST(ZygoteProcess, a_worker_that_throws_says_why_and_fails) {
     test::child_program pool([] {
-        const os::worker_main main = [](worker_birth&) -> int { throw std::runtime_error("a reason"); };
+        const zygote::worker_main main = [](worker_birth&) -> int { throw std::runtime_error("a reason"); };
         const os::fd memory = os::make_memfd("test", os::page_size());
-        os::zygote zygote(memory, main, {}, os::signal_mask::of_this_thread());
+        zygote::zygote zygote(memory, main, {}, os::signal_mask::of_this_thread());
         const auto pipe = os::make_pipe();
         zygote.fork_worker(0, 1, pipe.read, pipe.write);
         next_report(zygote);
@@ -217,12 +216,12 @@ TEST_F(Zygote, a_slot_may_have_a_new_worker_before_the_old_one_is_reaped) {
 
 TEST_F(Zygote, a_worker_gets_the_pools_memory) {
     const os::mapping mine(memory, 0, os::page_size());
-    os::worker_main write_there = [](worker_birth& birth) {
+    zygote::worker_main write_there = [](worker_birth& birth) {
         const os::mapping shared(birth.memory, 0, os::page_size());
         shared.data()[birth.slot] = std::byte{42};
         return 0;
     };
-    os::zygote other(memory, write_there, {}, os::signal_mask::of_this_thread());
+    zygote::zygote other(memory, write_there, {}, os::signal_mask::of_this_thread());
     const auto tasks = os::make_pipe();
     const auto results = os::make_pipe();
     other.fork_worker(9, 1, tasks.read, results.write);
@@ -276,9 +275,9 @@ template <class Check>
 int answer_of_worker(Check check, const os::signal_mask& mask) {
     static const Check* checks = nullptr;  // of which no two have the same type
     checks = &check;
-    const os::worker_main main = [](worker_birth&) { return (*checks)(); };
+    const zygote::worker_main main = [](worker_birth&) { return (*checks)(); };
     const os::fd memory = os::make_memfd("test", os::page_size());
-    os::zygote zygote(memory, main, {}, mask);
+    zygote::zygote zygote(memory, main, {}, mask);
     const auto pipe = os::make_pipe();
     zygote.fork_worker(0, 1, pipe.read, pipe.write);
     for (;;) {
@@ -408,7 +407,7 @@ TEST_F(Zygote, everybody_is_gone_after_the_pools_process_was_killed) {
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     test::child_program pool([&] {
         const os::fd shared = os::make_memfd("test", os::page_size());
-        os::zygote mine(shared, obedient, {}, os::signal_mask::of_this_thread());
+        zygote::zygote mine(shared, obedient, {}, os::signal_mask::of_this_thread());
         const auto tasks = os::make_pipe();
         const auto results = os::make_pipe();
         mine.fork_worker(0, 1, tasks.read, results.write);

@@ -14,12 +14,12 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/call/submit_range.hpp"
-#include "procpool/detail/call/submit_window.hpp"
 #include "procpool/detail/call/call_style.hpp"
-#include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/call/misused_options.hpp"
 #include "procpool/detail/call/results.hpp"
+#include "procpool/detail/call/submit_range.hpp"
+#include "procpool/detail/call/submit_window.hpp"
+#include "procpool/detail/job/chunking.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -33,13 +33,13 @@ namespace procpool {
 /// All methods may be called from several threads, but only in the process that made the pool. The
 /// destructor terminates the pool; close() and join() let it finish first.
 template <class Kind>
-class BasicPool : detail::job::misused_options {
-    using misused_options = detail::job::misused_options;
-    using style = detail::job::call_style;
+class BasicPool : detail::call::misused_options {
+    using misused_options = detail::call::misused_options;
+    using style = detail::call::call_style;
     template <class R>
-    using values = detail::job::all_results<R>;
+    using values = detail::call::all_results<R>;
     template <class R>
-    using outcomes = detail::job::all_outcomes<R>;
+    using outcomes = detail::call::all_outcomes<R>;
     template <style Style, class F, class Range>
     using map_task = typename Kind::template map_task<Style, F, Range>;
     template <style Style, class F, class Range>
@@ -89,7 +89,7 @@ public:
             return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
                                              std::forward<Args>(args)...);
         } else {
-            return typename Kind::refused{};
+            return detail::refused{};
         }
     }
     template <class F, class... Args>
@@ -231,19 +231,19 @@ private:
     auto start_one(const TaskOptions& options, F&& function, Args&&... args) {
         using task = typename Kind::template call_task<Style, F, Args...>;
         if constexpr (task::check()) {
-            using results = detail::job::one_result<typename task::result>;
+            using results = detail::call::one_result<typename task::result>;
             auto& pool = core();
             const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
             apply_options(*job, options);
             Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
             return handle_of<typename task::result>(job, options);
         } else {
-            return typename Kind::refused{};
+            return detail::refused{};
         }
     }
     template <class R, class Job>
     AsyncResult<R> handle_of(const std::shared_ptr<Job>& job, const TaskOptions& options) {
-        detail::backend::cancel_on_stop(pool_, job, options.stop);
+        detail::call::cancel_on_stop(pool_, job, options.stop);
         return AsyncResult<R>(pool_, job);
     }
 
@@ -260,7 +260,7 @@ private:
         return call.take();
     }
     // The refusal of a call stays the only error.
-    static typename Kind::refused result_of(typename Kind::refused refused) { return refused; }
+    static detail::refused result_of(detail::refused refused) { return refused; }
 
     template <class Task, template <class> class Results, class F, class Range>
     auto run(F&& function, Range& input, const MapOptions& options) {
@@ -269,7 +269,7 @@ private:
             return run_job<typename results::result>(
                 Kind::template make_job<Task, results>(core(), std::forward<F>(function)), input, options);
         } else {
-            return typename Kind::refused{};
+            return detail::refused{};
         }
     }
 
@@ -280,7 +280,7 @@ private:
             return begin_job<typename results::result>(
                 Kind::template make_job<Task, results>(core(), std::forward<F>(function)), input, options);
         } else {
-            return typename Kind::refused{};
+            return detail::refused{};
         }
     }
 
@@ -290,7 +290,7 @@ private:
     template <class R, class Job, class Range>
     R run_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
         auto& pool = *pool_;
-        detail::backend::feed(pool_, job, input, options, [&](auto& lock) {
+        detail::call::feed(pool_, job, input, options, [&](auto& lock) {
             pool.wait_or_poll(
                 lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
                 job.get());
@@ -301,7 +301,7 @@ private:
 
     template <class R, class Job, class Range>
     AsyncResult<R> begin_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
-        detail::backend::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
+        detail::call::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
         auto lock = pool_->acquire();
         pool_->leave(lock);
         return AsyncResult<R>(pool_, job);
@@ -316,7 +316,7 @@ private:
             const std::uint64_t chunk = job::checked_size(options.chunksize, "chunksize").value_or(1);
             const auto buffersize = job::checked_size(options.buffersize, "buffersize");
             const std::uint64_t window = buffersize.value_or(2 * chunk * pool.size());
-            const auto job = Kind::template make_job<Task, job::stream_of_results<result>>(
+            const auto job = Kind::template make_job<Task, call::stream_of_results<result>>(
                 pool, std::forward<F>(function), ordered);
             apply_options(*job, options);
             job->chunk = std::min(chunk, window);
@@ -324,18 +324,18 @@ private:
                 const auto lock = pool.acquire();
                 pool.add(job);
             }
-            backend::cancel_on_stop(pool_, job, options.stop);
+            call::cancel_on_stop(pool_, job, options.stop);
             try {
                 using stream_type =
-                    backend::input_stream<result, pool_type, std::remove_cvref_t<decltype(*job)>, Range>;
+                    call::input_stream<result, pool_type, std::remove_cvref_t<decltype(*job)>, Range>;
                 return ImapResults<result>(std::make_unique<stream_type>(
                     pool_, job, std::forward<Range>(input), window, !buffersize));
             } catch (...) {  // the input did not even begin
-                backend::abandon_broken_input(pool, job);
+                call::abandon_broken_input(pool, job);
                 throw;
             }
         } else {
-            return typename Kind::refused{};
+            return detail::refused{};
         }
     }
 

@@ -44,7 +44,7 @@ public:
             if (word.compare_exchange_weak(seen, seen | state::is_set)) return;
         if ((seen & state::is_set) == 0)
             detail::os::futex_change_and_wake(word, detail::os::futex_change::add_bits,
-                                                 static_cast<int>(state::is_set));
+                                              static_cast<int>(state::is_set));
     }
 
     void clear() const {

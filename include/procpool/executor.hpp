@@ -12,11 +12,11 @@
 #include <utility>
 
 #include "procpool/as_completed.hpp"
+#include "procpool/detail/call/zipped.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
-#include "procpool/detail/refused.hpp"
 #include "procpool/detail/job/runner.hpp"
-#include "procpool/detail/call/zipped.hpp"
+#include "procpool/detail/refused.hpp"
 #include "procpool/error.hpp"
 #include "procpool/future.hpp"
 #include "procpool/imap.hpp"
@@ -127,9 +127,10 @@ public:
             return until(deadline,
                          pool_.imap(std::forward<F>(function), std::forward<Ranges>(ranges)..., how));
         else
-            return until(deadline, pool_.istarmap(
-                                       std::forward<F>(function),
-                                       detail::job::zipped<Ranges...>(std::forward<Ranges>(ranges)...), how));
+            return until(
+                deadline,
+                pool_.istarmap(std::forward<F>(function),
+                               detail::call::zipped<Ranges...>(std::forward<Ranges>(ranges)...), how));
     }
 
     /// Takes no more calls, and waits until those at hand are done, if asked to; if `cancel_futures`, those
@@ -164,8 +165,8 @@ private:
         return results;
     }
     // The refusal of a call stays the only error.
-    static detail::job::refused in_future(detail::job::refused refused) { return refused; }
-    static detail::job::refused until(detail::steady_time, detail::job::refused refused) { return refused; }
+    static detail::refused in_future(detail::refused refused) { return refused; }
+    static detail::refused until(detail::steady_time, detail::refused refused) { return refused; }
 
     PoolType pool_;
 };

@@ -12,8 +12,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/clock.hpp"
 #include "procpool/detail/call/stream.hpp"
+#include "procpool/detail/clock.hpp"
 
 namespace procpool {
 
@@ -28,12 +28,12 @@ namespace procpool {
 /// a copy: it gives PoolNotRunning, and may be destroyed.
 template <class R>
 class [[nodiscard("the call is given up when its results are dropped")]] ImapResults {
-    using slot = typename detail::job::stream<R>::slot;
+    using slot = typename detail::call::stream<R>::slot;
 
 public:
     /// A result as next() returns it: an optional value; for tasks that return nothing, whether there was
     /// one.
-    using next_type = std::conditional_t<std::is_void_v<R>, bool, std::optional<detail::job::stored<R>>>;
+    using next_type = std::conditional_t<std::is_void_v<R>, bool, std::optional<detail::call::stored<R>>>;
 
     ImapResults(ImapResults&&) noexcept = default;
     ImapResults& operator=(ImapResults&& other) noexcept {
@@ -58,7 +58,7 @@ public:
     /// Single-pass; an element's error is thrown by operator*.
     class iterator {
     public:
-        using value_type = detail::job::stored<R>;
+        using value_type = detail::call::stored<R>;
         using difference_type = std::ptrdiff_t;
         using iterator_concept = std::input_iterator_tag;
 
@@ -93,7 +93,7 @@ private:
     template <class PoolType>
     friend class BasicExecutor;
 
-    explicit ImapResults(std::unique_ptr<detail::job::stream<R>> stream) : stream_(std::move(stream)) {}
+    explicit ImapResults(std::unique_ptr<detail::call::stream<R>> stream) : stream_(std::move(stream)) {}
 
     static next_type unwrap(std::optional<slot> next) {
         if (next && next->error) std::rethrow_exception(next->error);
@@ -108,7 +108,7 @@ private:
         stream_->current = stream_->next();
     }
 
-    std::unique_ptr<detail::job::stream<R>> stream_;  // on the heap: its iterators must survive a move
+    std::unique_ptr<detail::call::stream<R>> stream_;  // on the heap: its iterators must survive a move
 };
 
 }  // namespace procpool

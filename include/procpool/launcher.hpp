@@ -63,13 +63,13 @@ struct hand_over : boost_process::extend::handler {
     int inherited;
 
     hand_over(const char* argument, int file) : inherited(file) {
-        for (std::string& one : os::fresh_run().arguments) arguments.push_back(one.data());
+        for (std::string& one : zygote::fresh_run().arguments) arguments.push_back(one.data());
         arguments.insert(arguments.end(), {const_cast<char*>(argument), nullptr});
     }
 
     template <class Executor>
     void on_setup(Executor& executor) {
-        executor.exe = os::fresh_run().file.c_str();
+        executor.exe = zygote::fresh_run().file.c_str();
         executor.cmd_line = arguments.data();
     }
     template <class Executor>
@@ -84,11 +84,11 @@ struct hand_over : boost_process::extend::handler {
     }
     template <class Executor>
     void on_exec_setup(Executor&) const {
-        os::inherit_only(inherited);
+        zygote::inherit_only(inherited);
     }
 };
 
-namespace os {
+namespace zygote {
 /// Declared in exec.hpp. Files of the program that only use it don't see this definition.
 [[gnu::weak]] long launch_fresh_run(const char* argument, int inherited) {
     std::error_code error;
@@ -97,12 +97,12 @@ namespace os {
 #else  // the program has included Boost.Process before
     boost_process::child child(hand_over(argument, inherited), error);
 #endif
-    if (error) throw_system_error(error.value(), "execve (a fresh run of the program)");
+    if (error) os::throw_system_error(error.value(), "execve (a fresh run of the program)");
     const long pid = child.id();
     child.detach();
     return pid;
 }
-}  // namespace os
+}  // namespace zygote
 
 }  // namespace procpool::detail
 

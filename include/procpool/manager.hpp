@@ -14,8 +14,8 @@
 
 #include "procpool/detail/family/manager_client.hpp"
 #include "procpool/detail/family/manager_server.hpp"
-#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 #include "procpool/event.hpp"
@@ -50,7 +50,7 @@ public:
     template <class = detail::only_if_used>
     explicit Manager(const ManagerOptions& options) {
         using namespace detail;
-        const auto key = os::server_key::random();
+        const auto key = family::server_key::random();
         auto [here, there] = Pipe(false);
         process_.emplace(
             ProcessOptions{.name = "Manager", .daemon = true, .start_method = options.start_method},
@@ -62,7 +62,7 @@ public:
         } catch (const EOFError&) {
             throw BootstrapError("procpool: the manager's process has ended before it could serve");
         }
-        client_ = backend::manager_client::of(key);
+        client_ = family::manager_client::of(key);
     }
 
     Manager(const Manager&) = delete;
@@ -119,14 +119,14 @@ public:
             "header <cereal/types/...>, or give its class a serialize function for cereal");
         static_assert(std::is_constructible_v<T, wire::wire_type_t<Args>...>,
                       "procpool: Manager::create: the class has no constructor that takes these arguments");
-        auto request = backend::manager_client::new_request(backend::manager_request::kind::create, 0);
+        auto request = family::manager_client::new_request(family::manager_request::kind::create, 0);
         wire::encode_function(request, &make_managed<T, wire::wire_type_t<Args>...>);
         wire::pins pins;
         wire::serializing([] { return "procpool: an argument of Manager::create can't be serialised"; },
                           [&] { (wire::encode({request, pins}, args), ...); });
         if (!client_) throw ManagerDied("procpool: the manager is shut down");
         return Proxy<T>(
-            std::make_shared<backend::object_reference>(client_, client_->create(std::move(request))));
+            std::make_shared<family::object_reference>(client_, client_->create(std::move(request))));
     }
 
     /// Ends the manager's process, and all objects in it.
@@ -144,16 +144,16 @@ public:
 
 private:
     template <class = detail::only_if_used>
-    static void serve(const detail::os::server_key& key, Connection ready) {
+    static void serve(const detail::family::server_key& key, Connection ready) {
         detail::os::leave_interrupts_to_the_program();
-        detail::backend::manager_server server(key);
+        detail::family::manager_server server(key);
         ready.send(true);
         ready.close();
         server.run();
     }
 
     std::optional<Process> process_;
-    std::shared_ptr<detail::backend::manager_client> client_;
+    std::shared_ptr<detail::family::manager_client> client_;
 };
 
 }  // namespace procpool

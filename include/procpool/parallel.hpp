@@ -200,9 +200,9 @@ public:
             static_assert(range_of_calls<Range>,
                           "procpool: Parallel takes calls: range | delayed(f) for one of each element, or a "
                           "range of delayed(f)(args...)");
-            return detail::job::refused{};
+            return detail::refused{};
         } else if constexpr (!can_be_sent<std::ranges::range_value_t<Range>>()) {
-            return detail::job::refused{};
+            return detail::refused{};
         } else {
             return run<false>(detail::make_call(), std::forward<Range>(calls));
         }
@@ -253,7 +253,7 @@ private:
     auto kept(ImapResults<R> results) {
         return ParallelResults(pool_, std::move(results));
     }
-    static detail::job::refused kept(detail::job::refused refused) { return refused; }
+    static detail::refused kept(detail::refused refused) { return refused; }
 
     ParallelOptions options_;
     std::shared_ptr<pool_type> pool_;

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/family/connection.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/family/connection.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
@@ -84,7 +84,7 @@ public:
                 [] { return "procpool: Connection::recv: a " + type_name(typeid(T)) + " can't be rebuilt"; },
                 [&] { return wire::codec<T>::decode(from); });
         } else {
-            return detail::wire::refused();
+            return detail::refused();
         }
     }
 
@@ -149,13 +149,13 @@ private:
     friend std::pair<Connection, Connection> Pipe(bool duplex);
 
     Connection(detail::os::fd receive, detail::os::fd send)
-        : end_(std::make_shared<detail::backend::connection>(std::move(receive), std::move(send))) {}
+        : end_(std::make_shared<detail::family::connection>(std::move(receive), std::move(send))) {}
 
     void encode(const detail::wire::sink& out) const { out.to.append_value(end().handle(out.held)); }
     /// @throws SerializationError if the sender has closed it, or is gone
     static Connection decode(detail::wire::cursor& from) {
         using namespace detail::os;
-        const auto handle = from.value<detail::backend::connection_handle>();
+        const auto handle = from.value<detail::family::connection_handle>();
         fd receive, send;
         if (handle.receive.file >= 0) receive = open_packet_pipe(handle.receive, pipe_end::read);
         if (handle.send.file >= 0) send = open_packet_pipe(handle.send, pipe_end::write);
@@ -180,12 +180,12 @@ private:
         return typeid(T).hash_code() | 1;
     }
 
-    detail::backend::connection& end() const {
+    detail::family::connection& end() const {
         if (!end_) throw ConnectionClosed("procpool: the Connection is closed");
         return *end_;
     }
 
-    std::shared_ptr<detail::backend::connection> end_;
+    std::shared_ptr<detail::family::connection> end_;
 };
 
 template <class>

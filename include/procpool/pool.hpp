@@ -11,12 +11,12 @@
 
 #include "procpool/basic_pool.hpp"
 #include "procpool/cpu_count.hpp"
-#include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/in_processes.hpp"
-#include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/process/pool_options.hpp"
+#include "procpool/detail/process/process_pool.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -34,7 +34,7 @@ namespace procpool {
 /// arguments and results are anything that cereal can serialise. What can't be sent is a compile error.
 /// When a worker dies, the element that it was running fails with WorkerDied, all others go on, and the
 /// worker is replaced.
-class Pool : public BasicPool<detail::backend::in_processes> {
+class Pool : public BasicPool<detail::call::in_processes> {
 public:
     /// Starts cpu_count() workers. @throws BootstrapError, std::system_error
     template <class = detail::only_if_used>
@@ -53,19 +53,19 @@ public:
 
     template <class = detail::only_if_used>
     explicit Pool(PoolOptions options) {
-        start(detail::backend::checked(std::move(options)));
+        start(detail::process::checked(std::move(options)));
     }
 
     template <class Initializer, class... Args>
     Pool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
         using namespace detail;
-        using task = backend::in_processes::call_task<job::call_style::returns, Initializer, Args...>;
+        using task = call::in_processes::call_task<call::call_style::returns, Initializer, Args...>;
         if constexpr (task::check()) {
-            const auto limit = backend::checked_limit(options.initializer_timeout, "initializer_timeout");
-            backend::process_pool_options all = backend::checked(std::move(options));
-            auto job = std::make_shared<backend::initializer_job>(task::define(initializer));
-            backend::append_element(all.crew.initializer_arguments,
-                                    std::forward_as_tuple(std::as_const(initargs)...));
+            const auto limit = job::checked_limit(options.initializer_timeout, "initializer_timeout");
+            process::process_pool_options all = process::checked(std::move(options));
+            auto job = std::make_shared<call::initializer_job>(task::define(initializer));
+            call::append_element(all.crew.initializer_arguments,
+                                 std::forward_as_tuple(std::as_const(initargs)...));
             // Workers expect each element of an initializer with its size in front.
             if (all.crew.initializer_arguments.stride != wire::variable_stride) {
                 const std::uint64_t size = all.crew.initializer_arguments.bytes.size();
@@ -92,8 +92,8 @@ public:
     void swap(Pool& other) noexcept { BasicPool::swap(other); }
 
 private:
-    template <class Core = detail::backend::process_pool>
-    void start(detail::backend::process_pool_options all) {
+    template <class Core = detail::process::process_pool>
+    void start(detail::process::process_pool_options all) {
         BasicPool::start(std::shared_ptr<Core>(new Core(std::move(all)), &Core::end));
     }
 };

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "procpool/cpu_count.hpp"
-#include "procpool/detail/family/child_process.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/family/child_process.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
@@ -67,8 +67,8 @@ public:
                     wire::callable_codec<function_type>::encode({call, pins}, callable);
                     (wire::encode({call, pins}, std::as_const(args)), ...);
                 });
-            child_ = std::make_shared<backend::child_process>(std::move(options), std::move(call),
-                                                              std::move(pins));
+            child_ =
+                std::make_shared<family::child_process>(std::move(options), std::move(call), std::move(pins));
         }
     }
 
@@ -149,21 +149,20 @@ public:
 private:
     template <class>
     friend std::vector<Process> active_children();
-    explicit Process(std::shared_ptr<detail::backend::child_process> child) : child_(std::move(child)) {}
+    explicit Process(std::shared_ptr<detail::family::child_process> child) : child_(std::move(child)) {}
 
-    detail::backend::child_process& child() const {
+    detail::family::child_process& child() const {
         if (!child_) throw ProcessError("procpool: this Process was moved from");
         return *child_;
     }
 
-    std::shared_ptr<detail::backend::child_process> child_;
+    std::shared_ptr<detail::family::child_process> child_;
 };
 
 template <class>
 std::vector<Process> active_children() {
     std::vector<Process> found;
-    for (auto& child : detail::backend::child_process::all_alive())
-        found.push_back(Process(std::move(child)));
+    for (auto& child : detail::family::child_process::all_alive()) found.push_back(Process(std::move(child)));
     return found;
 }
 

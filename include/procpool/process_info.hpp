@@ -54,7 +54,7 @@ inline ProcessInfo current_process() {
 /// alive: none outlives its parent.
 inline std::optional<ProcessInfo> parent_process() {
     if (!detail::worker::this_process.index) return detail::worker::process_identity::instance().parent;
-    const detail::os::named_process& parent = detail::os::parent_of_worker;
+    const detail::zygote::named_process& parent = detail::zygote::parent_of_worker;
     return ProcessInfo{parent.name.data(), static_cast<long>(parent.pid), parent.daemon};
 }
 

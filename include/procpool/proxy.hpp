@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "procpool/detail/family/manager_client.hpp"
-#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -91,8 +91,8 @@ public:
         if constexpr (check<function_type, wire::wire_type_t<Args>...>()) {
             using how = managed_call<T, function_type, wire::wire_type_t<Args>...>;
             using result = typename how::result;
-            auto request = backend::manager_client::new_request(backend::manager_request::kind::call,
-                                                                reference().object());
+            auto request = family::manager_client::new_request(family::manager_request::kind::call,
+                                                               reference().object());
             wire::encode_function(request, &how::run);
             wire::pins pins;
             const function_type callable = function;
@@ -112,7 +112,7 @@ public:
                         [&] { return wire::codec<result>::decode(from); });
             });
         } else {
-            return wire::refused();
+            return refused();
         }
     }
 
@@ -124,12 +124,12 @@ private:
     friend detail::wire::travels_as_handle<Proxy>;
     friend detail::wire::codec<Proxy>;
     struct sent_handle {
-        detail::os::server_key manager;
+        detail::family::server_key manager;
         std::uint64_t object = 0;
         std::uint64_t type = 0;
     };
 
-    explicit Proxy(std::shared_ptr<detail::backend::object_reference> reference) noexcept
+    explicit Proxy(std::shared_ptr<detail::family::object_reference> reference) noexcept
         : reference_(std::move(reference)) {}
 
     void encode(const detail::wire::sink& out) const {
@@ -143,9 +143,9 @@ private:
         if (arrived.type != typeid(T).hash_code())
             throw SerializationError("procpool: a proxy of another type arrived where one of a " +
                                      detail::type_name(typeid(T)) + " was meant");
-        auto client = detail::backend::manager_client::of(arrived.manager);
+        auto client = detail::family::manager_client::of(arrived.manager);
         client->acquire(arrived.object);
-        return Proxy(std::make_shared<detail::backend::object_reference>(std::move(client), arrived.object));
+        return Proxy(std::make_shared<detail::family::object_reference>(std::move(client), arrived.object));
     }
 
     template <class F, class... Args>
@@ -175,12 +175,12 @@ private:
         }
     }
 
-    detail::backend::object_reference& reference() const {
+    detail::family::object_reference& reference() const {
         if (!reference_) throw Error("procpool: this proxy refers to no object");
         return *reference_;
     }
 
-    std::shared_ptr<detail::backend::object_reference> reference_;
+    std::shared_ptr<detail::family::object_reference> reference_;
 };
 
 }  // namespace procpool

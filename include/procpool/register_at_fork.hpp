@@ -31,8 +31,8 @@ struct ForkHooks {
 /// They stay registered, and must not throw. Thread-safe.
 inline void register_at_fork(ForkHooks hooks) {
     detail::os::fork_hooks::add({.before = std::move(hooks.before),
-                                    .after_in_parent = std::move(hooks.after_in_parent),
-                                    .after_in_child = std::move(hooks.after_in_child)});
+                                 .after_in_parent = std::move(hooks.after_in_parent),
+                                 .after_in_child = std::move(hooks.after_in_child)});
 }
 
 }  // namespace procpool

@@ -13,9 +13,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/error.hpp"
 
@@ -144,7 +144,7 @@ private:
     friend class BasicPool;
     template <class U>
     friend class Future;
-    using source = detail::job::result_source<T>;
+    using source = detail::call::result_source<T>;
 
     template <class Job>
     AsyncResult(std::shared_ptr<detail::job::runner> pool, std::shared_ptr<Job> job, std::uint64_t call = 0)

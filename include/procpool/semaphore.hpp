@@ -9,8 +9,8 @@
 #include <string>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/shared/owned_permits.hpp"
 #include "procpool/detail/shared/object.hpp"
+#include "procpool/detail/shared/owned_permits.hpp"
 #include "procpool/detail/shared/permits.hpp"
 #include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/os/module.hpp"
 #include "procpool/detail/worker/fresh_process.hpp"
+#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/error.hpp"
 #ifndef PROCPOOL_SEPARATE_LAUNCHER  // as in freeze_support.hpp
 #include "procpool/launcher.hpp"
@@ -22,7 +22,7 @@ namespace detail {
 
 /// What worker_program() calls, in the library that it has loaded.
 [[noreturn]] inline void live_in_worker_program(int socket) noexcept {
-    os::launcher = &os::launch_fresh_run;
+    zygote::launcher = &zygote::launch_fresh_run;
     worker::live_fresh_process(socket);
 }
 
@@ -55,11 +55,11 @@ inline std::vector<std::string> arguments_of_worker_program() {
 /// @throws Error if worker_program() couldn't find this library
 inline void set_executable(const std::string& path, std::vector<std::string> arguments = {}) {
     const std::string file = std::filesystem::absolute(path).string();
-    detail::os::require_executable(file, "set_executable");
+    detail::zygote::require_executable(file, "set_executable");
     if (arguments.empty()) arguments = detail::arguments_of_worker_program();
     arguments.insert(arguments.begin(), file);
-    detail::os::fresh_run() = {file, std::move(arguments)};
-    detail::os::launcher = &detail::os::launch_fresh_run;
+    detail::zygote::fresh_run() = {file, std::move(arguments)};
+    detail::zygote::launcher = &detail::zygote::launch_fresh_run;
 }
 
 }  // namespace procpool

@@ -14,9 +14,9 @@
 #include "procpool/basic_pool.hpp"
 #include "procpool/cpu_count.hpp"
 #include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/thread/in_threads.hpp"
 #include "procpool/detail/thread/thread_pool.hpp"
-#include "procpool/detail/only_if_used.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -48,7 +48,7 @@ namespace procpool {
 ///
 /// A task may wait without a time limit for calls to the pool that runs it: its thread runs them meanwhile.
 /// A task must not end its thread (pthread_exit).
-class ThreadPool : public BasicPool<detail::backend::in_threads> {
+class ThreadPool : public BasicPool<detail::thread::in_threads> {
 public:
     /// Starts cpu_count() threads. @throws std::system_error
     template <class = detail::only_if_used>
@@ -89,16 +89,16 @@ public:
     void swap(ThreadPool& other) noexcept { BasicPool::swap(other); }
 
 private:
-    template <class Core = detail::backend::thread_pool, class Options>
+    template <class Core = detail::thread::thread_pool, class Options>
     void start(Options all) {
         auto pool = std::make_shared<Core>(std::move(all));
         pool->start();
         BasicPool::start(std::move(pool));
     }
 
-    template <class Options = detail::backend::thread_pool_options>
+    template <class Options = detail::thread::thread_pool_options>
     static Options checked(PoolOptions options) {
-        using detail::backend::refuse;
+        using detail::job::refuse;
         const int threads = options.processes ? *options.processes : cpu_count();
         if (threads < 1) refuse("Number of processes must be at least 1, not ", std::to_string(threads));
         if (options.maxtasksperchild)

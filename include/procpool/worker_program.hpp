@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/os/module.hpp"
+#include "procpool/detail/zygote/exec.hpp"
 
 namespace procpool {
 
@@ -18,7 +18,7 @@ namespace procpool {
 ///
 /// It is the same for all libraries and all versions of procpool: what it runs is the library's own code.
 inline int worker_program(int argc, const char* const* argv) {
-    using namespace detail::os;
+    using namespace detail;
     const auto fail = [](const std::string& why) {
         std::fprintf(stderr, "procpool: this program is started by pools of a library, to be a worker: %s\n",
                      why.c_str());
@@ -28,15 +28,15 @@ inline int worker_program(int argc, const char* const* argv) {
     const std::string path = argv[1];
     const std::string_view build_id = argv[2], place = argv[3];
     const char* const last_two[] = {argv[0], argv[4]};
-    const auto socket = birth_socket(2, last_two);
+    const auto socket = zygote::birth_socket(2, last_two);
     std::uint64_t offset = 0;
     if (!socket || std::from_chars(place.data(), place.data() + place.size(), offset).ec != std::errc())
         return fail("its arguments are none of theirs");
-    if (has_raised_rights()) return fail("not with other rights than those of who starts it");
-    if (const std::string problem = load_module(path); !problem.empty()) return fail(problem);
+    if (zygote::has_raised_rights()) return fail("not with other rights than those of who starts it");
+    if (const std::string problem = os::load_module(path); !problem.empty()) return fail(problem);
 
     std::uintptr_t entry = 0;
-    find_module([&](const loaded_module& module) {
+    os::find_module([&](const os::loaded_module& module) {
         if (module.id().text() != build_id || !module.contains(module.base() + offset, true)) return false;
         entry = module.base() + offset;
         return true;

@@ -44,7 +44,7 @@ void make_board() {
 /// In a fresh run, before it becomes a worker.
 const bool board_is_found = [] {
     const char* const path = std::getenv(board_variable);
-    if (!path || !procpool::detail::os::birth_socket()) return false;
+    if (!path || !procpool::detail::zygote::birth_socket()) return false;
     ::signal(SIGSEGV, SIG_DFL);  // as in children that were forked (see run_program)
     const int file = ::open(path, O_RDWR | O_CLOEXEC);
     map_board(file);

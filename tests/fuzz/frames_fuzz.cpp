@@ -20,9 +20,10 @@
 
 namespace {
 
-namespace backend = procpool::detail::backend;
-namespace job = procpool::detail::job;
+namespace call = procpool::detail::call;
 namespace os = procpool::detail::os;
+namespace process = procpool::detail::process;
+namespace scheduler = procpool::detail::scheduler;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 using fuzz::require;
@@ -59,7 +60,7 @@ private:
 
 /// A job and what it has got.
 struct entry {
-    std::shared_ptr<backend::remote_job> job;
+    std::shared_ptr<scheduler::remote_job> job;
     std::uint64_t given = 0;
 };
 
@@ -69,7 +70,7 @@ class checked_results {
 public:
     static constexpr bool seen_as_a_whole = false;
 
-    void store(std::uint64_t, job::stored<R>&&) { ++unpublished_; }
+    void store(std::uint64_t, call::stored<R>&&) { ++unpublished_; }
     void fail(std::uint64_t, const std::exception_ptr& error) {
         require(error != nullptr, "a failure has an error");
         ++unpublished_;
@@ -86,7 +87,7 @@ private:
 /// Its task returns an R, its caller gets a T.
 template <class R, class Results, class T = R, class... Args>
 entry make(Args... args) {
-    return {std::make_shared<backend::typed_job<R, Results, T>>(backend::task_definition{}, false, args...)};
+    return {std::make_shared<call::typed_job<R, Results, T>>(scheduler::task_definition{}, false, args...)};
 }
 
 class pool_end {
@@ -116,7 +117,7 @@ public:
 
 private:
     struct expectation {
-        const backend::remote_job* job;
+        const scheduler::remote_job* job;
         std::uint64_t next;
         std::uint64_t left;
         bool sent;
@@ -132,7 +133,7 @@ private:
 
     void give(entry& to, std::uint64_t count, bool send) {
         if (count == 0) return;
-        backend::block elements;
+        scheduler::block elements;
         elements.first = to.given;
         elements.count = count;
         elements.stride = 1;
@@ -197,7 +198,7 @@ private:
     void end(bool last) {
         if (last) worker_end_.reset();
         link_.receive_rest();
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         link_.collect_remains(found);
         check(found);
         while (const auto interrupted = link_.interrupted()) {
@@ -210,13 +211,13 @@ private:
         std::uint64_t left = 0;
         for (const expectation& one : expected_) left += one.left;
         require(link_.work().elements() == left, "what has no result is known by its number");
-        for (const backend::run& one : link_.take_unfinished()) left -= one.left();
+        for (const scheduler::run& one : link_.take_unfinished()) left -= one.left();
         require(left == 0, "what has no result goes back");
         expected_.clear();
     }
 
     void collect(bool early = false) {
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         try {
             if (early)
                 link_.collect_early(found);
@@ -236,8 +237,8 @@ private:
         check(found);
     }
 
-    void check(const std::vector<backend::delivery>& found) {
-        for (const backend::delivery& one : found) {
+    void check(const std::vector<scheduler::delivery>& found) {
+        for (const scheduler::delivery& one : found) {
             require(one.count > 0, "a delivery holds a result");
             expectation& first = next_expected();
             require(first.sent && one.job.get() == first.job && one.first == first.next &&
@@ -258,8 +259,8 @@ private:
         if (first.left == 0) expected_.pop_front();
     }
 
-    static void deliver(const backend::delivery& one) {
-        if (one.what == backend::delivery::kind::error_record)
+    static void deliver(const scheduler::delivery& one) {
+        if (one.what == scheduler::delivery::kind::error_record)
             one.job->fail(one.first, wire::decode_exception(wire::cursor(one.bytes), one.pid, one.first));
         else
             one.job->accept(one.first, one.count, one.stride, one.bytes);
@@ -268,15 +269,15 @@ private:
 
     struct alignas(4096) pages : std::array<std::byte, worker::slot_memory> {};
     std::unique_ptr<pages> memory_ = std::make_unique<pages>();
-    std::array<entry, 8> jobs_{make<long, job::all_results<long>, std::vector<long>>(),
-                               make<bool, job::all_outcomes<bool>, std::vector<procpool::Outcome<bool>>>(),
+    std::array<entry, 8> jobs_{make<long, call::all_results<long>, std::vector<long>>(),
+                               make<bool, call::all_outcomes<bool>, std::vector<procpool::Outcome<bool>>>(),
                                make<void, checked_results<void>>(),
                                make<std::string, checked_results<std::string>>(),
-                               make<test::plain, job::stream_of_results<test::plain>>(true),
-                               make<std::vector<std::string>, job::one_result<std::vector<std::string>>>(),
-                               make<test::record, job::stream_of_results<test::record>>(false),
+                               make<test::plain, call::stream_of_results<test::plain>>(true),
+                               make<std::vector<std::string>, call::one_result<std::vector<std::string>>>(),
+                               make<test::record, call::stream_of_results<test::record>>(false),
                                make<test::constructed, checked_results<test::constructed>>()};
-    backend::worker_link link_;
+    process::worker_link link_;
     os::fd worker_end_;
     std::uint64_t arrived_ = 0;         // bytes in the worker's stream of results
     std::deque<expectation> expected_;  // what has no result yet

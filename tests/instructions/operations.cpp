@@ -20,9 +20,10 @@
 
 namespace {
 
-namespace backend = procpool::detail::backend;
-namespace job = procpool::detail::job;
+namespace call = procpool::detail::call;
 namespace os = procpool::detail::os;
+namespace process = procpool::detail::process;
+namespace scheduler = procpool::detail::scheduler;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 
@@ -65,19 +66,19 @@ std::vector<record> records() {
 }
 
 template <class T>
-backend::block encoded(const std::vector<T>& values) {
-    backend::range_encoder encoder(values.begin(), values.end(), nullptr);
-    backend::block all;
+scheduler::block encoded(const std::vector<T>& values) {
+    call::range_encoder encoder(values.begin(), values.end(), nullptr);
+    scheduler::block all;
     while (!encoder.at_end()) all.append(encoder.next(1));
     return all;
 }
 
 template <class T>
-using map_job = backend::typed_job<T, job::all_results<T>, std::vector<T>>;
+using map_job = call::typed_job<T, call::all_results<T>, std::vector<T>>;
 
 template <class T, class F>
 std::shared_ptr<map_job<T>> new_map(F* function) {
-    using task = backend::remote_task<F*, T>;
+    using task = call::remote_task<F*, T>;
     return std::make_shared<map_job<T>>(task::define(function), false);
 }
 
@@ -107,7 +108,7 @@ struct both_ends {
         link.receive(1 << 20);
         deliveries.clear();
         link.collect(deliveries);
-        for (const backend::delivery& one : deliveries) {
+        for (const scheduler::delivery& one : deliveries) {
             one.job->accept(one.first, one.count, one.stride, one.bytes);
             one.job->publish(one.first, one.count);
         }
@@ -116,9 +117,9 @@ struct both_ends {
     static constexpr std::size_t file_size = worker::slot_memory;
     os::fd file;
     os::mapping memory;
-    backend::worker_link link;
+    process::worker_link link;
     os::fd results;
-    std::vector<backend::delivery> deliveries;
+    std::vector<scheduler::delivery> deliveries;
 };
 
 // ---- operations
@@ -131,9 +132,9 @@ void encoding() {
         "encode_records", [] { return std::make_unique<std::vector<record>>(records()); },
         [](const auto& values) { keep(encoded(values)); });
     count_instructions(
-        "decode_records", [] { return std::make_unique<backend::block>(encoded(records())); },
-        [](const backend::block& block) {
-            const auto map = std::make_shared<map_job<record>>(backend::task_definition{}, false);
+        "decode_records", [] { return std::make_unique<scheduler::block>(encoded(records())); },
+        [](const scheduler::block& block) {
+            const auto map = std::make_shared<map_job<record>>(scheduler::task_definition{}, false);
             map->expect(count);
             map->accept(0, count, block.stride, block.payload());
             keep(map);
@@ -145,7 +146,7 @@ void callables() {
         "encode_callable", [] { return std::make_unique<int>(0); },
         [](int&) {
             for (std::uint64_t i = 0; i < count; ++i)
-                keep(backend::remote_task<number (*)(number), number>::define(&same));
+                keep(call::remote_task<number (*)(number), number>::define(&same));
         });
 }
 
@@ -155,7 +156,7 @@ template <class F, class T>
 void task_in_worker(const char* name, F* function, const std::vector<T>& values) {
     struct state : both_ends {
         explicit state(const std::vector<T>& input) : elements(encoded(input)) {}
-        backend::block elements;
+        scheduler::block elements;
         worker::outbox answers = make_outbox();
         worker::progress done{box(), answers};
     };
@@ -177,7 +178,7 @@ void task_in_worker(const char* name, F* function, const std::vector<T>& values)
 void map_in_pool() {
     struct state : both_ends {
         std::shared_ptr<map_job<number>> map = new_map<number>(&same);
-        backend::block elements = encoded(numbers());
+        scheduler::block elements = encoded(numbers());
     };
     count_instructions(
         "map_out", [] { return std::make_unique<state>(); },
@@ -190,7 +191,7 @@ void map_in_pool() {
         [] {
             auto my = std::make_unique<state>();
             my->map->expect(count);
-            const backend::block answers = my->elements.copy(0, count);
+            const scheduler::block answers = my->elements.copy(0, count);
             my->link.give(my->map, my->elements.copy(0, count));
             my->link.send();
             for (std::uint64_t i = 0; i < count; ++i)
@@ -206,15 +207,15 @@ void map_in_pool() {
 
 /// The pool's part of single calls.
 void apply_in_pool() {
-    using single = backend::typed_job<number, job::one_result<number>>;
+    using single = call::typed_job<number, call::one_result<number>>;
     count_instructions(
         "apply", [] { return std::make_unique<both_ends>(); },
         [](both_ends& my) {
             for (std::uint64_t i = 0; i < count; ++i) {
                 const auto call = std::make_shared<single>(
-                    backend::remote_task<number (*)(number), number>::define(&same), true);
-                backend::block arguments{.bytes = {}, .pins = {}};
-                backend::append_element(arguments, std::tuple(static_cast<number>(i)));
+                    call::remote_task<number (*)(number), number>::define(&same), true);
+                scheduler::block arguments{.bytes = {}, .pins = {}};
+                call::append_element(arguments, std::tuple(static_cast<number>(i)));
                 my.link.give(call, std::move(arguments));
                 if (!my.link.send()) std::abort();
                 my.send_up({.sequence = i, .stride = sizeof i}, std::as_bytes(std::span(&i, 1)));
@@ -226,17 +227,17 @@ void apply_in_pool() {
 
 /// The pool's part of calls that share jobs, 100 a message, and of what their handles ask.
 void calls_in_series() {
-    using series = backend::typed_call_series<number>;
+    using series = call::typed_call_series<number>;
     constexpr std::uint64_t together = 100;
     count_instructions(
         "calls_in_series", [] { return std::make_unique<both_ends>(); },
         [](both_ends& my) {
             for (std::uint64_t done = 0; done < count; done += together) {
                 const auto calls =
-                    std::make_shared<series>(backend::remote_task<number (*)(number), number>::define(&same));
+                    std::make_shared<series>(call::remote_task<number (*)(number), number>::define(&same));
                 for (std::uint64_t i = 0; i < together; ++i) {
-                    backend::append_element(calls->open_block(sizeof(number)),
-                                            std::tuple(static_cast<number>(i)));
+                    call::append_element(calls->open_block(sizeof(number)),
+                                         std::tuple(static_cast<number>(i)));
                     calls->add_submitted(1);
                 }
                 my.link.give(calls, std::move(calls->ready.front()));
@@ -258,12 +259,12 @@ void calls_in_series() {
 void start() {
     const os::event interruption;
     count_instructions(
-        "start_two_workers", [] { return std::make_unique<std::unique_ptr<backend::crew>>(); },
-        [&](std::unique_ptr<backend::crew>& workers) {
-            backend::crew_options options;
+        "start_two_workers", [] { return std::make_unique<std::unique_ptr<process::crew>>(); },
+        [&](std::unique_ptr<process::crew>& workers) {
+            process::crew_options options;
             options.workers = 2;
             options.arena_limit = std::size_t{1} << 30;
-            workers = std::make_unique<backend::crew>(std::move(options), interruption);
+            workers = std::make_unique<process::crew>(std::move(options), interruption);
             workers->launch_all();
             workers->disconnect();
             workers->take_zygote()->kill();

@@ -40,7 +40,7 @@ std::size_t taken = 0;
 }  // namespace
 
 bool is_fresh_run() {
-    static const bool fresh = procpool::detail::os::birth_socket().has_value();
+    static const bool fresh = procpool::detail::zygote::birth_socket().has_value();
     return fresh;
 }
 

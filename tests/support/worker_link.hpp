@@ -18,13 +18,14 @@
 
 namespace test {
 
-namespace backend = procpool::detail::backend;
 namespace os = procpool::detail::os;
+namespace process = procpool::detail::process;
+namespace scheduler = procpool::detail::scheduler;
 namespace wire = procpool::detail::wire;
 namespace worker = procpool::detail::worker;
 
 /// A job that keeps nothing.
-class silent_job final : public backend::remote_job {
+class silent_job final : public scheduler::remote_job {
 public:
     silent_job(std::uint64_t number, const std::string& definition, bool once = false)
         : remote_job(definition_of(definition), once) {
@@ -34,8 +35,8 @@ public:
     void fail(std::uint64_t, std::exception_ptr) override {}
 
 private:
-    static backend::task_definition definition_of(const std::string& text) {
-        backend::task_definition definition;
+    static scheduler::task_definition definition_of(const std::string& text) {
+        scheduler::task_definition definition;
         definition.bytes.append(text.data(), text.size());
         return definition;
     }
@@ -46,8 +47,8 @@ inline std::shared_ptr<silent_job> job(std::uint64_t number, const std::string& 
     return std::make_shared<silent_job>(number, definition, once);
 }
 
-inline backend::block block(std::uint64_t first, std::uint64_t count, const std::string& bytes = {}) {
-    backend::block made;
+inline scheduler::block block(std::uint64_t first, std::uint64_t count, const std::string& bytes = {}) {
+    scheduler::block made;
     made.first = first;
     made.count = count;
     made.stride = count > 0 ? bytes.size() / count : 0;
@@ -74,10 +75,10 @@ inline std::string error(std::uint64_t sequence, const std::string& record) {
 }
 
 /// "first+count: bytes" of each delivery.
-inline std::string summary(const std::vector<backend::delivery>& deliveries) {
+inline std::string summary(const std::vector<scheduler::delivery>& deliveries) {
     std::string all;
     for (const auto& one : deliveries)
-        all += (one.what == backend::delivery::kind::error_record ? "error " : "") +
+        all += (one.what == scheduler::delivery::kind::error_record ? "error " : "") +
                std::to_string(one.job->id) + ":" + std::to_string(one.first) + "+" +
                std::to_string(one.count) + "=" + text(one.bytes) + ";";
     return all;
@@ -108,7 +109,7 @@ protected:
             os::write_all(worker_end, reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
     }
     std::string collected() {
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         link.receive(1 << 20);
         link.collect(found);
         return summary(found);
@@ -120,7 +121,7 @@ protected:
         box().committed = bytes.size();
     }
     std::string collected_early() {
-        std::vector<backend::delivery> found;
+        std::vector<scheduler::delivery> found;
         link.collect_early(found);
         return summary(found);
     }
@@ -151,7 +152,7 @@ protected:
     struct alignas(4096) pages : std::array<std::byte, worker::slot_memory> {};
     std::unique_ptr<pages> memory_owner = std::make_unique<pages>();
     pages& memory = *memory_owner;
-    backend::worker_link link;
+    process::worker_link link;
     os::fd worker_end;
     std::uint64_t claimed = 0;
 };

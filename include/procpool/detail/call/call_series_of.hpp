@@ -15,28 +15,28 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/call/encode.hpp"
-#include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/call/job_with_results.hpp"
+#include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/call/results.hpp"
+#include "procpool/detail/scheduler/call_series.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::call {
 
 /// Calls that may share a job: nothing of one is left in the callable for the next, results are plain data
 /// that can stay until the handles of all are gone, and arguments are encoded without running user code.
 template <class F, class R, class... Wire>
 concept can_join_series =
     (wire::function_pointer<F> || std::is_member_pointer_v<F> || wire::stateless_functor<F>) &&
-    (std::is_void_v<R> || (wire::flat<R> && sizeof(job::stored<R>) <= 64)) && (wire::flat<Wire> && ...) &&
+    (std::is_void_v<R> || (wire::flat<R> && sizeof(call::stored<R>) <= 64)) && (wire::flat<Wire> && ...) &&
     encoded_size<std::tuple<Wire...>> <= 256;
 
 template <class R>
-class typed_call_series final : public call_series, public job::result_source<R> {
+class typed_call_series final : public scheduler::call_series, public call::result_source<R> {
 public:
     template <class Definition>
     explicit typed_call_series(Definition&& definition)
-        : call_series(std::forward<Definition>(definition), room) {}
+        : scheduler::call_series(std::forward<Definition>(definition), room) {}
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                 std::span<const std::byte> values) override {
@@ -44,34 +44,34 @@ public:
     }
 
     // Where store_values() puts them.
-    job::stored<R>* place(std::uint64_t first, std::uint64_t /*count*/) noexcept
+    call::stored<R>* place(std::uint64_t first, std::uint64_t /*count*/) noexcept
         requires(!std::is_same_v<R, bool>)  // not each byte is one
     {
         return at(first);
     }
-    void store(std::uint64_t call, job::stored<R>&& value) noexcept {
-        ::new (at(call)) job::stored<R>(value);
+    void store(std::uint64_t call, call::stored<R>&& value) noexcept {
+        ::new (at(call)) call::stored<R>(value);
     }
 
     std::exception_ptr error(std::uint64_t call) override { return error_of(call); }
-    job::stored<R>& value(std::uint64_t call) override {
-        if (is_taken(call)) job::throw_taken();
+    call::stored<R>& value(std::uint64_t call) override {
+        if (is_taken(call)) call::throw_taken();
         return *std::launder(at(call));
     }
     void taken(std::uint64_t call) override { set_taken(call); }
 
 private:
     static constexpr std::size_t usual_bytes = 8192;
-    static constexpr std::size_t room = std::min(most_calls, usual_bytes / sizeof(job::stored<R>));
+    static constexpr std::size_t room = std::min(most_calls, usual_bytes / sizeof(call::stored<R>));
 
-    job::stored<R>* at(std::uint64_t call) noexcept {
-        return reinterpret_cast<job::stored<R>*>(values_) + call;
+    call::stored<R>* at(std::uint64_t call) noexcept {
+        return reinterpret_cast<call::stored<R>*>(values_) + call;
     }
 
-    alignas(job::stored<R>)
-        std::byte values_[room * sizeof(job::stored<R>)];  // not cleared: most are written at once
+    alignas(call::stored<R>)
+        std::byte values_[room * sizeof(call::stored<R>)];  // not cleared: most are written at once
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::call
 
 #endif

@@ -22,7 +22,7 @@
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::call {
 
 /// Size of every encoded T, or variable_stride.
 template <class T>
@@ -37,7 +37,7 @@ inline constexpr std::size_t encoded_size<std::pair<First, Second>> = encoded_si
 /// Appends one element to `to`; if its serialisation throws, `to` is as before and SerializationError is
 /// thrown.
 template <class T>
-void append_element(block& to, const T& element) {
+void append_element(scheduler::block& to, const T& element) {
     using wire_type = wire::wire_type_t<T>;
     constexpr std::size_t fixed = encoded_size<wire_type>;
     const std::size_t before = to.bytes.size();
@@ -83,7 +83,7 @@ inline constexpr bool cheap_to_read<std::ranges::iota_view<First, Last>> = true;
 template <class Iterator, class Sentinel>
 class range_encoder {
 public:
-    using block_type = block;
+    using block_type = scheduler::block;
 
     /// Large parts go to `memory`, if there is any.
     range_encoder(Iterator begin, Sentinel end, std::shared_ptr<wire::arena> memory)
@@ -105,11 +105,12 @@ public:
 
     /// The next elements: `most` at the most; fewer than a chunk only at the end, or before an element that
     /// can't be encoded. What the range itself throws goes through, after the elements before it.
-    block next(std::uint64_t chunk, std::uint64_t most = ~std::uint64_t{0}) {
+    scheduler::block next(std::uint64_t chunk, std::uint64_t most = ~std::uint64_t{0}) {
         constexpr std::size_t enough_bytes = 64 * 1024;
         constexpr std::uint64_t enough_elements = 2048;
         if (broken_) std::rethrow_exception(std::exchange(broken_, nullptr));
-        block result{.first = encoded_, .bytes = std::exchange(spare_, {}), .pins = {}, .large = {memory_}};
+        scheduler::block result{
+            .first = encoded_, .bytes = std::exchange(spare_, {}), .pins = {}, .large = {memory_}};
         using value = std::iter_value_t<Iterator>;
         if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
                       wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
@@ -158,7 +159,7 @@ public:
 
 private:
     /// Elements that went into the arena were encoded here first: the next ones find the room for that.
-    void keep_room_of(block& encoded) {
+    void keep_room_of(scheduler::block& encoded) {
         if (encoded.bytes.capacity() <= 4 * wire::arena_threshold + 2 * encoded.bytes.size()) return;
         spare_.append(encoded.bytes.data(), encoded.bytes.size());
         std::swap(spare_, encoded.bytes);
@@ -180,6 +181,6 @@ private:
     std::exception_ptr broken_;  // what the range has thrown
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::call
 
 #endif

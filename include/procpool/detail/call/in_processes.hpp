@@ -15,31 +15,30 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/call/encode.hpp"
-#include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/call/call_series_of.hpp"
-#include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/call/call_style.hpp"
+#include "procpool/detail/call/encode.hpp"
+#include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::call {
 
 struct in_processes {
-    using pool = pool_backend;
-    using refused = wire::refused;
+    using pool = scheduler::pool_backend;
 
     template <class Range>
     using wire_of = wire::wire_type_t<std::ranges::range_reference_t<Range>>;
     /// What travels is a copy, however the call is made.
-    template <job::call_style, class F, class... Args>
+    template <call::call_style, class F, class... Args>
     using call_task = remote_task<std::decay_t<F>, wire::wire_type_t<Args>...>;
-    template <job::call_style, class F, class Range>
+    template <call::call_style, class F, class Range>
     using map_task = remote_task<std::decay_t<F>, wire_of<Range>>;
-    template <job::call_style, class F, class Range>
+    template <call::call_style, class F, class Range>
     using starmap_task = unpacking_task<std::decay_t<F>, wire_of<Range>>;
 
     /// A job whose results are kept by a `Results`, made from `args`.
@@ -47,7 +46,7 @@ struct in_processes {
     static auto make_job(const pool& where, const F& function, Args&&... args) {
         using result = typename Task::result;
         using job_type = typed_job<result, Results, typename Results::result>;
-        constexpr bool once = std::is_same_v<Results, job::one_result<result>>;
+        constexpr bool once = std::is_same_v<Results, call::one_result<result>>;
         return std::make_shared<job_type>(Task::define(function, where.arena()), once,
                                           std::forward<Args>(args)...);
     }
@@ -74,7 +73,8 @@ struct in_processes {
 
     /// Submits the one element of a job.
     template <class Task, class... Args>
-    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
+    static void submit_one(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                           const Args&... args) {
         submit_arguments(where, job, args...);
     }
 
@@ -105,9 +105,11 @@ private:
     // The rest is compiled once for each type of arguments, not for each task function.
 
     template <class... Args>
-    static void submit_arguments(pool& where, const std::shared_ptr<remote_job>& job, const Args&... args) {
+    static void submit_arguments(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                                 const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
-        block arguments{.bytes = {}, .begin = block::room_for_frames, .pins = {}, .large = {where.arena()}};
+        scheduler::block arguments{
+            .bytes = {}, .begin = scheduler::block::room_for_frames, .pins = {}, .large = {where.arena()}};
         arguments.bytes.reserve(arguments.begin + (size == wire::variable_stride ? usual_size : size));
         arguments.bytes.extend(arguments.begin);
         std::exception_ptr failed;
@@ -125,14 +127,14 @@ private:
         std::shared_ptr<Series> (*make)(const void* callable), const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
         auto lock = where.acquire();
-        std::shared_ptr<call_series> series = where.series_of(kind);
+        std::shared_ptr<scheduler::call_series> series = where.series_of(kind);
         if (!series) {
             if (!where.begins_series(kind)) return {};
             series = make(callable);
             where.open_series(series);
         }
         const std::uint64_t call = series->submitted();
-        block& arguments = series->open_block(size);
+        scheduler::block& arguments = series->open_block(size);
         const std::size_t before = arguments.weight();
         std::exception_ptr failed;
         try {
@@ -151,8 +153,8 @@ private:
     }
 
     template <class = only_if_used>
-    static void submit_one(pool& where, const std::shared_ptr<remote_job>& job, block&& arguments,
-                           const std::exception_ptr& failed) {
+    static void submit_one(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                           scheduler::block&& arguments, const std::exception_ptr& failed) {
         auto lock = where.acquire();
         where.add(job);
         try {
@@ -172,6 +174,6 @@ private:
     }
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::call
 
 #endif

@@ -11,7 +11,7 @@
 #include "procpool/detail/call/results.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::detail::call {
 
 /// The end results of a job's calls, of type T; one may be read once its call is done.
 template <class T>
@@ -70,6 +70,6 @@ private:
     std::mutex looking_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::detail::call
 
 #endif

@@ -13,9 +13,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -23,13 +23,13 @@
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/task.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::call {
 
 /// Decodes `count` values and puts them into `results` as those of the elements from `first` on.
 template <class R, class Results>
 void store_values(Results& results, std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                   std::span<const std::byte> values) {
-    using stored = job::stored<R>;
+    using stored = call::stored<R>;
     if constexpr (requires { results.place(first, count); }) {
         if (wire::flat<R> && stride == sizeof(stored)) {
             std::memcpy(static_cast<void*>(results.place(first, count)), values.data(), values.size());
@@ -61,8 +61,8 @@ void store_values(Results& results, std::uint64_t first, std::uint64_t count, st
 
 /// `Results` is one of job/results.hpp; R is what the task returns.
 template <class R, class Results, class T = R>
-class typed_job final : public job::job_with_results<remote_job, Results, T> {
-    using base = job::job_with_results<remote_job, Results, T>;
+class typed_job final : public call::job_with_results<scheduler::remote_job, Results, T> {
+    using base = call::job_with_results<scheduler::remote_job, Results, T>;
 
 public:
     using base::results;
@@ -77,7 +77,7 @@ public:
     /// So many elements will come.
     void expect(std::uint64_t count) {
         if constexpr (requires { results.reserve(count); })
-            os::expect_large_write(results.reserve(count), count * sizeof(job::stored<R>));
+            os::expect_large_write(results.reserve(count), count * sizeof(call::stored<R>));
         else
             base::expect(count);
     }
@@ -89,11 +89,11 @@ public:
 };
 
 /// What runs in each worker before its first element; only its failure counts.
-class initializer_job final : public remote_job {
+class initializer_job final : public scheduler::remote_job {
 public:
     template <class Definition>
     explicit initializer_job(Definition&& definition)
-        : remote_job(std::forward<Definition>(definition), true) {}
+        : scheduler::remote_job(std::forward<Definition>(definition), true) {}
     void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {}
     void fail(std::uint64_t, std::exception_ptr error) override { fail_all(std::move(error)); }
 };
@@ -107,21 +107,22 @@ struct remote_task {
     using result = wire::result_of_call<F, Wire...>;
 
     /// What a worker needs to know about it: the location of its code, and the callable.
-    static task_definition define(const F& function, const std::shared_ptr<wire::arena>& memory = nullptr)
+    static scheduler::task_definition define(const F& function,
+                                             const std::shared_ptr<wire::arena>& memory = nullptr)
         requires(!wire::stateless_functor<F>)
     {
         return make_definition(function, memory);
     }
     /// All functions of one type are the same: one definition, never destroyed since pools may outlive it.
-    static const task_definition& define(const F& function,
-                                         const std::shared_ptr<wire::arena>& /*memory*/ = nullptr)
+    static const scheduler::task_definition& define(const F& function,
+                                                    const std::shared_ptr<wire::arena>& /*memory*/ = nullptr)
         requires wire::stateless_functor<F>
     {
         // Not a static that is made when it is needed, whose lock a fork could copy.
-        static constinit std::atomic<const task_definition*> only{nullptr};
-        const task_definition* there = only.load(std::memory_order_acquire);
+        static constinit std::atomic<const scheduler::task_definition*> only{nullptr};
+        const scheduler::task_definition* there = only.load(std::memory_order_acquire);
         if (there) return *there;
-        auto made = std::make_unique<const task_definition>(make_definition(function, nullptr));
+        auto made = std::make_unique<const scheduler::task_definition>(make_definition(function, nullptr));
         if (only.compare_exchange_strong(there, made.get(), std::memory_order_acq_rel))
             there = made.release();
         return *there;
@@ -133,8 +134,9 @@ struct remote_task {
     }
 
 private:
-    static task_definition make_definition(const F& function, const std::shared_ptr<wire::arena>& memory) {
-        task_definition definition;
+    static scheduler::task_definition make_definition(const F& function,
+                                                      const std::shared_ptr<wire::arena>& memory) {
+        scheduler::task_definition definition;
         constexpr std::size_t usual_size = 192;
         definition.bytes.reserve(usual_size);
         wire::large_parts large{memory};
@@ -164,6 +166,6 @@ struct unpacking_task<F, std::tuple<Wire...>> : remote_task<F, Wire...> {};
 template <class F, class First, class Second>
 struct unpacking_task<F, std::pair<First, Second>> : remote_task<F, First, Second> {};
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::call
 
 #endif

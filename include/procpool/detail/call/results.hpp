@@ -16,7 +16,7 @@
 #include "procpool/error.hpp"
 #include "procpool/outcome.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::detail::call {
 
 /// What a void task leaves behind.
 struct nothing {};
@@ -230,6 +230,6 @@ private:
     std::uint64_t next_ = 0;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::detail::call
 
 #endif

@@ -10,13 +10,13 @@
 #include <optional>
 #include <utility>
 
+#include "procpool/detail/call/results.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/call/results.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::detail::call {
 
 /// Of a task that returns an R. One thread at a time; without the lock.
 template <class R>
@@ -58,13 +58,13 @@ public:
     /// What has not begun won't run.
     void abandon() { pool_->drop(job_, when_left, "procpool: nobody takes the results any more"); }
 
-    std::optional<slot> current;                            // the consumer's iterator's
-    steady_time deadline = steady_time::max();              // of all slots
-    runner::running when_left = runner::running::is_ended;  // what becomes of elements that run
+    std::optional<slot> current;                                      // the consumer's iterator's
+    steady_time deadline = steady_time::max();                        // of all slots
+    job::runner::running when_left = job::runner::running::is_ended;  // what becomes of elements that run
 
 protected:
     template <class Job>
-    stream(std::shared_ptr<runner> pool, const std::shared_ptr<Job>& job)
+    stream(std::shared_ptr<job::runner> pool, const std::shared_ptr<Job>& job)
         : pool_(std::move(pool)), job_(job), results_(&job->results) {}
 
     /// Pulls input until the window is full.
@@ -76,11 +76,11 @@ protected:
     std::exception_ptr input_error_;
 
 private:
-    std::shared_ptr<runner> pool_;
-    std::shared_ptr<basic_job> job_;
+    std::shared_ptr<job::runner> pool_;
+    std::shared_ptr<job::basic_job> job_;
     stream_of_results<R>* results_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::detail::call
 
 #endif

@@ -17,7 +17,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::call {
 
 /// For the rest of the job's life, a request to stop cancels it. Without the lock.
 template <class = only_if_used>
@@ -97,6 +97,6 @@ void feed(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Ra
     pool->seal(job);
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::call
 
 #endif

@@ -12,20 +12,20 @@
 #include <utility>
 
 #include "procpool/detail/call/encode.hpp"
-#include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/call/stream.hpp"
+#include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::call {
 
 /// The input is pulled by the thread that takes results, never by another, and no more than the window ahead
 /// of them, but for what that thread's join() pulls.
 template <class R, class Pool, class Job, class Range>
-class input_stream final : public job::stream<R>, private job::pulled_input {
+class input_stream final : public call::stream<R>, private job::pulled_input {
 public:
     input_stream(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range&& input,
                  std::uint64_t window, bool window_grows)
-        : job::stream<R>(pool, job),
+        : call::stream<R>(pool, job),
           pool_(pool),
           job_(job),
           range_(std::forward<Range>(input)),
@@ -128,6 +128,6 @@ private:
     std::uint64_t bytes_ = 0;  // of the elements that were pulled
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::call
 
 #endif

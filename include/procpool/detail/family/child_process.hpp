@@ -17,38 +17,38 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/zygote/start_check.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
-#include "procpool/detail/zygote/zygote.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/worker/process_main.hpp"
+#include "procpool/detail/zygote/start_check.hpp"
+#include "procpool/detail/zygote/zygote.hpp"
 #include "procpool/error.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::family {
 
 /// The zygote of one process that is forked from this one, or of all that are born by the same other method.
 ///
 /// A zygote that is a fresh run lives for as long as a process that came from it is remembered.
 template <class = only_if_used>
-std::shared_ptr<os::zygote> zygote_for(start_method how) {
+std::shared_ptr<zygote::zygote> zygote_for(start_method how) {
     const auto make = [how] {
-        const os::worker_settings settings{
-            .how = how, .limits = {}, .purpose = os::occupation::process};
-        return std::make_shared<os::zygote>(os::fd(), &worker::process_main<>, settings,
-                                               os::signal_mask::of_this_thread());
+        const zygote::worker_settings settings{
+            .how = how, .limits = {}, .purpose = zygote::occupation::process};
+        return std::make_shared<zygote::zygote>(os::fd(), &worker::process_main<>, settings,
+                                                os::signal_mask::of_this_thread());
     };
     if (how == start_method::fork) return make();
-    static std::array<std::weak_ptr<os::zygote>, 2> known;  // guarded by hold_forks()
+    static std::array<std::weak_ptr<zygote::zygote>, 2> known;  // guarded by hold_forks()
     static unsigned generation = 0;
     const auto lock = os::fd_registry::instance().hold_forks();
     const unsigned current = os::fork_generation.load(std::memory_order_relaxed);
     if (std::exchange(generation, current) != current) known = {};  // those of whom this is a copy of
-    std::weak_ptr<os::zygote>& place = known[how == start_method::spawn];
+    std::weak_ptr<zygote::zygote>& place = known[how == start_method::spawn];
     if (auto zygote = place.lock()) {
         while (zygote->next_report()) {
         }
@@ -87,7 +87,7 @@ public:
     void start(const std::shared_ptr<basic_child_process>& self) {
         const auto lock = use();
         if (now_ != state::initial) throw ProcessError("procpool: " + name() + " was started before");
-        const start_method how = checked_start_method(options_.start_method);
+        const start_method how = zygote::checked_start_method(options_.start_method);
         wire::exception_registry::instance();  // see basic_crew
         worker::flush_streams();               // or else a copy would print it once more
         const os::fd definition = write_definition();
@@ -128,7 +128,7 @@ public:
                 if (ready[0]) continue;
             }
             // It may have ended, and its zygote be unable to say so.
-            if (os::wait_readable(news->get(), std::min(until, deadline_in(os::zygote::patience))))
+            if (os::wait_readable(news->get(), std::min(until, deadline_in(zygote::zygote::patience))))
                 continue;
             if (std::chrono::steady_clock::now() >= until) return false;
             const auto lock = use();
@@ -271,12 +271,12 @@ private:
 
     bool await_birth(start_method method, const os::fd& answer) {
         await_news();
-        const auto report = os::receive_message<os::worker_report>(*news_, true);
+        const auto report = os::receive_message<zygote::worker_report>(*news_, true);
         if (report->closed) {
             const auto lock = os::fd_registry::instance().hold_forks();
             // If it has not got the descriptors it can't tell but by its own.
             while (const auto other = zygote_->next_report())
-                if (other->serial == serial_ && other->what == os::worker_report::kind::fork_failed)
+                if (other->serial == serial_ && other->what == zygote::worker_report::kind::fork_failed)
                     throw_not_forked(other->code);
             if (!zygote_->gone())
                 throw BootstrapError("procpool: " + name() +
@@ -284,13 +284,13 @@ private:
             const auto how = zygote_->failed_start();
             if (how && how->code)
                 throw BootstrapError("procpool: " + name() +
-                                     " could not be started: " + end_of_zygote(method, *how));
+                                     " could not be started: " + zygote::end_of_zygote(method, *how));
             // Nothing is to run twice.
             if (!read_answer(answer).empty())
                 throw BootstrapError("procpool: " + name() + " was killed with its zygote when it had begun");
             return false;
         }
-        if (report->message.what == os::worker_report::kind::fork_failed)
+        if (report->message.what == zygote::worker_report::kind::fork_failed)
             throw_not_forked(report->message.code);
         pid_ = static_cast<long>(report->message.pid);
         known_ = os::known_now(pid_);
@@ -325,7 +325,7 @@ private:
 
     /// Its zygote owes them.
     void await_news() {
-        while (!os::wait_readable(news_->get(), deadline_in(os::zygote::patience))) rouse_zygote();
+        while (!os::wait_readable(news_->get(), deadline_in(zygote::zygote::patience))) rouse_zygote();
     }
     void rouse_zygote() {
         const auto no_fork = os::fd_registry::instance().hold_forks();
@@ -335,7 +335,7 @@ private:
     /// Whether it has ended. With the news its process id is given back to the system.
     bool look() {
         while (!exit_) {
-            const auto report = os::receive_message<os::worker_report>(*news_, false);
+            const auto report = os::receive_message<zygote::worker_report>(*news_, false);
             if (!report) return false;
             if (report->closed) {
                 exit_.emplace();  // with its zygote
@@ -396,7 +396,7 @@ private:
     state now_ = state::initial;
     wire::buffer call_;
     wire::pins pins_;
-    std::shared_ptr<os::zygote> zygote_;
+    std::shared_ptr<zygote::zygote> zygote_;
     bool own_zygote_ = false;
     std::uint64_t serial_ = 0;
     std::shared_ptr<const os::fd> news_;
@@ -406,6 +406,6 @@ private:
 };
 using child_process = basic_child_process<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::family
 
 #endif

@@ -18,14 +18,14 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/family/packets.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/packet_pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
-#include "procpool/detail/family/packets.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::family {
 
 /// What travels of a Connection.
 struct connection_handle {
@@ -38,7 +38,7 @@ template <class = only_if_used>
 class basic_connection {
 public:
     using file = std::shared_ptr<const os::fd>;
-    static constexpr std::size_t payload = os::packet_size - sizeof(wire::packet_header);
+    static constexpr std::size_t payload = os::packet_size - sizeof(family::packet_header);
 
     basic_connection(os::fd receive, os::fd send)
         : receives_(receive),
@@ -51,9 +51,9 @@ public:
         const file to = sending_end();
         keep(std::move(pins));
         static std::atomic<std::uint64_t> messages{0};
-        const wire::packet_header first{os::current_pid(), ++messages, kind, bytes.size(), 0};
+        const family::packet_header first{os::current_pid(), ++messages, kind, bytes.size(), 0};
         const std::size_t batch = std::min(os::packets_at_once(), bytes.size() / payload + 1);
-        std::vector<wire::packet_header> headers(batch, first);
+        std::vector<family::packet_header> headers(batch, first);
         std::vector<iovec> parts(2 * batch);
         const os::no_sigpipe guard;
         std::size_t sent = 0;
@@ -77,7 +77,7 @@ public:
     }
 
     /// Nothing if no message has come until then. @throws EOFError
-    std::optional<wire::packet_message> receive(steady_time until) {
+    std::optional<family::packet_message> receive(steady_time until) {
         const file from = receiving_end();
         const std::lock_guard lock(receiving_);
         if (!look(*from, until)) return std::nullopt;
@@ -125,9 +125,7 @@ public:
     }
 
 private:
-    static file owned(os::fd end) {
-        return end ? std::make_shared<const os::fd>(std::move(end)) : nullptr;
-    }
+    static file owned(os::fd end) { return end ? std::make_shared<const os::fd>(std::move(end)) : nullptr; }
 
     bool is_of_this_process() const noexcept {
         return generation_ == os::fork_generation.load(std::memory_order_relaxed);
@@ -153,7 +151,7 @@ private:
 
     /// Until there is a whole message or the end.
     bool look(const os::fd& from, steady_time until) {
-        alignas(wire::packet_header) std::array<std::byte, os::packet_size> packet;
+        alignas(family::packet_header) std::array<std::byte, os::packet_size> packet;
         while (!ready_) {
             const auto got = os::read_some(from, packet.data(), packet.size());
             if (got.closed) return true;
@@ -183,12 +181,12 @@ private:
     file send_;
     wire::pins pins_;
     std::mutex receiving_;
-    wire::packet_assembly assembly_;
-    std::optional<wire::packet_message> ready_;
+    family::packet_assembly assembly_;
+    std::optional<family::packet_message> ready_;
     std::atomic<bool> has_message_{false};
 };
 using connection = basic_connection<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::family
 
 #endif

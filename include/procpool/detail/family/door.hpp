@@ -15,16 +15,16 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/local_socket.hpp"
-#include "procpool/detail/family/mutual_proof.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::family {
 
 /// Who waits at it costs a descriptor and no thread, for a limited time; of many, the newest may stay.
 class door {
 public:
-    explicit door(const server_key& key) : secret_(key.secret), listener_(listen_at(key.address)) {
+    explicit door(const server_key& key) : secret_(key.secret), listener_(os::listen_at(key.address)) {
         waiting_.reserve(most_waiting);
     }
     door(const door&) = delete;
@@ -32,11 +32,11 @@ public:
 
     /// Waits for the next client that proves that it knows the secret; welcome() it.
     /// @throws std::bad_alloc, std::system_error; another call may succeed
-    fd next_client() {
+    os::fd next_client() {
         for (;;) {
             std::array<pollfd, most_waiting + 1> watched;
             if (!wait_for_news(watched)) continue;
-            if (fd client = hear_waiting(watched)) return client;
+            if (os::fd client = hear_waiting(watched)) return client;
             if (watched[0].revents != 0) take_one_in();
         }
     }
@@ -47,7 +47,7 @@ private:
     using descriptors = std::array<pollfd, most_waiting + 1>;
 
     struct applicant {
-        fd socket;
+        os::fd socket;
         proof_of_client proof;
         steady_time until;
     };
@@ -70,7 +70,7 @@ private:
     }
 
     /// @return the first that has given its proof
-    fd hear_waiting(const descriptors& watched) {
+    os::fd hear_waiting(const descriptors& watched) {
         const auto now = std::chrono::steady_clock::now();
         for (std::size_t i = 0, was_at = 1; i < waiting_.size(); ++was_at) {
             auto state = proof_of_client::state::awaited;
@@ -82,7 +82,7 @@ private:
                 ++i;
                 continue;
             }
-            fd socket = std::move(waiting_[i].socket);
+            os::fd socket = std::move(waiting_[i].socket);
             waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
             if (state == proof_of_client::state::given) return socket;
         }
@@ -90,17 +90,17 @@ private:
     }
 
     void take_one_in() {
-        fd socket = accept_from(listener_);
+        os::fd socket = os::accept_from(listener_);
         if (!socket) return;
         if (waiting_.size() == most_waiting) waiting_.erase(waiting_.begin());
         waiting_.push_back({std::move(socket), proof_of_client(secret_), deadline_in(time_for_proof)});
     }
 
-    const random_words secret_;
-    const fd listener_;
+    const os::random_words secret_;
+    const os::fd listener_;
     std::vector<applicant> waiting_;  // who has waited longest first
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::family
 
 #endif

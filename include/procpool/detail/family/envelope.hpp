@@ -11,24 +11,24 @@
 #include "procpool/detail/os/local_socket.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::detail::family {
 
 /// A message that is being made, with room for its size in front.
-inline buffer new_envelope() {
-    buffer message;
+inline wire::buffer new_envelope() {
+    wire::buffer message;
     message.append_value(std::uint64_t{0});
     return message;
 }
 
 /// False if the other side is gone.
-inline bool send_envelope(const os::fd& socket, buffer& message) {
+inline bool send_envelope(const os::fd& socket, wire::buffer& message) {
     const std::uint64_t size = message.size() - sizeof size;
     std::memcpy(message.data(), &size, sizeof size);
     return os::send_all(socket, message.data(), message.size());
 }
 
 /// False if the other side is gone. Memory is taken as bytes arrive.
-inline bool receive_envelope(const os::fd& socket, buffer& to) {
+inline bool receive_envelope(const os::fd& socket, wire::buffer& to) {
     constexpr std::size_t piece = 256 * 1024;
     const auto fill = [&](std::uint64_t size) {
         while (to.size() < size) {
@@ -42,11 +42,11 @@ inline bool receive_envelope(const os::fd& socket, buffer& to) {
     };
     to.clear();
     if (!fill(sizeof(std::uint64_t))) return false;
-    const auto size = cursor(to.bytes()).value<std::uint64_t>();
+    const auto size = wire::cursor(to.bytes()).value<std::uint64_t>();
     to.clear();
     return fill(size);
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::detail::family
 
 #endif

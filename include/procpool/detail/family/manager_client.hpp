@@ -14,22 +14,22 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/family/envelope.hpp"
 #include "procpool/detail/family/manager_server.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
-#include "procpool/detail/family/mutual_proof.hpp"
-#include "procpool/detail/family/envelope.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::family {
 
 /// Shared by all proxies of one manager in this process. Thread-safe.
 template <class = only_if_used>
 class basic_manager_client {
 public:
-    static std::shared_ptr<basic_manager_client> of(const os::server_key& key) {
-        using clients = std::map<os::server_key, std::weak_ptr<basic_manager_client>>;
+    static std::shared_ptr<basic_manager_client> of(const family::server_key& key) {
+        using clients = std::map<family::server_key, std::weak_ptr<basic_manager_client>>;
         static auto* const known = new clients;  // guarded by hold_forks(); leaked: used by static objects
         const auto lock = os::fd_registry::instance().hold_forks();
         std::erase_if(*known, [](const auto& one) { return one.second.expired(); });
@@ -40,12 +40,12 @@ public:
         return client;
     }
 
-    explicit basic_manager_client(const os::server_key& key) : key_(key) {}
+    explicit basic_manager_client(const family::server_key& key) : key_(key) {}
     basic_manager_client(const basic_manager_client&) = delete;
     basic_manager_client& operator=(const basic_manager_client&) = delete;
 
     /// Who has it is let in.
-    const os::server_key& key() const noexcept { return key_; }
+    const family::server_key& key() const noexcept { return key_; }
 
     /// The answer's value, through any connection. `decode` gets a cursor.
     template <class Decode>
@@ -87,13 +87,13 @@ public:
         try {
             wire::buffer request = new_request(manager_request::kind::release, object);
             const std::lock_guard lock(control_mutex_);
-            if (control_) wire::send_envelope(control_, request);
+            if (control_) family::send_envelope(control_, request);
         } catch (const std::exception&) {  // the server drops it with the connection
         }
     }
 
     static wire::buffer new_request(manager_request::kind what, std::uint64_t object) {
-        wire::buffer request = wire::new_envelope();
+        wire::buffer request = family::new_envelope();
         request.append_value(manager_request{.what = what, .object = object});
         return request;
     }
@@ -117,20 +117,20 @@ private:
         constexpr int tries = 6;
         std::chrono::milliseconds pause{10};
         for (int n = 0; n < tries; ++n, std::this_thread::sleep_for(pause), pause *= 2) {
-            auto met = os::meet_server(key_);
+            auto met = family::meet_server(key_);
             switch (met.what) {
-                case os::who_listens::server: return std::move(met.socket);
-                case os::who_listens::nobody: throw_gone();
-                case os::who_listens::another_user:
+                case family::who_listens::server: return std::move(met.socket);
+                case family::who_listens::nobody: throw_gone();
+                case family::who_listens::another_user:
                     throw ManagerDied(
                         "procpool: the manager's process has ended, or is another user's: a process of "
                         "user " +
                         std::to_string(met.other_user) + " listens under its name, and was told nothing");
-                case os::who_listens::impostor:
+                case family::who_listens::impostor:
                     throw ManagerDied(
                         "procpool: the manager's process has ended: who listens under its name doesn't know "
                         "its secret, and was told nothing");
-                case os::who_listens::silence: break;
+                case family::who_listens::silence: break;
             }
         }
         throw ManagerDied(
@@ -161,7 +161,8 @@ private:
     /// What fails ends the connection: the next answer there would be this one.
     static wire::buffer exchange(os::fd& socket, wire::buffer& request) try {
         wire::buffer answer;
-        if (!wire::send_envelope(socket, request) || !wire::receive_envelope(socket, answer)) throw_gone();
+        if (!family::send_envelope(socket, request) || !family::receive_envelope(socket, answer))
+            throw_gone();
         return answer;
     } catch (...) {
         socket.reset();
@@ -174,7 +175,7 @@ private:
     }
 
     const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
-    const os::server_key key_;
+    const family::server_key key_;
     std::mutex mutex_;
     std::vector<os::fd> idle_;
     std::mutex control_mutex_;
@@ -202,6 +203,6 @@ private:
 };
 using object_reference = basic_object_reference<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::family
 
 #endif

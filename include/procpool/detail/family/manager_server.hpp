@@ -14,18 +14,18 @@
 #include <thread>
 #include <utility>
 
-#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/family/door.hpp"
-#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/family/envelope.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/wire/code_address.hpp"
-#include "procpool/detail/family/envelope.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::family {
 
 struct manager_request {
     enum class kind : std::uint32_t { create, acquire, release, call };
@@ -48,7 +48,7 @@ using object_call = void(void* object, std::mutex& lock, wire::cursor& arguments
 template <class = only_if_used>
 class basic_manager_server {
 public:
-    explicit basic_manager_server(const os::server_key& key) : door_(key) {}
+    explicit basic_manager_server(const family::server_key& key) : door_(key) {}
 
     [[noreturn]] void run() {
         for (;;) try {
@@ -71,7 +71,7 @@ private:
     using references = std::map<std::uint64_t, std::uint64_t>;
 
     static bool is_welcome(const os::fd& client) noexcept try {
-        return os::welcome(client);
+        return family::welcome(client);
     } catch (const std::exception&) {
         return false;
     }
@@ -82,8 +82,8 @@ private:
             wire::buffer request;
             wire::pins
                 pins;  // what the last answer refers to: its receiver has opened that when it asks again
-            while (wire::receive_envelope(client, request)) {
-                wire::buffer answer = wire::new_envelope();
+            while (family::receive_envelope(client, request)) {
+                wire::buffer answer = family::new_envelope();
                 pins.clear();
                 wire::cursor from(request.bytes());
                 const auto header = from.value<manager_request>();
@@ -107,12 +107,12 @@ private:
                     } catch (const Error&) {
                         answer_with_error();
                     }
-                    if (wire::send_envelope(client, answer)) go_on(std::move(client), std::move(held));
+                    if (family::send_envelope(client, answer)) go_on(std::move(client), std::move(held));
                     throw;
                 } catch (...) {
                     answer_with_error();
                 }
-                if (!wire::send_envelope(client, answer)) break;
+                if (!family::send_envelope(client, answer)) break;
             }
         } catch (const std::exception&) {  // of this connection; its user sees it end
         }
@@ -182,13 +182,13 @@ private:
         objects_.erase(at);
     }
 
-    os::door door_;
+    family::door door_;
     std::mutex mutex_;
     std::map<std::uint64_t, entry> objects_;
     std::uint64_t last_id_ = 0;
 };
 using manager_server = basic_manager_server<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::family
 
 #endif

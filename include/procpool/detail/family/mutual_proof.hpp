@@ -27,14 +27,14 @@
 #include "procpool/detail/os/peer.hpp"
 #include "procpool/detail/siphash.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::family {
 
 /// What leads to a server, and gets in: only the server's family may ever know it.
 struct server_key {
-    local_address address;
-    random_words secret{};
+    os::local_address address;
+    os::random_words secret{};
 
-    static server_key random() { return {{make_random_words()}, make_random_words()}; }
+    static server_key random() { return {{os::make_random_words()}, os::make_random_words()}; }
     friend auto operator<=>(const server_key&, const server_key&) = default;
 };
 
@@ -44,15 +44,16 @@ inline constexpr std::chrono::seconds time_for_proof{5};
 enum class prover : std::uint64_t { server = 1, client = 2 };
 
 /// What proves that `who` knows the secret, to the other side, on one connection.
-inline random_words make_proof(const random_words& secret, prover who, const random_words& of_client,
-                               const random_words& of_server) noexcept {
+inline os::random_words make_proof(const os::random_words& secret, prover who,
+                                   const os::random_words& of_client,
+                                   const os::random_words& of_server) noexcept {
     const std::array<std::uint64_t, 5> message{static_cast<std::uint64_t>(who), of_client[0], of_client[1],
                                                of_server[0], of_server[1]};
     return siphash(secret, std::as_bytes(std::span(message)));
 }
 
 /// In a time that tells nothing of where they differ.
-inline bool is_same_proof(const random_words& a, const random_words& b) noexcept {
+inline bool is_same_proof(const os::random_words& a, const os::random_words& b) noexcept {
     return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
 }
 
@@ -61,14 +62,14 @@ std::span<std::byte> bytes_of(T& value) noexcept {
     return std::as_writable_bytes(std::span(&value, 1));
 }
 template <class T>
-bool send_value(const fd& socket, const T& value) {
+bool send_value(const os::fd& socket, const T& value) {
     const auto bytes = std::as_bytes(std::span(&value, 1));
-    return send_all(socket, bytes.data(), bytes.size());
+    return os::send_all(socket, bytes.data(), bytes.size());
 }
 
 struct challenge_and_proof {
-    random_words challenge{};
-    random_words proof{};
+    os::random_words challenge{};
+    os::random_words proof{};
 };
 inline constexpr std::byte let_in{1};
 
@@ -77,32 +78,32 @@ class proof_of_client {
 public:
     enum class state { awaited, given, refused };
 
-    explicit proof_of_client(const random_words& secret) noexcept : secret_(&secret) {}
+    explicit proof_of_client(const os::random_words& secret) noexcept : secret_(&secret) {}
 
     /// To be called when `client` can be read.
-    state read_from(const fd& client) {
-        random_words received;
-        if (!receive_at_once(client, bytes_of(received))) return state::refused;
+    state read_from(const os::fd& client) {
+        os::random_words received;
+        if (!os::receive_at_once(client, bytes_of(received))) return state::refused;
         if (greeted_)
             return is_same_proof(received, make_proof(*secret_, prover::client, theirs_, ours_))
                        ? state::given
                        : state::refused;
         greeted_ = true;
         theirs_ = received;
-        ours_ = make_random_words();
+        ours_ = os::make_random_words();
         const challenge_and_proof answer{ours_, make_proof(*secret_, prover::server, theirs_, ours_)};
         return send_value(client, answer) ? state::awaited : state::refused;
     }
 
 private:
-    const random_words* secret_;
+    const os::random_words* secret_;
     bool greeted_ = false;
-    random_words theirs_{};
-    random_words ours_{};
+    os::random_words theirs_{};
+    os::random_words ours_{};
 };
 
 /// Tells a client that has given its proof that it is served from now on; false if it is gone.
-inline bool welcome(const fd& client) { return send_value(client, let_in); }
+inline bool welcome(const os::fd& client) { return send_value(client, let_in); }
 
 /// What a client found at a server's address.
 enum class who_listens { server, nobody, another_user, impostor, silence };
@@ -111,32 +112,32 @@ enum class who_listens { server, nobody, another_user, impostor, silence };
 /// which it should, or has let go of the connection; it may have been stopped, or this process was.
 struct meeting_with_server {
     who_listens what;
-    fd socket = {};
+    os::fd socket = {};
     std::int64_t other_user = 0;
 };
 
 inline meeting_with_server meet_server(const server_key& key) {
-    fd socket = connect_to(key.address, time_for_proof);
+    os::fd socket = os::connect_to(key.address, time_for_proof);
     if (!socket) return {who_listens::nobody};
-    const auto peer = peer_of(socket.get());
-    if (!peer || !is_own_user(*peer))
+    const auto peer = os::peer_of(socket.get());
+    if (!peer || !os::is_own_user(*peer))
         return {who_listens::another_user, {}, peer ? std::int64_t{peer->uid} : -1};
 
     const steady_time until = deadline_in(time_for_proof);
-    const random_words ours = make_random_words();
+    const os::random_words ours = os::make_random_words();
     challenge_and_proof theirs;
-    if (!send_value(socket, ours) || !receive_until(socket, bytes_of(theirs), until))
+    if (!send_value(socket, ours) || !os::receive_until(socket, bytes_of(theirs), until))
         return {who_listens::silence};
     if (!is_same_proof(theirs.proof, make_proof(key.secret, prover::server, ours, theirs.challenge)))
         return {who_listens::impostor};
 
     std::byte last_word{};
     if (!send_value(socket, make_proof(key.secret, prover::client, ours, theirs.challenge)) ||
-        !receive_until(socket, {&last_word, 1}, until))
+        !os::receive_until(socket, {&last_word, 1}, until))
         return {who_listens::silence};
     return {who_listens::server, std::move(socket)};
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::family
 
 #endif

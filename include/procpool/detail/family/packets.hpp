@@ -13,7 +13,7 @@
 
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::detail::family {
 
 /// In front of each packet.
 struct packet_header {
@@ -27,7 +27,7 @@ struct packet_header {
 /// A message that has come as a whole.
 struct packet_message {
     std::uint64_t kind = 0;
-    buffer bytes;
+    wire::buffer bytes;
 };
 
 /// Takes packets, gives messages. Those of several senders may come mixed; the remains of one that has died,
@@ -40,7 +40,7 @@ public:
     /// The message that this packet completes.
     std::optional<packet_message> add(std::span<const std::byte> packet) {
         if (packet.size() < sizeof(packet_header)) return std::nullopt;
-        cursor from(packet);
+        wire::cursor from(packet);
         const auto header = from.value<packet_header>();
         const auto bytes = from.take(from.left());
         auto at = std::find_if(parts_.begin(), parts_.end(), [&](const part& one) {
@@ -82,12 +82,12 @@ private:
     struct part {
         std::int64_t sender;
         std::uint64_t message;
-        buffer bytes;
+        wire::buffer bytes;
         bool gone = false;
     };
     std::deque<part> parts_;
 };
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::detail::family
 
 #endif

@@ -23,7 +23,7 @@
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 class driver : public job::runner {
 public:
@@ -221,6 +221,6 @@ private:
     std::thread::id stand_in_id_;  // until it has ended, while somebody waits for that, too
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

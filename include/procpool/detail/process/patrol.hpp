@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <chrono>
 
-#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/process/worker_link.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 /// Looks at all workers now and then, while results are to come: ten times a second, and where nothing
 /// happens ever more rarely. A worker of which nothing has come since the last time is asked.
@@ -63,6 +63,6 @@ private:
 };
 using patrol = basic_patrol<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

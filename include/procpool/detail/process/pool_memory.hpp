@@ -17,11 +17,11 @@
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/os/process.hpp"
-#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 template <class = only_if_used>
 class basic_pool_memory {
@@ -45,7 +45,7 @@ public:
 
     const os::fd& file() const noexcept { return file_; }
     std::byte* slot(std::size_t n) const noexcept { return slots_.data() + n * worker::slot_memory; }
-    const os::arena_layout& layout() const noexcept { return layout_; }
+    const zygote::arena_layout& layout() const noexcept { return layout_; }
     /// For large arguments; null if there are no arenas.
     const std::shared_ptr<wire::arena>& arguments() const noexcept { return arguments_; }
 
@@ -55,7 +55,7 @@ public:
     }
 
 private:
-    static os::arena_layout layout_for(std::uint32_t workers, std::size_t begin, std::size_t limit) {
+    static zygote::arena_layout layout_for(std::uint32_t workers, std::size_t begin, std::size_t limit) {
         // Addresses cost nothing, and twice as many make up for gaps; but a process has only 128 TiB.
         constexpr std::uint64_t most = std::uint64_t{16} << 40;
         constexpr std::uint64_t piece = std::uint64_t{1} << 20;
@@ -69,7 +69,7 @@ private:
         return {.pool = pool, .begin = begin, .size = range, .limit = std::min<std::uint64_t>(limit, range)};
     }
 
-    os::arena_layout layout_;
+    zygote::arena_layout layout_;
     os::fd file_;
     os::mapping slots_;
     std::shared_ptr<const wire::arena_window> window_;
@@ -77,6 +77,6 @@ private:
 };
 using pool_memory = basic_pool_memory<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

@@ -13,41 +13,43 @@
 
 #include "procpool/cpu_count.hpp"
 #include "procpool/detail/job/call_options.hpp"
-#include "procpool/detail/process/process_pool.hpp"
-#include "procpool/detail/zygote/start_check.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/process/process_pool.hpp"
+#include "procpool/detail/zygote/start_check.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 /// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
 Options checked(PoolOptions options) {
     const int processes = options.processes ? *options.processes : cpu_count();
-    if (processes < 1) refuse("Number of processes must be at least 1, not ", std::to_string(processes));
+    if (processes < 1) job::refuse("Number of processes must be at least 1, not ", std::to_string(processes));
     const int restart_limit = options.restart_limit.value_or(2 * processes + 2);
-    if (restart_limit < 0) refuse("restart_limit must be 0 or more, not ", std::to_string(restart_limit));
+    if (restart_limit < 0)
+        job::refuse("restart_limit must be 0 or more, not ", std::to_string(restart_limit));
     const WorkerLimits& limits = options.limits;
     if (limits.nice < 0 || limits.nice > 19)
-        refuse("limits.nice must be from 0 to 19, not ", std::to_string(limits.nice));
-    if (limits.memory == 0 || limits.memory_growth == 0) refuse("limits of memory must be more than 0 bytes");
-    constexpr std::size_t longest_tail = os::worker_report::most_output;
+        job::refuse("limits.nice must be from 0 to 19, not ", std::to_string(limits.nice));
+    if (limits.memory == 0 || limits.memory_growth == 0)
+        job::refuse("limits of memory must be more than 0 bytes");
+    constexpr std::size_t longest_tail = zygote::worker_report::most_output;
     if (options.stderr_tail > longest_tail)
-        refuse("stderr_tail must be ",
-               std::to_string(longest_tail) + " bytes or less, not " + std::to_string(options.stderr_tail));
-    if (options.terminate_grace.count() < 0) refuse("terminate_grace must not be negative");
+        job::refuse("stderr_tail must be ", std::to_string(longest_tail) + " bytes or less, not " +
+                                                std::to_string(options.stderr_tail));
+    if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
     Options all{.crew = {.workers = static_cast<std::uint32_t>(processes),
                          .restart_limit = static_cast<std::size_t>(restart_limit),
                          .arena_limit = options.arena_limit.value_or(os::physical_memory() / 4),
-                         .settings = {.how = checked_start_method(options.start_method),
+                         .settings = {.how = zygote::checked_start_method(options.start_method),
                                       .limits = limits,
                                       .output = options.output,
                                       .stderr_tail = options.stderr_tail},
-                         .start_left_open = is_left_open(options.start_method),
+                         .start_left_open = zygote::is_left_open(options.start_method),
                          .initializer = nullptr,
                          .initializer_arguments = {}},
-                .terminate_grace = at_most_for_ever(options.terminate_grace),
+                .terminate_grace = job::at_most_for_ever(options.terminate_grace),
                 .error_handler = std::move(options.error_handler),
                 .quote_arguments = options.quote_arguments};
     if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
@@ -55,6 +57,6 @@ Options checked(PoolOptions options) {
     return all;
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

@@ -11,15 +11,15 @@
 #include <string>
 #include <vector>
 
-#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/crash.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 /// A duration with a unit that fits.
 template <class = only_if_used>
@@ -35,8 +35,8 @@ std::string describe(std::chrono::nanoseconds time) {
 template <class = only_if_used>
 class basic_post_mortem {
 public:
-    basic_post_mortem(const worker_link& link, const worker_link::running& interrupted, const block& element,
-                      bool quote_arguments)
+    basic_post_mortem(const worker_link& link, const worker_link::running& interrupted,
+                      const scheduler::block& element, bool quote_arguments)
         : link_(link),
           job_(*interrupted.of->job),
           element_(element),
@@ -93,7 +93,7 @@ public:
             text.append("; given up after ")
                 .append(std::to_string(earlier + 1))
                 .append(" attempts")
-                .append(attempts_before(element_));
+                .append(scheduler::attempts_before(element_));
         text = valid_utf8(text);  // it has names of files and functions
         if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
         return std::make_exception_ptr(WorkerDied(text, cause_));
@@ -134,8 +134,8 @@ private:
     }
 
     const worker_link& link_;
-    const remote_job& job_;
-    const block& element_;
+    const scheduler::remote_job& job_;
+    const scheduler::block& element_;
     const bool quote_arguments_;
     const std::uint64_t number_;  // among those that the worker has got
     std::vector<std::string> calls_;
@@ -143,6 +143,6 @@ private:
 };
 using post_mortem = basic_post_mortem<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

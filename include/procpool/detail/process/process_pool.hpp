@@ -19,29 +19,29 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/process/spin_then_sleep.hpp"
-#include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/job/callback_runner.hpp"
-#include "procpool/detail/process/worker_processes.hpp"
-#include "procpool/detail/scheduler/dispatcher.hpp"
-#include "procpool/detail/process/patrol.hpp"
-#include "procpool/detail/scheduler/pool_backend.hpp"
-#include "procpool/detail/process/post_mortem.hpp"
-#include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/scheduler/run.hpp"
-#include "procpool/detail/scheduler/supervision.hpp"
-#include "procpool/detail/process/worker_link.hpp"
-#include "procpool/detail/process/worker_status.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"
+#include "procpool/detail/process/patrol.hpp"
+#include "procpool/detail/process/post_mortem.hpp"
+#include "procpool/detail/process/spin_then_sleep.hpp"
+#include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/process/worker_processes.hpp"
+#include "procpool/detail/process/worker_status.hpp"
+#include "procpool/detail/scheduler/call_series.hpp"
+#include "procpool/detail/scheduler/dispatcher.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/scheduler/supervision.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 struct process_pool_options {
     crew_options crew;
@@ -52,7 +52,7 @@ struct process_pool_options {
 };
 
 template <class = only_if_used>
-class basic_process_pool final : public pool_backend {
+class basic_process_pool final : public scheduler::pool_backend {
 public:
     explicit basic_process_pool(process_pool_options options)
         : terminate_grace_(options.terminate_grace),
@@ -107,7 +107,7 @@ public:
 
     // ---- jobs; all with the lock held
 
-    void add(const std::shared_ptr<remote_job>& job) override {
+    void add(const std::shared_ptr<scheduler::remote_job>& job) override {
         require_running();
         close_series();  // what comes later than this job goes behind it
         job->id = ++last_id_;
@@ -115,43 +115,43 @@ public:
         jobs_.add(job);
     }
 
-    void submit(const std::shared_ptr<remote_job>& job, block&& elements) override {
+    void submit(const std::shared_ptr<scheduler::remote_job>& job, scheduler::block&& elements) override {
         job->add_submitted(elements.count);
         job->expected -= std::min(job->expected, elements.count);
         // Chunks save messages, which cost nothing beside such elements.
         if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
         if (job->failure() || job->abandoned) return;
         dispatcher_.add(job, std::move(elements));
-        using sending = typename dispatcher::sending;
+        using sending = scheduler::dispatcher::sending;
         dispatch(gathers(*job) ? sending::together : sending::now);
     }
 
-    void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override {
+    void submit_call(const std::shared_ptr<scheduler::call_series>& series, std::size_t bytes) override {
         series->add_submitted(1);
         dispatcher_.appended(series, bytes);
         const bool gathered = gathers(*series);
         if (gathered && !series->full() && series->ready_elements < worker_link::company * size()) return;
         // As many more are to come, so that they aren't dealt out in ever smaller shares.
         series->expected = gathered && !series->full() ? series->ready_elements : 0;
-        dispatch(dispatcher::sending::now);
+        dispatch(scheduler::dispatcher::sending::now);
     }
 
     /// An element that could not even be encoded.
-    void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
+    void submit_failed(const std::shared_ptr<scheduler::remote_job>& job, std::uint64_t index,
                        std::exception_ptr error) override {
         job->add_submitted(1);
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
         local_.push_back({.job = job,
                           .first = index,
                           .count = 1,
-                          .what = delivery::kind::error,
+                          .what = scheduler::delivery::kind::error,
                           .bytes = {},
                           .error = std::move(error)});
         interrupt_driver();
     }
 
     /// No more elements will come.
-    void seal(const std::shared_ptr<remote_job>& job) override {
+    void seal(const std::shared_ptr<scheduler::remote_job>& job) override {
         job->seal();
         if (!job->complete()) return;
         finish_if_complete(job);
@@ -161,7 +161,7 @@ public:
     bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs,
                  const char* why) override {
         if (given_up->complete() || given_up->callbacks_taken()) return false;
-        const auto job = std::static_pointer_cast<remote_job>(given_up);
+        const auto job = std::static_pointer_cast<scheduler::remote_job>(given_up);
         job->abandoned = true;
         if (what_runs == running::is_ended) job->end_running_since = steady_ns();
         job->ready.clear();
@@ -172,7 +172,7 @@ public:
             for (worker_link& link : crew_.links()) {
                 if (!link.work().has(*job)) continue;
                 dispatcher_.take_back(link);
-                look_in(link, cancel_patience);
+                scheduler::look_in(link, scheduler::cancel_patience);
             }
             finish_if_complete(job);
         });
@@ -182,14 +182,14 @@ public:
 
     bool abandon_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
                       const char* why) override {
-        const auto series = std::dynamic_pointer_cast<call_series>(job);
+        const auto series = std::dynamic_pointer_cast<scheduler::call_series>(job);
         if (!series) return abandon(job, running::is_ended, why);
         if (!series->give_up(call, job::make_error<TaskCancelled>(why))) return false;
         or_fail([&] {
             for (worker_link& link : crew_.links()) {
                 if (!link.work().has(*series, call)) continue;
                 dispatcher_.take_back(link);
-                look_in(link, cancel_patience);
+                scheduler::look_in(link, scheduler::cancel_patience);
             }
             dispatcher_.drop(*series, call);
             finish_if_complete(series);
@@ -200,7 +200,7 @@ public:
 
     std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
         if (wanted->complete() || wanted->callbacks_taken()) return 0;
-        const auto job = std::static_pointer_cast<remote_job>(wanted);
+        const auto job = std::static_pointer_cast<scheduler::remote_job>(wanted);
         or_fail([&] {
             for (worker_link& link : crew_.links())
                 if (link.work().has_waiting(*job, link.box().claimed())) dispatcher_.take_back(link);
@@ -213,12 +213,12 @@ public:
             return count;
         }
         const auto error = job::make_error<TaskCancelled>(why);
-        for (const block& some : std::exchange(job->ready, {}))
+        for (const scheduler::block& some : std::exchange(job->ready, {}))
             for (std::uint64_t i = 0; i < some.count; ++i)
                 local_.push_back({.job = job,
                                   .first = some.first + i,
                                   .count = 1,
-                                  .what = delivery::kind::error,
+                                  .what = scheduler::delivery::kind::error,
                                   .bytes = {},
                                   .error = error});
         job->ready_elements = 0;
@@ -243,7 +243,7 @@ public:
 
     void wind_up(const char* why) override {
         close();
-        const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
+        const std::vector<std::shared_ptr<scheduler::remote_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
             if (why) withdraw(job, why);
             seal(job);
@@ -345,7 +345,7 @@ private:
         for (worker_link* link : writable_) crew_.send(*link);
         dispatcher_.dispatch();
         dispatcher_.relieve_busiest();
-        std::erase_if(deliveries_, [](const delivery& one) { return one.job->abandoned; });
+        std::erase_if(deliveries_, [](const scheduler::delivery& one) { return one.job->abandoned; });
         deliver_all(held);
         if (crew_.initializer() && crew_.initializer()->failure()) fail(crew_.initializer()->failure());
         deliveries_.clear();
@@ -377,12 +377,12 @@ private:
 
     /// Whether a task that was submitted waits for others, since to send each of many quick ones by itself
     /// would cost more than they do. The last of them are sent by whoever drives next.
-    bool gathers(const remote_job& job) noexcept {
+    bool gathers(const scheduler::remote_job& job) noexcept {
         const bool nobody_sleeps = waits_until_ == steady_time::min();
         return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
     }
     /// The caller can't give back what it has submitted.
-    void dispatch(typename dispatcher::sending when) {
+    void dispatch(scheduler::dispatcher::sending when) {
         or_fail([&] {
             if (dispatcher_.dispatch(when) < waits_until_) interrupt_driver();
         });
@@ -419,12 +419,12 @@ private:
             deliveries_.back().job->timing->add(busy, elements);
         look_at_results(link);
         link.stalled = link.keeps_all = false;
-        look_for_results(link);
+        scheduler::look_for_results(link);
         if (!link.corrupt && !link.silent) return;
         if (crew_.silence(link))
             dying_.push_back(&link);
         else if (!link.corrupt)
-            link.look_at = deadline_in(time_to_die);
+            link.look_at = deadline_in(scheduler::time_to_die);
     }
 
     static std::string sent_garbage(const char* what) {
@@ -433,12 +433,12 @@ private:
     /// A corrupt worker can only be killed, as soon as its process id is known.
     void condemn(worker_link& link, std::string why) {
         link.corrupt = std::move(why);
-        look_in(link, std::chrono::nanoseconds(0));
+        scheduler::look_in(link, std::chrono::nanoseconds(0));
     }
 
     /// After results were collected.
     void look_at_results(worker_link& link) {
-        for (returned& again : link.take_second_tries())
+        for (scheduler::returned& again : link.take_second_tries())
             dispatcher_.push_front(again.job, std::move(again.elements));
         if (link.take_pinned()) releases_.push_back(&link);
         if (dispatcher_.is_done_with(link) && link.work().elements() == 0) finished_.push_back(&link);
@@ -478,19 +478,19 @@ private:
             return;
         }
         if (link.pid == 0) {  // born, but the news are not read: it can't be signalled
-            look_in(link, prompt.looked_for);
+            scheduler::look_in(link, prompt.looked_for);
             return;
         }
         if (link.silent && !link.corrupt) {
             if (os::is_ending(link.pid)) {  // by itself: the news are late
-                look_in(link, time_to_die);
+                scheduler::look_in(link, scheduler::time_to_die);
                 return;
             }
             link.corrupt = "it had closed the pipe for its results";
         }
         if (link.corrupt) {
             crew_.signal(link, SIGKILL);
-            look_in(link, time_to_die);  // again, until the news have come
+            scheduler::look_in(link, scheduler::time_to_die);  // again, until the news have come
             return;
         }
         bool changes = false;
@@ -503,33 +503,33 @@ private:
         look_at_results(link);
         changes = link.progresses(now) || changes;
         const bool runs = link.says_it_runs();
-        if ((!link.stalled && link.work().has_dropped()) || (runs && stalls(link, now)))
+        if ((!link.stalled && link.work().has_dropped()) || (runs && scheduler::stalls(link, now)))
             dispatcher_.take_back(link);
         if (changes)
-            look_for_results(link);
+            scheduler::look_for_results(link);
         else if (!runs || link.stalled)
-            look_later(link);
-        enforce_limits(link, now, terminate_grace_,
-                       [this](const worker_link& to, int signal) { crew_.signal(to, signal); });
+            scheduler::look_later(link);
+        scheduler::enforce_limits(link, now, terminate_grace_,
+                                  [this](const worker_link& to, int signal) { crew_.signal(to, signal); });
     }
 
     /// Results go into their jobs, which aren't complete meanwhile.
     void deliver_all(lock& held) {
-        for (delivery& one : deliveries_) one.job->begin_delivery();
+        for (scheduler::delivery& one : deliveries_) one.job->begin_delivery();
         std::size_t ended = 0;
         try {
             held.unlock();
             {
                 const job::poll_hook::without interruptions;  // of a wait that the user's code isn't part of
-                for (delivery& one : deliveries_) deliver(one);
+                for (scheduler::delivery& one : deliveries_) deliver(one);
             }
 
             held.lock();
-            for (delivery& one : deliveries_) {
+            for (scheduler::delivery& one : deliveries_) {
                 one.job->publish(one.first, one.count);
                 one.job->end_delivery();
                 ++ended;
-                if (one.job->fail_fast && one.what != delivery::kind::values)
+                if (one.job->fail_fast && one.what != scheduler::delivery::kind::values)
                     abandon(one.job, running::goes_on,
                             "procpool: dropped, since another element had failed (fail_fast)");
                 finish_if_complete(one.job);
@@ -538,8 +538,8 @@ private:
             if (!held.owns_lock()) held.lock();
             // Without its end a delivery would keep its job from ever being complete.
             const std::span lost(deliveries_.begin() + static_cast<std::ptrdiff_t>(ended), deliveries_.end());
-            for (delivery& one : lost) one.job->end_delivery();
-            for (delivery& one : lost) {
+            for (scheduler::delivery& one : lost) one.job->end_delivery();
+            for (scheduler::delivery& one : lost) {
                 one.job->fail_all(std::current_exception());
                 finish_if_complete(one.job);
             }
@@ -548,10 +548,10 @@ private:
     }
 
     /// Without the lock: user code rebuilds values here.
-    void deliver(delivery& one) {
+    void deliver(scheduler::delivery& one) {
         switch (one.what) {
-            case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
-            case delivery::kind::error_record: {
+            case scheduler::delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
+            case scheduler::delivery::kind::error_record: {
                 const bool is_element = one.job != crew_.initializer();
                 one.job->fail(
                     one.first,
@@ -560,15 +560,17 @@ private:
                         is_element ? std::optional(one.job->index_told(one.first)) : std::nullopt, one.note));
                 return;
             }
-            case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;
+            case scheduler::delivery::kind::values:
+                one.job->accept(one.first, one.count, one.stride, one.bytes);
+                return;
         }
     }
 
-    void finish_if_complete(const std::shared_ptr<remote_job>& job) {
+    void finish_if_complete(const std::shared_ptr<scheduler::remote_job>& job) {
         if (job == open_series_ && job->has_all_results()) std::exchange(open_series_, nullptr)->seal();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
-        if (jobs_.open().empty() && crew_.keeps_memory()) tidy_at_ = deadline_in(memory_patience);
+        if (jobs_.open().empty() && crew_.keeps_memory()) tidy_at_ = deadline_in(scheduler::memory_patience);
         if (job->once() || failure_) return;
         for (worker_link& link : crew_.links()) {
             link.forget(job->id);
@@ -674,22 +676,22 @@ private:
         requeue(link);
         crew_.dismiss(link);
         if (crew_.restarts().exhausted())
-            fail(last_death_ ? last_death_
-                             : std::make_exception_ptr(
-                                   WorkerDied("procpool: workers die before they can run anything: " +
-                                                  os::describe(*link.exit),
-                                              {.pid = link.told_pid(),
-                                               .exit_code = link.exit->code,
-                                               .signal = link.exit->signal})));
+            fail(last_death_
+                     ? last_death_
+                     : std::make_exception_ptr(WorkerDied(
+                           "procpool: workers die before they can run anything: " + os::describe(*link.exit),
+                           {.pid = link.told_pid(),
+                            .exit_code = link.exit->code,
+                            .signal = link.exit->signal})));
     }
 
     /// The element that a worker was running when it died gets another try, or its death as its error; false
     /// if it has nothing to do with that.
     bool settle(worker_link& link, const worker_link::running& interrupted) {
-        const std::shared_ptr<remote_job> job = interrupted.of->job;
+        const std::shared_ptr<scheduler::remote_job> job = interrupted.of->job;
         // It was told to end for the sake of an element that came to its end first: this one is innocent.
         if (link.sentenced && link.sentenced->element < interrupted.number) return false;
-        block element = link.take_interrupted(*interrupted.of);
+        scheduler::block element = link.take_interrupted(*interrupted.of);
         if (job->has_dropped(interrupted.index, 1)) return true;
         const post_mortem death(link, interrupted, element, quote_arguments_);
         if (job == crew_.initializer()) {
@@ -701,7 +703,7 @@ private:
             deliveries_.push_back({.job = job,
                                    .first = interrupted.index,
                                    .count = 1,
-                                   .what = delivery::kind::error,
+                                   .what = scheduler::delivery::kind::error,
                                    .bytes = {},
                                    .error = death.error()});
         }
@@ -710,7 +712,7 @@ private:
 
     /// Elements that a worker had not begun go back to where they came from, in front.
     void requeue(worker_link& link) {
-        std::deque<run> unfinished = link.take_unfinished();
+        std::deque<scheduler::run> unfinished = link.take_unfinished();
         for (auto one = unfinished.rbegin(); one != unfinished.rend(); ++one) {
             if (!one->job || one->job == crew_.initializer() || one->left() == 0) continue;
             if (one->job->abandoned || one->job->failure()) continue;
@@ -727,7 +729,7 @@ private:
         crew_.launch_no_more();
         dispatcher_.clear();
         for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
-            const std::shared_ptr<remote_job> job = jobs_.open()[left - 1];
+            const std::shared_ptr<scheduler::remote_job> job = jobs_.open()[left - 1];
             job->abandoned = true;  // what workers still send comes too late: the caller may be reading
             job->ready.clear();
             job->listed = false;
@@ -745,7 +747,7 @@ private:
         }
         closed_ = true;
         stop_stand_in(held);
-        const std::unique_ptr<os::zygote> zygote = crew_.take_zygote();
+        const std::unique_ptr<zygote::zygote> zygote = crew_.take_zygote();
         // It ends, and so do the workers, while the stand-in does. To be killed comes before the pipes close,
         // or else the workers would wake up to leave by themselves.
         if (zygote && !gracefully) zygote->begin_kill();
@@ -762,7 +764,7 @@ private:
     }
 
     /// False if it can't be told; then the workers, which have nothing left to do, are killed with it.
-    static bool finishes(os::zygote& zygote) noexcept {
+    static bool finishes(zygote::zygote& zygote) noexcept {
         try {
             zygote.finish();
             return true;
@@ -774,17 +776,17 @@ private:
     static constexpr std::chrono::milliseconds look_for_program{10};
     const std::chrono::nanoseconds terminate_grace_;
     const bool quote_arguments_;
-    const callback_runner callbacks_;
+    const job::callback_runner callbacks_;
     crew crew_;
-    dispatcher dispatcher_;
+    scheduler::dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
     alertness alertness_;  // of whoever drives
     patrol patrol_;
 
-    job::job_list<remote_job> jobs_;
-    timing_table timings_;
+    job::job_list<scheduler::remote_job> jobs_;
+    scheduler::timing_table timings_;
 
-    std::vector<delivery> local_;               // results that no worker made
+    std::vector<scheduler::delivery> local_;    // results that no worker made
     std::vector<worker_link*> dying_;           // whose exit is known and whose remains are not yet taken
     std::vector<worker_link*> releases_;        // whose pinned results were received
     std::vector<worker_link*> finished_;        // that have run all that they may
@@ -793,7 +795,7 @@ private:
     // What a step works on.
     std::vector<worker_link*> readable_;
     std::vector<worker_link*> writable_;
-    std::vector<delivery> deliveries_;
+    std::vector<scheduler::delivery> deliveries_;
 
     steady_time program_due_ =
         steady_time::max();  // when a thread of the program must have come for the zygote
@@ -808,6 +810,6 @@ private:
 
 using process_pool = basic_process_pool<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

@@ -11,14 +11,13 @@
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/poller.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 /// Waits for events. To fall asleep and be woken takes longer than a quick call: where its result is all that
 /// is to come, and a processor is free to look for it, looking is quicker.
 class alertness {
 public:
-    std::span<const os::poller::ready> wait(os::poller& source, steady_time until,
-                                               bool for_quick_call) {
+    std::span<const os::poller::ready> wait(os::poller& source, steady_time until, bool for_quick_call) {
         if (for_quick_call && is_worth_it()) {
             const steady_time end = std::min(until, deadline_in(longest_look));
             do {
@@ -47,6 +46,6 @@ private:
     unsigned naps_after_failure_ = 1;
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

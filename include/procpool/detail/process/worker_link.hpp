@@ -16,20 +16,20 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/process/result_stream.hpp"
-#include "procpool/detail/scheduler/run.hpp"
-#include "procpool/detail/scheduler/runs_in_flight.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"
+#include "procpool/detail/process/result_stream.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/scheduler/runs_in_flight.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 template <class = only_if_used>
 class basic_worker_link {
@@ -38,13 +38,13 @@ public:
 
     state now = state::down;
     std::uint64_t serial = 0;
-    long pid = 0;                            // as the zygote tells it: may be signalled
-    std::uint64_t taken = 0;                 // elements that it was given since its start
-    std::uint64_t zygote = 0;                // which one forked it
-    bool watching_tasks = false;             // its task pipe is full
+    long pid = 0;                         // as the zygote tells it: may be signalled
+    std::uint64_t taken = 0;              // elements that it was given since its start
+    std::uint64_t zygote = 0;             // which one forked it
+    bool watching_tasks = false;          // its task pipe is full
     std::optional<os::exit_status> exit;  // it has died; what it left behind is still to be taken
-    bool silent = false;                     // its result pipe has ended
-    std::optional<std::string> corrupt;      // why it must be killed
+    bool silent = false;                  // its result pipe has ended
+    std::optional<std::string> corrupt;   // why it must be killed
 
     /// It was told to end, for the sake of one element.
     struct sentence {
@@ -87,7 +87,7 @@ public:
     const worker::black_box& box() const noexcept { return *box_; }
     bool has_arena_memory() const noexcept { return box_->arena_bytes.load(std::memory_order_acquire) != 0; }
     /// What it has got.
-    const runs_in_flight& work() const noexcept { return work_; }
+    const scheduler::runs_in_flight& work() const noexcept { return work_; }
     /// For messages; a result can be quicker than the zygote's news.
     long told_pid() const noexcept { return pid != 0 ? pid : box_->pid.load(std::memory_order_relaxed); }
 
@@ -105,15 +105,16 @@ public:
     // ---- sending
 
     /// So many of the elements can be taken back only `together`.
-    void give(std::shared_ptr<remote_job> job, block&& elements, std::uint32_t together = 1) {
+    void give(std::shared_ptr<scheduler::remote_job> job, scheduler::block&& elements,
+              std::uint32_t together = 1) {
         using kind = wire::task_header::kind;
-        run next;
+        scheduler::run next;
         for (const std::uint64_t id : to_forget_)
             next.head.append_value(wire::task_header{.what = kind::forget, .job = id});
         to_forget_.clear();
         // What goes directly before the elements.
         std::array<wire::task_header, 2> frames;
-        static_assert(sizeof frames == block::room_for_frames);
+        static_assert(sizeof frames == scheduler::block::room_for_frames);
         std::size_t count = 0;
         const wire::buffer& definition = job->definition();
         if (job->once() && same_as_last_once(definition)) {
@@ -137,7 +138,7 @@ public:
                            .length = elements.payload().size(),
                            .together = together,
                            .number = runs_given_++,
-                           .timed = job->timeout != no_limit,
+                           .timed = job->timeout != job::no_limit,
                            .patient = job->patient};
         const std::size_t size = count * sizeof(wire::task_header);
         if (elements.begin >= size) {
@@ -164,7 +165,7 @@ public:
     /// Tells a worker at once that has nothing else to read for now. True if there is something to send.
     bool send_forgotten() {
         if (to_forget_.empty() || work_.elements() > 0) return false;
-        run next;
+        scheduler::run next;
         for (const std::uint64_t id : to_forget_)
             next.head.append_value(wire::task_header{.what = wire::task_header::kind::forget, .job = id});
         to_forget_.clear();
@@ -192,7 +193,7 @@ public:
 
     /// Tells the worker that what it holds for us was received.
     void send_release() {
-        run release;
+        scheduler::run release;
         release.head.append_value(
             wire::task_header{.what = wire::task_header::kind::release, .count = work_.results()});
         work_.add(std::move(release));
@@ -202,7 +203,7 @@ public:
     /// send.
     bool send_tidy() {
         if (work_.elements() > 0) return false;
-        run tidy;
+        scheduler::run tidy;
         tidy.head.append_value(wire::task_header{.what = wire::task_header::kind::tidy});
         work_.add(std::move(tidy));
         return true;
@@ -257,7 +258,7 @@ public:
     /// True if there is something to send.
     bool ask() {
         if (question_.end != 0 || !work_.all_sent() || os::unread(tasks_reader_) > 0) return false;
-        run question;
+        scheduler::run question;
         question.head.append_value(wire::task_header{.what = wire::task_header::kind::question});
         question_ = {sent_ + question.head.size(), work_.results() + work_.elements()};
         work_.add(std::move(question));
@@ -291,7 +292,7 @@ public:
     bool ended() const noexcept { return stream_.ended(); }
 
     /// Turns complete frames into deliveries. @throws wire::protocol_error for nonsense.
-    void collect(std::vector<delivery>& into) {
+    void collect(std::vector<scheduler::delivery>& into) {
         collected_ = stream_.received();
         try {
             collect(stream_.frames(), received_results_, into);
@@ -306,7 +307,7 @@ public:
     }
 
     /// Takes results early that the worker holds back while a slow element runs; false if there are none.
-    bool collect_early(std::vector<delivery>& into) {
+    bool collect_early(std::vector<scheduler::delivery>& into) {
         if (!stream_.peek()) return false;
         std::uint64_t position = received_results_;
         collect(stream_.outbox_frames(), position, into);
@@ -315,7 +316,7 @@ public:
 
     /// After its death: what the pipe has brought, between garbage, too, and then what its outbox has.
     /// @return what was wrong with that
-    std::optional<std::string> collect_remains(std::vector<delivery>& into) {
+    std::optional<std::string> collect_remains(std::vector<scheduler::delivery>& into) {
         std::optional<std::string> wrong;
         const auto try_to_collect = [&](wire::frame_reader& frames, std::uint64_t& position) {
             try {
@@ -338,7 +339,7 @@ public:
     }
 
     /// Elements that are to be run once more, since they threw and their job asks for that.
-    std::vector<returned> take_second_tries() noexcept { return std::exchange(second_tries_, {}); }
+    std::vector<scheduler::returned> take_second_tries() noexcept { return std::exchange(second_tries_, {}); }
 
     /// True once if a result that was collected refers to something that the worker holds.
     bool take_pinned() noexcept { return std::exchange(pinned_results_, false); }
@@ -357,7 +358,7 @@ public:
 
     // ---- what it is doing
 
-    using running = runs_in_flight::running;
+    using running = scheduler::runs_in_flight::running;
 
     /// Whether it says that it runs an element.
     bool says_it_runs() const noexcept {
@@ -397,11 +398,11 @@ public:
     }
 
     /// Takes back all elements that the worker has not claimed: it will skip them.
-    std::vector<returned> recall() {
-        std::vector<returned> back = work_.recall(box_->recall());
-        for (const returned& one : back) taken -= one.elements.count;
+    std::vector<scheduler::returned> recall() {
+        std::vector<scheduler::returned> back = work_.recall(box_->recall());
+        for (const scheduler::returned& one : back) taken -= one.elements.count;
         question_.results = std::min(question_.results, work_.results() + work_.elements());
-        run notice;
+        scheduler::run notice;
         notice.head.append_value(
             wire::task_header{.what = wire::task_header::kind::recalled, .count = ++recalls_});
         work_.add(std::move(notice));
@@ -426,8 +427,8 @@ public:
         return work_.results() <= begun && begun <= work_.results() + work_.elements();
     }
     /// Takes that element out of its run: it has come to its end.
-    block take_interrupted(run& from) { return work_.take_interrupted(from); }
-    std::deque<run> take_unfinished() { return work_.take_unfinished(); }
+    scheduler::block take_interrupted(scheduler::run& from) { return work_.take_interrupted(from); }
+    std::deque<scheduler::run> take_unfinished() { return work_.take_unfinished(); }
 
 private:
     bool knows(std::uint64_t job) const noexcept {
@@ -441,7 +442,8 @@ private:
     static constexpr const char* no_frame = "procpool: a worker sent bytes that are no frame";
 
     /// `position` is the number of results before the next frame. What was collected early is skipped.
-    void collect(wire::frame_reader& frames, std::uint64_t& position, std::vector<delivery>& into) {
+    void collect(wire::frame_reader& frames, std::uint64_t& position,
+                 std::vector<scheduler::delivery>& into) {
         while (const auto frame = frames.next()) {
             if (frame->header.sequence != position)
                 throw wire::protocol_error("procpool: a worker's results are out of step");
@@ -452,9 +454,9 @@ private:
         }
     }
 
-    void collect_error(const wire::frame_reader::frame& frame, std::vector<delivery>& into) {
-        run& from = work_.oldest();
-        remote_job& job = *from.job;
+    void collect_error(const wire::frame_reader::frame& frame, std::vector<scheduler::delivery>& into) {
+        scheduler::run& from = work_.oldest();
+        scheduler::remote_job& job = *from.job;
         const auto record = wire::cursor(frame.payload).sized();
         if (job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned) {
             second_tries_.push_back({from.job, from.elements.element(from.results)});
@@ -463,17 +465,17 @@ private:
             into.push_back({.job = from.job,
                             .first = from.elements.first + from.results,
                             .count = 1,
-                            .what = delivery::kind::error_record,
+                            .what = scheduler::delivery::kind::error_record,
                             .bytes = record,
                             .error = {},
                             .pid = told_pid(),
-                            .note = attempts_before(from.elements)});
+                            .note = scheduler::attempts_before(from.elements)});
         }
         work_.got(1);
     }
 
     void collect_values(const wire::frame_reader::frame& frame, std::uint64_t& position,
-                        std::vector<delivery>& into) {
+                        std::vector<scheduler::delivery>& into) {
         const std::uint64_t stride = frame.header.stride;
         if (stride != wire::variable_stride) {
             if (frame.payload.size() % stride != 0)
@@ -490,13 +492,13 @@ private:
         }
         if (!rest.done() && frame.header.pinned != 0) pinned_results_ = true;
         while (!rest.done()) {
-            run& from = work_.oldest();
+            scheduler::run& from = work_.oldest();
             std::uint64_t count = 0;
             const auto values = rest.next_run(from.left(), count);
             into.push_back({.job = from.job,
                             .first = from.elements.first + from.results,
                             .count = count,
-                            .what = delivery::kind::values,
+                            .what = scheduler::delivery::kind::values,
                             .stride = stride,
                             .bytes = values,
                             .error = {}});
@@ -535,8 +537,8 @@ private:
         std::uint64_t results = 0;  // that it has then sent
     } question_;
     bool pinned_results_ = false;
-    std::vector<returned> second_tries_;
-    runs_in_flight work_;
+    std::vector<scheduler::returned> second_tries_;
+    scheduler::runs_in_flight work_;
     std::uint64_t recalls_ = 0;
     std::vector<std::uint64_t> known_jobs_;
     std::vector<std::uint64_t> to_forget_;
@@ -544,6 +546,6 @@ private:
 };
 using worker_link = basic_worker_link<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

@@ -15,32 +15,32 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/process/pool_memory.hpp"
-#include "procpool/detail/scheduler/restart_policy.hpp"
-#include "procpool/detail/zygote/start_check.hpp"
-#include "procpool/detail/scheduler/supervision.hpp"
-#include "procpool/detail/scheduler/task_timing.hpp"
-#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
-#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/process/pool_memory.hpp"
+#include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/scheduler/restart_policy.hpp"
+#include "procpool/detail/scheduler/supervision.hpp"
+#include "procpool/detail/scheduler/task_timing.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/loop.hpp"
+#include "procpool/detail/zygote/start_check.hpp"
+#include "procpool/detail/zygote/zygote.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 struct crew_options {
     std::uint32_t workers = 1;
     std::size_t restart_limit = 0;
     std::size_t arena_limit = 0;  // bytes
-    os::worker_settings settings;
+    zygote::worker_settings settings;
     bool start_left_open = false;  // by the user, so a zygote is never forked beside threads
     /// Run by each new worker before anything else; none if null.
-    std::shared_ptr<remote_job> initializer;
-    block initializer_arguments;
+    std::shared_ptr<scheduler::remote_job> initializer;
+    scheduler::block initializer_arguments;
 };
 
 /// Knows nothing of what the workers work on, apart from the initializer.
@@ -55,8 +55,7 @@ public:
 
     /// Who doesn't look at poller() is told by `watch`, under `key_end`, that a worker's result pipe has
     /// ended: its zygote may be stopped, and have no news of that.
-    basic_crew(crew_options options, const os::event& interruption, os::poller& watch,
-               std::uint64_t key_end)
+    basic_crew(crew_options options, const os::event& interruption, os::poller& watch, std::uint64_t key_end)
         : watch_(watch),
           key_end_(key_end),
           options_(std::move(options)),
@@ -85,11 +84,13 @@ public:
             only = &link;
         }
         const auto call = only ? only->first_unanswered() : std::nullopt;
-        const task_timing* const timing = call ? call->of->job->timing : nullptr;
+        const scheduler::task_timing* const timing = call ? call->of->job->timing : nullptr;
         return timing && timing->quick();
     }
-    const std::shared_ptr<remote_job>& initializer() const noexcept { return options_.initializer; }
-    restart_policy& restarts() noexcept { return restarts_; }
+    const std::shared_ptr<scheduler::remote_job>& initializer() const noexcept {
+        return options_.initializer;
+    }
+    scheduler::restart_policy& restarts() noexcept { return restarts_; }
     /// Readable when there is news; empty while there is no zygote.
     const os::fd& news() const noexcept { return zygote_ ? zygote_->control() : no_news_; }
 
@@ -108,10 +109,10 @@ public:
         if (now < *launch_at_) return false;
         launch_at_.reset();
         const bool had_zygote = zygote_ != nullptr;
-        if (!had_zygote && forks_alone()) require_no_threads_to_replace_zygote(in_own_thread);
+        if (!had_zygote && forks_alone()) zygote::require_no_threads_to_replace_zygote(in_own_thread);
         try {
             if (!had_zygote) {
-                std::unique_ptr<os::zygote> next;
+                std::unique_ptr<zygote::zygote> next;
                 {
                     const unlocked meanwhile(held);  // for hooks, and since a large program takes its time
                     next = make_zygote();
@@ -211,21 +212,21 @@ public:
             worker_link& link = links_[report->slot];
             if (report->serial != link.serial) {
                 // It was given up when it had just been asked for.
-                if (report->what == os::worker_report::kind::exited)
+                if (report->what == zygote::worker_report::kind::exited)
                     zygote_->reap(report->slot, report->serial);
                 continue;
             }
             switch (report->what) {
-                case os::worker_report::kind::zygote_ready: break;
-                case os::worker_report::kind::started:
+                case zygote::worker_report::kind::zygote_ready: break;
+                case zygote::worker_report::kind::started:
                     link.pid = static_cast<long>(report->pid);
                     if (link.now == worker_link::state::starting) link.now = worker_link::state::up;
                     restarts_.start();
                     break;
-                case os::worker_report::kind::fork_failed:
+                case zygote::worker_report::kind::fork_failed:
                     result.not_forked.emplace_back(&link, report->code);
                     break;
-                case os::worker_report::kind::exited:
+                case zygote::worker_report::kind::exited:
                     link.exit = report->signalled ? os::exit_status{{}, report->code}
                                                   : os::exit_status{report->code, 0};
                     link.remains = {report->peak_memory, report->out_of_memory,
@@ -236,8 +237,9 @@ public:
         }
         if (zygote_->gone()) {
             if (const auto how = zygote_->failed_start()) {
-                result.failed_start = std::make_exception_ptr(BootstrapError(
-                    "procpool: no worker could be started: " + end_of_zygote(options_.settings.how, *how)));
+                result.failed_start = std::make_exception_ptr(
+                    BootstrapError("procpool: no worker could be started: " +
+                                   zygote::end_of_zygote(options_.settings.how, *how)));
                 // One that ended by itself: another would do so, too, and until then do what the program
                 // does.
                 result.for_good = how->code.has_value();
@@ -276,7 +278,7 @@ public:
         return idle;
     }
     /// Takes the zygote out, to end it and what is left of the workers.
-    std::unique_ptr<os::zygote> take_zygote() noexcept { return std::move(zygote_); }
+    std::unique_ptr<zygote::zygote> take_zygote() noexcept { return std::move(zygote_); }
 
 private:
     std::uint32_t slot_of(const worker_link& link) const noexcept {
@@ -294,11 +296,11 @@ private:
         std::unique_lock<std::mutex>& held;
     };
 
-    std::unique_ptr<os::zygote> make_zygote() const {
-        return std::make_unique<os::zygote>(memory_.file(), &worker::main<>, options_.settings,
-                                               signal_mask_);
+    std::unique_ptr<zygote::zygote> make_zygote() const {
+        return std::make_unique<zygote::zygote>(memory_.file(), &worker::main<>, options_.settings,
+                                                signal_mask_);
     }
-    void take(std::unique_ptr<os::zygote> next) {
+    void take(std::unique_ptr<zygote::zygote> next) {
         poller_.add(next->control(), os::poller::interest::read, key_zygote);
         zygote_ = std::move(next);
     }
@@ -320,7 +322,7 @@ private:
         launch_at_ = std::chrono::steady_clock::now() + restarts_.delay();
     }
 
-    void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(os::zygote::patience)); }
+    void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(zygote::zygote::patience)); }
     /// Whether the zygote owes news of a birth or a death.
     bool awaits_news() const noexcept {
         return zygote_ && std::any_of(links_.begin(), links_.end(), [&](const worker_link& link) {
@@ -332,7 +334,7 @@ private:
 
     /// Large ones lie in the arena, once for all workers.
     void share_initializer_arguments() {
-        block& arguments = options_.initializer_arguments;
+        scheduler::block& arguments = options_.initializer_arguments;
         if (arguments.count == 0) return;
         arguments.large.memory = memory_.arguments();
         wire::end_sized({arguments.bytes, arguments.pins, &arguments.large}, sizeof(std::uint64_t));
@@ -360,12 +362,12 @@ private:
         zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);
         expect_news();
         if (!options_.initializer) return;
-        block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
+        scheduler::block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
         const auto bytes = options_.initializer_arguments.payload();
         arguments.bytes.append(bytes.data(), bytes.size());
         link.give(options_.initializer, std::move(arguments));
         link.taken = 0;
-        look_when_due(link, *options_.initializer);
+        scheduler::look_when_due(link, *options_.initializer);
         send(link);
     }
 
@@ -384,19 +386,19 @@ private:
     const os::signal_mask signal_mask_ = os::signal_mask::of_this_thread();
     pool_memory memory_;
     os::poller poller_;
-    std::unique_ptr<os::zygote> zygote_;        // none after a death until another could be started
+    std::unique_ptr<zygote::zygote> zygote_;       // none after a death until another could be started
     std::uint64_t zygote_number_ = 0;              // tells it from those before
     steady_time zygote_due_ = steady_time::max();  // when something that it owes is overdue
     const os::fd no_news_;
     std::vector<worker_link> links_;
     std::uint64_t last_serial_ = 0;
     std::size_t lost_ = 0;
-    restart_policy restarts_;
+    scheduler::restart_policy restarts_;
     std::optional<steady_time> launch_at_;
     bool results_take_memory_ = false;  // of some worker, as far as noticed
 };
 using crew = basic_crew<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

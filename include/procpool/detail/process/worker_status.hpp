@@ -8,14 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "procpool/detail/scheduler/run.hpp"
-#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/pool_status.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::process {
 
 /// With the pool's lock held.
 template <class = only_if_used>
@@ -25,17 +25,17 @@ WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_argument
     status.pid = link.told_pid();
     const auto element = link.now_running();
     if (!element) return status;
-    const remote_job& job = *element->of->job;
+    const scheduler::remote_job& job = *element->of->job;
     status.running.emplace();
     status.running->run_time = elapsed_since(element->since);
-    const block& among = element->of->elements;
-    const block bytes = among.element(element->index - among.first);
+    const scheduler::block& among = element->of->elements;
+    const scheduler::block bytes = among.element(element->index - among.first);
     wire::element_reader reader(bytes.payload(), bytes.stride);
     status.running->call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
     if (job.id != wire::initializer_number) status.running->index = job.index_told(element->index);
     return status;
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::process
 
 #endif

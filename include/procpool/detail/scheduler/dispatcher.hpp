@@ -11,28 +11,28 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/process/worker_processes.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/supervision.hpp"
 #include "procpool/detail/scheduler/window.hpp"
-#include "procpool/detail/process/worker_link.hpp"
-#include "procpool/detail/clock.hpp"
-#include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::scheduler {
 
 /// The elements that are ready, of all jobs in turn.
 template <class = only_if_used>
 class basic_dispatcher {
 public:
     /// A worker gets `max_elements` in its life.
-    basic_dispatcher(crew& workers, std::uint64_t max_elements)
+    basic_dispatcher(process::crew& workers, std::uint64_t max_elements)
         : crew_(workers), max_elements_(max_elements) {}
 
     /// Elements go behind those that are ready; a single one, if there are none, to a worker that has room.
     void add(const std::shared_ptr<remote_job>& job, block&& elements) {
         if (queue_.empty() && elements.count == 1) {
-            worker_link* const link = least_loaded();
+            process::worker_link* const link = least_loaded();
             if (link && room(*link, *job, 1) > 0) {
                 give(*link, job, std::move(elements));
                 return;
@@ -91,7 +91,7 @@ public:
             queue_.pop_front();
             bool gave = false;
             while (!job->ready.empty()) {
-                worker_link* const link = least_loaded();
+                process::worker_link* const link = least_loaded();
                 const std::uint64_t count = link ? room(*link, *job, job->ready.front().count) : 0;
                 if (count == 0) break;
                 give(*link, job, take_ready(*job, count));
@@ -108,7 +108,7 @@ public:
                 queue_.push_front(job);
         }
         steady_time next_look = steady_time::max();
-        std::erase_if(touched_, [&](worker_link* const link) {
+        std::erase_if(touched_, [&](process::worker_link* const link) {
             next_look = std::min(next_look, link->look_at);
             if (when == sending::together && link->lacks_company()) return false;
             crew_.send(*link);
@@ -119,7 +119,7 @@ public:
 
     /// Elements that a worker has got and not claimed go where they are run sooner, apart from those of the
     /// chunk that it has begun. @return whether there were any
-    bool take_back(worker_link& link) {
+    bool take_back(process::worker_link& link) {
         const bool begun = link.box().begun.load(std::memory_order_acquire) > 0;
         if (!begun && crew_.initializer()) {  // which is not to be taken back
             look_in(link, cancel_patience);
@@ -149,14 +149,14 @@ public:
     void relieve_busiest() {
         if (!queue_.empty()) return;
         const auto& links = crew_.links();
-        if (std::none_of(links.begin(), links.end(), [&](const worker_link& link) {
+        if (std::none_of(links.begin(), links.end(), [&](const process::worker_link& link) {
                 return link.work().elements() == 0 && can_work(link) && has_started(link);
             }))
             return;
         constexpr double worthwhile_ns = 200e3;
-        worker_link* busiest = nullptr;
+        process::worker_link* busiest = nullptr;
         double longest = worthwhile_ns;
-        for (worker_link& link : crew_.links()) {
+        for (process::worker_link& link : crew_.links()) {
             if (!can_work(link) || link.keeps_all) continue;
             // What is still on its way would only be sent once more: it must have claimed something, which
             // stays.
@@ -178,13 +178,14 @@ public:
     void clear() { queue_.clear(); }
 
     /// Whether a worker is alive and may get elements.
-    bool can_work(const worker_link& link) const noexcept {
-        return (link.now == worker_link::state::up || link.now == worker_link::state::starting) &&
+    bool can_work(const process::worker_link& link) const noexcept {
+        return (link.now == process::worker_link::state::up ||
+                link.now == process::worker_link::state::starting) &&
                !link.exit && !link.silent && !link.corrupt && !link.sentenced && !link.stalled &&
                !is_done_with(link);
     }
     /// Whether a worker has got all that it gets in its life.
-    bool is_done_with(const worker_link& link) const noexcept {
+    bool is_done_with(const process::worker_link& link) const noexcept {
         return link.taken >= max_elements_ || link.box().overgrown.load(std::memory_order_acquire) != 0;
     }
 
@@ -194,13 +195,13 @@ private:
         job.ready_bytes += elements.weight();
     }
 
-    static bool has_started(const worker_link& link) noexcept {
+    static bool has_started(const process::worker_link& link) noexcept {
         return link.box().ready.load(std::memory_order_acquire) != 0;
     }
 
-    worker_link* least_loaded() {
-        worker_link* best = nullptr;
-        for (worker_link& link : crew_.links()) {
+    process::worker_link* least_loaded() {
+        process::worker_link* best = nullptr;
+        for (process::worker_link& link : crew_.links()) {
             if (!can_work(link)) continue;
             if (!best || link.work().elements() < best->work().elements() ||
                 (link.work().elements() == best->work().elements() && !has_started(*best) &&
@@ -211,7 +212,8 @@ private:
     }
 
     /// How many elements of `job`, `most` at the most, to give to `link` now.
-    std::uint64_t room(const worker_link& link, const remote_job& job, std::uint64_t most) const noexcept {
+    std::uint64_t room(const process::worker_link& link, const remote_job& job,
+                       std::uint64_t most) const noexcept {
         const std::uint64_t may_take = max_elements_ - link.taken;
         return std::min(elements_to_give(job, crew_.links().size(), link.work().elements(),
                                          link.work().bytes(), may_take),
@@ -232,19 +234,19 @@ private:
         return elements;
     }
 
-    void give(worker_link& link, const std::shared_ptr<remote_job>& job, block&& elements) {
+    void give(process::worker_link& link, const std::shared_ptr<remote_job>& job, block&& elements) {
         link.give(job, std::move(elements), elements_together(*job));
         look_when_due(link, *job);
         if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
     }
 
-    crew& crew_;
+    process::crew& crew_;
     const std::uint64_t max_elements_;
     std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
-    std::vector<worker_link*> touched_;              // with something new to send
+    std::vector<process::worker_link*> touched_;     // with something new to send
 };
 using dispatcher = basic_dispatcher<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::scheduler
 
 #endif

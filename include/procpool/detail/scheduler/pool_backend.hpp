@@ -12,18 +12,18 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/scheduler/call_series.hpp"
-#include "procpool/detail/process/driver.hpp"
 #include "procpool/detail/call/encode.hpp"
+#include "procpool/detail/process/driver.hpp"
+#include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/pool_status.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::scheduler {
 
 /// Runs jobs somewhere. A file that only uses a pool compiles this; what is behind it, a file that makes one.
 ///
 /// All functions are called with the lock held, unless they say otherwise.
-class pool_backend : public driver {
+class pool_backend : public process::driver {
 public:
     virtual std::vector<WorkerStatus> workers() = 0;
 
@@ -81,7 +81,8 @@ public:
 
     /// Turns a range into elements of a job of this pool. Without the lock.
     template <class Iterator, class Sentinel>
-    range_encoder<Iterator, Sentinel> reader(const remote_job& /*job*/, Iterator begin, Sentinel end) const {
+    call::range_encoder<Iterator, Sentinel> reader(const remote_job& /*job*/, Iterator begin,
+                                                   Sentinel end) const {
         return {std::move(begin), std::move(end), arena_};
     }
 
@@ -106,6 +107,6 @@ private:
     call_kind last_kind_;  // that of the open series, if there is one
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::scheduler
 
 #endif

@@ -15,13 +15,13 @@
 #include <vector>
 
 #include "procpool/detail/job/call_options.hpp"
-#include "procpool/detail/scheduler/task_timing.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/scheduler/task_timing.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::scheduler {
 
 /// Encoded elements [first, first + count) of a job, ready to go to a worker.
 struct block {
@@ -141,7 +141,7 @@ public:
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
     bool patient = false;                         // nobody sees a result before all are there
     bool guided = false;                          // as many elements go together as is best
-    std::chrono::nanoseconds timeout = no_limit;
+    std::chrono::nanoseconds timeout = job::no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
     bool listed = false;                            // among those that have blocks ready
     bool keeps_its_place = false;                   // among them, instead of taking turns with others
@@ -158,10 +158,10 @@ private:
 /// @throws std::invalid_argument
 template <class Options>
 void apply_options(remote_job& job, const Options& options) {
-    apply_options_but_timeout(job, options);
-    job.timeout = checked_limit(options.timeout, "timeout");
+    job::apply_options_but_timeout(job, options);
+    job.timeout = job::checked_limit(options.timeout, "timeout");
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::scheduler
 
 #endif

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace procpool::detail::backend {
+namespace procpool::detail::scheduler {
 
 /// Counts deaths in a row without progress, and starts in a row that failed. A worker that dies of its work
 /// is replaced at once; workers that die before any work are replaced ever more slowly, and at last not at
@@ -38,6 +38,6 @@ private:
     std::size_t failed_starts_ = 0;
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::scheduler
 
 #endif

@@ -13,7 +13,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::scheduler {
 
 /// Consecutive elements of a job that a worker has got.
 struct run {
@@ -60,6 +60,6 @@ inline std::string attempts_before(const block& element) {
     return text;
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::scheduler
 
 #endif

@@ -14,13 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::scheduler {
 
 template <class = only_if_used>
 class basic_runs_in_flight {
@@ -111,7 +111,7 @@ public:
 
     /// The shortest time limit.
     std::chrono::nanoseconds shortest_limit() const noexcept {
-        std::chrono::nanoseconds shortest = no_limit;
+        std::chrono::nanoseconds shortest = job::no_limit;
         for (const run& one : runs_)
             if (one.left() > 0) shortest = std::min(shortest, one.job->timeout);
         return shortest;
@@ -215,6 +215,6 @@ private:
 };
 using runs_in_flight = basic_runs_in_flight<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::scheduler
 
 #endif

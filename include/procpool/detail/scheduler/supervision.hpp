@@ -11,14 +11,14 @@
 #include <optional>
 #include <utility>
 
-#include "procpool/detail/scheduler/task_timing.hpp"
-#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/flush_policy.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/scheduler/task_timing.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::scheduler {
 
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_patience{2};
@@ -28,14 +28,14 @@ inline constexpr std::chrono::milliseconds time_to_die{100};
 inline constexpr std::chrono::seconds memory_patience{1};
 
 template <class = only_if_used>
-void look_in(worker_link& link, std::chrono::nanoseconds time) {
-    if (time == no_limit) return;
+void look_in(process::worker_link& link, std::chrono::nanoseconds time) {
+    if (time == job::no_limit) return;
     link.look_at = std::min(link.look_at, std::chrono::steady_clock::now() + time);
 }
 
 /// After results came: those of the other elements may be held back.
 template <class = only_if_used>
-void look_for_results(worker_link& link) {
+void look_for_results(process::worker_link& link) {
     link.looks_in_vain = 0;
     if (link.work().elements() > 1) look_in(link, patience_for(link.work().patient()).looked_for);
 }
@@ -44,7 +44,7 @@ void look_for_results(worker_link& link) {
 /// starting still, which takes as long as the program's own start; and what it is stalled by may be followed
 /// by another element that takes long. The more looks were in vain, the later the next one.
 template <class = only_if_used>
-void look_later(worker_link& link) {
+void look_later(process::worker_link& link) {
     constexpr unsigned most_doublings = 10;
     if (link.work().elements() < 2) return;
     look_in(link, prompt.looked_for * (1 << link.looks_in_vain));
@@ -54,7 +54,7 @@ void look_later(worker_link& link) {
 /// Whether the element that runs takes far longer than those of its kind, while others wait behind it in the
 /// same worker; if that can still become so, sets when to look again.
 template <class = only_if_used>
-bool stalls(worker_link& link, steady_time now) {
+bool stalls(process::worker_link& link, steady_time now) {
     constexpr double much = 4;
     if (link.stalled || link.sentenced || link.work().elements() < 2) return false;
     const auto element = link.now_running();
@@ -70,7 +70,7 @@ bool stalls(worker_link& link, steady_time now) {
 
 /// The worker has got elements of `job`.
 template <class = only_if_used>
-void look_when_due(worker_link& link, const remote_job& job) {
+void look_when_due(process::worker_link& link, const remote_job& job) {
     // What it has besides has set looks of its own.
     if (link.work().elements() > 1) look_in(link, patience_for(link.work().patient()).looked_for);
     look_in(link, job.timeout);
@@ -79,8 +79,8 @@ void look_when_due(worker_link& link, const remote_job& job) {
 /// Ends a worker in which an element runs longer than it may, or for nobody: by SIGTERM, and if it still
 /// lives after `grace`, by SIGKILL. Sets when to look again. `send` is called with the link and the signal.
 template <class Send>
-void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds grace, Send send) {
-    using sentence = worker_link::sentence;
+void enforce_limits(process::worker_link& link, steady_time now, std::chrono::nanoseconds grace, Send send) {
+    using sentence = process::worker_link::sentence;
     if (link.sentenced) {
         if (now >= link.sentenced->kill_at)
             send(link, SIGKILL);
@@ -95,7 +95,7 @@ void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds
     const auto unwanted_since = job.unwanted_since(element->index);
     const bool cancelled = unwanted_since.has_value();
     const std::chrono::nanoseconds limit = cancelled ? cancel_patience : job.timeout;
-    if (limit == no_limit) return;
+    if (limit == job::no_limit) return;
     const std::int64_t since = cancelled ? std::max(element->since, *unwanted_since) : element->since;
     const steady_time end = std::min(steady_time(std::chrono::nanoseconds(since)), now) + limit;
     if (now < end) {
@@ -103,12 +103,12 @@ void enforce_limits(worker_link& link, steady_time now, std::chrono::nanoseconds
         return;
     }
     const auto why = cancelled ? sentence::reason::cancelled : sentence::reason::timeout;
-    const steady_time kill_at = grace == no_limit ? steady_time::max() : now + grace;
+    const steady_time kill_at = grace == job::no_limit ? steady_time::max() : now + grace;
     link.sentenced = sentence{why, element->number, kill_at};
     link.look_at = link.sentenced->kill_at;
     send(link, SIGTERM);
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::scheduler
 
 #endif

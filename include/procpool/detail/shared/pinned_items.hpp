@@ -13,8 +13,8 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/shared/object.hpp"
-#include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/detail/shared/record_queue.hpp"
+#include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
 namespace procpool::detail::shared {

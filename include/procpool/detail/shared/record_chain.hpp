@@ -167,11 +167,10 @@ private:
         const std::uint64_t rounded = std::min((wanted + step - 1) / step * step, there / step * step);
         if (rounded < end)
             os::throw_system_error(ENOMEM,
-                                      "a queue can't hold more than " + std::to_string(there) + " bytes");
+                                   "a queue can't hold more than " + std::to_string(there) + " bytes");
         const std::uint64_t more = rounded - ready;
         if (!os::has_memory_for(more))
-            os::throw_system_error(ENOMEM,
-                                      "memory for " + std::to_string(more) + " bytes more in a queue");
+            os::throw_system_error(ENOMEM, "memory for " + std::to_string(more) + " bytes more in a queue");
         os::populate(memory.file, memory.bytes.data() + ready, more, memory.offset + ready);
         ready_.store(rounded, std::memory_order_relaxed);
     }

@@ -19,8 +19,8 @@
 #include "procpool/detail/os/shared_segment.hpp"
 #include "procpool/detail/shared/gate.hpp"
 #include "procpool/detail/shared/object.hpp"
-#include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/detail/shared/record_chain.hpp"
+#include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::shared {

@@ -8,23 +8,22 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/thread/thread_backend.hpp"
-#include "procpool/detail/thread/thread_task.hpp"
-#include "procpool/detail/thread/thread_job_of.hpp"
 #include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/refused.hpp"
+#include "procpool/detail/thread/thread_backend.hpp"
+#include "procpool/detail/thread/thread_job_of.hpp"
+#include "procpool/detail/thread/thread_task.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::thread {
 
 struct in_threads {
     using pool = thread_backend;
-    using refused = job::refused;
 
-    template <job::call_style Style, class F, class... Args>
+    template <call::call_style Style, class F, class... Args>
     using call_task = thread_task<Style, F, true, typename place_of_arguments<Style, F, Args...>::type>;
-    template <job::call_style Style, class F, class Range>
+    template <call::call_style Style, class F, class Range>
     using map_task = thread_task<Style, F, false, typename place_of_elements<Style, F, Range, false>::type>;
-    template <job::call_style Style, class F, class Range>
+    template <call::call_style Style, class F, class Range>
     using starmap_task = thread_task<Style, F, true, typename place_of_elements<Style, F, Range, true>::type>;
 
     /// A job whose results are kept by a `Results`, made from `args`.
@@ -53,6 +52,6 @@ struct in_threads {
     }
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::thread
 
 #endif

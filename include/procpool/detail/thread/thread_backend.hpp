@@ -8,12 +8,12 @@
 #include <memory>
 #include <utility>
 
-#include "procpool/detail/thread/thread_input.hpp"
-#include "procpool/detail/thread/thread_job.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/thread/thread_input.hpp"
+#include "procpool/detail/thread/thread_job.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::thread {
 
 /// All functions are called with the lock held, unless they say otherwise.
 class thread_backend : public job::runner {
@@ -66,6 +66,6 @@ void submit_at_once(thread_backend& pool, const std::shared_ptr<Job>& job,
         if (some.count > 0) pool.submit(job, std::move(some));
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::thread
 
 #endif

@@ -13,7 +13,7 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/runner.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::thread {
 
 /// Elements [first, first + count) of a job.
 struct elements {
@@ -51,18 +51,18 @@ public:
 /// @throws std::invalid_argument
 template <class Options>
 void apply_options(thread_job& job, const Options& options) {
-    apply_options_but_timeout(job, options);
+    job::apply_options_but_timeout(job, options);
     if (options.timeout)
-        refuse(
+        job::refuse(
             "a thread can't be ended while it runs a task, so ThreadPool has no timeout; use Pool, or let "
             "the "
             "task look at a std::stop_token");
     if (options.retries > 0 && options.retry_exceptions && !job.repeatable)
-        refuse(
+        job::refuse(
             "what can only be moved is used up by the first attempt, so it can't be retried in a ThreadPool; "
             "let the task take it by reference");
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::thread
 
 #endif

@@ -11,17 +11,17 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/thread/thread_job.hpp"
 #include "procpool/detail/call/job_with_results.hpp"
+#include "procpool/detail/thread/thread_job.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::thread {
 
 /// `Task` is a thread_task, `Results` one of job/results.hpp.
 template <class Task, class Results>
-class typed_thread_job final : public job::job_with_results<thread_job, Results, typename Results::result> {
-    using base = job::job_with_results<thread_job, Results, typename Results::result>;
+class typed_thread_job final : public call::job_with_results<thread_job, Results, typename Results::result> {
+    using base = call::job_with_results<thread_job, Results, typename Results::result>;
     using result = typename Task::result;
-    using stored = job::stored<result>;
+    using stored = call::stored<result>;
 
 public:
     using where = typename Task::where;
@@ -65,7 +65,7 @@ public:
 
 private:
     static constexpr bool is_stream = requires(Results& r) { r.has_next(); };
-    static constexpr bool is_one = std::is_same_v<Results, job::one_result<result>>;
+    static constexpr bool is_one = std::is_same_v<Results, call::one_result<result>>;
 
     struct failed_element {
         std::uint64_t index;
@@ -156,6 +156,6 @@ private:
     bool has_places_ = is_one;
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::thread
 
 #endif

@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "procpool/detail/job/callback_runner.hpp"
-#include "procpool/detail/thread/thread_backend.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
@@ -27,11 +26,12 @@
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/os/thread_name.hpp"
+#include "procpool/detail/thread/thread_backend.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/error.hpp"
 #include "procpool/worker.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::thread {
 
 struct thread_pool_options {
     std::uint32_t threads = 1;
@@ -54,8 +54,8 @@ public:
         threads_.reserve(options_.threads);
         try {
             for (std::uint32_t i = 0; i < options_.threads; ++i)
-                threads_.push_back(os::start_thread(
-                    [self = this->shared_from_this(), i] { self->work(i); }, "a worker's"));
+                threads_.push_back(
+                    os::start_thread([self = this->shared_from_this(), i] { self->work(i); }, "a worker's"));
         } catch (...) {
             lock held = acquire();
             shut_down(held);
@@ -366,7 +366,7 @@ private:
     }
 
     thread_pool_options options_;
-    const callback_runner callbacks_;
+    const job::callback_runner callbacks_;
     job::job_list<thread_job> jobs_;
     std::deque<std::shared_ptr<thread_job>> queue_;  // those with elements ready
     std::condition_variable work_;
@@ -380,6 +380,6 @@ private:
 
 using thread_pool = basic_thread_pool<>;
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::thread
 
 #endif

@@ -11,10 +11,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/thread/thread_input.hpp"
 #include "procpool/detail/call/call_style.hpp"
+#include "procpool/detail/thread/thread_input.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::thread {
 
 template <class F, class Tuple, class Index>
 inline constexpr bool fits_members = false;
@@ -74,12 +74,12 @@ inline constexpr bool fits =
     fits_as_const<F, Unpack, Element> || calling<Unpack>::template fits<std::decay_t<F>, Element>;
 
 /// The function of a call, as long as its tasks need it.
-template <class F, job::call_style Style>
+template <class F, call::call_style Style>
 class shared_function {
     using function = std::decay_t<F>;
     /// Whether the caller keeps it for the tasks.
     static constexpr bool is_callers =
-        Style == job::call_style::waits && std::is_class_v<function> && !std::is_empty_v<function>;
+        Style == call::call_style::waits && std::is_class_v<function> && !std::is_empty_v<function>;
 
 public:
     explicit shared_function(F&& given) : function_(keep(std::forward<F>(given))) {}
@@ -103,7 +103,7 @@ private:
 };
 
 /// An F called with elements that are in `Where`.
-template <job::call_style Style, class F, bool Unpack, class Where>
+template <call::call_style Style, class F, bool Unpack, class Where>
 struct thread_task {
     using where = Where;
     using passed = typename Where::passed;
@@ -113,7 +113,7 @@ struct thread_task {
     using raw_result = typename calling<Unpack>::template returned<callee, passed>;
     using result = std::remove_cvref_t<raw_result>;
 
-    static constexpr bool borrows = Style == job::call_style::waits || Where::is_callers;
+    static constexpr bool borrows = Style == call::call_style::waits || Where::is_callers;
     static constexpr bool repeatable =
         std::is_lvalue_reference_v<passed> || std::is_copy_constructible_v<std::remove_cvref_t<passed>>;
 
@@ -133,7 +133,7 @@ struct thread_task {
 };
 
 /// An element of a range on its way to F.
-template <job::call_style Style, class F, class Range, bool Unpack>
+template <call::call_style Style, class F, class Range, bool Unpack>
 struct place_of_elements {
     using iterator = std::ranges::iterator_t<Range>;
     using reference = std::ranges::range_reference_t<Range>;
@@ -152,7 +152,7 @@ struct place_of_elements {
 
     static auto choose() {
         using element = std::remove_reference_t<reference>;
-        constexpr bool stays = is_object && Style != job::call_style::returns;
+        constexpr bool stays = is_object && Style != call::call_style::returns;
         if constexpr (stays && is_given && fits<F, Unpack, element&&>)
             return std::type_identity<in_memory<element&&>>();
         else if constexpr (stays && fits<F, Unpack, reference>)
@@ -176,17 +176,17 @@ struct place_of_elements {
 };
 
 /// The one element of a call: a tuple of the arguments, which stay the caller's where it waits.
-template <job::call_style Style, class F, class... Args>
+template <call::call_style Style, class F, class... Args>
 struct place_of_arguments {
     using by_reference = std::tuple<Args...>;  // T& for what has a name, T for what has none
     using by_value = std::tuple<std::decay_t<Args>...>;
-    static constexpr bool stay = Style == job::call_style::waits && fits<F, true, by_reference&&>;
+    static constexpr bool stay = Style == call::call_style::waits && fits<F, true, by_reference&&>;
     using tuple = std::conditional_t<stay, by_reference, by_value>;
     using type = std::conditional_t<fits<F, true, tuple&&>, owned<tuple, true>, void>;
 };
 
 /// F can't be called with them.
-template <job::call_style Style, class F, bool Unpack>
+template <call::call_style Style, class F, bool Unpack>
 struct thread_task<Style, F, Unpack, void> {
     static consteval bool check() {
         constexpr bool can_be_called = !std::is_same_v<F, F>;
@@ -198,6 +198,6 @@ struct thread_task<Style, F, Unpack, void> {
     }
 };
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::thread
 
 #endif

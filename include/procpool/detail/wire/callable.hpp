@@ -236,8 +236,6 @@ concept takes_raw_pointer = signature<F>::known && signature<F>::has_raw_pointer
 template <class F, class... Args>
 concept callable_with = std::is_invocable_v<const F&, Args...> || std::is_invocable_v<F&, Args...>;
 
-using job::refused;
-
 template <class F, class... Args>
 struct call_result {
     using type = refused;

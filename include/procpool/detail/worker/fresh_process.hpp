@@ -9,13 +9,13 @@
 #include <exception>
 #include <utility>
 
-#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/socket.hpp"
-#include "procpool/detail/zygote/birth.hpp"
-#include "procpool/detail/zygote/zygote_process.hpp"
 #include "procpool/detail/worker/loop.hpp"
 #include "procpool/detail/worker/process_main.hpp"
+#include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/zygote/zygote_process.hpp"
 
 namespace procpool::detail::worker {
 
@@ -23,27 +23,27 @@ namespace procpool::detail::worker {
 [[noreturn]] inline void live_fresh_process(int socket) noexcept {
     os::started_anew = true;
     try {
-        os::require_birth_by_parent(socket);
-        os::runs_another_program = os::repeat_own_command();
+        zygote::require_birth_by_parent(socket);
+        os::runs_another_program = zygote::repeat_own_command();
         os::fd control(socket);
-        auto incoming = os::receive_message<os::process_birth>(control, true);
+        auto incoming = os::receive_message<zygote::process_birth>(control, true);
         if (incoming->closed) os::exit_process(EXIT_FAILURE);  // the pool is gone
         if (incoming->files_lost) os::throw_system_error(EMFILE, "recvmsg (what a fresh run starts with)");
-        const os::process_birth& birth = incoming->message;
-        os::take_program_name();
+        const zygote::process_birth& birth = incoming->message;
+        zygote::take_program_name();
         birth.locale.apply();
-        const os::worker_main main =
-            birth.settings.purpose == os::occupation::process ? &process_main<> : &worker::main<>;
-        if (birth.what == os::process_birth::kind::zygote) {
+        const zygote::worker_main main =
+            birth.settings.purpose == zygote::occupation::process ? &process_main<> : &worker::main<>;
+        if (birth.what == zygote::process_birth::kind::zygote) {
             birth.mask.apply();
-            os::exit_process(
-                os::zygote_process(std::move(control), std::move(incoming->files[0]), main, birth.settings)
-                    .run());
+            os::exit_process(zygote::zygote_process(std::move(control), std::move(incoming->files[0]), main,
+                                                    birth.settings)
+                                 .run());
         }
         control.reset();
         birth.signals.restore();
-        os::exit_process(os::run_worker(main, birth.settings, birth.slot, birth.serial,
-                                              static_cast<long>(birth.parent), std::move(incoming->files)));
+        os::exit_process(zygote::run_worker(main, birth.settings, birth.slot, birth.serial,
+                                            static_cast<long>(birth.parent), std::move(incoming->files)));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "procpool: process %ld ends: %s\n", os::current_pid(), error.what());
     }

@@ -19,13 +19,13 @@
 #include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/standard_output.hpp"
-#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 #include "procpool/detail/worker/run_pacer.hpp"
 #include "procpool/detail/worker/task.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/options.hpp"
 #include "procpool/worker.hpp"
 
@@ -35,7 +35,7 @@ namespace procpool::detail::worker {
 template <class = only_if_used>
 class basic_loop {
 public:
-    basic_loop(os::worker_birth& birth, const WorkerLimits& limits)
+    basic_loop(zygote::worker_birth& birth, const WorkerLimits& limits)
         : memory_(birth.memory, birth.slot * slot_memory, slot_memory),
           box_(*std::launder(reinterpret_cast<black_box*>(memory_.data()))),
           outbox_(box_, memory_.data() + outbox_offset, std::move(birth.results)),
@@ -75,14 +75,13 @@ private:
     };
 
     /// Arguments can be read there and nothing else, so that no stray write harms another worker.
-    void open_arenas(const os::worker_birth& birth) {
-        const os::arena_layout& arenas = birth.settings.arenas;
+    void open_arenas(const zygote::worker_birth& birth) {
+        const zygote::arena_layout& arenas = birth.settings.arenas;
         if (arenas.size == 0) return;
         const std::uint64_t own = (1 + std::uint64_t{birth.slot}) * arenas.size;
         try {
-            arguments_.emplace(
-                arenas.pool, 0,
-                os::mapping(birth.memory, arenas.begin, arenas.size, os::access::read_only));
+            arguments_.emplace(arenas.pool, 0,
+                               os::mapping(birth.memory, arenas.begin, arenas.size, os::access::read_only));
             auto results = std::make_shared<const wire::arena_window>(
                 arenas.pool, own, os::mapping(birth.memory, arenas.begin + own, arenas.size));
             outbox_.use(std::make_shared<wire::arena>(std::move(results), arenas.size, arenas.limit,
@@ -252,7 +251,7 @@ using loop = basic_loop<>;
 
 /// What a new worker process runs.
 template <class = only_if_used>
-int main(os::worker_birth& birth) {
+int main(zygote::worker_birth& birth) {
     const WorkerLimits& limits = birth.settings.limits;
     wire::may_load_libraries = true;
     // What a forked one has in such buffers the program prints itself.

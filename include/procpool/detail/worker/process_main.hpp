@@ -21,13 +21,13 @@
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
-#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/arguments.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/process_info.hpp"
 
 namespace procpool::detail::worker {
@@ -95,14 +95,14 @@ void read_identity(wire::cursor& from) {
     const auto parent_is_daemon = from.value<bool>();
     identity.parent = ProcessInfo{parent_name, parent_pid, parent_is_daemon};
     identity.children.store(0);
-    os::own_name.rename(identity.name, identity.daemon);
+    zygote::own_name.rename(identity.name, identity.daemon);
     this_process = {};  // if it was forked by a pool's worker, it is none itself
     job::poll_hook::current() = nullptr;
 }
 
 /// What a new Process runs.
 template <class = only_if_used>
-int process_main(os::worker_birth& birth) {
+int process_main(zygote::worker_birth& birth) {
     join_children.store(nullptr);  // those of a process that it is a copy of are none of its
     // Stays mapped to the end, since arguments may be views of it.
     const os::mapping message(birth.tasks, 0, os::file_size(birth.tasks), os::access::read_only);

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/flush_policy.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/wire/frame.hpp"

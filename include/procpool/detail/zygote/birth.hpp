@@ -15,7 +15,7 @@
 #include "procpool/options.hpp"
 #include "procpool/start_method.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::zygote {
 
 /// Where in a pool's memory file the arenas lie: one for arguments, then one for each worker's results.
 struct arena_layout {
@@ -62,9 +62,9 @@ struct worker_settings {
 struct worker_birth {
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;
-    fd tasks;    // read end; a process has a file instead, which holds its only one
-    fd results;  // write end
-    fd memory;   // the pool's black boxes, outboxes and arenas; none for a process
+    os::fd tasks;    // read end; a process has a file instead, which holds its only one
+    os::fd results;  // write end
+    os::fd memory;   // the pool's black boxes, outboxes and arenas; none for a process
     worker_settings settings;
 };
 
@@ -102,11 +102,11 @@ struct process_birth {
     std::uint64_t serial = 0;
     std::int64_t parent = 0;
     worker_settings settings;
-    signal_mask mask;         // a zygote's
-    signal_settings signals;  // a worker's
-    locale_names locale;
+    os::signal_mask mask;         // a zygote's
+    os::signal_settings signals;  // a worker's
+    os::locale_names locale;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::zygote
 
 #endif

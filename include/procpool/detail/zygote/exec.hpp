@@ -34,7 +34,7 @@
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::zygote {
 
 /// Runs this program with `argument`; to be called in the child before that: inherit_only(). Returns the
 /// process id.
@@ -66,7 +66,7 @@ inline std::vector<std::string> own_arguments() {
     if (file < 0) return {};
     std::array<char, 4096> part{};
     for (;;) {
-        const auto size = retry_on_eintr([&] { return ::read(file, part.data(), part.size()); });
+        const auto size = os::retry_on_eintr([&] { return ::read(file, part.data(), part.size()); });
         if (size <= 0) break;
         line.append(part.data(), static_cast<std::size_t>(size));
     }
@@ -84,7 +84,7 @@ inline bool has_raised_rights() noexcept { return ::getauxval(AT_SECURE) != 0; }
 
 /// @throws std::system_error if the file can't be executed; `what` says for whom
 inline void require_executable(const std::string& file, const char* what) {
-    if (::access(file.c_str(), X_OK) != 0) throw_system_error(errno, what + (" (" + file + ")"));
+    if (::access(file.c_str(), X_OK) != 0) os::throw_system_error(errno, what + (" (" + file + ")"));
 }
 
 /// The socket in the argument of a process that was started anew, -1 if that is no number; nothing in all
@@ -122,22 +122,22 @@ inline bool repeat_own_command() {
 /// which code runs here. So this ends a process of which that isn't its own parent, with its own rights.
 inline void require_birth_by_parent(int socket) {
     const char* reason = nullptr;
-    const auto maker = peer_of(socket);
+    const auto maker = os::peer_of(socket);
     if (has_raised_rights())
         reason = "it has other rights than who started it, by set-user-id, set-group-id or capabilities";
     else if (!maker)
         reason = "its argument names no socket";
-    else if (!is_own_user(*maker))
+    else if (!os::is_own_user(*maker))
         reason = "another user has made its socket";
     else if (maker->pid != ::getppid())
         reason = "who has made its socket is not its parent";
     else
         return;
     // A parent that has ended while this process started needs no worker any more, and no sentence.
-    if (!maker || !is_own_user(*maker) || !has_ended(maker->pid))
+    if (!maker || !os::is_own_user(*maker) || !os::has_ended(maker->pid))
         std::fprintf(stderr, "procpool: process %ld was started to be a worker, and refuses: %s\n",
-                     current_pid(), reason);
-    exit_process(EXIT_FAILURE);
+                     os::current_pid(), reason);
+    os::exit_process(EXIT_FAILURE);
 }
 
 /// Whether a fresh run would refuse, since the kernel would give it other rights than its parent has by its
@@ -158,8 +158,8 @@ inline bool fresh_runs_change_rights() noexcept {
         stderr,
         "procpool: process %ld was started to be a worker and has come to the program's own work; call "
         "procpool::freeze_support(argc, argv) first in main, whatever the arguments are\n",
-        current_pid());
-    exit_process(EXIT_FAILURE);
+        os::current_pid());
+    os::exit_process(EXIT_FAILURE);
 }
 
 /// Between fork or vfork and exec: of all descriptors but the standard ones, the new program gets `file`
@@ -176,18 +176,18 @@ inline void inherit_only(int file) noexcept {
 
 /// Starts this program anew with `socket`, all signals blocked, and the standard streams of this process.
 /// @throws std::system_error
-inline long start_anew(const fd& socket) {
+inline long start_anew(const os::fd& socket) {
     const std::string argument = std::string(birth_argument).append(std::to_string(socket.get()));
     // A handler of the program's that runs in the child, before exec, would run in the wrong process; and no
     // child that another thread forks meanwhile must hold what this one has open for a moment.
-    const signals_blocked quiet;
-    auto& registry = fd_registry::instance();
+    const os::signals_blocked quiet;
+    auto& registry = os::fd_registry::instance();
     const auto no_fork = registry.hold_forks();
     // It may be a fork after all: by Boost.Process without vfork, or by the thread sanitizer, which has none.
     const std::array keep{socket.get()};
     registry.keep_in_next_child(keep);
     const struct forget_it {
-        ~forget_it() { fd_registry::instance().keep_in_next_child({}); }
+        ~forget_it() { os::fd_registry::instance().keep_in_next_child({}); }
     } afterwards;
     return launcher.load()(argument.c_str(), socket.get());
 }
@@ -195,6 +195,6 @@ inline long start_anew(const fd& socket) {
 /// Shows under the program's name in lists of processes, and not as "exe".
 inline void take_program_name() noexcept { ::prctl(PR_SET_NAME, program_invocation_short_name); }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::zygote
 
 #endif

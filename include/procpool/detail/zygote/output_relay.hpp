@@ -12,22 +12,22 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
-#include "procpool/detail/zygote/output_stream.hpp"
 #include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/zygote/output_stream.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::zygote {
 
 /// What one child prints.
 template <class = only_if_used>
 class basic_output_relay {
 public:
     /// Remembers the last `most` bytes. Passes whole lines on, each with `prefix` in front, or just bytes.
-    basic_output_relay(fd pipe, output_stream& to, std::size_t most, bool by_lines, std::string prefix)
+    basic_output_relay(os::fd pipe, output_stream& to, std::size_t most, bool by_lines, std::string prefix)
         : pipe_(std::move(pipe)), to_(to), most_(most), by_lines_(by_lines), prefix_(std::move(prefix)) {
-        set_nonblocking(pipe_);
+        os::set_nonblocking(pipe_);
     }
 
-    const fd& pipe() const noexcept { return pipe_; }
+    const os::fd& pipe() const noexcept { return pipe_; }
     const output_stream& to() const noexcept { return to_; }
     const std::string& tail() const noexcept { return tail_; }
 
@@ -51,7 +51,7 @@ private:
     /// Nothing if there may be more.
     std::optional<at> relay_piece() {
         std::array<std::byte, 4096> piece;
-        const transfer got = read_some(pipe_, piece.data(), piece.size());
+        const os::transfer got = os::read_some(pipe_, piece.data(), piece.size());
         if (got.would_block) return at::pause;
         if (got.closed) {
             if (!line_.empty()) put_line();
@@ -86,7 +86,7 @@ private:
         line_.clear();
     }
 
-    fd pipe_;
+    os::fd pipe_;
     output_stream& to_;
     const std::size_t most_;
     const bool by_lines_;
@@ -96,6 +96,6 @@ private:
 };
 using output_relay = basic_output_relay<>;
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::zygote
 
 #endif

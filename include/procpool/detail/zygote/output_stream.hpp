@@ -14,7 +14,7 @@
 
 #include "procpool/detail/os/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::zygote {
 
 /// A stream of this process that must never block it, though its reader may be slow.
 class output_stream {
@@ -32,8 +32,8 @@ public:
         constexpr std::size_t never_blocks = 4096;  // what a pipe takes that poll calls writable
         while (!pending_.empty()) {
             pollfd state{file_, POLLOUT, 0};
-            if (retry_on_eintr([&] { return ::poll(&state, 1, 0); }) == 0) return;
-            const auto n = retry_on_eintr(
+            if (os::retry_on_eintr([&] { return ::poll(&state, 1, 0); }) == 0) return;
+            const auto n = os::retry_on_eintr(
                 [&] { return ::write(file_, pending_.data(), std::min(pending_.size(), never_blocks)); });
             if (n < 0 && errno == EAGAIN) return;
             pending_.erase(0, n > 0 ? static_cast<std::size_t>(n) : pending_.size());
@@ -44,7 +44,7 @@ public:
     void finish(int patience) {
         write();
         pollfd state{file_, POLLOUT, 0};
-        while (pending() && retry_on_eintr([&] { return ::poll(&state, 1, patience); }) > 0) write();
+        while (pending() && os::retry_on_eintr([&] { return ::poll(&state, 1, patience); }) > 0) write();
     }
 
 private:
@@ -52,6 +52,6 @@ private:
     std::string pending_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::zygote
 
 #endif

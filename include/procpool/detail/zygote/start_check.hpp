@@ -10,13 +10,13 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cpu.hpp"
-#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/error.hpp"
 #include "procpool/start_method.hpp"
 
-namespace procpool::detail::backend {
+namespace procpool::detail::zygote {
 
 #if defined(__SANITIZE_THREAD__)
 inline constexpr int runtime_threads = 1;  // the sanitizer's own
@@ -34,8 +34,7 @@ inline constexpr int runtime_threads = 0;
 template <class = only_if_used>
 int foreign_threads() {
     const auto count = [] {
-        return os::thread_count() - 1 - runtime_threads -
-               os::library_threads.load(std::memory_order_relaxed);
+        return os::thread_count() - 1 - runtime_threads - os::library_threads.load(std::memory_order_relaxed);
     };
     // The kernel lists a thread for a moment after it was joined.
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
@@ -73,11 +72,11 @@ void require_no_threads_to_replace_zygote(bool in_own_thread) {
 template <class = only_if_used>
 start_method checked_start_method(start_method wanted) {
     if (wanted == start_method::automatic) wanted = get_start_method();
-    const bool can_execute = os::launcher.load() != nullptr;
+    const bool can_execute = zygote::launcher.load() != nullptr;
     // Or else it would go on, and do all that the program does a second time.
     static std::atomic<bool> looked_up = false;  // which takes longer than all the rest
     if (!can_execute && !os::started_anew && !looked_up.load()) {
-        if (os::birth_socket()) os::end_without_freeze_support();
+        if (zygote::birth_socket()) zygote::end_without_freeze_support();
         looked_up.store(true);
     }
     if ((wanted == start_method::forkserver || wanted == start_method::spawn) && !can_execute)
@@ -86,7 +85,7 @@ start_method checked_start_method(start_method wanted) {
             "include <procpool/freeze_support.hpp> and call procpool::freeze_support(argc, argv) first in "
             "main (in a library: procpool::set_executable()), or use start_method::fork");
     if (wanted == start_method::fork) return wanted;
-    const bool would_refuse = can_execute && os::fresh_runs_change_rights();
+    const bool would_refuse = can_execute && zygote::fresh_runs_change_rights();
     if (would_refuse && (wanted != start_method::automatic || foreign_threads() > 0))
         throw BootstrapError(
             "procpool: a fresh run of this program would have other rights than its parent (the program is "
@@ -113,6 +112,6 @@ std::string end_of_zygote(start_method how_started, const os::exit_status& how) 
            "arguments are";
 }
 
-}  // namespace procpool::detail::backend
+}  // namespace procpool::detail::zygote
 
 #endif

@@ -23,16 +23,16 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/child.hpp"
-#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/locale.hpp"
 #include "procpool/detail/os/orphans.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/socket.hpp"
 #include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/zygote_process.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::zygote {
 
 /// The pool's end of its zygote.
 template <class = only_if_used>
@@ -40,27 +40,28 @@ class basic_zygote {
 public:
     /// Starts a zygote as `settings` say; `main` is what its workers run if they are forked from it and it
     /// from this process. Workers have the signals of `mask` blocked.
-    basic_zygote(const fd& memory, worker_main main, worker_settings settings, const signal_mask& mask) {
+    basic_zygote(const os::fd& memory, worker_main main, worker_settings settings,
+                 const os::signal_mask& mask) {
         settings.parent = own_name;
-        settings.parent.pid = current_pid();
+        settings.parent.pid = os::current_pid();
         // What is buffered now would be printed once more by each worker that leaves through exit().
         std::fflush(stdout);
         std::fflush(stderr);
-        socket_ends ends = make_socket_pair();
+        os::socket_ends ends = os::make_socket_pair();
         const std::array keep{ends.far.get(), memory.get()};
         if (settings.how == start_method::fork) {
-            process_ = child(fork_process(keep, [&] {
+            process_ = os::child(os::fork_process(keep, [&] {
                 mask.apply();
-                return zygote_process(fd(keep[0]), fd(keep[1]), main, settings).run();
+                return zygote_process(os::fd(keep[0]), os::fd(keep[1]), main, settings).run();
             }));
         } else {
             process_birth birth{.what = process_birth::kind::zygote,
                                 .settings = settings,
                                 .mask = mask,
                                 .signals = {},
-                                .locale = locale_names::of_this_process()};
-            send_message(ends.near, birth, std::span(keep).last(1));
-            process_ = child(start_anew(ends.far));
+                                .locale = os::locale_names::of_this_process()};
+            os::send_message(ends.near, birth, std::span(keep).last(1));
+            process_ = os::child(start_anew(ends.far));
         }
         control_ = std::move(ends.near);
     }
@@ -69,12 +70,12 @@ public:
     ~basic_zygote() { kill(); }
 
     /// Readable when next_report() has news.
-    const fd& control() const noexcept { return control_; }
+    const os::fd& control() const noexcept { return control_; }
 
     /// Reports about it go to `news`, if there is one, and not to control(); after that of its end, `news` is
     /// closed.
-    void fork_worker(std::uint32_t slot, std::uint64_t serial, const fd& tasks, const fd& results,
-                     const fd& news = {}) {
+    void fork_worker(std::uint32_t slot, std::uint64_t serial, const os::fd& tasks, const os::fd& results,
+                     const os::fd& news = {}) {
         const std::array files{tasks.get(), results.get(), news.get()};
         send({.what = zygote_request::kind::fork, .slot = slot, .serial = serial}, files);
     }
@@ -86,9 +87,9 @@ public:
 
     /// Sends `signal` to a worker that was told to be started.
     void signal(std::uint32_t slot, std::uint64_t serial, long pid, int signal) {
-        const fd worker = open_process(pid);
+        const os::fd worker = os::open_process(pid);
         // For as long as the zygote lives the number is its worker's; when it has ended, so has the worker.
-        if (process_.has_ended() || send_signal(worker, pid, signal)) return;
+        if (process_.has_ended() || os::send_signal(worker, pid, signal)) return;
         // This process has become another user, the zygote has not.
         send({.what = zygote_request::kind::signal, .slot = slot, .serial = serial, .signal = signal}, {});
     }
@@ -97,7 +98,7 @@ public:
     void finish() { send({.what = zygote_request::kind::finish}, {}); }
 
     std::optional<worker_report> next_report() {
-        while (const auto incoming = receive_message<worker_report>(control_, false, output_room_)) {
+        while (const auto incoming = os::receive_message<worker_report>(control_, false, output_room_)) {
             if (incoming->closed) {
                 gone_ = true;
                 break;
@@ -118,7 +119,7 @@ public:
 
     /// How it ended, if that was before it could do anything: it is a fresh run of a program that doesn't
     /// get to where it would become a zygote. To be called once it is gone.
-    std::optional<exit_status> failed_start() noexcept {
+    std::optional<os::exit_status> failed_start() noexcept {
         if (ready_) return std::nullopt;
         return process_.wait();
     }
@@ -151,24 +152,24 @@ public:
     /// Waits until the zygote has ended.
     void wait() noexcept {
         // It is no child of a process that was forked with a copy of this.
-        if (!process_ || generation_ != fork_generation.load(std::memory_order_relaxed)) return;
+        if (!process_ || generation_ != os::fork_generation.load(std::memory_order_relaxed)) return;
         while (!process_.ends_within(patience))
             if (!rouse()) return;
-        const exit_status how = process_.wait();
-        if (!how.code) bury_orphans(workers_);
+        const os::exit_status how = process_.wait();
+        if (!how.code) os::bury_orphans(workers_);
     }
 
 private:
     void remember(const worker_report& started) {
         if (workers_.size() <= started.slot) workers_.resize(started.slot + 1);
-        workers_[started.slot] = known_now(static_cast<long>(started.pid));
+        workers_[started.slot] = os::known_now(static_cast<long>(started.pid));
     }
 
     void send(const zygote_request& request, std::span<const int> files) {
-        for (;;) switch (try_send_message(control_, request, files)) {
-                case sending::done: return;
-                case sending::closed: gone_ = true; return;
-                case sending::full: await_room();
+        for (;;) switch (os::try_send_message(control_, request, files)) {
+                case os::sending::done: return;
+                case os::sending::closed: gone_ = true; return;
+                case os::sending::full: await_room();
             }
     }
     /// Returns after a while in any case.
@@ -177,11 +178,11 @@ private:
         if (::poll(&watched, 1, static_cast<int>(patience.count())) == 0) rouse();
     }
 
-    const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
-    fd control_;
-    child process_;
-    int looks_ = 0;                       // that have seen it stopped, one after the other
-    std::vector<known_process> workers_;  // of each slot the last one
+    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    os::fd control_;
+    os::child process_;
+    int looks_ = 0;                           // that have seen it stopped, one after the other
+    std::vector<os::known_process> workers_;  // of each slot the last one
     bool ready_ = false;
     bool gone_ = false;
     std::string_view output_;
@@ -189,6 +190,6 @@ private:
 };
 using zygote = basic_zygote<>;
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::zygote
 
 #endif

@@ -22,31 +22,31 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/child.hpp"
-#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/oom.hpp"
-#include "procpool/detail/zygote/output_relay.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/socket.hpp"
 #include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/zygote/output_relay.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::detail::zygote {
 
 /// Tasks, results, memory, and what to print errors and output to if that isn't the program's own.
-using worker_files = std::array<int, max_passed_fds>;
+using worker_files = std::array<int, os::max_passed_fds>;
 
 /// In a new worker process, whichever way it was started.
 template <class = only_if_used>
 int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
-               long zygote, std::array<fd, max_passed_fds> files) {
-    die_with_parent(zygote);
+               long zygote, std::array<os::fd, os::max_passed_fds> files) {
+    os::die_with_parent(zygote);
     if (settings.purpose == occupation::tasks) {
-        leave_interrupts_to_the_program();
+        os::leave_interrupts_to_the_program();
         parent_of_worker = settings.parent;
         own_name.rename("PoolWorker-" + std::to_string(slot + 1), true);
     }
-    if (files[3]) redirect(std::exchange(files[3], fd()), STDERR_FILENO);
-    if (files[4]) redirect(std::exchange(files[4], fd()), STDOUT_FILENO);
+    if (files[3]) os::redirect(std::exchange(files[3], os::fd()), STDERR_FILENO);
+    if (files[4]) os::redirect(std::exchange(files[4], os::fd()), STDOUT_FILENO);
     worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};
     return main(birth);
 }
@@ -54,23 +54,23 @@ int run_worker(worker_main main, const worker_settings& settings, std::uint32_t 
 template <class = only_if_used>
 class basic_zygote_process {
 public:
-    basic_zygote_process(fd control, fd memory, worker_main main, const worker_settings& settings)
+    basic_zygote_process(os::fd control, os::fd memory, worker_main main, const worker_settings& settings)
         : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {}
 
     int run() {
         const long program = static_cast<long>(settings_.parent.pid);
-        const fd program_lives = open_process(program);
+        const os::fd program_lives = os::open_process(program);
         const auto program_is_gone = [&] { return ::getppid() != static_cast<pid_t>(program); };
         if (program_is_gone()) return 0;  // before it was opened
-        detach_standard_input();
-        set_signal(SIGCHLD, SIG_DFL);
+        os::detach_standard_input();
+        os::set_signal(SIGCHLD, SIG_DFL);
         // It ends when its socket closes; a signal to the whole process group is for the user's program.
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) set_signal(signal, SIG_IGN);
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) os::set_signal(signal, SIG_IGN);
         sigset_t deaths;
         ::sigemptyset(&deaths);
         ::sigaddset(&deaths, SIGCHLD);
-        checked(::sigprocmask(SIG_BLOCK, &deaths, nullptr), "sigprocmask");
-        deaths_ = fd(checked(::signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+        os::checked(::sigprocmask(SIG_BLOCK, &deaths, nullptr), "sigprocmask");
+        deaths_ = os::fd(os::checked(::signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
 
         // Whoever has forked it knows already.
         if (settings_.how != start_method::fork && !tell({}, {.what = worker_report::kind::zygote_ready}))
@@ -88,10 +88,10 @@ public:
                 if (stream->pending()) watched.push_back({stream->file(), POLLOUT, 0});
             for (const auto& relay : relays_)
                 if (!relay->to().pending()) watched.push_back({relay->pipe().get(), POLLIN, 0});
-            const int events = retry_on_eintr([&] {
+            const int events = os::retry_on_eintr([&] {
                 return ::poll(watched.data(), watched.size(), oom_kills_ ? look_for_program_ms : quiet_ms);
             });
-            if (events == 0 && !oom_kills_) oom_kills_ = oom_kills();
+            if (events == 0 && !oom_kills_) oom_kills_ = os::oom_kills();
             // Its end of the socket may live on in a child that nobody told to close it.
             if ((watched[2].revents != 0 || events == 0) && program_is_gone()) break;
             if (watched[1].revents != 0) report_deaths();
@@ -100,9 +100,9 @@ public:
             relay_output();  // what the dead have left, too, before this may be over
         }
         for (worker& one : children_)
-            if (!send_signal(one.pid, SIGKILL)) one.pid = 0;  // a task has made it another user's
+            if (!os::send_signal(one.pid, SIGKILL)) one.pid = 0;  // a task has made it another user's
         for (const worker& one : children_)
-            if (one.pid != 0) wait_for_exit(one.pid);
+            if (one.pid != 0) os::wait_for_exit(one.pid);
         finish_output();
         return 0;
     }
@@ -112,7 +112,7 @@ private:
         pid_t pid;
         std::uint32_t slot;
         std::uint64_t serial;
-        fd news;  // where its reports go if that isn't the pool's socket
+        os::fd news;  // where its reports go if that isn't the pool's socket
         bool reported = false;
         std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
     };
@@ -123,28 +123,29 @@ private:
     };
 
     /// False when the pool is gone.
-    bool tell(const fd& news, const worker_report& report, std::string_view output = {}) {
+    bool tell(const os::fd& news, const worker_report& report, std::string_view output = {}) {
         if (news) {
-            send_message(news, report, {}, output);  // who wanted to know may be gone, others are not
+            os::send_message(news, report, {}, output);  // who wanted to know may be gone, others are not
             return true;
         }
-        sending end = unsent_.empty() ? try_send_message(control_, report, {}, output) : sending::full;
+        os::sending end =
+            unsent_.empty() ? os::try_send_message(control_, report, {}, output) : os::sending::full;
         // It doesn't wait: the pool may be waiting for this process to read requests.
-        if (end == sending::full) unsent_.push_back({report, std::string(output)});
-        return end != sending::closed;
+        if (end == os::sending::full) unsent_.push_back({report, std::string(output)});
+        return end != os::sending::closed;
     }
     bool tell_the_rest() {
-        sending end = sending::done;
-        while (!unsent_.empty() && end == sending::done) {
-            end = try_send_message(control_, unsent_.front().report, {}, unsent_.front().output);
-            if (end == sending::done) unsent_.pop_front();
+        os::sending end = os::sending::done;
+        while (!unsent_.empty() && end == os::sending::done) {
+            end = os::try_send_message(control_, unsent_.front().report, {}, unsent_.front().output);
+            if (end == os::sending::done) unsent_.pop_front();
         }
-        return end != sending::closed;
+        return end != os::sending::closed;
     }
 
     /// False when the pool is gone.
     bool serve_request() {
-        auto incoming = receive_message<zygote_request>(control_, true);
+        auto incoming = os::receive_message<zygote_request>(control_, true);
         if (incoming->closed) return false;
         const zygote_request& request = incoming->message;
         switch (request.what) {
@@ -166,15 +167,15 @@ private:
                 .code = error};
     }
 
-    bool start_worker(const zygote_request& request, fd tasks, fd results, fd news) {
+    bool start_worker(const zygote_request& request, os::fd tasks, os::fd results, os::fd news) {
         worker_report report{
             .what = worker_report::kind::started, .slot = request.slot, .serial = request.serial};
-        const fd* listener = &news;
+        const os::fd* listener = &news;
         try {
-            pipe_ends output, errors;  // to print to, if that passes through here
+            os::pipe_ends output, errors;  // to print to, if that passes through here
             const bool by_lines = settings_.output != worker_output::direct;
-            if (by_lines) output = make_pipe();
-            if (by_lines || settings_.stderr_tail > 0) errors = make_pipe();
+            if (by_lines) output = os::make_pipe();
+            if (by_lines || settings_.stderr_tail > 0) errors = os::make_pipe();
             const std::array files{tasks.get(), results.get(), memory_.get(), errors.write.get(),
                                    output.write.get()};
             report.pid = settings_.how == start_method::spawn ? execute_worker(request, files)
@@ -192,40 +193,40 @@ private:
         tasks.reset();
         results.reset();
         if (!*listener) return tell(*listener, report);
-        if (send_message(*listener, report) || report.what != worker_report::kind::started) return true;
+        if (os::send_message(*listener, report) || report.what != worker_report::kind::started) return true;
         // Nobody knows of it.
-        if (send_signal(report.pid, SIGKILL)) wait_for_exit(report.pid);
+        if (os::send_signal(report.pid, SIGKILL)) os::wait_for_exit(report.pid);
         children_.pop_back();
         return true;
     }
 
     long fork_worker(const zygote_request& request, const worker_files& files) {
-        const long zygote = current_pid();
-        return fork_process(files, [&] {
+        const long zygote = os::current_pid();
+        return os::fork_process(files, [&] {
             original_.restore();
             // The numbers live on in this process; the parent's owners of them don't.
-            std::array<fd, max_passed_fds> own;
-            for (std::size_t i = 0; i < files.size(); ++i) own[i] = fd(files[i]);
+            std::array<os::fd, os::max_passed_fds> own;
+            for (std::size_t i = 0; i < files.size(); ++i) own[i] = os::fd(files[i]);
             return run_worker(main_, settings_, request.slot, request.serial, zygote, std::move(own));
         });
     }
 
     /// It gets what it needs in a message that waits for it.
     long execute_worker(const zygote_request& request, const worker_files& files) {
-        socket_ends ends = make_socket_pair();
+        os::socket_ends ends = os::make_socket_pair();
         process_birth birth{.what = process_birth::kind::worker,
                             .slot = request.slot,
                             .serial = request.serial,
-                            .parent = current_pid(),
+                            .parent = os::current_pid(),
                             .settings = settings_,
                             .mask = {},
                             .signals = original_,
-                            .locale = locale_names::of_this_process()};
-        send_message(ends.near, birth, files);
+                            .locale = os::locale_names::of_this_process()};
+        os::send_message(ends.near, birth, files);
         return start_anew(ends.far);
     }
 
-    std::shared_ptr<output_relay> relay_from(fd pipe, output_stream& to, std::uint32_t slot) {
+    std::shared_ptr<output_relay> relay_from(os::fd pipe, output_stream& to, std::uint32_t slot) {
         std::string prefix;
         if (settings_.output == worker_output::prefixed)
             prefix.append("[worker ").append(std::to_string(slot)).append("] ");
@@ -244,12 +245,12 @@ private:
             siginfo_t end{};
             rusage usage{};
             // The system call itself, since the library's function doesn't give the usage.
-            const auto result = retry_on_eintr([&] {
+            const auto result = os::retry_on_eintr([&] {
                 return ::syscall(SYS_waitid, P_PID, one.pid, &end, WEXITED | WNOHANG | WNOWAIT, &usage);
             });
             if (result != 0 || end.si_pid == 0) continue;
             if (finishing_) {
-                wait_for_exit(std::exchange(one.pid, 0));
+                os::wait_for_exit(std::exchange(one.pid, 0));
                 continue;
             }
             one.reported = true;
@@ -267,7 +268,7 @@ private:
                              .signalled = end.si_code != CLD_EXITED,
                              .peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
         if (report.signalled && report.code == SIGKILL) {
-            const std::uint64_t kills = oom_kills();
+            const std::uint64_t kills = os::oom_kills();
             report.out_of_memory = oom_kills_ && kills > *oom_kills_;
             oom_kills_ = kills;
         }
@@ -315,22 +316,22 @@ private:
     void reap(const zygote_request& request) {
         const auto at = find(request);
         if (at == children_.end()) return;
-        wait_for_exit(at->pid);
+        os::wait_for_exit(at->pid);
         children_.erase(at);
     }
 
     void signal(const zygote_request& request) {
         const auto at = find(request);
         // A task that has made its worker another user's is out of reach.
-        if (at != children_.end()) static_cast<void>(send_signal(at->pid, request.signal));
+        if (at != children_.end()) static_cast<void>(os::send_signal(at->pid, request.signal));
     }
 
-    fd control_;
-    fd memory_;
-    fd deaths_;
+    os::fd control_;
+    os::fd memory_;
+    os::fd deaths_;
     const worker_main main_;
     const worker_settings settings_;
-    const signal_settings original_;
+    const os::signal_settings original_;
     std::vector<worker> children_;
     std::deque<unsent_report> unsent_;  // while the socket is full
     output_stream stdout_{STDOUT_FILENO};
@@ -341,6 +342,6 @@ private:
 };
 using zygote_process = basic_zygote_process<>;
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::detail::zygote
 
 #endif

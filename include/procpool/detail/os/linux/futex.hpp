@@ -14,8 +14,8 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
-#include "procpool/detail/os/timespec.hpp"
 #include "procpool/detail/os/thread_sanitizer.hpp"
+#include "procpool/detail/os/timespec.hpp"
 
 namespace procpool::detail::os {
 

@@ -18,8 +18,8 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/held_locks.hpp"
-#include "procpool/detail/os/timespec.hpp"
 #include "procpool/detail/os/thread_sanitizer.hpp"
+#include "procpool/detail/os/timespec.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::os {
