@@ -66,7 +66,7 @@ template <class T>
 void decode(benchmark::State& state) {
     const scheduler::block block = encoded(values<T>());
     for (auto _ : state) {
-        call::typed_job<T, call::all_results<T>, std::vector<T>> map(scheduler::task_definition{}, false);
+        call::remote_job_of<T, call::all_results<T>, std::vector<T>> map(scheduler::task_definition{}, false);
         map.results.expect(elements);
         map.accept(0, elements, block.stride, block.payload());
         benchmark::DoNotOptimize(map.value(0));

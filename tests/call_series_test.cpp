@@ -425,7 +425,7 @@ TEST_F(CallSeries, outlives_its_pool_in_its_handles) {
 
 // ---- the job itself
 
-using series = call::typed_call_series<int>;
+using series = call::call_series_of<int>;
 
 TEST(CallSeriesJob, is_full_when_it_has_all_calls_that_it_has_room_for) {
     series job(scheduler::task_definition{});
@@ -436,7 +436,7 @@ TEST(CallSeriesJob, is_full_when_it_has_all_calls_that_it_has_room_for) {
     struct large {
         char bytes[64];
     };
-    call::typed_call_series<large> of_large(scheduler::task_definition{});
+    call::call_series_of<large> of_large(scheduler::task_definition{});
     of_large.add_submitted(128);
     EXPECT_TRUE(of_large.full());
 }

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "procpool/detail/os/process_identity.hpp"
-#include "procpool/detail/process/patrol.hpp"
+#include "procpool/detail/process/health_check.hpp"
 #include "support/processes.hpp"
 #include "support/wait.hpp"
 #include "support/worker_link.hpp"
@@ -225,38 +225,38 @@ TEST_F(CorruptWorker, is_refused_for_a_part_of_a_frame_that_it_does_not_send) {
 }
 
 TEST_F(CorruptWorker, is_found_out_when_it_waits_and_owes_results) {
-    EXPECT_FALSE(link.ask()) << "it has not read what it got";
+    EXPECT_FALSE(link.send_probe()) << "it has not read what it got";
     sent_down();
-    EXPECT_TRUE(link.ask());
+    EXPECT_TRUE(link.send_probe());
     EXPECT_TRUE(link.send());
-    EXPECT_FALSE(link.ask()) << "one question is enough";
-    EXPECT_FALSE(link.owes_after_question()) << "it may be busy";
-    EXPECT_TRUE(frames_down().at(0).header.what == wire::task_header::kind::question);
+    EXPECT_FALSE(link.send_probe()) << "one question is enough";
+    EXPECT_FALSE(link.owes_after_probe()) << "it may be busy";
+    EXPECT_TRUE(frames_down().at(0).header.what == wire::task_header::kind::probe);
     send_up("x");
-    EXPECT_FALSE(link.owes_after_question()) << "that may be the answer";
+    EXPECT_FALSE(link.owes_after_probe()) << "that may be the answer";
     std::vector<scheduler::delivery> found;
     link.receive(100);
-    EXPECT_TRUE(link.owes_after_question());
+    EXPECT_TRUE(link.owes_after_probe());
 }
 
 TEST_F(CorruptWorker, owes_only_what_it_got_before_the_question) {
     sent_down();
     send_up(values(0, 1, "ab"));
     collected();
-    EXPECT_TRUE(link.ask());
+    EXPECT_TRUE(link.send_probe());
     link.give(job(1), block(3, 2));
     EXPECT_TRUE(link.send());
     send_up(values(2, 1, "c"));
     sent_down();
     collected();
-    EXPECT_FALSE(link.owes_after_question());
-    EXPECT_TRUE(link.ask());
+    EXPECT_FALSE(link.owes_after_probe());
+    EXPECT_TRUE(link.send_probe());
     box().claimed_and_recalls = 3;
     link.recall();
     link.give(job(1), block(5, 2));
     EXPECT_TRUE(link.send());
     sent_down();
-    EXPECT_FALSE(link.owes_after_question()) << "it was all taken back";
+    EXPECT_FALSE(link.owes_after_probe()) << "it was all taken back";
 }
 
 TEST_F(CorruptWorker, tells_what_can_not_be) {
@@ -320,14 +320,14 @@ protected:
         ::kill(pid(), signal);
         EXPECT_TRUE(eventually([=, this] { return look_at(link.pid).state == state; }));
     }
-    /// What the patrol says, for which so much time has passed.
+    /// What the check says, for which so much time has passed.
     const char* looked_at_after(std::chrono::seconds time) {
         now += time;
-        return patrol.suspect(link, now);
+        return check.find_fault(link, now);
     }
     pid_t pid() const { return static_cast<pid_t>(link.pid); }
 
-    process::patrol patrol;
+    process::health_check check;
     procpool::detail::steady_time now = std::chrono::steady_clock::now();
 };
 

@@ -80,9 +80,11 @@ TEST(Door, lets_in_who_has_its_key_and_nobody_who_has_its_address_only) {
     auto wrong = key;
     wrong.secret[1] ^= 1;
     std::thread clients([&] {
-        EXPECT_EQ(family::meet_server(wrong).what, family::who_listens::impostor) << "who has another secret";
-        EXPECT_EQ(family::meet_server(key).what, family::who_listens::server);
-        EXPECT_EQ(family::meet_server(family::server_key::random()).what, family::who_listens::nobody);
+        EXPECT_EQ(family::shake_hands_with_server(wrong).what, family::who_listens::impostor)
+            << "who has another secret";
+        EXPECT_EQ(family::shake_hands_with_server(key).what, family::who_listens::server);
+        EXPECT_EQ(family::shake_hands_with_server(family::server_key::random()).what,
+                  family::who_listens::nobody);
     });
     const os::fd client = door.next_client();
     EXPECT_TRUE(family::welcome(client));
@@ -110,7 +112,7 @@ TEST(Door, is_knocked_at_again_by_a_client_that_was_sent_away) {
 TEST(Client, waits_for_a_limited_time_for_a_server_that_says_nothing) {
     const auto key = family::server_key::random();
     const os::fd silent = os::listen_at(key.address);
-    EXPECT_EQ(family::meet_server(key).what, family::who_listens::silence);
+    EXPECT_EQ(family::shake_hands_with_server(key).what, family::who_listens::silence);
 }
 
 }  // namespace mutual_proof_test

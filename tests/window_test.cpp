@@ -52,7 +52,7 @@ TEST_F(Window, a_worker_has_work_for_a_millisecond) {
 }
 
 TEST_F(Window, a_worker_has_work_for_16_milliseconds_where_it_keeps_results_longer) {
-    job.patient = true;
+    job.bulk = true;
     job.takes_ns(10'000);
     EXPECT_EQ(given(), 1600u);
     EXPECT_EQ(given(1500), 100u);

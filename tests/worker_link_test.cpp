@@ -182,12 +182,12 @@ TEST_F(WorkerLink, what_waits_in_a_worker_is_what_it_has_not_claimed) {
 }
 
 TEST_F(WorkerLink, is_patient_if_all_that_it_has_got_is) {
-    const auto patient = job(1);
-    patient->patient = true;
-    link.give(patient, block(0, 1, "a"));
-    EXPECT_TRUE(link.work().patient());
+    const auto bulk = job(1);
+    bulk->bulk = true;
+    link.give(bulk, block(0, 1, "a"));
+    EXPECT_TRUE(link.work().bulk());
     give(0, 1, 2);
-    EXPECT_FALSE(link.work().patient());
+    EXPECT_FALSE(link.work().bulk());
 }
 
 // ---- up

@@ -53,7 +53,7 @@ public:
     friend bool operator==(const Barrier& a, const Barrier& b) noexcept { return a.state_ == b.state_; }
 
 private:
-    using state = detail::shared::meeting;
+    using state = detail::shared::barrier_state;
     friend detail::wire::travels_as_handle<Barrier>;
     friend detail::wire::codec<Barrier>;
 

@@ -290,7 +290,7 @@ private:
     template <class R, class Job, class Range>
     R run_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
         auto& pool = *pool_;
-        detail::call::feed(pool_, job, input, options, [&](auto& lock) {
+        detail::call::submit_range(pool_, job, input, options, [&](auto& lock) {
             pool.wait_or_poll(
                 lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
                 job.get());
@@ -301,7 +301,7 @@ private:
 
     template <class R, class Job, class Range>
     AsyncResult<R> begin_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
-        detail::call::feed(pool_, job, input, options, [&](auto&) { return !job->failure(); });
+        detail::call::submit_range(pool_, job, input, options, [&](auto&) { return !job->failure(); });
         auto lock = pool_->acquire();
         pool_->leave(lock);
         return AsyncResult<R>(pool_, job);
@@ -327,7 +327,7 @@ private:
             call::cancel_on_stop(pool_, job, options.stop);
             try {
                 using stream_type =
-                    call::input_stream<result, pool_type, std::remove_cvref_t<decltype(*job)>, Range>;
+                    call::submit_window<result, pool_type, std::remove_cvref_t<decltype(*job)>, Range>;
                 return ImapResults<result>(std::make_unique<stream_type>(
                     pool_, job, std::forward<Range>(input), window, !buffersize));
             } catch (...) {  // the input did not even begin

@@ -144,11 +144,11 @@ private:
     /// Who was notified may be dead, and nobody is told.
     template <class Predicate>
     bool wait_until(Predicate& predicate, detail::steady_time deadline) const {
-        constexpr std::chrono::seconds look_again{1};
+        constexpr std::chrono::seconds recheck_interval{1};
         while (!predicate()) {
             const auto now = std::chrono::steady_clock::now();
             if (now >= deadline) return false;
-            wait_until(std::min(deadline, now + look_again));
+            wait_until(std::min(deadline, now + recheck_interval));
         }
         return true;
     }

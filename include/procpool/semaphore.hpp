@@ -130,7 +130,7 @@ public:
     }
 
 private:
-    using state = detail::shared::holders;
+    using state = detail::shared::owned_permits;
     friend detail::wire::travels_as_handle<BoundedSemaphore>;
     friend detail::wire::codec<BoundedSemaphore>;
 

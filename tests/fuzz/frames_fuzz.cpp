@@ -87,7 +87,8 @@ private:
 /// Its task returns an R, its caller gets a T.
 template <class R, class Results, class T = R, class... Args>
 entry make(Args... args) {
-    return {std::make_shared<call::typed_job<R, Results, T>>(scheduler::task_definition{}, false, args...)};
+    return {
+        std::make_shared<call::remote_job_of<R, Results, T>>(scheduler::task_definition{}, false, args...)};
 }
 
 class pool_end {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/poller.hpp"
 #include "procpool/pool.hpp"
 
 namespace {
@@ -74,7 +75,7 @@ scheduler::block encoded(const std::vector<T>& values) {
 }
 
 template <class T>
-using map_job = call::typed_job<T, call::all_results<T>, std::vector<T>>;
+using map_job = call::remote_job_of<T, call::all_results<T>, std::vector<T>>;
 
 template <class T, class F>
 std::shared_ptr<map_job<T>> new_map(F* function) {
@@ -158,7 +159,7 @@ void task_in_worker(const char* name, F* function, const std::vector<T>& values)
         explicit state(const std::vector<T>& input) : elements(encoded(input)) {}
         scheduler::block elements;
         worker::outbox answers = make_outbox();
-        worker::progress done{box(), answers};
+        worker::run_pacer done{box(), answers};
     };
     count_instructions(
         name, [&] { return std::make_unique<state>(values); },
@@ -166,7 +167,7 @@ void task_in_worker(const char* name, F* function, const std::vector<T>& values)
             const worker::task_ops& how = worker::task<F*, T>::ops();
             wire::element_reader elements(my.elements.payload(), my.elements.stride);
             for (std::uint64_t i = 0; i < count; ++i) {
-                my.done.begin_run({.count = 1, .patient = 1}, 0);
+                my.done.begin_run({.count = 1, .bulk = 1}, 0);
                 if (!my.done.begin_element()) std::abort();
                 how.run(&function, elements, my.done, my.answers);
             }
@@ -207,7 +208,7 @@ void map_in_pool() {
 
 /// The pool's part of single calls.
 void apply_in_pool() {
-    using single = call::typed_job<number, call::one_result<number>>;
+    using single = call::remote_job_of<number, call::one_result<number>>;
     count_instructions(
         "apply", [] { return std::make_unique<both_ends>(); },
         [](both_ends& my) {
@@ -227,7 +228,7 @@ void apply_in_pool() {
 
 /// The pool's part of calls that share jobs, 100 a message, and of what their handles ask.
 void calls_in_series() {
-    using series = call::typed_call_series<number>;
+    using series = call::call_series_of<number>;
     constexpr std::uint64_t together = 100;
     count_instructions(
         "calls_in_series", [] { return std::make_unique<both_ends>(); },
@@ -258,13 +259,14 @@ void calls_in_series() {
 /// What the program does until two workers are on their way, and what it does for their end.
 void start() {
     const os::event interruption;
+    os::poller watch;
     count_instructions(
-        "start_two_workers", [] { return std::make_unique<std::unique_ptr<process::crew>>(); },
-        [&](std::unique_ptr<process::crew>& workers) {
-            process::crew_options options;
-            options.workers = 2;
+        "start_two_workers", [] { return std::make_unique<std::unique_ptr<process::worker_processes>>(); },
+        [&](std::unique_ptr<process::worker_processes>& workers) {
+            process::worker_process_options options;
+            options.count = 2;
             options.arena_limit = std::size_t{1} << 30;
-            workers = std::make_unique<process::crew>(std::move(options), interruption);
+            workers = std::make_unique<process::worker_processes>(std::move(options), interruption, watch, 1);
             workers->launch_all();
             workers->disconnect();
             workers->take_zygote()->kill();

@@ -6,7 +6,7 @@
 #include "procpool/procpool.hpp"
 
 extern template class procpool::detail::process::basic_process_pool<void>;
-extern template class procpool::detail::process::basic_crew<void>;
+extern template class procpool::detail::process::basic_worker_processes<void>;
 extern template class procpool::detail::thread::basic_thread_pool<void>;
 extern template class procpool::detail::worker::basic_loop<void>;
 

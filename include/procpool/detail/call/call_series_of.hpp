@@ -32,10 +32,10 @@ concept can_join_series =
     encoded_size<std::tuple<Wire...>> <= 256;
 
 template <class R>
-class typed_call_series final : public scheduler::call_series, public call::result_source<R> {
+class call_series_of final : public scheduler::call_series, public call::result_source<R> {
 public:
     template <class Definition>
-    explicit typed_call_series(Definition&& definition)
+    explicit call_series_of(Definition&& definition)
         : scheduler::call_series(std::forward<Definition>(definition), room) {}
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,

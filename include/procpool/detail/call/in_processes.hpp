@@ -45,7 +45,7 @@ struct in_processes {
     template <class Task, class Results, class F, class... Args>
     static auto make_job(const pool& where, const F& function, Args&&... args) {
         using result = typename Task::result;
-        using job_type = typed_job<result, Results, typename Results::result>;
+        using job_type = remote_job_of<result, Results, typename Results::result>;
         constexpr bool once = std::is_same_v<Results, call::one_result<result>>;
         return std::make_shared<job_type>(Task::define(function, where.arena()), once,
                                           std::forward<Args>(args)...);
@@ -61,7 +61,7 @@ struct in_processes {
     template <class Task, class F, class... Args>
     static auto join_calls(pool& where, const F& function, const Args&... args) {
         using callable_type = std::decay_t<F>;
-        using series_type = typed_call_series<typename Task::result>;
+        using series_type = call_series_of<typename Task::result>;
         const callable_type& callable = function;
         return join_series<series_type>(
             where, kind_of<Task>(callable), std::addressof(callable),

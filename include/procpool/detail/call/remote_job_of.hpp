@@ -61,7 +61,7 @@ void store_values(Results& results, std::uint64_t first, std::uint64_t count, st
 
 /// `Results` is one of job/results.hpp; R is what the task returns.
 template <class R, class Results, class T = R>
-class typed_job final : public call::job_with_results<scheduler::remote_job, Results, T> {
+class remote_job_of final : public call::job_with_results<scheduler::remote_job, Results, T> {
     using base = call::job_with_results<scheduler::remote_job, Results, T>;
 
 public:
@@ -69,9 +69,9 @@ public:
 
     /// `definition` is moved from, or stays where it is (see remote_job).
     template <class Definition, class... Args>
-    typed_job(Definition&& definition, bool once, Args&&... args)
+    remote_job_of(Definition&& definition, bool once, Args&&... args)
         : base(Results(std::forward<Args>(args)...), std::forward<Definition>(definition), once) {
-        this->patient = Results::seen_as_a_whole;
+        this->bulk = Results::seen_as_a_whole;
     }
 
     /// So many elements will come.

@@ -47,8 +47,8 @@ inline void abandon_broken_input(job::runner& pool, const std::shared_ptr<job::b
 /// each block; false from it ends the work. Without the lock. @throws what the input throws;
 /// std::invalid_argument; PoolNotRunning
 template <class Pool, class Job, class Range, class Pace>
-void feed(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range& input,
-          const MapOptions& options, Pace pace) {
+void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range& input,
+                  const MapOptions& options, Pace pace) {
     const auto chunksize = job::checked_size(options.chunksize, "chunksize");
     std::optional<std::uint64_t> count;
     if constexpr (std::ranges::sized_range<Range>)

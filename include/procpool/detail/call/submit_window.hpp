@@ -21,10 +21,10 @@ namespace procpool::detail::call {
 /// The input is pulled by the thread that takes results, never by another, and no more than the window ahead
 /// of them, but for what that thread's join() pulls.
 template <class R, class Pool, class Job, class Range>
-class input_stream final : public call::stream<R>, private job::pulled_input {
+class submit_window final : public call::stream<R>, private job::pulled_input {
 public:
-    input_stream(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range&& input,
-                 std::uint64_t window, bool window_grows)
+    submit_window(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range&& input,
+                  std::uint64_t window, bool window_grows)
         : call::stream<R>(pool, job),
           pool_(pool),
           job_(job),
@@ -37,7 +37,7 @@ public:
         pool_->add_input(*this);
         pool_->leave(lock);
     }
-    ~input_stream() override {
+    ~submit_window() override {
         if (!pool_->is_copy()) pool_->remove_input(*this);
     }
 

@@ -88,7 +88,7 @@ public:
         const auto lock = use();
         if (now_ != state::initial) throw ProcessError("procpool: " + name() + " was started before");
         const start_method how = zygote::checked_start_method(options_.start_method);
-        wire::exception_registry::instance();  // see basic_crew
+        wire::exception_registry::instance();  // see basic_worker_processes
         worker::flush_streams();               // or else a copy would print it once more
         const os::fd definition = write_definition();
         for (int tries = 1; !try_start(how, definition); ++tries)
@@ -128,7 +128,7 @@ public:
                 if (ready[0]) continue;
             }
             // It may have ended, and its zygote be unable to say so.
-            if (os::wait_readable(news->get(), std::min(until, deadline_in(zygote::zygote::patience))))
+            if (os::wait_readable(news->get(), std::min(until, deadline_in(zygote::zygote::answer_timeout))))
                 continue;
             if (std::chrono::steady_clock::now() >= until) return false;
             const auto lock = use();
@@ -325,7 +325,7 @@ private:
 
     /// Its zygote owes them.
     void await_news() {
-        while (!os::wait_readable(news_->get(), deadline_in(zygote::zygote::patience))) rouse_zygote();
+        while (!os::wait_readable(news_->get(), deadline_in(zygote::zygote::answer_timeout))) rouse_zygote();
     }
     void rouse_zygote() {
         const auto no_fork = os::fd_registry::instance().hold_forks();

@@ -117,7 +117,7 @@ private:
         constexpr int tries = 6;
         std::chrono::milliseconds pause{10};
         for (int n = 0; n < tries; ++n, std::this_thread::sleep_for(pause), pause *= 2) {
-            auto met = family::meet_server(key_);
+            auto met = family::shake_hands_with_server(key_);
             switch (met.what) {
                 case family::who_listens::server: return std::move(met.socket);
                 case family::who_listens::nobody: throw_gone();

@@ -110,13 +110,13 @@ enum class who_listens { server, nobody, another_user, impostor, silence };
 
 /// A connection to the server, if that is who was found. `silence`: it has not answered within a time in
 /// which it should, or has let go of the connection; it may have been stopped, or this process was.
-struct meeting_with_server {
+struct handshake_with_server {
     who_listens what;
     os::fd socket = {};
     std::int64_t other_user = 0;
 };
 
-inline meeting_with_server meet_server(const server_key& key) {
+inline handshake_with_server shake_hands_with_server(const server_key& key) {
     os::fd socket = os::connect_to(key.address, time_for_proof);
     if (!socket) return {who_listens::nobody};
     const auto peer = os::peer_of(socket.get());

@@ -46,11 +46,11 @@ protected:
     /// When the stand-in must drive although there is no work; empty if there is no such thing now.
     virtual const os::fd& news() const = 0;
 
-    void start_stand_in() {
+    void start_standby_driver() {
         watch_.add(bell_.file(), os::poller::interest::read_once_per_arrival, key_bell);
         const os::signals_blocked no_signals;
-        stand_in_ = os::start_thread([this] { stand_in(); }, "a pool's");
-        stand_in_id_ = stand_in_.get_id();
+        standby_driver_ = os::start_thread([this] { run_standby_driver(); }, "a pool's");
+        standby_driver_id_ = standby_driver_.get_id();
         os::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
     /// From now on the stand-in looks at news.
@@ -65,22 +65,22 @@ protected:
     }
 
     /// Tells the stand-in to end, and waits until nobody drives.
-    void stop_stand_in(lock& held) {
+    void stop_standby_driver(lock& held) {
         stopping_ = true;
         interrupt_driver();
         released_.wait(held, [this] { return !driving_; });
     }
 
     /// Waits for the end of the stand-in, which must have been told.
-    void join_stand_in(lock& held) {
-        if (!stand_in_.joinable()) return;
-        std::thread ended = std::move(stand_in_);
+    void join_standby_driver(lock& held) {
+        if (!standby_driver_.joinable()) return;
+        std::thread ended = std::move(standby_driver_);
         held.unlock();
         bell_.ring();  // not earlier: it would wake up to wait for the lock
         ended.join();
         os::library_threads.fetch_sub(1, std::memory_order_relaxed);
         held.lock();
-        stand_in_id_ = {};
+        standby_driver_id_ = {};
     }
 
     void changed() override { interrupt_driver(); }
@@ -113,7 +113,7 @@ protected:
     bool drives_here() const noexcept { return driving_ && driver_ == std::this_thread::get_id(); }
 
     void news_are_read() noexcept { news_waiting_ = false; }
-    bool is_stand_in() const noexcept { return std::this_thread::get_id() == stand_in_id_; }
+    bool is_standby_driver() const noexcept { return std::this_thread::get_id() == standby_driver_id_; }
 
     os::event& interruption() noexcept { return interruption_; }
 
@@ -155,10 +155,10 @@ private:
     }
 
     /// Whatever stops it, an exception that leaves a thread would end the program.
-    void stand_in() {
+    void run_standby_driver() {
         lock held = acquire();
         try {
-            stand_by(held);
+            drive_on_standby(held);
         } catch (...) {
             if (!held.owns_lock()) held.lock();
             fail(std::current_exception());
@@ -166,17 +166,17 @@ private:
         }
     }
 
-    void stand_by(lock& held) {
+    void drive_on_standby(lock& held) {
         // Long enough for a caller that submits many tasks, or comes back to wait, to be left alone; as long
         // as it comes back, several times as long.
-        constexpr std::chrono::microseconds courtesy{300};
-        constexpr int most_courtesies = 4;
-        int courtesies = 0;
+        constexpr std::chrono::microseconds handover_delay{300};
+        constexpr int most_delays = 4;
+        int delays = 0;
         std::uint64_t visits = 0;
         while (!stopping_) {
             const bool timed = standing_by_;
             held.unlock();
-            const auto events = watch_.wait(timed ? deadline_in(courtesy) : steady_time::max());
+            const auto events = watch_.wait(timed ? deadline_in(handover_delay) : steady_time::max());
             held.lock();
             bool rang = false;
             for (const auto& event : events) {
@@ -189,9 +189,9 @@ private:
             const bool callers_come = std::exchange(visits, visits_) != visits_;
             if (!news_waiting_) {
                 if (rang && !timed) continue;  // from now on it stands by
-                if (timed && callers_come && ++courtesies < most_courtesies) continue;
+                if (timed && callers_come && ++delays < most_delays) continue;
             }
-            courtesies = 0;
+            delays = 0;
             standing_by_ = false;
             while (!stopping_ && !driving_ && !has_waiters() && (news_waiting_ || has_work())) {
                 // Whoever comes back to wait must not find it asleep as the driver.
@@ -210,15 +210,15 @@ private:
     std::thread::id driver_;  // the last one
     bool stopping_ = false;
     bool watches_news_ = false;  // the stand-in does
-    bool standing_by_ = false;   // the stand-in will look after the courtesy
+    bool standing_by_ = false;   // the stand-in will look after the handover_delay
     bool news_waiting_ = false;  // it saw news while somebody else drove
     std::uint64_t visits_ = 0;   // of callers
     std::condition_variable released_;
     os::event interruption_;
     os::event bell_;
     os::poller watch_;
-    std::thread stand_in_;
-    std::thread::id stand_in_id_;  // until it has ended, while somebody waits for that, too
+    std::thread standby_driver_;
+    std::thread::id standby_driver_id_;  // until it has ended, while somebody waits for that, too
 };
 
 }  // namespace procpool::detail::process

@@ -39,16 +39,16 @@ Options checked(PoolOptions options) {
         job::refuse("stderr_tail must be ", std::to_string(longest_tail) + " bytes or less, not " +
                                                 std::to_string(options.stderr_tail));
     if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
-    Options all{.crew = {.workers = static_cast<std::uint32_t>(processes),
-                         .restart_limit = static_cast<std::size_t>(restart_limit),
-                         .arena_limit = options.arena_limit.value_or(os::physical_memory() / 4),
-                         .settings = {.how = zygote::checked_start_method(options.start_method),
-                                      .limits = limits,
-                                      .output = options.output,
-                                      .stderr_tail = options.stderr_tail},
-                         .start_left_open = zygote::is_left_open(options.start_method),
-                         .initializer = nullptr,
-                         .initializer_arguments = {}},
+    Options all{.workers = {.count = static_cast<std::uint32_t>(processes),
+                            .restart_limit = static_cast<std::size_t>(restart_limit),
+                            .arena_limit = options.arena_limit.value_or(os::physical_memory() / 4),
+                            .settings = {.how = zygote::checked_start_method(options.start_method),
+                                         .limits = limits,
+                                         .output = options.output,
+                                         .stderr_tail = options.stderr_tail},
+                            .start_left_open = zygote::is_left_open(options.start_method),
+                            .initializer = nullptr,
+                            .initializer_arguments = {}},
                 .terminate_grace = job::at_most_for_ever(options.terminate_grace),
                 .error_handler = std::move(options.error_handler),
                 .quote_arguments = options.quote_arguments};

@@ -111,8 +111,8 @@ private:
     }
     bool in_initializer() const noexcept { return job_.id == wire::initializer_number; }
     bool timed_out() const noexcept {
-        return link_.sentenced && link_.sentenced->element == number_ &&
-               link_.sentenced->why == worker_link::sentence::reason::timeout;
+        return link_.terminating && link_.terminating->element == number_ &&
+               link_.terminating->why == worker_link::termination::reason::timeout;
     }
     /// For example: element 3, f("file.jpg")
     std::string what() const {

@@ -26,7 +26,7 @@
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"
-#include "procpool/detail/process/patrol.hpp"
+#include "procpool/detail/process/health_check.hpp"
 #include "procpool/detail/process/post_mortem.hpp"
 #include "procpool/detail/process/spin_then_sleep.hpp"
 #include "procpool/detail/process/worker_link.hpp"
@@ -44,7 +44,7 @@
 namespace procpool::detail::process {
 
 struct process_pool_options {
-    crew_options crew;
+    worker_process_options workers;
     std::uint64_t max_elements_per_worker = ~std::uint64_t{0};
     std::chrono::nanoseconds terminate_grace{0};
     std::function<void(std::exception_ptr)> error_handler;
@@ -58,18 +58,18 @@ public:
         : terminate_grace_(options.terminate_grace),
           quote_arguments_(options.quote_arguments),
           callbacks_(std::move(options.error_handler)),
-          crew_(std::move(options.crew), interruption(), watch(), key_news),
-          dispatcher_(crew_, options.max_elements_per_worker) {
-        arena_ = crew_.memory().arguments();
+          workers_(std::move(options.workers), interruption(), watch(), key_news),
+          dispatcher_(workers_, options.max_elements_per_worker) {
+        arena_ = workers_.memory().arguments();
         lock held = acquire();
-        crew_.launch_all();
-        start_stand_in();  // while workers are being born
+        workers_.launch_all();
+        start_standby_driver();  // while workers are being born
         try {
             wait_for_start(held);
             begin_to_watch_news();
         } catch (...) {
-            stop_stand_in(held);
-            join_stand_in(held);
+            stop_standby_driver(held);
+            join_standby_driver(held);
             throw;
         }
     }
@@ -77,14 +77,14 @@ public:
     ~basic_process_pool() override {
         lock held = acquire();
         shut_down(held, false);
-        join_stand_in(held);
+        join_standby_driver(held);
     }
 
     /// To be called when nobody holds the pool any more. The last may have been a callback, in a thread of
     /// the pool's own, which can't wait for its own end: then another one does.
     static void end(basic_process_pool* pool) {
         if (pool->is_copy()) return;  // a forked child lets go of its last handle: nothing here is its own
-        if (!pool->is_stand_in()) {
+        if (!pool->is_standby_driver()) {
             delete pool;
             return;
         }
@@ -95,11 +95,11 @@ public:
         }).detach();
     }
 
-    std::size_t size() const noexcept override { return crew_.links().size(); }
+    std::size_t size() const noexcept override { return workers_.links().size(); }
 
     std::vector<WorkerStatus> workers() override {
         std::vector<WorkerStatus> all;
-        for (worker_link& link : crew_.links())
+        for (worker_link& link : workers_.links())
             all.push_back(has_ended_ ? WorkerStatus{.index = all.size()}
                                      : status_of(link, all.size(), quote_arguments_));
         return all;
@@ -123,14 +123,14 @@ public:
         if (job->failure() || job->abandoned) return;
         dispatcher_.add(job, std::move(elements));
         using sending = scheduler::dispatcher::sending;
-        dispatch(gathers(*job) ? sending::together : sending::now);
+        dispatch(should_batch(*job) ? sending::together : sending::now);
     }
 
     void submit_call(const std::shared_ptr<scheduler::call_series>& series, std::size_t bytes) override {
         series->add_submitted(1);
         dispatcher_.appended(series, bytes);
-        const bool gathered = gathers(*series);
-        if (gathered && !series->full() && series->ready_elements < worker_link::company * size()) return;
+        const bool gathered = should_batch(*series);
+        if (gathered && !series->full() && series->ready_elements < worker_link::min_batch * size()) return;
         // As many more are to come, so that they aren't dealt out in ever smaller shares.
         series->expected = gathered && !series->full() ? series->ready_elements : 0;
         dispatch(scheduler::dispatcher::sending::now);
@@ -169,10 +169,10 @@ public:
         job->ready_bytes = 0;
         job->fail_all(job::make_error<TaskCancelled>(why));
         or_fail([&] {
-            for (worker_link& link : crew_.links()) {
+            for (worker_link& link : workers_.links()) {
                 if (!link.work().has(*job)) continue;
                 dispatcher_.take_back(link);
-                scheduler::look_in(link, scheduler::cancel_patience);
+                scheduler::check_after(link, scheduler::cancel_grace);
             }
             finish_if_complete(job);
         });
@@ -186,10 +186,10 @@ public:
         if (!series) return abandon(job, running::is_ended, why);
         if (!series->give_up(call, job::make_error<TaskCancelled>(why))) return false;
         or_fail([&] {
-            for (worker_link& link : crew_.links()) {
+            for (worker_link& link : workers_.links()) {
                 if (!link.work().has(*series, call)) continue;
                 dispatcher_.take_back(link);
-                scheduler::look_in(link, scheduler::cancel_patience);
+                scheduler::check_after(link, scheduler::cancel_grace);
             }
             dispatcher_.drop(*series, call);
             finish_if_complete(series);
@@ -202,7 +202,7 @@ public:
         if (wanted->complete() || wanted->callbacks_taken()) return 0;
         const auto job = std::static_pointer_cast<scheduler::remote_job>(wanted);
         or_fail([&] {
-            for (worker_link& link : crew_.links())
+            for (worker_link& link : workers_.links())
                 if (link.work().has_waiting(*job, link.box().claimed())) dispatcher_.take_back(link);
             local_.reserve(local_.size() + job->ready_elements);  // or some would be lost
         });
@@ -229,13 +229,13 @@ public:
 
     bool has_waiting(const job::basic_job& job) const override {
         return job.ready_elements > 0 ||
-               std::any_of(crew_.links().begin(), crew_.links().end(), [&](const worker_link& link) {
+               std::any_of(workers_.links().begin(), workers_.links().end(), [&](const worker_link& link) {
                    return link.work().has_waiting(job, link.box().claimed());
                });
     }
 
     void leave(lock& held) override {
-        if (crew_.lacks_zygote()) move_on(held);
+        if (workers_.lacks_zygote()) move_on(held);
         driver::leave(held);
     }
 
@@ -260,7 +260,7 @@ public:
     void join(lock& held) override {
         require_closed();
         if (callbacks_.running_here()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait_and_pull(held, [this] { return jobs_.empty() && (failure_ || crew_.is_idle()); });
+        wait_and_pull(held, [this] { return jobs_.empty() && (failure_ || workers_.is_idle()); });
         shut_down(held, true);
     }
 
@@ -299,36 +299,36 @@ private:
         dispatcher_.dispatch();
         if (!local_.empty() || !dying_.empty() || jobs_.has_callbacks())
             until = std::chrono::steady_clock::now();
-        if (crew_.launch_at())
-            until = std::min(until, *crew_.launch_at());
-        else if (crew_.lacks_zygote() && !failure_)
-            until = leaves_zygote_to_program() ? std::min(until, deadline_in(look_for_program))
+        if (workers_.launch_at())
+            until = std::min(until, *workers_.launch_at());
+        else if (workers_.lacks_zygote() && !failure_)
+            until = leaves_zygote_to_program() ? std::min(until, deadline_in(program_check_interval))
                                                : std::chrono::steady_clock::now();
         bool results_come = !jobs_.open().empty();
-        for (const worker_link& link : crew_.links()) {
-            until = std::min(until, link.look_at);
+        for (const worker_link& link : workers_.links()) {
+            until = std::min(until, link.check_at);
             results_come = results_come || link.work().elements() > 0;
         }
-        if (results_come) until = std::min(until, patrol_.next());
-        until = std::min({until, tidy_at_, crew_.zygote_due()});
+        if (results_come) until = std::min(until, health_check_.next());
+        until = std::min({until, trim_at_, workers_.zygote_due()});
         waits_until_ = until;
-        const bool for_quick_call = crew_.has_one_quick_call();
+        const bool for_quick_call = workers_.has_one_quick_call();
         const std::vector<worker_link*> dead = std::exchange(dying_, {});
         news_are_read();  // by this step, if there are any
         held.unlock();
-        const auto events = alertness_.wait(crew_.poller(), until, for_quick_call);
+        const auto events = event_wait_.wait(workers_.poller(), until, for_quick_call);
         bool zygote_has_news = false;
         readable_.clear();
         writable_.clear();
         for (const auto& event : events) {
-            if (event.key == crew::key_interruption)
+            if (event.key == worker_processes::key_interruption)
                 interruption().silence();
-            else if (event.key == crew::key_zygote)
+            else if (event.key == worker_processes::key_zygote)
                 zygote_has_news = true;
-            else if (crew::is_results_key(event.key))
-                receive(crew_.link_of(event.key));
+            else if (worker_processes::is_results_key(event.key))
+                receive(workers_.link_of(event.key));
             else
-                writable_.push_back(&crew_.link_of(event.key));
+                writable_.push_back(&workers_.link_of(event.key));
         }
         for (worker_link* const link : dead) {
             link->receive_rest();
@@ -339,45 +339,46 @@ private:
         waits_until_ = steady_time::min();
         deliveries_.swap(local_);  // both keep their memory
         for (worker_link* link : readable_) collect(*link);
-        for (worker_link* const link : dead) bury(*link);
+        for (worker_link* const link : dead) reap_worker(*link);
         if (zygote_has_news) read_news();
-        look_after_workers();
-        for (worker_link* link : writable_) crew_.send(*link);
+        check_workers();
+        for (worker_link* link : writable_) workers_.send(*link);
         dispatcher_.dispatch();
         dispatcher_.relieve_busiest();
         std::erase_if(deliveries_, [](const scheduler::delivery& one) { return one.job->abandoned; });
         deliver_all(held);
-        if (crew_.initializer() && crew_.initializer()->failure()) fail(crew_.initializer()->failure());
+        if (workers_.initializer() && workers_.initializer()->failure())
+            fail(workers_.initializer()->failure());
         deliveries_.clear();
         // Only now are the values rebuilt that refer to something of the workers'.
-        for (worker_link& link : crew_.links())
+        for (worker_link& link : workers_.links())
             if (link.now != worker_link::state::down) link.acknowledge();
         for (worker_link* link : std::exchange(releases_, {})) {
             if (!link->tasks()) continue;
             link->send_release();
-            crew_.send(*link);
+            workers_.send(*link);
         }
         for (worker_link* link : std::exchange(finished_, {}))
-            if (link->work().elements() == 0) crew_.end_input(*link);
+            if (link->work().elements() == 0) workers_.end_input(*link);
         // Not earlier: what is delivered lies in the dead workers' buffers.
         if (failure_ || shutting_down_ || leaves_zygote_to_program())
-            crew_.launch_no_more();
-        else if ((!dead.empty() || crew_.launch_at() || crew_.lacks_zygote()) &&
-                 crew_.launch_missing(held, is_stand_in())) {
+            workers_.launch_no_more();
+        else if ((!dead.empty() || workers_.launch_at() || workers_.lacks_zygote()) &&
+                 workers_.launch_missing(held, is_standby_driver())) {
             program_due_ = steady_time::max();
             watch_news();
         }
-        if (tidy_at_ != steady_time::max() && std::chrono::steady_clock::now() >= tidy_at_) {
-            tidy_at_ = steady_time::max();
+        if (trim_at_ != steady_time::max() && std::chrono::steady_clock::now() >= trim_at_) {
+            trim_at_ = steady_time::max();
             // The end of jobs that came meanwhile is the beginning of another while.
-            if (jobs_.open().empty()) crew_.tidy();
+            if (jobs_.open().empty()) workers_.trim();
         }
         notify_ready();
     }
 
     /// Whether a task that was submitted waits for others, since to send each of many quick ones by itself
     /// would cost more than they do. The last of them are sent by whoever drives next.
-    bool gathers(const scheduler::remote_job& job) noexcept {
+    bool should_batch(const scheduler::remote_job& job) noexcept {
         const bool nobody_sleeps = waits_until_ == steady_time::min();
         return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
     }
@@ -406,38 +407,38 @@ private:
     }
 
     void collect(worker_link& link) {
-        link.silent = link.ended();
-        crew_.notice_memory_of(link);
+        link.results_ended = link.ended();
+        workers_.notice_memory_of(link);
         try {
             link.collect(deliveries_);
             link.check_unfinished();
         } catch (const SerializationError& error) {
-            condemn(link, sent_garbage(error.what()));
+            mark_corrupt(link, sent_garbage(error.what()));
         }
         const auto [busy, elements] = link.take_timing();
         if (elements > 0 && !deliveries_.empty() && deliveries_.back().job->timing)
             deliveries_.back().job->timing->add(busy, elements);
-        look_at_results(link);
+        follow_up_results(link);
         link.stalled = link.keeps_all = false;
-        scheduler::look_for_results(link);
-        if (!link.corrupt && !link.silent) return;
-        if (crew_.silence(link))
+        scheduler::schedule_collection(link);
+        if (!link.corrupt && !link.results_ended) return;
+        if (workers_.stop_reading(link))
             dying_.push_back(&link);
         else if (!link.corrupt)
-            link.look_at = deadline_in(scheduler::time_to_die);
+            link.check_at = deadline_in(scheduler::exit_news_timeout);
     }
 
     static std::string sent_garbage(const char* what) {
         return std::string("its results were garbage: ") + what;
     }
     /// A corrupt worker can only be killed, as soon as its process id is known.
-    void condemn(worker_link& link, std::string why) {
+    void mark_corrupt(worker_link& link, std::string why) {
         link.corrupt = std::move(why);
-        scheduler::look_in(link, std::chrono::nanoseconds(0));
+        scheduler::check_after(link, std::chrono::nanoseconds(0));
     }
 
     /// After results were collected.
-    void look_at_results(worker_link& link) {
+    void follow_up_results(worker_link& link) {
         for (scheduler::returned& again : link.take_second_tries())
             dispatcher_.push_front(again.job, std::move(again.elements));
         if (link.take_pinned()) releases_.push_back(&link);
@@ -446,71 +447,71 @@ private:
 
     // ---- what workers are doing
 
-    void look_after_workers() {
+    void check_workers() {
         const auto now = std::chrono::steady_clock::now();
-        if (now >= patrol_.next()) go_on_patrol(now);
-        for (worker_link& link : crew_.links())
-            if (link.look_at <= now) look_after(link, now);
-        crew_.look_after_zygote();
+        if (now >= health_check_.next()) check_health(now);
+        for (worker_link& link : workers_.links())
+            if (link.check_at <= now) check_worker(link, now);
+        workers_.check_zygote();
     }
 
     /// Finds workers that owe results which will never come.
-    void go_on_patrol(steady_time now) {
-        patrol_.begin();
-        for (worker_link& link : crew_.links()) {
+    void check_health(steady_time now) {
+        health_check_.begin();
+        for (worker_link& link : workers_.links()) {
             if (!is_at_work(link)) continue;
-            if (const char* const why = patrol_.suspect(link, now)) condemn(link, why);
-            crew_.send(link);  // a question
+            if (const char* const why = health_check_.find_fault(link, now)) mark_corrupt(link, why);
+            workers_.send(link);  // a question
         }
-        patrol_.end(now);
+        health_check_.end(now);
     }
     static bool is_at_work(const worker_link& link) noexcept {
-        return link.now == worker_link::state::up && !link.exit && !link.silent && !link.corrupt;
+        return link.now == worker_link::state::up && !link.exit && !link.results_ended && !link.corrupt;
     }
 
     /// Takes results that are held back, ends what runs too long, and says when to look again.
-    void look_after(worker_link& link, steady_time now) {
-        link.look_at = steady_time::max();
+    void check_worker(worker_link& link, steady_time now) {
+        link.check_at = steady_time::max();
         if (link.now == worker_link::state::down || link.exit) return;
-        if (link.corrupt && crew_.has_lost(link)) {  // nobody tells how it ended
+        if (link.corrupt && workers_.has_lost(link)) {  // nobody tells how it ended
             link.exit.emplace();
             dying_.push_back(&link);
             return;
         }
         if (link.pid == 0) {  // born, but the news are not read: it can't be signalled
-            scheduler::look_in(link, prompt.looked_for);
+            scheduler::check_after(link, interactive.collected_after);
             return;
         }
-        if (link.silent && !link.corrupt) {
+        if (link.results_ended && !link.corrupt) {
             if (os::is_ending(link.pid)) {  // by itself: the news are late
-                scheduler::look_in(link, scheduler::time_to_die);
+                scheduler::check_after(link, scheduler::exit_news_timeout);
                 return;
             }
             link.corrupt = "it had closed the pipe for its results";
         }
         if (link.corrupt) {
-            crew_.signal(link, SIGKILL);
-            scheduler::look_in(link, scheduler::time_to_die);  // again, until the news have come
+            workers_.signal(link, SIGKILL);
+            scheduler::check_after(link, scheduler::exit_news_timeout);  // again, until the news have come
             return;
         }
         bool changes = false;
         try {
             changes = link.collect_early(deliveries_);
         } catch (const SerializationError& error) {
-            condemn(link, sent_garbage(error.what()));
+            mark_corrupt(link, sent_garbage(error.what()));
             return;
         }
-        look_at_results(link);
+        follow_up_results(link);
         changes = link.progresses(now) || changes;
         const bool runs = link.says_it_runs();
         if ((!link.stalled && link.work().has_dropped()) || (runs && scheduler::stalls(link, now)))
             dispatcher_.take_back(link);
         if (changes)
-            scheduler::look_for_results(link);
+            scheduler::schedule_collection(link);
         else if (!runs || link.stalled)
-            scheduler::look_later(link);
+            scheduler::back_off(link);
         scheduler::enforce_limits(link, now, terminate_grace_,
-                                  [this](const worker_link& to, int signal) { crew_.signal(to, signal); });
+                                  [this](const worker_link& to, int signal) { workers_.signal(to, signal); });
     }
 
     /// Results go into their jobs, which aren't complete meanwhile.
@@ -552,7 +553,7 @@ private:
         switch (one.what) {
             case scheduler::delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
             case scheduler::delivery::kind::error_record: {
-                const bool is_element = one.job != crew_.initializer();
+                const bool is_element = one.job != workers_.initializer();
                 one.job->fail(
                     one.first,
                     wire::decode_exception(
@@ -570,12 +571,12 @@ private:
         if (job == open_series_ && job->has_all_results()) std::exchange(open_series_, nullptr)->seal();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
-        if (jobs_.open().empty() && crew_.keeps_memory()) tidy_at_ = deadline_in(scheduler::memory_patience);
+        if (jobs_.open().empty() && workers_.keeps_memory()) trim_at_ = deadline_in(scheduler::trim_delay);
         if (job->once() || failure_) return;
-        for (worker_link& link : crew_.links()) {
+        for (worker_link& link : workers_.links()) {
             link.forget(job->id);
             // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
-            if (refers && dispatcher_.can_work(link) && link.send_forgotten()) crew_.send(link);
+            if (refers && dispatcher_.can_work(link) && link.send_forgotten()) workers_.send(link);
         }
     }
 
@@ -607,19 +608,19 @@ private:
 
     bool has_work() const override {
         return !jobs_.open().empty() || jobs_.has_callbacks() || ends_after_step_ || !dying_.empty() ||
-               crew_.has_lost() || crew_.launch_at() ||
-               std::min(tidy_at_, crew_.zygote_due()) != steady_time::max() ||
-               std::any_of(crew_.links().begin(), crew_.links().end(),
-                           [](const worker_link& link) { return link.look_at != steady_time::max(); });
+               workers_.has_lost() || workers_.launch_at() ||
+               std::min(trim_at_, workers_.zygote_due()) != steady_time::max() ||
+               std::any_of(workers_.links().begin(), workers_.links().end(),
+                           [](const worker_link& link) { return link.check_at != steady_time::max(); });
     }
-    const os::fd& news() const override { return crew_.news(); }
+    const os::fd& news() const override { return workers_.news(); }
 
     // ---- birth and death of workers
 
     /// A fork in this thread could copy locks that the program holds. A thread of its own will come for the
     /// zygote; nobody misses it before that, unless calls are pending and it doesn't come.
     bool leaves_zygote_to_program() {
-        if (!crew_.lacks_zygote() || !crew_.forks_alone() || !is_stand_in()) return false;
+        if (!workers_.lacks_zygote() || !workers_.forks_alone() || !is_standby_driver()) return false;
         const bool nobody_misses_it = jobs_.open().empty() || has_waiters();
         program_due_ = nobody_misses_it ? steady_time::max()
                                         : std::min(program_due_, deadline_in(std::chrono::seconds(1)));
@@ -628,10 +629,10 @@ private:
 
     void wait_for_start(lock& held) {
         const auto all_up = [this] {
-            return failure_ ||
-                   std::none_of(crew_.links().begin(), crew_.links().end(), [](const worker_link& link) {
-                       return link.now == worker_link::state::starting;
-                   });
+            return failure_ || std::none_of(workers_.links().begin(), workers_.links().end(),
+                                            [](const worker_link& link) {
+                                                return link.now == worker_link::state::starting;
+                                            });
         };
         wait(held, all_up, steady_time::max());
         // An initializer's error is told to each call; what keeps workers from starting, to the constructor.
@@ -640,42 +641,43 @@ private:
     }
 
     void read_news() {
-        const auto news = crew_.read_news();
+        const auto news = workers_.read_news();
         if (news.failed_start) failed_start_ = last_death_ = news.failed_start;
         if (news.for_good) fail(failed_start_);
         dying_.insert(dying_.end(), news.ended.begin(), news.ended.end());
         for (const auto& [link, error] : news.not_forked) {
             fork_error_ = error;
             requeue(*link);
-            crew_.dismiss(*link);
-            crew_.restarts().failed_start();
-            if (crew_.restarts().exhausted())
+            workers_.dismiss(*link);
+            workers_.restarts().failed_start();
+            if (workers_.restarts().exhausted())
                 fail(std::make_exception_ptr(std::system_error(error, std::generic_category(),
                                                                "procpool: can't start workers: fork")));
             else
-                crew_.launch_later();
+                workers_.launch_later();
         }
     }
 
     /// Settles what a dead worker had, and puts another in its place.
-    void bury(worker_link& link) {
+    void reap_worker(worker_link& link) {
         const auto wrong = link.collect_remains(deliveries_);
         if (wrong && !link.corrupt) link.corrupt = sent_garbage(wrong->c_str());
         const bool had_started =
             link.work().results() > 0 ||
-            (!crew_.initializer() && link.box().ready.load(std::memory_order_acquire) != 0);
-        look_at_results(link);
+            (!workers_.initializer() && link.box().ready.load(std::memory_order_acquire) != 0);
+        follow_up_results(link);
         auto interrupted = link.interrupted();
         const bool was_of_use = interrupted || link.work().results() > 0 || link.work().elements() == 0;
         if (had_started && was_of_use)
-            crew_.restarts().progress();
-        else if (!crew_.has_lost(link))  // the death of its zygote counts once for all of them
-            crew_.restarts().failure();
+            workers_.restarts().progress();
+        else if (!workers_.has_lost(link))  // the death of its zygote counts once for all of them
+            workers_.restarts().failure();
         const bool all_known = link.knows_what_began();
-        while (interrupted && settle(link, *interrupted) && all_known) interrupted = link.interrupted();
+        while (interrupted && fail_or_retry(link, *interrupted) && all_known)
+            interrupted = link.interrupted();
         requeue(link);
-        crew_.dismiss(link);
-        if (crew_.restarts().exhausted())
+        workers_.dismiss(link);
+        if (workers_.restarts().exhausted())
             fail(last_death_
                      ? last_death_
                      : std::make_exception_ptr(WorkerDied(
@@ -687,14 +689,14 @@ private:
 
     /// The element that a worker was running when it died gets another try, or its death as its error; false
     /// if it has nothing to do with that.
-    bool settle(worker_link& link, const worker_link::running& interrupted) {
+    bool fail_or_retry(worker_link& link, const worker_link::running& interrupted) {
         const std::shared_ptr<scheduler::remote_job> job = interrupted.of->job;
         // It was told to end for the sake of an element that came to its end first: this one is innocent.
-        if (link.sentenced && link.sentenced->element < interrupted.number) return false;
+        if (link.terminating && link.terminating->element < interrupted.number) return false;
         scheduler::block element = link.take_interrupted(*interrupted.of);
         if (job->has_dropped(interrupted.index, 1)) return true;
         const post_mortem death(link, interrupted, element, quote_arguments_);
-        if (job == crew_.initializer()) {
+        if (job == workers_.initializer()) {
             last_death_ = death.error();
         } else if (element.attempts.size() < job->retries) {
             element.attempts.push_back(death.how());
@@ -714,7 +716,7 @@ private:
     void requeue(worker_link& link) {
         std::deque<scheduler::run> unfinished = link.take_unfinished();
         for (auto one = unfinished.rbegin(); one != unfinished.rend(); ++one) {
-            if (!one->job || one->job == crew_.initializer() || one->left() == 0) continue;
+            if (!one->job || one->job == workers_.initializer() || one->left() == 0) continue;
             if (one->job->abandoned || one->job->failure()) continue;
             if (one->results > 0) one->elements.take_front(one->results);
             dispatcher_.push_front(one->job, std::move(one->elements));
@@ -726,7 +728,7 @@ private:
         if (failure_) return;
         failure_ = error;
         open_series_.reset();
-        crew_.launch_no_more();
+        workers_.launch_no_more();
         dispatcher_.clear();
         for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
             const std::shared_ptr<scheduler::remote_job> job = jobs_.open()[left - 1];
@@ -742,20 +744,20 @@ private:
     void shut_down(lock& held, bool gracefully) {
         const os::cancellation_deferred until_it_ends;
         if (std::exchange(shutting_down_, true)) {
-            ended_.wait(held, [this] { return has_ended_ || is_stand_in(); });
+            ended_.wait(held, [this] { return has_ended_ || is_standby_driver(); });
             return;
         }
         closed_ = true;
-        stop_stand_in(held);
-        const std::unique_ptr<zygote::zygote> zygote = crew_.take_zygote();
+        stop_standby_driver(held);
+        const std::unique_ptr<zygote::zygote> zygote = workers_.take_zygote();
         // It ends, and so do the workers, while the stand-in does. To be killed comes before the pipes close,
         // or else the workers would wake up to leave by themselves.
         if (zygote && !gracefully) zygote->begin_kill();
-        const bool idle = crew_.disconnect();
+        const bool idle = workers_.disconnect();
         if (zygote && gracefully) {
             if (!idle || !finishes(*zygote)) zygote->begin_kill();
         }
-        if (!is_stand_in()) join_stand_in(held);
+        if (!is_standby_driver()) join_standby_driver(held);
         held.unlock();
         if (zygote) zygote->wait();
         held.lock();
@@ -773,15 +775,15 @@ private:
         }
     }
 
-    static constexpr std::chrono::milliseconds look_for_program{10};
+    static constexpr std::chrono::milliseconds program_check_interval{10};
     const std::chrono::nanoseconds terminate_grace_;
     const bool quote_arguments_;
     const job::callback_runner callbacks_;
-    crew crew_;
+    worker_processes workers_;
     scheduler::dispatcher dispatcher_;
     std::uint64_t last_id_ = 0;
-    alertness alertness_;  // of whoever drives
-    patrol patrol_;
+    spin_then_sleep event_wait_;  // of whoever drives
+    health_check health_check_;
 
     job::job_list<scheduler::remote_job> jobs_;
     scheduler::timing_table timings_;
@@ -790,7 +792,7 @@ private:
     std::vector<worker_link*> dying_;           // whose exit is known and whose remains are not yet taken
     std::vector<worker_link*> releases_;        // whose pinned results were received
     std::vector<worker_link*> finished_;        // that have run all that they may
-    steady_time tidy_at_ = steady_time::max();  // when memory that nobody has used meanwhile is given back
+    steady_time trim_at_ = steady_time::max();  // when memory that nobody has used meanwhile is given back
     steady_time waits_until_ = steady_time::min();  // how long whoever drives waits for something to do
     // What a step works on.
     std::vector<worker_link*> readable_;

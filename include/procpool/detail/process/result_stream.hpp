@@ -71,7 +71,7 @@ public:
     }
 
     /// Whether a part of a frame has come, the rest of which should have been sent at once, and wasn't yet.
-    bool lacks_a_rest() const noexcept {
+    bool has_partial_frame() const noexcept {
         return !frames_.unfinished().empty() && received_ > box_->large_end.load(std::memory_order_acquire) &&
                !has_unread();
     }

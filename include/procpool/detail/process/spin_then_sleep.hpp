@@ -15,11 +15,11 @@ namespace procpool::detail::process {
 
 /// Waits for events. To fall asleep and be woken takes longer than a quick call: where its result is all that
 /// is to come, and a processor is free to look for it, looking is quicker.
-class alertness {
+class spin_then_sleep {
 public:
     std::span<const os::poller::ready> wait(os::poller& source, steady_time until, bool for_quick_call) {
         if (for_quick_call && is_worth_it()) {
-            const steady_time end = std::min(until, deadline_in(longest_look));
+            const steady_time end = std::min(until, deadline_in(longest_spin));
             do {
                 const auto events = source.look();
                 if (events.empty()) continue;
@@ -39,7 +39,7 @@ private:
         return false;
     }
 
-    static constexpr std::chrono::microseconds longest_look{30};
+    static constexpr std::chrono::microseconds longest_spin{30};
     static constexpr unsigned most_naps = 64;
     const int processors_ = os::affinity_count();
     unsigned naps_ = 0;  // so many calls are waited for asleep

@@ -43,16 +43,16 @@ public:
     std::uint64_t zygote = 0;             // which one forked it
     bool watching_tasks = false;          // its task pipe is full
     std::optional<os::exit_status> exit;  // it has died; what it left behind is still to be taken
-    bool silent = false;                  // its result pipe has ended
+    bool results_ended = false;           // its result pipe has ended
     std::optional<std::string> corrupt;   // why it must be killed
 
     /// It was told to end, for the sake of one element.
-    struct sentence {
+    struct termination {
         enum class reason { timeout, cancelled } why{};
         std::uint64_t element = 0;  // its number, as in `running`
         steady_time kill_at;        // it has so long to end by itself
     };
-    std::optional<sentence> sentenced;
+    std::optional<termination> terminating;
     bool stalled = false;    // its element takes long: it gets no others until it has gone on
     bool keeps_all = false;  // nothing can be taken back from it until then
     /// What the zygote tells of a death.
@@ -61,8 +61,8 @@ public:
         bool out_of_memory = false;
         std::string error_output;
     } remains;
-    steady_time look_at = steady_time::max();  // when to look at what it does
-    unsigned looks_in_vain = 0;                // one after the other that have seen nothing new
+    steady_time check_at = steady_time::max();  // when to look at what it does
+    unsigned idle_checks = 0;                   // one after the other that have seen nothing new
 
     /// Begins anew with a worker that is about to start.
     /// @return the end of its result pipe that is the worker's.
@@ -139,7 +139,7 @@ public:
                            .together = together,
                            .number = runs_given_++,
                            .timed = job->timeout != job::no_limit,
-                           .patient = job->patient};
+                           .bulk = job->bulk};
         const std::size_t size = count * sizeof(wire::task_header);
         if (elements.begin >= size) {
             std::memcpy(elements.bytes.data() + elements.begin - size, frames.data(), size);
@@ -174,9 +174,9 @@ public:
     }
 
     /// So many elements are worth a message of their own.
-    static constexpr std::uint64_t company = 64;
+    static constexpr std::uint64_t min_batch = 64;
     /// Whether so little is unsent that it is better sent with more.
-    bool lacks_company() const noexcept { return work_.unsent_elements() < company; }
+    bool below_min_batch() const noexcept { return work_.unsent_elements() < min_batch; }
 
     /// Writes what the pipe takes; false if something is left.
     bool send() {
@@ -201,11 +201,11 @@ public:
 
     /// Tells a worker that has nothing to do to give back memory that it keeps. True if there is something to
     /// send.
-    bool send_tidy() {
+    bool send_trim() {
         if (work_.elements() > 0) return false;
-        scheduler::run tidy;
-        tidy.head.append_value(wire::task_header{.what = wire::task_header::kind::tidy});
-        work_.add(std::move(tidy));
+        scheduler::run trim;
+        trim.head.append_value(wire::task_header{.what = wire::task_header::kind::trim});
+        work_.add(std::move(trim));
         return true;
     }
 
@@ -218,25 +218,25 @@ public:
     // ---- whether it waits although it owes results, which nothing in its memory can be trusted to tell
 
     /// Whether it has sent nothing and begun nothing since the last call, though it has started.
-    bool gives_no_sign(steady_time time) noexcept {
+    bool is_quiet(steady_time time) noexcept {
         const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
-        const bool same = signs_.received == stream_.received() && signs_.begun == begun;
-        signs_.received = stream_.received();
-        signs_.begun = begun;
+        const bool same = quiet_.received == stream_.received() && quiet_.begun == begun;
+        quiet_.received = stream_.received();
+        quiet_.begun = begun;
         if (!same || os::unread(tasks_reader_) >= sent_) {
-            signs_.missing_since = 0;
+            quiet_.since = 0;
             rest_ = {};
-        } else if (signs_.missing_since == 0) {
-            signs_.missing_since = time.time_since_epoch().count();
+        } else if (quiet_.since == 0) {
+            quiet_.since = time.time_since_epoch().count();
         }
-        return signs_.missing_since != 0;
+        return quiet_.since != 0;
     }
     /// If a part of a frame has come and it gives no sign: for how long it could have sent the rest, as far
     /// as looks by this function tell. Who sends doesn't sleep, since the pipe has room; and it can't send
     /// while it is stopped or waits for a CPU. But who sleeps again and again may be seen between that, so to
     /// wait counts a little.
     std::chrono::nanoseconds kept_back_a_rest(steady_time time) {
-        if (!stream_.lacks_a_rest()) {
+        if (!stream_.has_partial_frame()) {
             rest_ = {};
             return {};
         }
@@ -250,26 +250,26 @@ public:
         return rest_.kept_back;
     }
     /// For how long it has given no sign.
-    std::chrono::nanoseconds without_sign(steady_time time) const noexcept {
-        return time.time_since_epoch() - std::chrono::nanoseconds(signs_.missing_since);
+    std::chrono::nanoseconds quiet_for(steady_time time) const noexcept {
+        return time.time_since_epoch() - std::chrono::nanoseconds(quiet_.since);
     }
 
     /// Asks one that has read all that it was sent: when it has read this, it has answered what came before.
     /// True if there is something to send.
-    bool ask() {
-        if (question_.end != 0 || !work_.all_sent() || os::unread(tasks_reader_) > 0) return false;
-        scheduler::run question;
-        question.head.append_value(wire::task_header{.what = wire::task_header::kind::question});
-        question_ = {sent_ + question.head.size(), work_.results() + work_.elements()};
-        work_.add(std::move(question));
+    bool send_probe() {
+        if (probe_.end != 0 || !work_.all_sent() || os::unread(tasks_reader_) > 0) return false;
+        scheduler::run probe;
+        probe.head.append_value(wire::task_header{.what = wire::task_header::kind::probe});
+        probe_ = {sent_ + probe.head.size(), work_.results() + work_.elements()};
+        work_.add(std::move(probe));
         return true;
     }
     /// Whether it has read the question, and didn't answer all that came before.
-    bool owes_after_question() noexcept {
+    bool owes_after_probe() noexcept {
         const std::uint64_t unread = os::unread(tasks_reader_);
-        if (question_.end == 0 || unread > sent_ || sent_ - unread < question_.end) return false;
+        if (probe_.end == 0 || unread > sent_ || sent_ - unread < probe_.end) return false;
         if (stream_.has_unread()) return false;  // it may be the answer
-        return work_.results() < std::exchange(question_, {}).results;
+        return work_.results() < std::exchange(probe_, {}).results;
     }
 
     /// Whether what it tells of its elements can be.
@@ -373,10 +373,8 @@ public:
         std::int64_t since = box_->begun_at.load(std::memory_order_relaxed);
         const bool runs = begun != 0 && box_->ended.load(std::memory_order_acquire) < begun;
         // Where nothing happens any more, the results of those before have come.
-        const bool still =
-            signs_.missing_since != 0 && signs_.begun == begun && signs_.received == collected_;
-        if (still && (!runs || begun - 1 != work_.results()))
-            return work_.at(work_.results(), signs_.missing_since);
+        const bool still = quiet_.since != 0 && quiet_.begun == begun && quiet_.received == collected_;
+        if (still && (!runs || begun - 1 != work_.results())) return work_.at(work_.results(), quiet_.since);
         if (!runs) return std::nullopt;
         if (begun == begun_seen_) since = std::min(since, begun_before_);
         return work_.at(begun - 1, std::max(since, begun_after_));
@@ -389,10 +387,10 @@ public:
     bool progresses(steady_time time) noexcept {
         const std::uint64_t begun = box_->begun.load(std::memory_order_acquire);
         const bool changed = begun != std::exchange(begun_seen_, begun);
-        const std::int64_t before = std::exchange(looked_at_, time.time_since_epoch().count());
+        const std::int64_t before = std::exchange(checked_at_, time.time_since_epoch().count());
         if (changed) {
             begun_after_ = before;
-            begun_before_ = looked_at_;
+            begun_before_ = checked_at_;
         }
         return changed;
     }
@@ -401,7 +399,7 @@ public:
     std::vector<scheduler::returned> recall() {
         std::vector<scheduler::returned> back = work_.recall(box_->recall());
         for (const scheduler::returned& one : back) taken -= one.elements.count;
-        question_.results = std::min(question_.results, work_.results() + work_.elements());
+        probe_.results = std::min(probe_.results, work_.results() + work_.elements());
         scheduler::run notice;
         notice.head.append_value(
             wire::task_header{.what = wire::task_header::kind::recalled, .count = ++recalls_});
@@ -415,7 +413,7 @@ public:
     /// results are lost, one after the other as they are taken. If it can't be known, the first without
     /// result.
     std::optional<running> interrupted() {
-        const bool was_ended_for_it = sentenced && sentenced->element == work_.results();
+        const bool was_ended_for_it = terminating && terminating->element == work_.results();
         if (knows_what_began() && box_->begun.load(std::memory_order_acquire) <= work_.results() &&
             !was_ended_for_it)
             return std::nullopt;
@@ -515,7 +513,7 @@ private:
     std::uint64_t ended_seen_ = 0;
     std::int64_t busy_seen_ = 0;
     std::uint64_t begun_seen_ = 0;
-    std::int64_t looked_at_ = 0;  // steady ns
+    std::int64_t checked_at_ = 0;  // steady ns
     // What runs was begun after the one and before the other, whatever the worker's clock says.
     std::int64_t begun_after_ = 0;
     std::int64_t begun_before_ = 0;
@@ -524,8 +522,8 @@ private:
     struct {
         std::uint64_t received = 0;
         std::uint64_t begun = 0;
-        std::int64_t missing_since = 0;  // 0 if there were some
-    } signs_;
+        std::int64_t since = 0;  // 0 if there were some
+    } quiet_;
     struct {
         std::chrono::nanoseconds kept_back{0};
         steady_time looked_at;
@@ -535,7 +533,7 @@ private:
     struct {
         std::uint64_t end = 0;      // where it ends in what it is to read; 0 if it isn't asked
         std::uint64_t results = 0;  // that it has then sent
-    } question_;
+    } probe_;
     bool pinned_results_ = false;
     std::vector<scheduler::returned> second_tries_;
     scheduler::runs_in_flight work_;

@@ -32,8 +32,8 @@
 
 namespace procpool::detail::process {
 
-struct crew_options {
-    std::uint32_t workers = 1;
+struct worker_process_options {
+    std::uint32_t count = 1;
     std::size_t restart_limit = 0;
     std::size_t arena_limit = 0;  // bytes
     zygote::worker_settings settings;
@@ -45,7 +45,7 @@ struct crew_options {
 
 /// Knows nothing of what the workers work on, apart from the initializer.
 template <class = only_if_used>
-class basic_crew {
+class basic_worker_processes {
 public:
     /// What poller() watches: `interruption`, the zygote, and for each worker its result pipe, and its task
     /// pipe while that is full.
@@ -55,13 +55,14 @@ public:
 
     /// Who doesn't look at poller() is told by `watch`, under `key_end`, that a worker's result pipe has
     /// ended: its zygote may be stopped, and have no news of that.
-    basic_crew(crew_options options, const os::event& interruption, os::poller& watch, std::uint64_t key_end)
+    basic_worker_processes(worker_process_options options, const os::event& interruption, os::poller& watch,
+                           std::uint64_t key_end)
         : watch_(watch),
           key_end_(key_end),
           options_(std::move(options)),
-          memory_(options_.workers, options_.arena_limit),
-          links_(options_.workers),
-          restarts_(options_.workers, options_.restart_limit) {
+          memory_(options_.count, options_.arena_limit),
+          links_(options_.count),
+          restarts_(options_.count, options_.restart_limit) {
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
         share_initializer_arguments();
@@ -151,7 +152,7 @@ public:
     }
 
     /// Nothing more is read from it: it is dead, or must die. True if it is known how it ended.
-    bool silence(worker_link& link) {
+    bool stop_reading(worker_link& link) {
         poller_.remove(link.results());
         if (has_lost(link)) link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
         if (!link.exit) expect_news();
@@ -172,10 +173,10 @@ public:
         expect_news();
     }
 
-    /// When look_after_zygote() is to be called.
+    /// When check_zygote() is to be called.
     steady_time zygote_due() const noexcept { return zygote_due_; }
     /// A zygote that owes news may have been stopped.
-    void look_after_zygote() {
+    void check_zygote() {
         if (std::chrono::steady_clock::now() < zygote_due_) return;
         zygote_due_ = steady_time::max();
         if (!awaits_news()) return;
@@ -193,11 +194,11 @@ public:
         return results_take_memory_ || (memory_.arguments() && memory_.arguments()->reserved() > 0);
     }
     /// Gives it back; those workers that are busy keep theirs.
-    void tidy() {
+    void trim() {
         results_take_memory_ = false;
         if (memory_.arguments()) memory_.arguments()->trim();
         for (worker_link& link : links_)
-            if (link.now == worker_link::state::up && link.send_tidy()) send(link);
+            if (link.now == worker_link::state::up && link.send_trim()) send(link);
     }
 
     struct news_read {
@@ -315,20 +316,20 @@ private:
         for (worker_link& link : links_) {
             if (link.now == worker_link::state::down) continue;
             ++lost_;
-            if (link.exit || !link.silent) continue;
+            if (link.exit || !link.results_ended) continue;
             link.exit.emplace();
             ended.push_back(&link);
         }
         launch_at_ = std::chrono::steady_clock::now() + restarts_.delay();
     }
 
-    void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(zygote::zygote::patience)); }
+    void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(zygote::zygote::answer_timeout)); }
     /// Whether the zygote owes news of a birth or a death.
     bool awaits_news() const noexcept {
         return zygote_ && std::any_of(links_.begin(), links_.end(), [&](const worker_link& link) {
                    return !link.exit && (link.now == worker_link::state::starting ||
                                          (link.now == worker_link::state::up && !link.tasks()) ||
-                                         link.silent || link.corrupt || link.sentenced);
+                                         link.results_ended || link.corrupt || link.terminating);
                });
     }
 
@@ -367,7 +368,7 @@ private:
         arguments.bytes.append(bytes.data(), bytes.size());
         link.give(options_.initializer, std::move(arguments));
         link.taken = 0;
-        scheduler::look_when_due(link, *options_.initializer);
+        scheduler::schedule_check(link, *options_.initializer);
         send(link);
     }
 
@@ -381,7 +382,7 @@ private:
 
     os::poller& watch_;
     const std::uint64_t key_end_;
-    crew_options options_;
+    worker_process_options options_;
     // The one of the thread that makes the pool, whoever replaces a zygote.
     const os::signal_mask signal_mask_ = os::signal_mask::of_this_thread();
     pool_memory memory_;
@@ -397,7 +398,7 @@ private:
     std::optional<steady_time> launch_at_;
     bool results_take_memory_ = false;  // of some worker, as far as noticed
 };
-using crew = basic_crew<>;
+using worker_processes = basic_worker_processes<>;
 
 }  // namespace procpool::detail::process
 

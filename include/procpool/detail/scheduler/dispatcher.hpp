@@ -26,8 +26,8 @@ template <class = only_if_used>
 class basic_dispatcher {
 public:
     /// A worker gets `max_elements` in its life.
-    basic_dispatcher(process::crew& workers, std::uint64_t max_elements)
-        : crew_(workers), max_elements_(max_elements) {}
+    basic_dispatcher(process::worker_processes& workers, std::uint64_t max_elements)
+        : workers_(workers), max_elements_(max_elements) {}
 
     /// Elements go behind those that are ready; a single one, if there are none, to a worker that has room.
     void add(const std::shared_ptr<remote_job>& job, block&& elements) {
@@ -107,22 +107,22 @@ public:
             else
                 queue_.push_front(job);
         }
-        steady_time next_look = steady_time::max();
+        steady_time next_check = steady_time::max();
         std::erase_if(touched_, [&](process::worker_link* const link) {
-            next_look = std::min(next_look, link->look_at);
-            if (when == sending::together && link->lacks_company()) return false;
-            crew_.send(*link);
+            next_check = std::min(next_check, link->check_at);
+            if (when == sending::together && link->below_min_batch()) return false;
+            workers_.send(*link);
             return true;
         });
-        return next_look;
+        return next_check;
     }
 
     /// Elements that a worker has got and not claimed go where they are run sooner, apart from those of the
     /// chunk that it has begun. @return whether there were any
     bool take_back(process::worker_link& link) {
         const bool begun = link.box().begun.load(std::memory_order_acquire) > 0;
-        if (!begun && crew_.initializer()) {  // which is not to be taken back
-            look_in(link, cancel_patience);
+        if (!begun && workers_.initializer()) {  // which is not to be taken back
+            check_after(link, cancel_grace);
             return false;
         }
         std::vector<returned> back = link.recall();
@@ -140,7 +140,7 @@ public:
             push_front(one->job, std::move(one->elements));
             any = true;
         }
-        crew_.send(link);
+        workers_.send(link);
         return any;
     }
 
@@ -148,7 +148,7 @@ public:
     /// one.
     void relieve_busiest() {
         if (!queue_.empty()) return;
-        const auto& links = crew_.links();
+        const auto& links = workers_.links();
         if (std::none_of(links.begin(), links.end(), [&](const process::worker_link& link) {
                 return link.work().elements() == 0 && can_work(link) && has_started(link);
             }))
@@ -156,7 +156,7 @@ public:
         constexpr double worthwhile_ns = 200e3;
         process::worker_link* busiest = nullptr;
         double longest = worthwhile_ns;
-        for (process::worker_link& link : crew_.links()) {
+        for (process::worker_link& link : workers_.links()) {
             if (!can_work(link) || link.keeps_all) continue;
             // What is still on its way would only be sent once more: it must have claimed something, which
             // stays.
@@ -181,7 +181,7 @@ public:
     bool can_work(const process::worker_link& link) const noexcept {
         return (link.now == process::worker_link::state::up ||
                 link.now == process::worker_link::state::starting) &&
-               !link.exit && !link.silent && !link.corrupt && !link.sentenced && !link.stalled &&
+               !link.exit && !link.results_ended && !link.corrupt && !link.terminating && !link.stalled &&
                !is_done_with(link);
     }
     /// Whether a worker has got all that it gets in its life.
@@ -201,7 +201,7 @@ private:
 
     process::worker_link* least_loaded() {
         process::worker_link* best = nullptr;
-        for (process::worker_link& link : crew_.links()) {
+        for (process::worker_link& link : workers_.links()) {
             if (!can_work(link)) continue;
             if (!best || link.work().elements() < best->work().elements() ||
                 (link.work().elements() == best->work().elements() && !has_started(*best) &&
@@ -215,7 +215,7 @@ private:
     std::uint64_t room(const process::worker_link& link, const remote_job& job,
                        std::uint64_t most) const noexcept {
         const std::uint64_t may_take = max_elements_ - link.taken;
-        return std::min(elements_to_give(job, crew_.links().size(), link.work().elements(),
+        return std::min(elements_to_give(job, workers_.links().size(), link.work().elements(),
                                          link.work().bytes(), may_take),
                         most);
     }
@@ -236,11 +236,11 @@ private:
 
     void give(process::worker_link& link, const std::shared_ptr<remote_job>& job, block&& elements) {
         link.give(job, std::move(elements), elements_together(*job));
-        look_when_due(link, *job);
+        schedule_check(link, *job);
         if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
     }
 
-    process::crew& crew_;
+    process::worker_processes& workers_;
     const std::uint64_t max_elements_;
     std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
     std::vector<process::worker_link*> touched_;     // with something new to send

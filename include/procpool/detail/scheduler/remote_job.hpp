@@ -139,7 +139,7 @@ public:
 
     // The rest is the process pool's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
-    bool patient = false;                         // nobody sees a result before all are there
+    bool bulk = false;                            // nobody sees a result before all are there
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = job::no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it

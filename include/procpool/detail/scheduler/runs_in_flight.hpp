@@ -136,9 +136,9 @@ public:
         return false;
     }
     /// Whether nobody sees a result of any of them before others are there.
-    bool patient() const noexcept {
+    bool bulk() const noexcept {
         return std::all_of(runs_.begin(), runs_.end(),
-                           [](const run& one) { return one.left() == 0 || one.job->patient; });
+                           [](const run& one) { return one.left() == 0 || one.job->bulk; });
     }
     /// What the elements that are not among the first `claimed` will take, as far as known; those of the last
     /// job stand for all.

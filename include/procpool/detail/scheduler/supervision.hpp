@@ -21,34 +21,34 @@
 namespace procpool::detail::scheduler {
 
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
-inline constexpr std::chrono::milliseconds cancel_patience{2};
+inline constexpr std::chrono::milliseconds cancel_grace{2};
 /// A worker whose results have ended is dying; if nobody tells of its end for so long, it isn't.
-inline constexpr std::chrono::milliseconds time_to_die{100};
+inline constexpr std::chrono::milliseconds exit_news_timeout{100};
 /// For so long the memory of large arguments and results is kept for the next ones.
-inline constexpr std::chrono::seconds memory_patience{1};
+inline constexpr std::chrono::seconds trim_delay{1};
 
 template <class = only_if_used>
-void look_in(process::worker_link& link, std::chrono::nanoseconds time) {
+void check_after(process::worker_link& link, std::chrono::nanoseconds time) {
     if (time == job::no_limit) return;
-    link.look_at = std::min(link.look_at, std::chrono::steady_clock::now() + time);
+    link.check_at = std::min(link.check_at, std::chrono::steady_clock::now() + time);
 }
 
 /// After results came: those of the other elements may be held back.
 template <class = only_if_used>
-void look_for_results(process::worker_link& link) {
-    link.looks_in_vain = 0;
-    if (link.work().elements() > 1) look_in(link, patience_for(link.work().patient()).looked_for);
+void schedule_collection(process::worker_link& link) {
+    link.idle_checks = 0;
+    if (link.work().elements() > 1) check_after(link, flush_policy_for(link.work().bulk()).collected_after);
 }
 
 /// After a look at which a worker ran nothing, or still what it is stalled by: it may have no CPU, or be
 /// starting still, which takes as long as the program's own start; and what it is stalled by may be followed
 /// by another element that takes long. The more looks were in vain, the later the next one.
 template <class = only_if_used>
-void look_later(process::worker_link& link) {
+void back_off(process::worker_link& link) {
     constexpr unsigned most_doublings = 10;
     if (link.work().elements() < 2) return;
-    look_in(link, prompt.looked_for * (1 << link.looks_in_vain));
-    if (link.looks_in_vain < most_doublings) ++link.looks_in_vain;
+    check_after(link, interactive.collected_after * (1 << link.idle_checks));
+    if (link.idle_checks < most_doublings) ++link.idle_checks;
 }
 
 /// Whether the element that runs takes far longer than those of its kind, while others wait behind it in the
@@ -56,56 +56,57 @@ void look_later(process::worker_link& link) {
 template <class = only_if_used>
 bool stalls(process::worker_link& link, steady_time now) {
     constexpr double much = 4;
-    if (link.stalled || link.sentenced || link.work().elements() < 2) return false;
+    if (link.stalled || link.terminating || link.work().elements() < 2) return false;
     const auto element = link.now_running();
     if (!element) return false;
     const task_timing* const timing = element->of->job->timing;
     const std::int64_t usual =
         timing && timing->known() ? static_cast<std::int64_t>(much * timing->mean_ns()) : 0;
-    const std::chrono::nanoseconds long_time = std::max(prompt.looked_for, std::chrono::nanoseconds(usual));
+    const std::chrono::nanoseconds long_time =
+        std::max(interactive.collected_after, std::chrono::nanoseconds(usual));
     const steady_time end = steady_time(std::chrono::nanoseconds(element->since)) + long_time;
-    if (now < end) link.look_at = std::min(link.look_at, end);
+    if (now < end) link.check_at = std::min(link.check_at, end);
     return now >= end;
 }
 
 /// The worker has got elements of `job`.
 template <class = only_if_used>
-void look_when_due(process::worker_link& link, const remote_job& job) {
+void schedule_check(process::worker_link& link, const remote_job& job) {
     // What it has besides has set looks of its own.
-    if (link.work().elements() > 1) look_in(link, patience_for(link.work().patient()).looked_for);
-    look_in(link, job.timeout);
+    if (link.work().elements() > 1) check_after(link, flush_policy_for(link.work().bulk()).collected_after);
+    check_after(link, job.timeout);
 }
 
 /// Ends a worker in which an element runs longer than it may, or for nobody: by SIGTERM, and if it still
 /// lives after `grace`, by SIGKILL. Sets when to look again. `send` is called with the link and the signal.
 template <class Send>
 void enforce_limits(process::worker_link& link, steady_time now, std::chrono::nanoseconds grace, Send send) {
-    using sentence = process::worker_link::sentence;
-    if (link.sentenced) {
-        if (now >= link.sentenced->kill_at)
+    using termination = process::worker_link::termination;
+    if (link.terminating) {
+        if (now >= link.terminating->kill_at)
             send(link, SIGKILL);
         else
-            link.look_at = std::min(link.look_at, link.sentenced->kill_at);
+            link.check_at = std::min(link.check_at, link.terminating->kill_at);
         return;
     }
-    look_in(link, link.work().shortest_limit());
+    check_after(link, link.work().shortest_limit());
     const auto element = link.now_running();
     if (!element) return;
     const remote_job& job = *element->of->job;
     const auto unwanted_since = job.unwanted_since(element->index);
     const bool cancelled = unwanted_since.has_value();
-    const std::chrono::nanoseconds limit = cancelled ? cancel_patience : job.timeout;
+    const std::chrono::nanoseconds limit = cancelled ? cancel_grace : job.timeout;
     if (limit == job::no_limit) return;
     const std::int64_t since = cancelled ? std::max(element->since, *unwanted_since) : element->since;
     const steady_time end = std::min(steady_time(std::chrono::nanoseconds(since)), now) + limit;
     if (now < end) {
-        link.look_at = std::min(link.look_at, end);
+        link.check_at = std::min(link.check_at, end);
         return;
     }
-    const auto why = cancelled ? sentence::reason::cancelled : sentence::reason::timeout;
+    const auto why = cancelled ? termination::reason::cancelled : termination::reason::timeout;
     const steady_time kill_at = grace == job::no_limit ? steady_time::max() : now + grace;
-    link.sentenced = sentence{why, element->number, kill_at};
-    link.look_at = link.sentenced->kill_at;
+    link.terminating = termination{why, element->number, kill_at};
+    link.check_at = link.terminating->kill_at;
     send(link, SIGTERM);
 }
 

@@ -18,7 +18,7 @@ namespace procpool::detail::scheduler {
 /// already and may take `may_take` more; 0 if it has enough.
 inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers, std::uint64_t out,
                                       std::size_t out_bytes, std::uint64_t may_take) noexcept {
-    const auto ahead_ns = static_cast<double>(patience_for(job.patient).ahead.count());
+    const auto ahead_ns = static_cast<double>(flush_policy_for(job.bulk).ahead.count());
     constexpr double long_chunk_ns = 20e6;
     const double most_elements = job.guided ? 32768 : 8192;
     constexpr std::size_t most_bytes = 256 * 1024;

@@ -17,11 +17,11 @@ namespace procpool::detail::shared {
 /// One word says how many have arrived in all rounds, and whether the barrier is broken. So an arrival is one
 /// store, the last of a round is one step with the waking of the others, and nobody has to leave before the
 /// next round can begin. It changes under a mutex; only who can't have that in time breaks it up without.
-class meeting {
+class barrier_state {
 public:
     static constexpr const char* name = "Barrier";
 
-    explicit meeting(std::uint32_t parties)
+    explicit barrier_state(std::uint32_t parties)
         : parties_(parties), end_((std::uint32_t{1} << 30) / parties * parties * arrival) {}
 
     /// @return which of its round's arrivals this was

@@ -22,9 +22,9 @@ public:
     /// deadline. @return false if nothing came of it until then
     template <class Attempt, class Sleep>
     bool wait(steady_time deadline, const Attempt& attempt, const Sleep& sleep) {
-        constexpr std::chrono::milliseconds look_again{100};
+        constexpr std::chrono::milliseconds recheck_interval{100};
         const auto now = [] { return std::chrono::steady_clock::now(); };
-        while (inside_.lock_until(std::min(deadline, now() + look_again)) == os::lock_result::busy) {
+        while (inside_.lock_until(std::min(deadline, now() + recheck_interval)) == os::lock_result::busy) {
             if (attempt()) return true;
             if (now() >= deadline) return false;
         }

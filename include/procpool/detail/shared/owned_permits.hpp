@@ -22,15 +22,15 @@
 namespace procpool::detail::shared {
 
 /// Lies in memory that has room for its table.
-class holders {
+class owned_permits {
 public:
     static constexpr const char* name = "BoundedSemaphore";
 
     static constexpr std::size_t room_for(std::uint32_t permits) noexcept {
-        return sizeof(holders) + permits * sizeof(permit);
+        return sizeof(owned_permits) + permits * sizeof(permit);
     }
 
-    explicit holders(std::uint32_t permits) : size_(permits) {
+    explicit owned_permits(std::uint32_t permits) : size_(permits) {
         for (std::size_t i = 0; i < permits; ++i) new (first() + i) permit;
     }
 
@@ -43,7 +43,7 @@ public:
     /// @throws LockOwnerDied if there is one again because its holder died
     bool acquire(steady_time deadline) {
         // No word tells when a process dies that isn't waited for.
-        constexpr std::chrono::milliseconds look_again{50};
+        constexpr std::chrono::milliseconds recheck_interval{50};
         const os::process_identity own = os::own_identity();
         for (;;) {
             const counted here(waiting_);
@@ -51,7 +51,7 @@ public:
             if (take(own, deadline)) return true;
             const auto now = std::chrono::steady_clock::now();
             if (now >= deadline) return false;
-            os::futex_wait(released_, seen, std::min(deadline, now + look_again));
+            os::futex_wait(released_, seen, std::min(deadline, now + recheck_interval));
         }
     }
 

@@ -51,7 +51,7 @@ public:
 
     /// Waits until all items are taken that this process has put into a queue with pins.
     void wait_until_taken(const object<record_queue>& queue) {
-        progress& taken = queue->taken();
+        wait_counter& taken = queue->taken();
         for (;;) {
             const std::uint32_t count = taken.count();
             sweep();

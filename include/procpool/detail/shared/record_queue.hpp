@@ -85,7 +85,7 @@ public:
     }
 
     /// Items that were taken so far.
-    progress& taken() noexcept { return got_; }
+    wait_counter& taken() noexcept { return got_; }
     /// What taken() counts when the item has been taken that is being put.
     std::uint32_t number_of_next() const noexcept { return put_.count() + 1; }
 
@@ -199,15 +199,15 @@ private:
     const std::uint32_t capacity_;
     alignas(line) os::robust_mutex put_lock_;
     record_tail tail_;
-    alignas(line) progress put_;
+    alignas(line) wait_counter put_;
     alignas(line) os::robust_mutex get_lock_;
     record_head head_;
-    alignas(line) progress got_;
+    alignas(line) wait_counter got_;
     taken_until taken_{0};  // as the head says, but it may lag behind after a death
     alignas(line) gate put_gate_;
     alignas(line) gate get_gate_;
     alignas(line) os::robust_mutex done_lock_;
-    progress done_;
+    wait_counter done_;
 };
 static_assert(sizeof(record_queue) <= record_queue::head_room);
 

@@ -12,7 +12,7 @@ namespace procpool::detail::shared {
 
 /// To count is one step with the waking of those who wait: no death leaves them asleep. The count begins
 /// again after 2^31; differences are right as long as they are smaller.
-class progress {
+class wait_counter {
 public:
     std::uint32_t count() const noexcept { return word_.load(std::memory_order_acquire) / unit; }
 

@@ -29,8 +29,8 @@ struct in_threads {
     /// A job whose results are kept by a `Results`, made from `args`.
     template <class Task, class Results, class F, class... Args>
     static auto make_job(const pool& /*where*/, F&& function, Args&&... args) {
-        return std::make_shared<typed_thread_job<Task, Results>>(std::forward<F>(function),
-                                                                 std::forward<Args>(args)...);
+        return std::make_shared<thread_job_of<Task, Results>>(std::forward<F>(function),
+                                                              std::forward<Args>(args)...);
     }
 
     /// Calls cost little by themselves.

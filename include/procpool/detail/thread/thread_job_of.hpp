@@ -18,7 +18,7 @@ namespace procpool::detail::thread {
 
 /// `Task` is a thread_task, `Results` one of job/results.hpp.
 template <class Task, class Results>
-class typed_thread_job final : public call::job_with_results<thread_job, Results, typename Results::result> {
+class thread_job_of final : public call::job_with_results<thread_job, Results, typename Results::result> {
     using base = call::job_with_results<thread_job, Results, typename Results::result>;
     using result = typename Task::result;
     using stored = call::stored<result>;
@@ -28,7 +28,7 @@ public:
     using base::results;
 
     template <class F, class... Args>
-    explicit typed_thread_job(F&& function, Args&&... args)
+    explicit thread_job_of(F&& function, Args&&... args)
         : base(Results(std::forward<Args>(args)...)), function_(std::forward<F>(function)) {
         this->borrows = Task::borrows;
         this->repeatable = Task::repeatable;

@@ -175,7 +175,7 @@ public:
 
     void leave(lock& held) override {
         run_callbacks(held);
-        bury(held);
+        end_threads(held);
     }
 
     void run_callback(const std::function<void()>& callback) const noexcept override {
@@ -338,7 +338,7 @@ private:
     }
 
     /// Lets go of what may be the last reference to something of the user's.
-    void bury(lock& held) {
+    void end_threads(lock& held) {
         auto retired = jobs_.take_retired();
         if (retired.empty()) return;
         held.unlock();

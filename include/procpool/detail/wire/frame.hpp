@@ -32,9 +32,9 @@ struct task_header {
         run,           // `count` elements of the job
         forget,        // the job's callable won't be needed again
         release,       // the first `count` results are received: what they refer to may go
-        tidy,          // nothing to do for now: memory that is kept for more work may go
+        trim,          // nothing to do for now: memory that is kept for more work may go
         recalled,      // elements before this that were not begun were taken back, for the `count`-th time
-        question,      // whoever reads this has answered all that came before
+        probe,         // whoever reads this has answered all that came before
     };
     std::uint32_t magic = magic_number;
     kind what{};
@@ -45,7 +45,7 @@ struct task_header {
     std::uint32_t together = 1;  // so many elements can be taken back only together
     std::uint16_t number = 0;    // runs before this one, so that none is missing unseen
     std::uint8_t timed = 0;      // it matters when exactly each begins
-    std::uint8_t patient = 0;    // nobody sees a result before all are there
+    std::uint8_t bulk = 0;       // nobody sees a result before all are there
 };
 
 /// Up, from a worker. Results come in the order in which elements were sent, so they need no index;

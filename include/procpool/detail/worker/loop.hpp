@@ -42,11 +42,11 @@ public:
           tasks_(std::move(birth.tasks)),
           most_growth_(limits.memory_growth),
           limited_(limits.memory.has_value()),
-          progress_(box_, outbox_) {
+          pacer_(box_, outbox_) {
         open_arenas(birth);
         birth.memory.reset();
         os::crash_recorder::install(box_.crash);
-        if (most_growth_) progress_.watch_growth(*most_growth_);
+        if (most_growth_) pacer_.watch_growth(*most_growth_);
     }
 
     int run() {
@@ -94,7 +94,7 @@ private:
     /// Waits for input, after everything that is done was sent; false at its end.
     bool read_more() {
         os::flush_standard_output();  // of threads that tasks have left
-        progress_.pause();
+        pacer_.pause();
         input_.drop_front(parsed_);
         parsed_ = 0;
         constexpr std::size_t piece = 64 * 1024;
@@ -124,12 +124,12 @@ private:
             case wire::task_header::kind::run: run_elements(header, payload); break;
             case wire::task_header::kind::forget: forget(header.job); break;
             case wire::task_header::kind::release: outbox_.release_pins(header.count); break;
-            case wire::task_header::kind::tidy:
-                outbox_.tidy();
+            case wire::task_header::kind::trim:
+                outbox_.trim();
                 os::give_back_heap();
                 break;
             case wire::task_header::kind::recalled: recalls_ = header.count; break;
-            case wire::task_header::kind::question: break;  // that it was read is the answer
+            case wire::task_header::kind::probe: break;  // that it was read is the answer
         }
         parsed_ += sizeof header + payload.size();
         return true;
@@ -166,20 +166,20 @@ private:
         if (header.number != runs_++) leave(EXIT_FAILURE);  // somebody has taken others
         known_job& job = job_of(header.job);
         const bool is_initializer = header.job == wire::initializer_number;
-        if (is_initializer) progress_.watch_growth_no_more();  // what it loads is no growth
+        if (is_initializer) pacer_.watch_growth_no_more();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
         bool good = true;
-        progress_.begin_run(header, recalls_);
-        while ((good || !os::allocations_failed) && progress_.begin_element())
+        pacer_.begin_run(header, recalls_);
+        while ((good || !os::allocations_failed) && pacer_.begin_element())
             good = run_until_one_throws(job, elements);
-        progress_.end_run();
+        pacer_.end_run();
         if (is_initializer) os::print_by_c_streams(os::buffered_text::goes_out);
         // No task may run in a worker that isn't set up; some may wait in its pipe.
         if (!good && is_initializer) leave(EXIT_FAILURE);
         // The next ones would fail, too, for what this one has kept.
         if (!is_initializer && os::allocations_failed) leave(EXIT_SUCCESS);
         if (is_initializer) os::allocations_failed = false;
-        if (is_initializer && most_growth_) progress_.watch_growth(*most_growth_);
+        if (is_initializer && most_growth_) pacer_.watch_growth(*most_growth_);
         if (job.once) forget(header.job);
     }
 
@@ -194,7 +194,7 @@ private:
                                                                    wire::element_reader& elements) {
         try {
             if (!job.callable) make_callable(job);
-            job.what->how->run(job.callable.get(), elements, progress_, outbox_);
+            job.what->how->run(job.callable.get(), elements, pacer_, outbox_);
             return true;
         } catch (abi::__forced_unwind&) {
             os::exit_process(EXIT_SUCCESS);  // what pthread_exit in a process's only thread means
@@ -205,7 +205,7 @@ private:
             put_current_exception();
         }
         if (!job.callable) elements.next();  // what it would have been called with
-        progress_.end_element();
+        pacer_.end_element();
         return false;
     }
 
@@ -238,7 +238,7 @@ private:
     os::fd tasks_;
     const std::optional<std::size_t> most_growth_;
     const bool limited_;  // in its allocations
-    progress progress_;
+    run_pacer pacer_;
     wire::buffer input_;
     std::size_t parsed_ = 0;
     std::size_t missing_ = 0;

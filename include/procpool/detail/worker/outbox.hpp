@@ -117,7 +117,7 @@ public:
     }
 
     /// Gives back the memory that is kept for more results.
-    void tidy() noexcept {
+    void trim() noexcept {
         release_pins(box_.received.load(std::memory_order_acquire));
         if (new_large_.memory) new_large_.memory->trim();
         scratch_ = {};

@@ -24,9 +24,9 @@ namespace procpool::detail::worker {
 
 /// Who runs elements calls begin_element() and end_element() for each, an element that throws included.
 template <class = only_if_used>
-class basic_progress {
+class basic_run_pacer {
 public:
-    basic_progress(black_box& box, outbox& results) : box_(box), outbox_(results) {}
+    basic_run_pacer(black_box& box, outbox& results) : box_(box), outbox_(results) {}
 
     /// The next elements are those of this frame. `recalls` are those that the worker knows of.
     void begin_run(const wire::task_header& header, std::uint64_t recalls) noexcept {
@@ -35,10 +35,10 @@ public:
         together_ = std::max(header.together, 1u);
         recalls_ = recalls;
         // Results that somebody may wait for are not kept longer for the sake of these.
-        patient_ = header.patient != 0 && (patient_ || !results_wait_);
-        most_between_looks_ = header.timed != 0 ? 1 : 256;
+        bulk_ = header.bulk != 0 && (bulk_ || !results_wait_);
+        most_between_readings_ = header.timed != 0 ? 1 : 256;
         // The first says anew whether the others are quick.
-        look_every_ = look_in_ = 1;
+        clock_every_ = look_in_ = 1;
     }
 
     /// False if none is left, or the rest was taken back.
@@ -53,12 +53,12 @@ public:
     void end_element() {
         // By an element that throws, or in wide characters, which are looked for here only: from now on after
         // each element, since it might die with what those before have printed.
-        if (os::flush_standard_output()) most_between_looks_ = look_in_ = 1;
-        if (--look_in_ == 0) look_at_clock();
+        if (os::flush_standard_output()) most_between_readings_ = look_in_ = 1;
+        if (--look_in_ == 0) read_clock();
     }
 
     void end_run() {
-        look_at_clock();
+        read_clock();
         if (!overwritten_) return;
         // It can't be known any more what is to run: what is left runs elsewhere.
         flush();
@@ -69,7 +69,7 @@ public:
     /// What is only counted may stay in registers.
     class stretch {
     public:
-        explicit stretch(basic_progress& of) noexcept
+        explicit stretch(basic_run_pacer& of) noexcept
             : of_(of), begun_(of.begun_), left_(of.left_), claimed_(of.claimed_) {}
         stretch(const stretch&) = delete;
         stretch& operator=(const stretch&) = delete;
@@ -94,7 +94,7 @@ public:
         }
 
     private:
-        basic_progress& of_;
+        basic_run_pacer& of_;
         std::uint64_t begun_;
         std::uint64_t left_;
         std::uint64_t claimed_;
@@ -132,16 +132,17 @@ private:
     }
 
     /// After an element. Where they take less than a look at the clock, one look is enough for some of them.
-    [[gnu::noinline]] void look_at_clock() {
-        constexpr std::int64_t between_looks_ns = 2'000;
+    [[gnu::noinline]] void read_clock() {
+        constexpr std::int64_t between_readings_ns = 2'000;
         const std::uint64_t elements = begun_ - timed_;
         if (elements == 0) return;
         const std::int64_t begun_at = std::exchange(now_, steady_ns());
         const std::int64_t passed = now_ - begun_at;
         const std::int64_t each = std::max<std::int64_t>(passed / static_cast<std::int64_t>(elements), 1);
-        look_every_ = std::min(std::clamp<std::int64_t>(between_looks_ns / each, 1, most_between_looks_),
-                               2 * look_every_);
-        look_in_ = look_every_;
+        clock_every_ =
+            std::min(std::clamp<std::int64_t>(between_readings_ns / each, 1, most_between_readings_),
+                     2 * clock_every_);
+        look_in_ = clock_every_;
         timed_ = begun_;
         busy_ += passed;
         box_.busy_ns.store(busy_, std::memory_order_relaxed);
@@ -155,7 +156,7 @@ private:
     /// before all are there, they only must come before the worker has nothing left to do. `passed` is the
     /// time since the last look.
     void flush_if_due(std::int64_t passed) {
-        const std::int64_t longest_wait_ns = patience_for(patient_).held_back.count();
+        const std::int64_t longest_wait_ns = flush_policy_for(bulk_).held_back.count();
         const std::int64_t quick_ns = longest_wait_ns / 2;
         if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
         if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
@@ -180,19 +181,19 @@ private:
     std::uint64_t recalls_ = 0;
     std::uint64_t begun_ = 0;
     std::uint64_t timed_ = 0;  // of those, how many the clock was looked at for
-    std::int64_t most_between_looks_ = 1;
-    std::int64_t look_every_ = 1;
+    std::int64_t most_between_readings_ = 1;
+    std::int64_t clock_every_ = 1;
     std::int64_t look_in_ = 1;  // so many elements
     std::int64_t busy_ = 0;
     std::int64_t now_ = 0;
     std::int64_t waiting_since_ = 0;
-    bool patient_ = false;
+    bool bulk_ = false;
     bool idle_ = true;
     bool results_wait_ = false;
     bool overwritten_ = false;  // what the black box says of claims isn't what was claimed
     std::optional<growth_watch> growth_;
 };
-using progress = basic_progress<>;
+using run_pacer = basic_run_pacer<>;
 
 }  // namespace procpool::detail::worker
 

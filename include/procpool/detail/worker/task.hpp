@@ -25,7 +25,7 @@ namespace procpool::detail::worker {
 struct task_ops {
     std::shared_ptr<void> (*make)(wire::cursor& callable);
     /// From an element on that has begun until none is left, or one throws; that one is to be ended then.
-    void (*run)(void* callable, wire::element_reader& elements, progress& done, outbox& results);
+    void (*run)(void* callable, wire::element_reader& elements, run_pacer& done, outbox& results);
     bool stateless;  // calls leave no trace in the callable
 };
 
@@ -84,7 +84,7 @@ private:
 
     static void destroy(void* callable) { delete static_cast<F*>(callable); }
 
-    static void run(void* callable, wire::element_reader& elements, progress& done, outbox& results) {
+    static void run(void* callable, wire::element_reader& elements, run_pacer& done, outbox& results) {
         F& function = *static_cast<F*>(callable);
         do {
             if constexpr (wire::flat<answer> && outbox::holds(sizeof(answer)))
@@ -100,9 +100,9 @@ private:
 
     /// As far as the clock need not be looked at; the end of the last one is the caller's. Memory is written
     /// to only where other processes look: elements may take less time than all the rest of the counting.
-    static void run_stretch(F& function, wire::element_reader& elements, progress& done, outbox& results) {
+    static void run_stretch(F& function, wire::element_reader& elements, run_pacer& done, outbox& results) {
         outbox::flat_results<sizeof(answer)> answers(results);
-        progress::stretch stretch(done);
+        run_pacer::stretch stretch(done);
         working_copy<wire::element_reader> rest(elements);
         std::uint64_t left = std::min<std::uint64_t>(answers.room(), stretch.elements());
         const os::output_watch output;

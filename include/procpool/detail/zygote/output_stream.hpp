@@ -40,11 +40,11 @@ public:
         }
     }
 
-    /// Writes all, unless nothing goes on for `patience` milliseconds.
-    void finish(int patience) {
+    /// Writes all, unless nothing goes on for `pause_ms` milliseconds.
+    void finish(int pause_ms) {
         write();
         pollfd state{file_, POLLOUT, 0};
-        while (pending() && os::retry_on_eintr([&] { return ::poll(&state, 1, patience); }) > 0) write();
+        while (pending() && os::retry_on_eintr([&] { return ::poll(&state, 1, pause_ms); }) > 0) write();
     }
 
 private:

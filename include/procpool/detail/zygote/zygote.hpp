@@ -125,10 +125,10 @@ public:
     }
 
     /// For so long it is waited for before somebody looks whether it was stopped.
-    static constexpr std::chrono::milliseconds patience{100};
-    /// To be called each time when something that it owes hasn't come within `patience`. If it was stopped it
-    /// is continued; if that doesn't help, since somebody debugs it or stops it again, it is killed. False if
-    /// it can't be, since this process has become another user.
+    static constexpr std::chrono::milliseconds answer_timeout{100};
+    /// To be called each time when something that it owes hasn't come within `answer_timeout`. If it was
+    /// stopped it is continued; if that doesn't help, since somebody debugs it or stops it again, it is
+    /// killed. False if it can't be, since this process has become another user.
     bool rouse() noexcept {
         constexpr int most_looks = 5;
         if (!process_.is_stopped()) {
@@ -153,7 +153,7 @@ public:
     void wait() noexcept {
         // It is no child of a process that was forked with a copy of this.
         if (!process_ || generation_ != os::fork_generation.load(std::memory_order_relaxed)) return;
-        while (!process_.ends_within(patience))
+        while (!process_.ends_within(answer_timeout))
             if (!rouse()) return;
         const os::exit_status how = process_.wait();
         if (!how.code) os::bury_orphans(workers_);
@@ -175,7 +175,7 @@ private:
     /// Returns after a while in any case.
     void await_room() noexcept {
         pollfd watched{control_.get(), POLLOUT, 0};
-        if (::poll(&watched, 1, static_cast<int>(patience.count())) == 0) rouse();
+        if (::poll(&watched, 1, static_cast<int>(answer_timeout.count())) == 0) rouse();
     }
 
     const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);

@@ -78,7 +78,7 @@ public:
         // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
         constexpr int quiet_ms = 10;
         // For kernels without descriptors of processes.
-        const int look_for_program_ms = program_lives ? -1 : 1000;
+        const int program_check_ms = program_lives ? -1 : 1000;
         std::vector<pollfd> watched;
         while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
             const auto news = static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
@@ -89,7 +89,7 @@ public:
             for (const auto& relay : relays_)
                 if (!relay->to().pending()) watched.push_back({relay->pipe().get(), POLLIN, 0});
             const int events = os::retry_on_eintr([&] {
-                return ::poll(watched.data(), watched.size(), oom_kills_ ? look_for_program_ms : quiet_ms);
+                return ::poll(watched.data(), watched.size(), oom_kills_ ? program_check_ms : quiet_ms);
             });
             if (events == 0 && !oom_kills_) oom_kills_ = os::oom_kills();
             // Its end of the socket may live on in a child that nobody told to close it.

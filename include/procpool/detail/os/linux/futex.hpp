@@ -25,7 +25,7 @@ static_assert(futex_word::is_always_lock_free && sizeof(futex_word) == sizeof(st
 
 /// Sleeps if `word` is `expected`, until somebody wakes it, or for no reason. @return false at the deadline
 inline bool futex_wait(const futex_word& word, std::uint32_t expected, steady_time deadline) {
-    const timespec until = moment(deadline);
+    const timespec until = to_timespec(deadline);
     // Of the two calls to wait, this is the one that takes a moment of the steady clock.
     const long result =
         ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected,

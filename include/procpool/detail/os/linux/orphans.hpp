@@ -49,7 +49,7 @@ inline void bury_orphans(std::span<const known_process> dying) noexcept {
         if (::waitid(P_PID, id, &end, WEXITED | WNOHANG | WNOWAIT) != 0)
             return true;  // no child of this process
         try {
-            if (look_at_process(one.pid).started > one.known_at) return true;  // the program's own
+            if (read_process_state(one.pid).started > one.known_at) return true;  // the program's own
         } catch (const std::bad_alloc&) {
             return true;
         }

@@ -45,7 +45,7 @@ inline process_state look_at_stat(const std::string& file) {
     });
     return seen;
 }
-inline process_state look_at_process(std::int64_t pid) {
+inline process_state read_process_state(std::int64_t pid) {
     return look_at_stat("/proc/" + std::to_string(pid) + "/stat");
 }
 
@@ -65,13 +65,13 @@ inline main_thread_state look_at_main_thread(std::int64_t pid) {
 
 /// The living process that has this id now. An ended one may linger as a zombie: that is none.
 inline process_identity identify(std::int64_t pid) {
-    const process_state seen = look_at_process(pid);
+    const process_state seen = read_process_state(pid);
     return {pid, seen.state == 'X' || seen.state == 'Z' ? 0 : seen.started};
 }
 
 /// Whether it was stopped, by SIGSTOP or a debugger, and not continued.
 inline bool is_stopped(std::int64_t pid) {
-    const char state = look_at_process(pid).state;
+    const char state = read_process_state(pid).state;
     return state == 'T' || state == 't';
 }
 
@@ -80,7 +80,7 @@ inline bool has_ended(std::int64_t pid) { return identify(pid).started == 0; }
 /// Whether it has ended or is on its way, which closes its descriptors a moment earlier.
 inline bool is_ending(std::int64_t pid) {
     constexpr unsigned long exiting = 4;  // PF_EXITING
-    const process_state seen = look_at_process(pid);
+    const process_state seen = read_process_state(pid);
     return seen.state == 'X' || seen.state == 'Z' || (seen.flags & exiting) != 0;
 }
 

@@ -69,13 +69,13 @@ public:
     lock_result lock_until(steady_time deadline) {
         // An unlock wakes one of those who sleep. If that one dies before it has locked it, and somebody else
         // has done so meanwhile, neither the library nor the kernel wakes another one, ever.
-        constexpr std::chrono::milliseconds look_again{100};
+        constexpr std::chrono::milliseconds recheck_interval{100};
         for (;;) {
             lock_result result = try_lock();
             if (result != lock_result::busy) return result;
             const auto now = std::chrono::steady_clock::now();
             if (now >= deadline) return result;
-            result = after(clocklock(moment(std::min(deadline, now + look_again))));
+            result = after(clocklock(to_timespec(std::min(deadline, now + recheck_interval))));
             if (result != lock_result::busy) return result;
             require_living_holder();
         }

@@ -15,7 +15,7 @@ namespace procpool::detail::os {
 static_assert(std::is_same_v<steady_time::duration, std::chrono::nanoseconds>);
 
 /// The same moment of CLOCK_MONOTONIC.
-inline timespec moment(steady_time when) noexcept {
+inline timespec to_timespec(steady_time when) noexcept {
     const auto since_start = when.time_since_epoch();
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since_start);
     return {seconds.count(), (since_start - seconds).count()};

@@ -15,7 +15,7 @@ namespace procpool::detail::process {
 /// Looks at all workers now and then, while results are to come: ten times a second, and where nothing
 /// happens ever more rarely. A worker of which nothing has come since the last time is asked.
 template <class = only_if_used>
-class basic_patrol {
+class basic_health_check {
 public:
     /// When it is due.
     steady_time next() const noexcept { return next_; }
@@ -31,22 +31,22 @@ public:
 
     /// Why this worker can only be killed; null if nothing is known against it. It may be that a question is
     /// to be sent to it.
-    const char* suspect(worker_link& link, steady_time now) {
+    const char* find_fault(worker_link& link, steady_time now) {
         if (link.work().elements() == 0) return nullptr;
         longest_pause_ = std::min(longest_pause_, longest_busy_pause);
         if (!link.tells_the_possible()) return "what it had in shared memory was overwritten";
-        if (link.owes_after_question()) return "it waited for work, and owed results";
-        if (!link.gives_no_sign(now)) {
+        if (link.owes_after_probe()) return "it waited for work, and owed results";
+        if (!link.is_quiet(now)) {
             pause_ = shortest_pause;
             return nullptr;
         }
         const bool runs = link.says_it_runs();
-        const bool for_long = link.without_sign(now) >= longest_busy_pause;
+        const bool for_long = link.quiet_for(now) >= longest_busy_pause;
         if (link.kept_back_a_rest(now) >= longest_busy_pause)
             return "it sent what begins like a frame, and nothing else";
-        if (!runs) link.look_at = std::min(link.look_at, now);
+        if (!runs) link.check_at = std::min(link.check_at, now);
         // One that runs an element is left alone for a while, and then asked to make sure.
-        if ((!runs || for_long) && link.ask()) longest_pause_ = pause_for_answer;
+        if ((!runs || for_long) && link.send_probe()) longest_pause_ = pause_for_answer;
         return nullptr;
     }
 
@@ -61,7 +61,7 @@ private:
     milliseconds pause_ = shortest_pause;
     milliseconds longest_pause_ = shortest_pause;
 };
-using patrol = basic_patrol<>;
+using health_check = basic_health_check<>;
 
 }  // namespace procpool::detail::process
 
