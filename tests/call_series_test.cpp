@@ -445,7 +445,7 @@ TEST(CallSeriesJob, a_result_that_comes_for_a_call_given_up_changes_nothing) {
     series job(scheduler::task_definition{});
     job.add_submitted(3);
     const int values[] = {10, 11, 12};
-    EXPECT_TRUE(job.give_up(1, std::make_exception_ptr(mp::TaskCancelled("x"))));
+    EXPECT_TRUE(job.give_up(1, std::make_exception_ptr(mp::TaskCancelled("x")), 1));
     EXPECT_TRUE(job.call_done(1));
     EXPECT_TRUE(job.has_dropped(0, 3));
     EXPECT_FALSE(job.has_dropped(2, 1));
@@ -459,7 +459,7 @@ TEST(CallSeriesJob, a_result_that_comes_for_a_call_given_up_changes_nothing) {
     EXPECT_EQ(job.value(0), 10);
     EXPECT_EQ(job.value(2), 12);
     EXPECT_THROW(std::rethrow_exception(job.error(1)), mp::TaskCancelled);
-    EXPECT_FALSE(job.give_up(0, nullptr)) << "its result is there";
+    EXPECT_FALSE(job.give_up(0, nullptr, 1)) << "its result is there";
 }
 
 TEST(CallSeriesJob, a_call_is_not_done_while_its_callbacks_run) {

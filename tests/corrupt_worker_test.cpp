@@ -138,9 +138,9 @@ TEST_F(CorruptWorker, never_breaks_the_pool_whatever_it_sends) {
 }
 
 TEST_F(CorruptWorker, may_tell_any_times) {
-    box().busy_ns = std::numeric_limits<std::int64_t>::max();
+    box().told.busy_ns = std::numeric_limits<std::int64_t>::max();
     EXPECT_GT(link.take_timing().first, 0.0);
-    box().busy_ns = std::numeric_limits<std::int64_t>::min();
+    box().told.busy_ns = std::numeric_limits<std::int64_t>::min();
     EXPECT_LT(link.take_timing().first, 0.0);
 }
 
@@ -171,7 +171,7 @@ TEST_F(CorruptWorker, leaves_the_results_behind_its_garbage) {
         give(0, 5);
         send_up(values(0, 1, "a") + garbage + values(1, 1, "b") + garbage + values(2, 0, sized("c")));
         put_into_outbox(values(3, 1, "d"));
-        box().begun = 5;
+        box().told.begun = 5;
         worker_end.reset();
         link.receive_rest();
         std::vector<scheduler::delivery> found;
@@ -183,8 +183,8 @@ TEST_F(CorruptWorker, leaves_the_results_behind_its_garbage) {
 }
 
 TEST_F(CorruptWorker, has_lost_the_results_that_it_has_sent_elsewhere) {
-    box().claimed_and_recalls = 3;
-    box().begun = 3;
+    box().told.claimed_and_recalls = 3;
+    box().told.begun = 3;
     put_into_outbox(values(2, 1, "c"));
     worker_end.reset();
     link.receive_rest();
@@ -228,7 +228,7 @@ TEST_F(CorruptWorker, is_found_out_when_it_waits_and_owes_results) {
     EXPECT_FALSE(link.send_probe()) << "it has not read what it got";
     sent_down();
     EXPECT_TRUE(link.send_probe());
-    EXPECT_TRUE(link.send());
+    EXPECT_TRUE(link.write());
     EXPECT_FALSE(link.send_probe()) << "one question is enough";
     EXPECT_FALSE(link.owes_after_probe()) << "it may be busy";
     EXPECT_TRUE(frames_down().at(0).header.what == wire::task_header::kind::probe);
@@ -245,49 +245,49 @@ TEST_F(CorruptWorker, owes_only_what_it_got_before_the_question) {
     collected();
     EXPECT_TRUE(link.send_probe());
     link.give(job(1), block(3, 2));
-    EXPECT_TRUE(link.send());
+    EXPECT_TRUE(link.write());
     send_up(values(2, 1, "c"));
     sent_down();
     collected();
     EXPECT_FALSE(link.owes_after_probe());
     EXPECT_TRUE(link.send_probe());
-    box().claimed_and_recalls = 3;
+    box().told.claimed_and_recalls = 3;
     link.recall();
     link.give(job(1), block(5, 2));
-    EXPECT_TRUE(link.send());
+    EXPECT_TRUE(link.write());
     sent_down();
     EXPECT_FALSE(link.owes_after_probe()) << "it was all taken back";
 }
 
 TEST_F(CorruptWorker, tells_what_can_not_be) {
-    box().claimed_and_recalls = 3;
-    box().begun = 2;
-    box().ended = 1;
+    box().told.claimed_and_recalls = 3;
+    box().told.begun = 2;
+    box().told.ended = 1;
     EXPECT_TRUE(link.tells_the_possible());
     const auto lie = [&](std::atomic<std::uint64_t>& word, std::uint64_t value) {
         const std::uint64_t truth = word.exchange(value);
         EXPECT_FALSE(link.tells_the_possible()) << value;
         word = truth;
     };
-    lie(box().ended, 3);
-    lie(box().begun, 4);
-    lie(box().begun, 0);
-    lie(box().claimed_and_recalls, 1);
-    lie(box().claimed_and_recalls, 4);
+    lie(box().told.ended, 3);
+    lie(box().told.begun, 4);
+    lie(box().told.begun, 0);
+    lie(box().told.claimed_and_recalls, 1);
+    lie(box().told.claimed_and_recalls, 4);
     send_up(values(0, 1, "ab"));
     collected();
     EXPECT_TRUE(link.tells_the_possible());
-    lie(box().begun, 1);
+    lie(box().told.begun, 1);
 }
 
 TEST_F(CorruptWorker, that_claims_what_it_has_not_claimed_is_told_from_one_whose_elements_were_taken_back) {
-    using claim_end = worker::black_box::claim_end;
-    EXPECT_EQ(box().claim(0, 2, 0), claim_end::claimed);
+    using claim_end = wire::activity::claim_end;
+    EXPECT_EQ(box().told.claim(0, 2, 0), claim_end::claimed);
     link.recall();
-    EXPECT_EQ(box().claim(2, 1, 0), claim_end::taken_back);
-    EXPECT_EQ(box().claim(2, 1, 1), claim_end::claimed);
-    box().claimed_and_recalls += 1;
-    EXPECT_EQ(box().claim(3, 1, 1), claim_end::overwritten);
+    EXPECT_EQ(box().told.claim(2, 1, 0), claim_end::taken_back);
+    EXPECT_EQ(box().told.claim(2, 1, 1), claim_end::claimed);
+    box().told.claimed_and_recalls += 1;
+    EXPECT_EQ(box().told.claim(3, 1, 1), claim_end::overwritten);
 }
 
 // ---- in the midst of a frame

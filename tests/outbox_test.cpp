@@ -40,7 +40,7 @@ public:
         pipe = link.connect(memory_.data());
         EXPECT_GT(::fcntl(pipe.get(), F_SETPIPE_SZ, 1 << 20), 0);  // one thread plays both parts
         link.give(test::job(1), test::block(0, 1'000'000));
-        link.send();
+        link.write();
     }
 
     worker::black_box& box() { return *std::launder(reinterpret_cast<worker::black_box*>(memory_.data())); }
@@ -443,7 +443,7 @@ pid_t fork_busy_worker(pools_end& pool) {
         for (std::uint64_t n = 0;; ++n) {
             const std::string text = result_number(n);
             (n % 3 == 0 ? flat(text) : n % 7 == 1 ? failed(text) : encoded(text)).act(box);
-            black_box.ended = n + 1;
+            black_box.told.ended = n + 1;
             if (box.half_full()) box.flush();
         }
         return 0;
@@ -464,7 +464,7 @@ TEST(Outbox, a_killed_process_leaves_each_result_that_it_has_put) {
         ::kill(pid, SIGKILL);
         ASSERT_EQ(::waitpid(pid, nullptr, 0), pid);
         pool.receive_remains();
-        const std::uint64_t ended = pool.box().ended;
+        const std::uint64_t ended = pool.box().told.ended;
         EXPECT_GE(pool.results.size(), ended);
         EXPECT_LE(pool.results.size(), ended + 1);
         for (std::uint64_t n = 0; n < pool.results.size(); ++n) {

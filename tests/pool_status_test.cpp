@@ -304,7 +304,7 @@ TEST_F(Workers, of_a_failed_pool_that_die_with_their_zygote_keep_no_thread_busy)
 }
 
 TEST_F(Workers, whose_death_was_told_to_who_waited_keep_no_thread_busy) {
-    namespace backend = procpool::detail::backend;
+    namespace process = procpool::detail::process;
     process::process_pool pool{process::checked(mp::PoolOptions{.processes = 1})};
     auto held = pool.acquire();
     const long first = test::workers().at(0);

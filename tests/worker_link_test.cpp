@@ -23,7 +23,7 @@ TEST_F(WorkerLink, sends_a_jobs_definition_once_and_then_only_elements) {
     const auto repeated = job(7, "callable");
     link.give(repeated, block(0, 3, "aabbcc"));
     link.give(repeated, block(3, 1, "dd"));
-    EXPECT_TRUE(link.send());
+    EXPECT_TRUE(link.write());
     EXPECT_EQ(link.work().elements(), 4u);
     EXPECT_EQ(link.work().bytes(), 8u);
     const auto frames = frames_down();
@@ -40,7 +40,7 @@ TEST_F(WorkerLink, sends_a_jobs_definition_once_and_then_only_elements) {
 TEST_F(WorkerLink, sends_the_definition_of_single_calls_again_only_when_it_changes) {
     link.give(job(1, "f", true), block(0, 1, "x"));
     link.give(job(2, "f", true), block(0, 1, "y"));
-    link.send();
+    link.write();
     const auto frames = frames_down();
     ASSERT_EQ(frames.size(), 4u);
     EXPECT_TRUE(frames[0].header.what == task_header::kind::define_once);
@@ -48,7 +48,7 @@ TEST_F(WorkerLink, sends_the_definition_of_single_calls_again_only_when_it_chang
     EXPECT_EQ(frames[2].payload, "");
     EXPECT_TRUE(frames[3].header.job == 2);
     link.give(job(3, "g", true), block(0, 1, "y"));
-    link.send();
+    link.write();
     EXPECT_TRUE(frames_down()[0].header.what == task_header::kind::define_once);
     link.forget(1);  // not needed: the worker has forgotten it
     give(0, 1, 3);
@@ -62,7 +62,7 @@ TEST_F(WorkerLink, tells_the_worker_which_jobs_are_over_and_defines_them_anew_if
     link.forget(99);
     link.give(job(2), block(0, 1, "y"));
     link.give(first, block(1, 1, "z"));
-    link.send();
+    link.write();
     std::vector<task_header::kind> kinds;
     for (const auto& one : frames_down()) kinds.push_back(one.header.what);
     using kind = task_header::kind;
@@ -79,7 +79,7 @@ TEST_F(WorkerLink, a_full_pipe_takes_the_rest_later) {
     std::string all;
     int rounds = 0;
     for (bool done = false; !done; ++rounds) {
-        done = link.send();
+        done = link.write();
         all += sent_down();
     }
     EXPECT_GT(rounds, 2);
@@ -90,7 +90,7 @@ TEST_F(WorkerLink, a_full_pipe_takes_the_rest_later) {
 TEST_F(WorkerLink, many_small_runs_go_out_in_order) {
     const auto repeated = job(1);
     for (std::uint64_t i = 0; i < 500; ++i) link.give(repeated, block(i, 1, std::to_string(i)));
-    EXPECT_TRUE(link.send());
+    EXPECT_TRUE(link.write());
     const auto frames = frames_down();
     ASSERT_EQ(frames.size(), 501u);
     for (std::size_t i = 0; i < 500; ++i) EXPECT_EQ(frames[i + 1].payload, std::to_string(i));
@@ -113,7 +113,7 @@ TEST_F(WorkerLink, frames_go_in_front_of_an_element_where_there_is_room) {
     EXPECT_EQ(link.work().bytes(), 5 + 6 + large.size() + 5);
     std::string all;
     for (bool done = false; !done;) {
-        done = link.send();
+        done = link.write();
         all += sent_down();
     }
     const auto frames = frames_of(all);
@@ -132,13 +132,13 @@ TEST_F(WorkerLink, frames_go_in_front_of_an_element_where_there_is_room) {
 TEST_F(WorkerLink, an_element_with_frames_in_front_goes_to_another_worker_as_it_was) {
     const auto call = job(1, "f", true);
     link.give(call, with_room("argument"));
-    link.send();
+    link.write();
     std::deque<scheduler::run> left = link.take_unfinished();
     ASSERT_EQ(left.size(), 1u);
     EXPECT_EQ(text(left.front().elements.payload()), "argument");
     frames_down();
     link.give(call, std::move(left.front().elements));
-    link.send();
+    link.write();
     const auto frames = frames_down();
     ASSERT_EQ(frames.size(), 2u);
     EXPECT_EQ(frames[1].payload, "argument");
@@ -148,7 +148,7 @@ TEST_F(WorkerLink, an_element_with_frames_in_front_goes_to_another_worker_as_it_
     ASSERT_EQ(back.size(), 2u);
     EXPECT_EQ(text(back[0].elements.payload()), "argument");
     EXPECT_EQ(text(back[1].elements.payload()), "again");
-    link.send();
+    link.write();
     EXPECT_EQ(frames_down()[1].payload, "again") << "the worker skips it";
 }
 
@@ -156,7 +156,7 @@ TEST_F(WorkerLink, writing_to_a_dead_workers_pipe_is_no_error_and_no_signal) {
     worker_end.reset();  // the worker is dead; its task pipe is held open on our side
     const auto repeated = job(1);
     link.give(repeated, block(0, 1, std::string(300'000, 'x')));
-    EXPECT_FALSE(link.send());
+    EXPECT_FALSE(link.write());
     EXPECT_EQ(link.take_unfinished().size(), 1u);
 }
 
@@ -167,7 +167,7 @@ TEST_F(WorkerLink, what_waits_in_a_worker_is_what_it_has_not_claimed) {
     const auto timed = job(1);
     timed->timing = &usual;
     link.give(timed, block(0, 5, "abcde"));
-    link.send();
+    link.write();
     EXPECT_EQ(link.work().waiting_ns(0), 0) << "how long an element takes is not known";
     usual.add(3000, 3);
     EXPECT_EQ(link.work().waiting_ns(0), 5000);
@@ -248,8 +248,8 @@ TEST_F(WorkerLink, a_release_between_runs_counts_no_results) {
 }
 
 TEST_F(WorkerLink, tells_the_time_of_elements_once) {
-    box().ended = 4;
-    box().busy_ns = 1000;
+    box().told.ended = 4;
+    box().told.busy_ns = 1000;
     EXPECT_EQ(link.take_timing(), (std::pair{1000.0, 4.0}));
     EXPECT_EQ(link.take_timing(), (std::pair{0.0, 0.0}));
 }
@@ -313,36 +313,36 @@ TEST_F(WorkerLink, knows_what_runs_and_since_when) {
     give(0, 2, 1);
     give(7, 2, 2);
     EXPECT_FALSE(link.now_running());
-    box().begun = 1;
-    box().begun_at = 1000;
+    box().told.begun = 1;
+    box().told.begun_at = 1000;
     auto running = link.now_running();
     ASSERT_TRUE(running);
     EXPECT_EQ(running->index, 0u);
     EXPECT_EQ(running->since, 1000);
-    box().ended = 1;
+    box().told.ended = 1;
     EXPECT_FALSE(link.now_running()) << "between two elements";
-    box().begun = 4;
-    box().ended = 3;
+    box().told.begun = 4;
+    box().told.ended = 3;
     running = link.now_running();
     ASSERT_TRUE(running);
     EXPECT_EQ(running->index, 8u) << "results that wait in the outbox are counted";
     EXPECT_EQ(running->number, 3u);
     EXPECT_EQ(running->of->job->id, 2u);
-    box().begun = 1000;
+    box().told.begun = 1000;
     EXPECT_FALSE(link.now_running()) << "a corrupt worker has begun more than it was given";
 }
 
 TEST_F(WorkerLink, what_runs_was_begun_after_the_last_look_that_saw_another_element) {
     give(0, 3);
-    box().begun = 1;
-    box().begun_at = 1000;
+    box().told.begun = 1;
+    box().told.begun_at = 1000;
     EXPECT_TRUE(link.progresses(procpool::detail::steady_time(std::chrono::nanoseconds(2000))));
     EXPECT_EQ(link.now_running()->since, 1000);
     EXPECT_FALSE(link.progresses(procpool::detail::steady_time(std::chrono::nanoseconds(3000))));
-    box().begun = 2;  // the worker has not looked at its clock in between
+    box().told.begun = 2;  // the worker has not looked at its clock in between
     EXPECT_TRUE(link.progresses(procpool::detail::steady_time(std::chrono::nanoseconds(4000))));
     EXPECT_EQ(link.now_running()->since, 3000);
-    box().begun_at = 3500;
+    box().told.begun_at = 3500;
     EXPECT_EQ(link.now_running()->since, 3500);
 }
 
@@ -361,8 +361,8 @@ TEST_F(WorkerLink, what_is_not_claimed_comes_back_and_its_results_are_not_expect
     EXPECT_EQ(link.work().elements(), 2u);
     EXPECT_EQ(link.taken, 2u);
     EXPECT_FALSE(claim(1, 0)) << "the worker may begin nothing that it got before";
-    EXPECT_EQ(box().claimed_and_recalls % worker::black_box::first_recall, 2u);
-    EXPECT_TRUE(link.send());
+    EXPECT_EQ(box().told.claimed_and_recalls % wire::activity::first_recall, 2u);
+    EXPECT_TRUE(link.write());
     const auto frames = frames_down();
     EXPECT_TRUE(frames.back().header.what == task_header::kind::recalled && frames.back().header.count == 1);
     EXPECT_TRUE(claim(1, 1)) << "but what comes after the notice";
@@ -374,7 +374,7 @@ TEST_F(WorkerLink, what_is_not_claimed_comes_back_and_its_results_are_not_expect
 TEST_F(WorkerLink, what_is_claimed_together_is_not_taken_back_in_part) {
     give(0, 5);
     EXPECT_TRUE(claim(3, 0));
-    box().begun = 1;
+    box().told.begun = 1;
     const auto back = link.recall();
     ASSERT_EQ(back.size(), 1u);
     EXPECT_TRUE(back[0].elements.first == 3 && back[0].elements.count == 2);
@@ -393,7 +393,7 @@ TEST_F(WorkerLink, taking_back_twice_needs_two_notices) {
 TEST_F(WorkerLink, elements_keep_their_bytes_when_a_part_is_taken_back_and_the_worker_dies) {
     const auto one_job = job(1);
     link.give(one_job, block(0, 4, "aabbccdd"));
-    EXPECT_TRUE(link.send());
+    EXPECT_TRUE(link.write());
     claim(1, 0);
     const auto back = link.recall();
     EXPECT_EQ(test::text(back.at(0).elements.payload()), "bbccdd");
@@ -418,9 +418,9 @@ TEST_F(WorkerLink, only_an_element_that_was_begun_and_has_no_result_was_interrup
     EXPECT_FALSE(link.interrupted()) << "nothing was begun";
     send_up(values(0, 1, "ab"));
     collected();
-    box().begun = 2;
+    box().told.begun = 2;
     EXPECT_FALSE(link.interrupted()) << "it died between two elements";
-    box().begun = 3;
+    box().told.begun = 3;
     const auto interrupted = link.interrupted();
     ASSERT_TRUE(interrupted);
     EXPECT_EQ(interrupted->index, 2u);

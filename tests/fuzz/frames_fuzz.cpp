@@ -109,7 +109,7 @@ public:
                 case 2: send_frame(what / 4, steps); break;
                 default:
                     scribble(steps);
-                    if (what & 16 && !link_.corrupt) collect(true);
+                    if (what & 16 && link_.fault().empty()) collect(true);
                     if (what & 4) end(what & 8), start_worker();
             }
         }
@@ -143,7 +143,7 @@ private:
         expected_.push_back({to.job.get(), to.given, count, false});
         to.given += count;
         if (!send) return;
-        while (!link_.send()) read_tasks();
+        while (!link_.write()) read_tasks();
         for (expectation& one : expected_) one.sent = true;
     }
 
@@ -158,7 +158,7 @@ private:
         while (!bytes.empty()) {
             const message next = bytes.first(std::min(piece, bytes.size()));
             bytes = bytes.subspan(next.size());
-            if (link_.corrupt) return;
+            if (!link_.fault().empty()) return;
             require(os::write_all(worker_end_, next.data(), next.size()), "the pipe is open");
             arrived_ += next.size();
             link_.receive(1 << 20);
@@ -190,9 +190,9 @@ private:
         std::copy(left.begin(), left.end(), memory_->begin() + worker::outbox_offset);
         box.committed = steps.near(box.base + left.size());
         box.open_frame = steps.near(box.base);
-        box.begun = steps.near(link_.work().results());
-        box.ended = steps.near(0);
-        box.busy_ns = static_cast<std::int64_t>(steps.near(0));
+        box.told.begun = steps.near(link_.work().results());
+        box.told.ended = steps.near(0);
+        box.told.busy_ns = static_cast<std::int64_t>(steps.near(0));
     }
 
     /// The worker dies; unless it was the last to hold its pipe, that stays open.
@@ -225,7 +225,7 @@ private:
             else
                 link_.collect(found);
         } catch (const procpool::SerializationError& error) {
-            link_.corrupt = error.what();
+            link_.find_faulty(error.what());
         }
         try {
             link_.check_unfinished();
@@ -234,7 +234,7 @@ private:
         }
         link_.take_timing();
         link_.tells_the_possible();
-        if (link_.take_pinned() && !link_.corrupt) link_.send_release();
+        if (link_.take_pinned() && link_.fault().empty()) link_.send_release();
         check(found);
     }
 

@@ -185,7 +185,7 @@ void map_in_pool() {
         "map_out", [] { return std::make_unique<state>(); },
         [](state& my) {
             for (std::uint64_t i = 0; i < count; ++i) my.link.give(my.map, my.elements.take_front(1));
-            if (!my.link.send()) std::abort();
+            if (!my.link.write()) std::abort();
         });
     count_instructions(
         "map_back",
@@ -194,7 +194,7 @@ void map_in_pool() {
             my->map->expect(count);
             const scheduler::block answers = my->elements.copy(0, count);
             my->link.give(my->map, my->elements.copy(0, count));
-            my->link.send();
+            my->link.write();
             for (std::uint64_t i = 0; i < count; ++i)
                 my->send_up({.sequence = i, .stride = sizeof(number)},
                             answers.payload().subspan(i * sizeof(number), sizeof(number)));
@@ -218,7 +218,7 @@ void apply_in_pool() {
                 scheduler::block arguments{.bytes = {}, .pins = {}};
                 call::append_element(arguments, std::tuple(static_cast<number>(i)));
                 my.link.give(call, std::move(arguments));
-                if (!my.link.send()) std::abort();
+                if (!my.link.write()) std::abort();
                 my.send_up({.sequence = i, .stride = sizeof i}, std::as_bytes(std::span(&i, 1)));
                 my.take_results();
                 if (call->value(0) != static_cast<number>(i)) std::abort();
@@ -243,7 +243,7 @@ void calls_in_series() {
                 }
                 my.link.give(calls, std::move(calls->ready.front()));
                 calls->ready.clear();
-                if (!my.link.send()) std::abort();
+                if (!my.link.write()) std::abort();
                 const std::vector<number> answers = numbers();
                 my.send_up({.sequence = done, .stride = sizeof(number)},
                            std::as_bytes(std::span(answers)).first(together * sizeof(number)));

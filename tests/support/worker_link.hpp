@@ -139,11 +139,11 @@ protected:
     std::vector<task_frame> frames_down() { return frames_of(sent_down()); }
     void give(std::uint64_t first, std::uint64_t count, std::uint64_t number = 1) {
         link.give(job(number), block(first, count));
-        EXPECT_TRUE(link.send());
+        EXPECT_TRUE(link.write());
     }
     /// As the worker does it, which knows of so many recalls.
     bool claim(std::uint64_t count, std::uint64_t recalls) {
-        if (box().claim(claimed, count, recalls) != worker::black_box::claim_end::claimed) return false;
+        if (box().told.claim(claimed, count, recalls) != wire::activity::claim_end::claimed) return false;
         claimed += count;
         return true;
     }

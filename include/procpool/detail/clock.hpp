@@ -23,6 +23,24 @@ inline std::chrono::nanoseconds elapsed_since(std::int64_t since) noexcept {
     return std::chrono::nanoseconds(since >= now ? 0 : since < 0 ? now : now - since);
 }
 
+/// Tells the time. Who must be tested without waiting is given one.
+class time_source {
+public:
+    virtual steady_time now() const noexcept = 0;
+
+protected:
+    ~time_source() = default;
+};
+class steady_time_source final : public time_source {
+public:
+    steady_time now() const noexcept override { return std::chrono::steady_clock::now(); }
+};
+
+/// A time as others share it.
+constexpr std::int64_t ns_of(steady_time when) noexcept {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+}
+
 /// The moment `after` from now, saturated: a huge duration means "never".
 template <class Rep, class Period>
 steady_time deadline_in(std::chrono::duration<Rep, Period> after) {

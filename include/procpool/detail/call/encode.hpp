@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
@@ -70,14 +71,6 @@ void append_element(scheduler::block& to, const T& element) {
     }
     ++to.count;
 }
-
-/// Ranges whose elements are there already, so that reading them runs no code that may take long.
-template <class Range>
-inline constexpr bool cheap_to_read = std::ranges::contiguous_range<Range>;
-template <class Range>
-inline constexpr bool cheap_to_read<Range&> = cheap_to_read<std::remove_const_t<Range>>;
-template <class First, class Last>
-inline constexpr bool cheap_to_read<std::ranges::iota_view<First, Last>> = true;
 
 /// Encodes a range from front to back, in blocks of whole chunks.
 template <class Iterator, class Sentinel>
@@ -180,6 +173,14 @@ private:
     std::exception_ptr pending_error_;
     std::exception_ptr broken_;  // what the range has thrown
 };
+
+/// Turns a range into elements of a job of this pool. Without the lock.
+template <class Iterator, class Sentinel>
+range_encoder<Iterator, Sentinel> make_reader(const scheduler::pool_backend& pool,
+                                              const scheduler::remote_job& /*job*/, Iterator begin,
+                                              Sentinel end) {
+    return {std::move(begin), std::move(end), pool.arena()};
+}
 
 }  // namespace procpool::detail::call
 

@@ -68,8 +68,8 @@ void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>&
     }
     cancel_on_stop(pool, job, options.stop);
     try {
-        auto encoder = pool->reader(*job, std::ranges::begin(input), std::ranges::end(input));
-        if constexpr (requires { submit_at_once(*pool, job, encoder); })
+        auto encoder = make_reader(*pool, *job, std::ranges::begin(input), std::ranges::end(input));
+        if constexpr (Pool::chunks_depend_on_count)
             if (!chunksize && !count) submit_at_once(*pool, job, encoder);
         while (!encoder.at_end()) {
             auto elements = encoder.next(job->chunk);

@@ -9,14 +9,22 @@
 #include <memory>
 #include <ranges>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
-#include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/stream.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::call {
+
+/// Ranges whose elements are there already, so that reading them runs no code that may take long.
+template <class Range>
+inline constexpr bool cheap_to_read = std::ranges::contiguous_range<Range>;
+template <class Range>
+inline constexpr bool cheap_to_read<Range&> = cheap_to_read<std::remove_const_t<Range>>;
+template <class First, class Last>
+inline constexpr bool cheap_to_read<std::ranges::iota_view<First, Last>> = true;
 
 /// The input is pulled by the thread that takes results, never by another, and no more than the window ahead
 /// of them, but for what that thread's join() pulls.
@@ -29,7 +37,7 @@ public:
           pool_(pool),
           job_(job),
           range_(std::forward<Range>(input)),
-          reader_(pool->reader(*job, std::ranges::begin(range_), std::ranges::end(range_))),
+          reader_(make_reader(*pool, *job, std::ranges::begin(range_), std::ranges::end(range_))),
           window_(window),
           window_grows_(window_grows) {
         fill();
@@ -44,8 +52,8 @@ public:
 private:
     using source_iterator = std::ranges::iterator_t<Range>;
     using source_sentinel = std::ranges::sentinel_t<Range>;
-    using reader = decltype(std::declval<Pool&>().reader(
-        std::declval<Job&>(), std::declval<source_iterator>(), std::declval<source_sentinel>()));
+    using reader = decltype(make_reader(std::declval<Pool&>(), std::declval<Job&>(),
+                                        std::declval<source_iterator>(), std::declval<source_sentinel>()));
 
     void fill() override {
         if (owner != std::this_thread::get_id()) pool_->take_over(*this);

@@ -4,7 +4,6 @@
 #define PROCPOOL_DETAIL_JOB_RUNNER_HPP
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -19,6 +18,7 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
+#include "procpool/detail/job/wait_list.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/owner_process.hpp"
 #include "procpool/error.hpp"
@@ -87,13 +87,7 @@ public:
             }
             const steady_time until = hook ? std::min(deadline, hook->next()) : deadline;
             if (help(held, until, deadline == steady_time::max() ? awaited : nullptr)) continue;
-            waiter me{[](const void* test) { return (*static_cast<const Ready*>(test))(); }, &ready};
-            waiters_.push_back(&me);
-            if (until == steady_time::max())
-                me.woken.wait(held);
-            else
-                me.woken.wait_until(held, until);
-            std::erase(waiters_, &me);
+            waiters_.wait(held, until, ready);
         }
         leave(held);
         return true;
@@ -231,23 +225,13 @@ protected:
     std::exception_ptr failure_;  // the first; what is at hand has got it
 
     /// Something that waiters test has changed.
-    void notify_ready() {
-        for (waiter* one : waiters_)
-            if (one->ready(one->test)) one->woken.notify_one();
-    }
+    void notify_ready() { waiters_.notify_ready(); }
+    wait_list& waiters() noexcept { return waiters_; }
     bool has_waiters() const noexcept { return !waiters_.empty(); }
     /// Makes one of them, if there is any, look whether it can help.
-    void wake_a_waiter() {
-        if (!waiters_.empty()) waiters_.front()->woken.notify_one();
-    }
+    void wake_a_waiter() { waiters_.wake_one(); }
 
 private:
-    struct waiter {
-        bool (*ready)(const void*);
-        const void* test;
-        std::condition_variable woken{};
-    };
-
     void wait_until_free(lock& held, const pulled_input& input) {
         if (input.in_use) wait(held, [&] { return !input.in_use; }, steady_time::max());
     }
@@ -255,7 +239,7 @@ private:
     const os::owner_process owner_;
     bool terminated_ = false;  // and had not failed before
     std::mutex mutex_;
-    std::vector<waiter*> waiters_;
+    wait_list waiters_;
     std::vector<pulled_input*> inputs_;
 };
 

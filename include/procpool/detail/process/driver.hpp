@@ -16,6 +16,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/job/wait_list.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
@@ -25,54 +26,69 @@
 
 namespace procpool::detail::process {
 
-class driver : public job::runner {
+/// What is driven.
+class driven {
 public:
+    using lock = job::runner::lock;
+
+    virtual lock take_lock() = 0;
+    /// Moves work: waits until `until` at most, with the lock released, for something to do, and does it.
+    virtual void step(lock& held, steady_time until) = 0;
+    /// Runs what has to run after a step, with the lock released and no claim to drive.
+    virtual void after_step(lock& held) = 0;
+    /// It can't go on: whoever waits for results gets this error.
+    virtual void fail_all(const std::exception_ptr& error) = 0;
+    /// Whether results are still to come.
+    virtual bool has_work() const = 0;
+    /// When the standby driver must drive although there is no work; empty if there is no such thing now.
+    virtual const os::fd& news() const = 0;
+
+protected:
+    ~driven() = default;
+};
+
+/// All functions are called with the lock held.
+class driver {
+public:
+    using lock = job::runner::lock;
+
+    /// One lock guards `work`, the threads that wait for it, and this.
+    driver(driven& work, job::wait_list& waiters) : work_(work), waiters_(waiters) {}
+
     /// A caller that comes again and again does a part of what there is to do now and then.
-    void leave(lock& held) override {
+    void leave(lock& held) {
         constexpr std::uint64_t at_times = 256;
         if (visits_ % at_times == at_times - 1) move_on(held);
         hand_over();
     }
 
-protected:
-    /// Moves work: waits until `until` at most, with the lock released, for something to do, and does it.
-    virtual void step(lock& held, steady_time until) = 0;
-    /// Runs what has to run after a step, with the lock released and no claim to drive.
-    virtual void after_step(lock& held) = 0;
-    /// The runner can't go on: whoever waits for results gets this error.
-    virtual void fail(const std::exception_ptr& error) = 0;
-    /// Whether results are still to come.
-    virtual bool has_work() const = 0;
-    /// When the stand-in must drive although there is no work; empty if there is no such thing now.
-    virtual const os::fd& news() const = 0;
-
-    void start_standby_driver() {
+    void start() {
         watch_.add(bell_.file(), os::poller::interest::read_once_per_arrival, key_bell);
         const os::signals_blocked no_signals;
         standby_driver_ = os::start_thread([this] { run_standby_driver(); }, "a pool's");
         standby_driver_id_ = standby_driver_.get_id();
         os::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
-    /// From now on the stand-in looks at news.
+    /// From now on the standby driver looks at news.
     void begin_to_watch_news() {
         watches_news_ = true;
         watch_news();
     }
     /// There is another source of news.
     void watch_news() {
-        if (watches_news_ && news())
-            watch_.add(news(), os::poller::interest::read_once_per_arrival, key_news);
+        if (watches_news_ && work_.news())
+            watch_.add(work_.news(), os::poller::interest::read_once_per_arrival, key_news);
     }
 
-    /// Tells the stand-in to end, and waits until nobody drives.
-    void stop_standby_driver(lock& held) {
+    /// Tells the standby driver to end, and waits until nobody drives.
+    void stop(lock& held) {
         stopping_ = true;
-        interrupt_driver();
+        interrupt();
         released_.wait(held, [this] { return !driving_; });
     }
 
-    /// Waits for the end of the stand-in, which must have been told.
-    void join_standby_driver(lock& held) {
+    /// Waits for the end of the standby driver, which must have been told.
+    void join(lock& held) {
         if (!standby_driver_.joinable()) return;
         std::thread ended = std::move(standby_driver_);
         held.unlock();
@@ -83,11 +99,10 @@ protected:
         standby_driver_id_ = {};
     }
 
-    void changed() override { interrupt_driver(); }
     /// Makes the thread that drives look at the state anew.
-    void interrupt_driver() {
+    void interrupt() {
         if (driving_) interruption_.ring();
-        notify_ready();
+        waiters_.notify_ready();
     }
 
     /// Moves what can be moved without waiting, but for callbacks. Nothing if somebody drives.
@@ -101,9 +116,9 @@ protected:
     void hand_over() {
         ++visits_;
         if (driving_) return;
-        if (has_waiters())
-            wake_a_waiter();
-        else if ((has_work() && !standing_by_) || news_waiting_) {
+        if (!waiters_.empty())
+            waiters_.wake_one();
+        else if ((work_.has_work() && !standing_by_) || news_waiting_) {
             standing_by_ = true;
             bell_.ring();
         }
@@ -117,13 +132,12 @@ protected:
 
     os::event& interruption() noexcept { return interruption_; }
 
-    /// What the stand-in watches: files under `key_news` are as good as news().
+    /// What the standby driver watches: files under `key_news` are as good as news().
     os::poller& watch() noexcept { return watch_; }
     static constexpr std::uint64_t key_news = 1;
 
-private:
-    /// Who waits, drives.
-    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override {
+    /// A thread that waits drives meanwhile; false if another one does.
+    bool help(lock& held, steady_time deadline) {
         if (drives_here())
             throw Error("procpool: a result's load() can't wait for the pool that is rebuilding it");
         if (driving_ || stopping_) return false;
@@ -131,16 +145,17 @@ private:
         return true;
     }
 
+private:
     void drive(lock& held, steady_time until) {
         drive_one_step(held, until);
-        after_step(held);
+        work_.after_step(held);
     }
 
     void drive_one_step(lock& held, steady_time until) {
         driving_ = true;
         driver_ = std::this_thread::get_id();
         try {
-            step(held, until);
+            work_.step(held, until);
         } catch (...) {
             if (!held.owns_lock()) held.lock();
             stop_driving();
@@ -156,13 +171,13 @@ private:
 
     /// Whatever stops it, an exception that leaves a thread would end the program.
     void run_standby_driver() {
-        lock held = acquire();
+        lock held = work_.take_lock();
         try {
             drive_on_standby(held);
         } catch (...) {
             if (!held.owns_lock()) held.lock();
-            fail(std::current_exception());
-            after_step(held);
+            work_.fail_all(std::current_exception());
+            work_.after_step(held);
         }
     }
 
@@ -193,24 +208,26 @@ private:
             }
             delays = 0;
             standing_by_ = false;
-            while (!stopping_ && !driving_ && !has_waiters() && (news_waiting_ || has_work())) {
+            while (!stopping_ && !driving_ && waiters_.empty() && (news_waiting_ || work_.has_work())) {
                 // Whoever comes back to wait must not find it asleep as the driver.
                 const bool waits = !news_waiting_ && !callers_come;
                 drive(held, waits ? steady_time::max() : std::chrono::steady_clock::now());
                 if (waits || news_waiting_) continue;
-                standing_by_ = has_work();
+                standing_by_ = work_.has_work();
                 break;
             }
-            if (!stopping_ && !driving_) wake_a_waiter();
+            if (!stopping_ && !driving_) waiters_.wake_one();
         }
     }
 
     static constexpr std::uint64_t key_bell = 0;
+    driven& work_;
+    job::wait_list& waiters_;
     bool driving_ = false;
     std::thread::id driver_;  // the last one
     bool stopping_ = false;
-    bool watches_news_ = false;  // the stand-in does
-    bool standing_by_ = false;   // the stand-in will look after the handover_delay
+    bool watches_news_ = false;  // the standby driver does
+    bool standing_by_ = false;   // it will look after the handover delay
     bool news_waiting_ = false;  // it saw news while somebody else drove
     std::uint64_t visits_ = 0;   // of callers
     std::condition_variable released_;

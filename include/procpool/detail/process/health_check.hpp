@@ -42,7 +42,7 @@ public:
         }
         const bool runs = link.says_it_runs();
         const bool for_long = link.quiet_for(now) >= longest_busy_pause;
-        if (link.kept_back_a_rest(now) >= longest_busy_pause)
+        if (link.withholds_frame_for(now) >= longest_busy_pause)
             return "it sent what begins like a frame, and nothing else";
         if (!runs) link.check_at = std::min(link.check_at, now);
         // One that runs an element is left alone for a while, and then asked to make sure.

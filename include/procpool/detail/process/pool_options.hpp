@@ -48,10 +48,10 @@ Options checked(PoolOptions options) {
                                          .stderr_tail = options.stderr_tail},
                             .start_left_open = zygote::is_left_open(options.start_method),
                             .initializer = nullptr,
-                            .initializer_arguments = {}},
+                            .initializer_arguments = {},
+                            .quote_arguments = options.quote_arguments},
                 .terminate_grace = job::at_most_for_ever(options.terminate_grace),
-                .error_handler = std::move(options.error_handler),
-                .quote_arguments = options.quote_arguments};
+                .error_handler = std::move(options.error_handler)};
     if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *most;
     return all;

@@ -59,9 +59,9 @@ public:
         if (timed_out()) return "exceeded the limit of " + describe(job_.timeout);
         std::string text = exit();
         if (!calls_.empty()) text.append(" in ").append(place());
-        if (link_.corrupt)
+        if (!link_.fault().empty())
             text.append(link_.exit->signal == SIGKILL ? " (killed by the pool, because " : " (")
-                .append(*link_.corrupt)
+                .append(link_.fault())
                 .append(")");
         if (cause_.out_of_memory) text += " by the kernel, which was out of memory";
         return text;
@@ -107,12 +107,12 @@ private:
     }
     /// Whether it had begun another one already.
     bool result_is_lost() const noexcept {
-        return number_ + 1 < link_.box().begun.load(std::memory_order_relaxed);
+        return number_ + 1 < link_.box().told.begun.load(std::memory_order_relaxed);
     }
     bool in_initializer() const noexcept { return job_.id == wire::initializer_number; }
     bool timed_out() const noexcept {
-        return link_.terminating && link_.terminating->element == number_ &&
-               link_.terminating->why == worker_link::termination::reason::timeout;
+        const auto& cause = link_.terminated_for();
+        return cause && cause->element == number_ && cause->why == worker_link::termination::reason::timeout;
     }
     /// For example: element 3, f("file.jpg")
     std::string what() const {

@@ -20,10 +20,10 @@
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/process/pool_memory.hpp"
+#include "procpool/detail/process/post_mortem.hpp"
 #include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/restart_policy.hpp"
-#include "procpool/detail/scheduler/supervision.hpp"
-#include "procpool/detail/scheduler/task_timing.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/loop.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
@@ -41,11 +41,12 @@ struct worker_process_options {
     /// Run by each new worker before anything else; none if null.
     std::shared_ptr<scheduler::remote_job> initializer;
     scheduler::block initializer_arguments;
+    bool quote_arguments = true;  // in what is told of a death
 };
 
 /// Knows nothing of what the workers work on, apart from the initializer.
 template <class = only_if_used>
-class basic_worker_processes {
+class basic_worker_processes final : public scheduler::peer_group {
 public:
     /// What poller() watches: `interruption`, the zygote, and for each worker its result pipe, and its task
     /// pipe while that is full.
@@ -63,6 +64,7 @@ public:
           memory_(options_.count, options_.arena_limit),
           links_(options_.count),
           restarts_(options_.count, options_.restart_limit) {
+        for (worker_link& link : links_) peers_.push_back(&link);
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
         share_initializer_arguments();
@@ -76,18 +78,7 @@ public:
     std::vector<worker_link>& links() noexcept { return links_; }
     const std::vector<worker_link>& links() const noexcept { return links_; }
     worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
-    /// Whether the result of one quick element is all that is to come.
-    bool has_one_quick_call() {
-        worker_link* only = nullptr;
-        for (worker_link& link : links_) {
-            if (link.work().elements() == 0) continue;
-            if (only || link.work().elements() > 1) return false;
-            only = &link;
-        }
-        const auto call = only ? only->first_unanswered() : std::nullopt;
-        const scheduler::task_timing* const timing = call ? call->of->job->timing : nullptr;
-        return timing && timing->quick();
-    }
+    static worker_link& link_of(scheduler::peer& one) noexcept { return static_cast<worker_link&>(one); }
     const std::shared_ptr<scheduler::remote_job>& initializer() const noexcept {
         return options_.initializer;
     }
@@ -121,7 +112,7 @@ public:
                 take(std::move(next));
             }
             for (worker_link& link : links_)
-                if (link.now == worker_link::state::down) launch(link);
+                if (link.is(peer_state::absent)) launch(link);
         } catch (...) {
             restarts_.failed_start();
             if (restarts_.exhausted()) throw;
@@ -139,10 +130,12 @@ public:
     const std::optional<steady_time>& launch_at() const noexcept { return launch_at_; }
     void launch_no_more() noexcept { launch_at_.reset(); }
 
-    /// Sends what the worker's pipe takes, and the rest when that has room.
-    void send(worker_link& link) {
+    // ---- what the scheduler asks
+
+    void send(scheduler::peer& to) override {
+        worker_link& link = link_of(to);
         if (!link.tasks()) return;
-        const bool all = link.send();
+        const bool all = link.write();
         if (all == !link.watching_tasks) return;
         if (all)
             poller_.remove(link.tasks());
@@ -151,25 +144,49 @@ public:
         link.watching_tasks = !all;
     }
 
+    /// Of one whose zygote is gone nothing is left to be signalled.
+    void end(scheduler::peer& which, ending how) override {
+        const worker_link& link = link_of(which);
+        if (has_lost(link)) return;
+        zygote_->signal(slot_of(link), link.serial, link.pid, how == ending::asked ? SIGTERM : SIGKILL);
+        expect_news();
+    }
+
+    void forget(const scheduler::remote_job& job, bool refers) override {
+        for (worker_link& link : links_) {
+            link.forget(job.id);
+            // What it is bound to, a SharedArray for instance, would otherwise stay until the next job.
+            if (refers && link.can_work() && link.send_forgotten()) send(link);
+        }
+    }
+
+    scheduler::death examine(scheduler::peer& dead, const scheduler::runs_in_flight::running& interrupted,
+                             const scheduler::block& element) override {
+        const post_mortem found(link_of(dead), interrupted, element, options_.quote_arguments);
+        return {found.how(), found.error()};
+    }
+
+    // ---- ends
+
     /// Nothing more is read from it: it is dead, or must die. True if it is known how it ended.
     bool stop_reading(worker_link& link) {
         poller_.remove(link.results());
-        if (has_lost(link)) link.exit.emplace();  // its zygote is gone, and with it the news of how it ended
-        if (!link.exit) expect_news();
-        return link.exit.has_value();
+        if (link.is(peer_state::dead)) return true;
+        if (has_lost(link)) {  // its zygote is gone, and with it the news of how it ended
+            die(link, {});
+            return true;
+        }
+        link.drain();
+        expect_news();
+        return false;
     }
+    /// Nobody tells how it ended.
+    static void die_untold(worker_link& link) { die(link, {}); }
 
     /// It has run all that it may.
     void end_input(worker_link& link) {
         link.end_input();
         // If the zygote is stopped while it still holds the worker's pipe, nothing else tells of the end.
-        expect_news();
-    }
-
-    /// Of one whose zygote is gone nothing is left to be signalled.
-    void signal(const worker_link& link, int signal) {
-        if (has_lost(link)) return;
-        zygote_->signal(slot_of(link), link.serial, link.pid, signal);
         expect_news();
     }
 
@@ -198,7 +215,7 @@ public:
         results_take_memory_ = false;
         if (memory_.arguments()) memory_.arguments()->trim();
         for (worker_link& link : links_)
-            if (link.now == worker_link::state::up && link.send_trim()) send(link);
+            if (link.has_started() && link.is_alive() && link.send_trim()) send(link);
     }
 
     struct news_read {
@@ -221,15 +238,16 @@ public:
                 case zygote::worker_report::kind::zygote_ready: break;
                 case zygote::worker_report::kind::started:
                     link.pid = static_cast<long>(report->pid);
-                    if (link.now == worker_link::state::starting) link.now = worker_link::state::up;
+                    link.tell_start();
                     restarts_.start();
                     break;
                 case zygote::worker_report::kind::fork_failed:
                     result.not_forked.emplace_back(&link, report->code);
                     break;
                 case zygote::worker_report::kind::exited:
-                    link.exit = report->signalled ? os::exit_status{{}, report->code}
-                                                  : os::exit_status{report->code, 0};
+                    if (link.is(peer_state::dead)) break;
+                    die(link, report->signalled ? os::exit_status{{}, report->code}
+                                                : os::exit_status{report->code, 0});
                     link.remains = {report->peak_memory, report->out_of_memory,
                                     std::string(zygote_->output())};
                     result.ended.push_back(&link);
@@ -255,7 +273,7 @@ public:
     void dismiss(worker_link& link) {
         if (has_lost(link))
             --lost_;
-        else if (link.exit)
+        else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
     }
@@ -282,6 +300,13 @@ public:
     std::unique_ptr<zygote::zygote> take_zygote() noexcept { return std::move(zygote_); }
 
 private:
+    using peer_state = scheduler::peer_state;
+
+    static void die(worker_link& link, const os::exit_status& how) {
+        link.exit = how;
+        link.die();
+    }
+
     std::uint32_t slot_of(const worker_link& link) const noexcept {
         return static_cast<std::uint32_t>(&link - links_.data());
     }
@@ -314,10 +339,10 @@ private:
         restarts_.failure();
         lost_ = 0;
         for (worker_link& link : links_) {
-            if (link.now == worker_link::state::down) continue;
+            if (link.is(peer_state::absent)) continue;
             ++lost_;
-            if (link.exit || !link.results_ended) continue;
-            link.exit.emplace();
+            if (link.is(peer_state::dead) || !link.results_ended) continue;
+            die(link, {});
             ended.push_back(&link);
         }
         launch_at_ = std::chrono::steady_clock::now() + restarts_.delay();
@@ -327,9 +352,9 @@ private:
     /// Whether the zygote owes news of a birth or a death.
     bool awaits_news() const noexcept {
         return zygote_ && std::any_of(links_.begin(), links_.end(), [&](const worker_link& link) {
-                   return !link.exit && (link.now == worker_link::state::starting ||
-                                         (link.now == worker_link::state::up && !link.tasks()) ||
-                                         link.results_ended || link.corrupt || link.terminating);
+                   return link.is_alive() &&
+                          (!link.has_started() || !link.tasks() || link.is(peer_state::terminating) ||
+                           link.is(peer_state::draining));
                });
     }
 
@@ -368,7 +393,9 @@ private:
         arguments.bytes.append(bytes.data(), bytes.size());
         link.give(options_.initializer, std::move(arguments));
         link.taken = 0;
-        scheduler::schedule_check(link, *options_.initializer);
+        // What checks on it has nothing else to go by as long as it runs nothing else.
+        if (const auto limit = options_.initializer->timeout; limit != job::no_limit)
+            link.check_at = std::min(link.check_at, std::chrono::steady_clock::now() + limit);
         send(link);
     }
 
@@ -377,7 +404,7 @@ private:
         watch_.remove(link.results());
         if (std::exchange(link.watching_tasks, false)) poller_.remove(link.tasks());
         link.disconnect();
-        link.now = worker_link::state::down;
+        if (!link.is(peer_state::absent)) link.leave();
     }
 
     os::poller& watch_;

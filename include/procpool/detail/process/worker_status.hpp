@@ -21,7 +21,7 @@ namespace procpool::detail::process {
 template <class = only_if_used>
 WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_arguments) {
     WorkerStatus status{.index = index};
-    if (link.now == worker_link::state::down || link.exit) return status;
+    if (!link.is_alive()) return status;
     status.pid = link.told_pid();
     const auto element = link.now_running();
     if (!element) return status;

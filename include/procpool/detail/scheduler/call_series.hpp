@@ -53,11 +53,11 @@ public:
     }
 
     /// The call is given up: its result is `error`, and what has not begun won't run, which is the pool's
-    /// affair. @return false if it has a result already
-    bool give_up(std::uint64_t call, std::exception_ptr error) {
+    /// affair. `now` in steady ns. @return false if it has a result already
+    bool give_up(std::uint64_t call, std::exception_ptr error, std::int64_t now) {
         if (failure() || state_of(call) != state::open) return false;
         fail(call, std::move(error));
-        given_up_.emplace(call, steady_ns());
+        given_up_.emplace(call, now);
         publish(call, 1);
         return true;
     }

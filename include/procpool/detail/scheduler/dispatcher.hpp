@@ -13,10 +13,9 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/process/worker_link.hpp"
-#include "procpool/detail/process/worker_processes.hpp"
+#include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/scheduler/supervision.hpp"
+#include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/window.hpp"
 
 namespace procpool::detail::scheduler {
@@ -25,16 +24,21 @@ namespace procpool::detail::scheduler {
 template <class = only_if_used>
 class basic_dispatcher {
 public:
-    /// A worker gets `max_elements` in its life.
-    basic_dispatcher(process::worker_processes& workers, std::uint64_t max_elements)
-        : workers_(workers), max_elements_(max_elements) {}
+    /// A peer gets `max_elements` in its life. The `initializer`, if there is one, is its first element and
+    /// not among them.
+    basic_dispatcher(peer_group& group, supervisor& watch, std::uint64_t max_elements,
+                     const std::shared_ptr<remote_job>& initializer)
+        : group_(group),
+          watch_(watch),
+          max_elements_(max_elements),
+          has_initializer_(initializer != nullptr) {}
 
     /// Elements go behind those that are ready; a single one, if there are none, to a worker that has room.
     void add(const std::shared_ptr<remote_job>& job, block&& elements) {
         if (queue_.empty() && elements.count == 1) {
-            process::worker_link* const link = least_loaded();
-            if (link && room(*link, *job, 1) > 0) {
-                give(*link, job, std::move(elements));
+            peer* const to = least_loaded();
+            if (to && room(*to, *job, 1) > 0) {
+                give(*to, job, std::move(elements));
                 return;
             }
         }
@@ -79,7 +83,9 @@ public:
         if (at->count == 0) job.ready.erase(at);
     }
 
-    /// Whether workers may get what they were given later, with more.
+    /// So many elements are worth a message of their own.
+    static constexpr std::uint64_t min_batch = 64;
+    /// Whether peers may get what they were given later, with more.
     enum class sending { now, together };
 
     /// Gives out what is ready to workers that have room, one job after the other.
@@ -91,10 +97,10 @@ public:
             queue_.pop_front();
             bool gave = false;
             while (!job->ready.empty()) {
-                process::worker_link* const link = least_loaded();
-                const std::uint64_t count = link ? room(*link, *job, job->ready.front().count) : 0;
+                peer* const to = least_loaded();
+                const std::uint64_t count = to ? room(*to, *job, job->ready.front().count) : 0;
                 if (count == 0) break;
-                give(*link, job, take_ready(*job, count));
+                give(*to, job, take_ready(*job, count));
                 gave = true;
             }
             job->listed = !job->ready.empty();
@@ -108,10 +114,10 @@ public:
                 queue_.push_front(job);
         }
         steady_time next_check = steady_time::max();
-        std::erase_if(touched_, [&](process::worker_link* const link) {
-            next_check = std::min(next_check, link->check_at);
-            if (when == sending::together && link->below_min_batch()) return false;
-            workers_.send(*link);
+        std::erase_if(touched_, [&](peer* const to) {
+            next_check = std::min(next_check, to->check_at);
+            if (when == sending::together && below_min_batch(*to)) return false;
+            group_.send(*to);
             return true;
         });
         return next_check;
@@ -119,20 +125,23 @@ public:
 
     /// Elements that a worker has got and not claimed go where they are run sooner, apart from those of the
     /// chunk that it has begun. @return whether there were any
-    bool take_back(process::worker_link& link) {
-        const bool begun = link.box().begun.load(std::memory_order_acquire) > 0;
-        if (!begun && workers_.initializer()) {  // which is not to be taken back
-            check_after(link, cancel_grace);
+    bool take_back(peer& to) {
+        const bool begun = to.told().begun.load(std::memory_order_acquire) > 0;
+        if (!begun && has_initializer_) {  // which is not to be taken back
+            watch_.check_after(to, cancel_grace);
             return false;
         }
-        std::vector<returned> back = link.recall();
-        link.stalled = link.work().elements() > 0;  // until the result of what runs has come
+        std::vector<returned> back = to.recall();
+        if (to.work().elements() > 0)
+            to.stall();  // until the result of what runs has come
+        else
+            to.unstall();
         if (begun && !back.empty() && !back.front().job->abandoned) {
             auto& [job, rest] = back.front();
             const std::uint64_t of_chunk = rest.first % job->chunk;
             if (of_chunk != 0)
-                link.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)),
-                          elements_together(*job));
+                to.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)),
+                        elements_together(*job));
         }
         bool any = false;
         for (auto one = back.rbegin(); one != back.rend(); ++one) {
@@ -140,7 +149,7 @@ public:
             push_front(one->job, std::move(one->elements));
             any = true;
         }
-        workers_.send(link);
+        group_.send(to);
         return any;
     }
 
@@ -148,45 +157,40 @@ public:
     /// one.
     void relieve_busiest() {
         if (!queue_.empty()) return;
-        const auto& links = workers_.links();
-        if (std::none_of(links.begin(), links.end(), [&](const process::worker_link& link) {
-                return link.work().elements() == 0 && can_work(link) && has_started(link);
+        const auto peers = group_.peers();
+        if (std::none_of(peers.begin(), peers.end(), [&](const peer* idle) {
+                return idle->work().elements() == 0 && can_work(*idle) && waits_for_work(*idle);
             }))
             return;
         constexpr double worthwhile_ns = 200e3;
-        process::worker_link* busiest = nullptr;
+        peer* busiest = nullptr;
         double longest = worthwhile_ns;
-        for (process::worker_link& link : workers_.links()) {
-            if (!can_work(link) || link.keeps_all) continue;
+        for (peer* const one : peers) {
+            if (!can_work(*one) || one->keeps_all) continue;
             // What is still on its way would only be sent once more: it must have claimed something, which
             // stays.
-            const std::uint64_t begun = link.box().begun.load(std::memory_order_acquire);
-            const std::uint64_t claimed = link.box().claimed();
-            if (claimed < begun || claimed <= link.work().results()) continue;
-            const double waiting = link.work().waiting_ns(claimed);
+            const std::uint64_t begun = one->told().begun.load(std::memory_order_acquire);
+            const std::uint64_t claimed = one->told().claimed();
+            if (claimed < begun || claimed <= one->work().results()) continue;
+            const double waiting = one->work().waiting_ns(claimed);
             if (waiting <= longest) continue;
             longest = waiting;
-            busiest = &link;
+            busiest = one;
         }
         if (!busiest) return;
         busiest->keeps_all = !take_back(*busiest);
-        busiest->stalled = false;
+        busiest->unstall();
         dispatch();
     }
 
     /// Nothing that is ready will run any more.
     void clear() { queue_.clear(); }
 
-    /// Whether a worker is alive and may get elements.
-    bool can_work(const process::worker_link& link) const noexcept {
-        return (link.now == process::worker_link::state::up ||
-                link.now == process::worker_link::state::starting) &&
-               !link.exit && !link.results_ended && !link.corrupt && !link.terminating && !link.stalled &&
-               !is_done_with(link);
-    }
+    /// Whether a peer may get elements.
+    bool can_work(const peer& one) const noexcept { return one.can_work() && !is_done_with(one); }
     /// Whether a worker has got all that it gets in its life.
-    bool is_done_with(const process::worker_link& link) const noexcept {
-        return link.taken >= max_elements_ || link.box().overgrown.load(std::memory_order_acquire) != 0;
+    bool is_done_with(const peer& to) const noexcept {
+        return to.taken >= max_elements_ || to.told().overgrown.load(std::memory_order_acquire) != 0;
     }
 
 private:
@@ -195,29 +199,30 @@ private:
         job.ready_bytes += elements.weight();
     }
 
-    static bool has_started(const process::worker_link& link) noexcept {
-        return link.box().ready.load(std::memory_order_acquire) != 0;
+    static bool waits_for_work(const peer& one) noexcept {
+        return one.told().ready.load(std::memory_order_acquire) != 0;
     }
 
-    process::worker_link* least_loaded() {
-        process::worker_link* best = nullptr;
-        for (process::worker_link& link : workers_.links()) {
-            if (!can_work(link)) continue;
-            if (!best || link.work().elements() < best->work().elements() ||
-                (link.work().elements() == best->work().elements() && !has_started(*best) &&
-                 has_started(link)))
-                best = &link;
+    peer* least_loaded() {
+        peer* best = nullptr;
+        for (peer* const one : group_.peers()) {
+            if (!can_work(*one)) continue;
+            if (!best || one->work().elements() < best->work().elements() ||
+                (one->work().elements() == best->work().elements() && !waits_for_work(*best) &&
+                 waits_for_work(*one)))
+                best = one;
         }
         return best;
     }
 
-    /// How many elements of `job`, `most` at the most, to give to `link` now.
-    std::uint64_t room(const process::worker_link& link, const remote_job& job,
-                       std::uint64_t most) const noexcept {
-        const std::uint64_t may_take = max_elements_ - link.taken;
-        return std::min(elements_to_give(job, workers_.links().size(), link.work().elements(),
-                                         link.work().bytes(), may_take),
-                        most);
+    static bool below_min_batch(const peer& one) noexcept { return one.work().unsent_elements() < min_batch; }
+
+    /// How many elements of `job`, `most` at the most, to give to `to` now.
+    std::uint64_t room(const peer& to, const remote_job& job, std::uint64_t most) const noexcept {
+        const std::uint64_t may_take = max_elements_ - to.taken;
+        return std::min(
+            elements_to_give(job, group_.peers().size(), to.work().elements(), to.work().bytes(), may_take),
+            most);
     }
 
     static block take_ready(remote_job& job, std::uint64_t count) {
@@ -234,16 +239,18 @@ private:
         return elements;
     }
 
-    void give(process::worker_link& link, const std::shared_ptr<remote_job>& job, block&& elements) {
-        link.give(job, std::move(elements), elements_together(*job));
-        schedule_check(link, *job);
-        if (std::find(touched_.begin(), touched_.end(), &link) == touched_.end()) touched_.push_back(&link);
+    void give(peer& to, const std::shared_ptr<remote_job>& job, block&& elements) {
+        to.give(job, std::move(elements), elements_together(*job));
+        watch_.schedule_check(to, *job);
+        if (std::find(touched_.begin(), touched_.end(), &to) == touched_.end()) touched_.push_back(&to);
     }
 
-    process::worker_processes& workers_;
+    peer_group& group_;
+    supervisor& watch_;
     const std::uint64_t max_elements_;
+    const bool has_initializer_;
     std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
-    std::vector<process::worker_link*> touched_;     // with something new to send
+    std::vector<peer*> touched_;                     // with something new to send
 };
 using dispatcher = basic_dispatcher<>;
 

@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/call/encode.hpp"
-#include "procpool/detail/process/driver.hpp"
+#include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/wire/arena.hpp"
 #include "procpool/pool_status.hpp"
 
 namespace procpool::detail::scheduler {
@@ -23,7 +23,7 @@ namespace procpool::detail::scheduler {
 /// Runs jobs somewhere. A file that only uses a pool compiles this; what is behind it, a file that makes one.
 ///
 /// All functions are called with the lock held, unless they say otherwise.
-class pool_backend : public process::driver {
+class pool_backend : public job::runner {
 public:
     virtual std::vector<WorkerStatus> workers() = 0;
 
@@ -74,16 +74,11 @@ public:
                (job.ready_elements < many_elements && job.ready_bytes < many_bytes);
     }
 
+    /// Whether how many elements go together depends on how many there are.
+    static constexpr bool chunks_depend_on_count = false;
     /// Nobody has said how many elements go together.
     void choose_chunks(remote_job& job, std::optional<std::uint64_t> /*count*/) const noexcept {
         job.guided = true;
-    }
-
-    /// Turns a range into elements of a job of this pool. Without the lock.
-    template <class Iterator, class Sentinel>
-    call::range_encoder<Iterator, Sentinel> reader(const remote_job& /*job*/, Iterator begin,
-                                                   Sentinel end) const {
-        return {std::move(begin), std::move(end), arena_};
     }
 
     /// For large arguments; null if there is none. Without the lock.

@@ -137,7 +137,14 @@ public:
         return definition_.describe ? definition_.describe(element) : std::string();
     }
 
-    // The rest is the process pool's, guarded by its mutex.
+    /// What is ready won't run.
+    void drop_ready() noexcept {
+        ready.clear();
+        ready_elements = 0;
+        ready_bytes = 0;
+    }
+
+    // The rest is the scheduler's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
     bool bulk = false;                            // nobody sees a result before all are there
     bool guided = false;                          // as many elements go together as is best

@@ -4,7 +4,6 @@
 #define PROCPOOL_DETAIL_SCHEDULER_RUNS_IN_FLIGHT_HPP
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +14,6 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/frame.hpp"
@@ -45,20 +43,21 @@ public:
     /// Elements that were not sent completely.
     std::uint64_t unsent_elements() const noexcept { return unsent_elements_; }
 
-    /// Names the next bytes to be sent. @return how many parts they are
-    template <std::size_t Most>
-    std::size_t unsent(std::array<iovec, Most>& parts) const {
+    /// Names the next bytes to be sent: calls `add(std::span)` for parts of them, in order, `most` times at
+    /// the most.
+    template <class Add>
+    void unsent(std::size_t most, Add add) const {
         std::size_t count = 0;
         const auto add_part = [&](std::span<const std::byte> from, std::size_t sent) {
-            if (sent < from.size())
-                parts[count++] = {const_cast<std::byte*>(from.data()) + sent, from.size() - sent};
+            if (sent >= from.size()) return;
+            add(from.subspan(sent));
+            ++count;
         };
-        for (std::size_t i = unsent_; i < runs_.size() && count + 2 <= Most; ++i) {
+        for (std::size_t i = unsent_; i < runs_.size() && count + 2 <= most; ++i) {
             const run& next = runs_[i];
             add_part(next.head.bytes(), next.sent);
             add_part(next.body(), next.sent - std::min(next.sent, next.head.size()));
         }
-        return count;
     }
     void sent(std::size_t bytes) {
         while (!all_sent() && bytes >= runs_[unsent_].size() - runs_[unsent_].sent) {
@@ -86,6 +85,9 @@ public:
         elements_ -= count;
         if (runs_.front().left() == 0) drop_oldest();
     }
+
+    /// The runs that elements were given in, with those that have no result yet.
+    const std::deque<run>& runs() const noexcept { return runs_; }
 
     // ---- what is run
 

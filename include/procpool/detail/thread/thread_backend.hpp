@@ -34,18 +34,21 @@ public:
         return job.ready_elements < size() * job.chunk || job.ready_elements < many;
     }
 
+    /// Whether how many elements go together depends on how many there are.
+    static constexpr bool chunks_depend_on_count = true;
     /// Nobody has said how many elements go together.
     void choose_chunks(thread_job& job, std::optional<std::uint64_t> count) const noexcept {
         job.chunk = count ? job::default_chunksize(*count, size()) : 1;
     }
-
-    /// Turns a range into elements of a job of this pool. Without the lock.
-    template <class Job, class Iterator, class Sentinel>
-    element_reader<typename Job::where, Iterator, Sentinel> reader(const Job& /*job*/, Iterator begin,
-                                                                   Sentinel end) const {
-        return {std::move(begin), std::move(end)};
-    }
 };
+
+/// Turns a range into elements of a job of this pool. Without the lock.
+template <class Job, class Iterator, class Sentinel>
+element_reader<typename Job::where, Iterator, Sentinel> make_reader(const thread_backend& /*pool*/,
+                                                                    const Job& /*job*/, Iterator begin,
+                                                                    Sentinel end) {
+    return {std::move(begin), std::move(end)};
+}
 
 /// Reads all of an input before any of it is submitted, since the size of its chunks depends on that.
 template <class Job, class Where, class Iterator, class Sentinel>

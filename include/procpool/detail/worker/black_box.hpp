@@ -8,31 +8,18 @@
 #include <cstdint>
 
 #include "procpool/detail/os/crash.hpp"
+#include "procpool/detail/wire/activity.hpp"
 
 namespace procpool::detail::worker {
 
-/// Written by the worker, read by the pool, unless it says otherwise. Counters start at 0 with each new
+/// Written by the worker, read by the pool, unless it says otherwise. Everything starts at 0 with each new
 /// worker of a slot.
-struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each writer has its own cache lines
-    /// The worker's process id: here it is known before the zygote's news of its birth come.
-    std::atomic<std::int64_t> pid{0};
-    /// 1 once the worker waits for its first element.
-    std::atomic<std::uint64_t> ready{0};
-    /// Elements that it has laid claim to. In the upper bits, how often the pool has taken back the others.
-    /// Both in one word, so that none is claimed and taken back at once.
-    std::atomic<std::uint64_t> claimed_and_recalls{0};
-    /// Elements begun; one more than the results means: the next one was running.
-    std::atomic<std::uint64_t> begun{0};
-    /// When the last one was begun, in steady nanoseconds. Where elements are so quick that it looks at the
-    /// clock after some of them only: not later than that.
-    std::atomic<std::int64_t> begun_at{0};
-    /// Elements ended, and the time that they took in all, when it last looked at the clock.
-    std::atomic<std::uint64_t> ended{0};
-    std::atomic<std::int64_t> busy_ns{0};
+struct black_box {
+    wire::activity told;  // of its elements
 
     // The outbox holds the piece [base, committed) of the stream of bytes that goes into the result pipe.
     // What the pool has not received when the worker dies, it takes from there.
-    std::atomic<std::uint64_t> base{0};
+    alignas(64) std::atomic<std::uint64_t> base{0};
     std::atomic<std::uint64_t> committed{0};
     /// Where the frame starts that is still being filled (its header lacks the length).
     std::atomic<std::uint64_t> open_frame{no_frame};
@@ -44,36 +31,11 @@ struct black_box {  // NOLINT(clang-analyzer-optin.performance.Padding): each wr
     /// Written by the pool: results that it has received, so that what they refer to may go.
     alignas(64) std::atomic<std::uint64_t> received{0};
 
-    /// 1 once its memory has grown so much that it should be replaced.
-    alignas(64) std::atomic<std::uint64_t> overgrown{0};
     /// The last of the calls on its stack, if it crashed.
     os::crash_record crash;
 
     static constexpr std::uint64_t no_frame = ~std::uint64_t{0};
-
-    enum class claim_end { claimed, taken_back, overwritten };
-    /// The worker claims its next `count` elements. It has claimed `before` and knows of `recalls`: if there
-    /// stands anything else but more recalls, somebody has written here who must not.
-    claim_end claim(std::uint64_t before, std::uint64_t count, std::uint64_t recalls) noexcept {
-        std::uint64_t now = before + recalls * first_recall;
-        if (claimed_and_recalls.compare_exchange_strong(now, now + count, std::memory_order_acq_rel))
-            return claim_end::claimed;
-        return (now & claimed_mask) == before ? claim_end::taken_back : claim_end::overwritten;
-    }
-    /// Elements that it has laid claim to.
-    std::uint64_t claimed() const noexcept {
-        return claimed_and_recalls.load(std::memory_order_acquire) & claimed_mask;
-    }
-    /// The pool takes back all elements that are not claimed. @return the number of those that are
-    std::uint64_t recall() noexcept {
-        return claimed_and_recalls.fetch_add(first_recall, std::memory_order_acq_rel) & claimed_mask;
-    }
-
-    static constexpr std::uint64_t most_recalls = 1 << 16;
-    static constexpr std::uint64_t first_recall = ~std::uint64_t{0} / most_recalls + 1;
-    static constexpr std::uint64_t claimed_mask = first_recall - 1;
 };
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// Each slot's piece of the pool's shared memory: its black box, then its outbox. Both are touched, and so
 /// take memory, only as far as they are used.

@@ -19,7 +19,7 @@ public:
     void look(black_box& box, std::int64_t now_ns) {
         if (now_ns < next_look_) return;
         next_look_ = now_ns + 1'000'000;
-        if (meter_.read().own > limit_) box.overgrown.store(1, std::memory_order_release);
+        if (meter_.read().own > limit_) box.told.overgrown.store(1, std::memory_order_release);
     }
 
 private:

@@ -50,8 +50,8 @@ public:
     }
 
     int run() {
-        box_.pid.store(os::current_pid(), std::memory_order_relaxed);
-        box_.ready.store(1, std::memory_order_release);
+        box_.told.pid.store(os::current_pid(), std::memory_order_relaxed);
+        box_.told.ready.store(1, std::memory_order_release);
         while (read_more())
             while (serve_frame()) {
             }

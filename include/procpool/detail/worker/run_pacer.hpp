@@ -47,7 +47,7 @@ public:
         --claimed_;
         --left_;
         if (idle_) end_pause();
-        box_.begun.store(++begun_, std::memory_order_release);
+        box_.told.begun.store(++begun_, std::memory_order_release);
         return true;
     }
     void end_element() {
@@ -89,7 +89,7 @@ public:
             if (!of_.claim(claimed_, left_)) return false;
             --claimed_;
             --left_;
-            of_.box_.begun.store(++begun_, std::memory_order_release);
+            of_.box_.told.begun.store(++begun_, std::memory_order_release);
             return true;
         }
 
@@ -116,9 +116,9 @@ private:
         if (claimed > 0) return true;
         const std::uint64_t wanted = std::min(left, together_);
         if (wanted == 0) return false;
-        const auto end = box_.claim(all_claimed_, wanted, recalls_);
-        overwritten_ = end == black_box::claim_end::overwritten;
-        if (end != black_box::claim_end::claimed) return false;
+        const auto end = box_.told.claim(all_claimed_, wanted, recalls_);
+        overwritten_ = end == wire::activity::claim_end::overwritten;
+        if (end != wire::activity::claim_end::claimed) return false;
         all_claimed_ += wanted;
         claimed = wanted;
         return true;
@@ -128,7 +128,7 @@ private:
     [[gnu::noinline]] void end_pause() noexcept {
         idle_ = false;
         now_ = steady_ns();
-        box_.begun_at.store(now_, std::memory_order_relaxed);
+        box_.told.begun_at.store(now_, std::memory_order_relaxed);
     }
 
     /// After an element. Where they take less than a look at the clock, one look is enough for some of them.
@@ -145,9 +145,9 @@ private:
         look_in_ = clock_every_;
         timed_ = begun_;
         busy_ += passed;
-        box_.busy_ns.store(busy_, std::memory_order_relaxed);
-        box_.begun_at.store(now_, std::memory_order_relaxed);
-        box_.ended.store(begun_, std::memory_order_release);
+        box_.told.busy_ns.store(busy_, std::memory_order_relaxed);
+        box_.told.begun_at.store(now_, std::memory_order_relaxed);
+        box_.told.ended.store(begun_, std::memory_order_release);
         flush_if_due(passed);
     }
 
@@ -164,7 +164,7 @@ private:
         flush();
         // The pool may have been slow to read: that is nobody's running time.
         now_ = steady_ns();
-        box_.begun_at.store(now_, std::memory_order_relaxed);
+        box_.told.begun_at.store(now_, std::memory_order_relaxed);
     }
 
     void flush() {

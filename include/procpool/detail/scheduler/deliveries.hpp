@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Results on their way into their jobs.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_DELIVERIES_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_DELIVERIES_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/job/poll_hook.hpp"
+#include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+
+namespace procpool::detail::scheduler {
+
+/// With the pool's lock held, where they don't say otherwise.
+template <class = only_if_used>
+class basic_deliveries {
+public:
+    using lock = job::runner::lock;
+
+    /// Those of peers, in this step.
+    std::vector<delivery>& of_peers() noexcept { return now_; }
+    /// An element that no peer runs has failed; the next step delivers it.
+    void fail(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error) {
+        local_.push_back({.job = job,
+                          .first = index,
+                          .count = 1,
+                          .what = delivery::kind::error,
+                          .bytes = {},
+                          .error = std::move(error)});
+    }
+    /// fail() takes no memory for so many.
+    void make_room(std::uint64_t elements) { local_.reserve(local_.size() + elements); }
+    bool has_local() const noexcept { return !local_.empty(); }
+    /// Those that came while nobody drove are part of this step.
+    void begin_step() { now_.swap(local_); }  // both keep their memory
+
+    /// Puts all into their jobs, which aren't complete meanwhile: user code rebuilds values, without the
+    /// lock. Then `published(delivery)` is called for each. If anything throws, the rest of the jobs fails
+    /// with it.
+    template <class Published, class Failed>
+    void deliver(lock& held, const std::shared_ptr<remote_job>& initializer, Published published,
+                 Failed failed) {
+        std::erase_if(now_, [](const delivery& one) { return one.job->abandoned; });
+        for (delivery& one : now_) one.job->begin_delivery();
+        std::size_t ended = 0;
+        try {
+            held.unlock();
+            {
+                const job::poll_hook::without interruptions;  // of a wait that the user's code isn't part of
+                for (delivery& one : now_) store(one, one.job != initializer);
+            }
+            held.lock();
+            for (delivery& one : now_) {
+                one.job->publish(one.first, one.count);
+                one.job->end_delivery();
+                ++ended;
+                published(one);
+            }
+        } catch (...) {
+            if (!held.owns_lock()) held.lock();
+            // Without its end a delivery would keep its job from ever being complete.
+            const std::span lost(now_.begin() + static_cast<std::ptrdiff_t>(ended), now_.end());
+            for (delivery& one : lost) one.job->end_delivery();
+            for (delivery& one : lost) failed(one);
+            now_.clear();
+            throw;
+        }
+        now_.clear();
+    }
+
+private:
+    static void store(delivery& one, bool is_element) {
+        switch (one.what) {
+            case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
+            case delivery::kind::error_record: {
+                std::optional<std::uint64_t> index;
+                if (is_element) index = one.job->index_told(one.first);
+                one.job->fail(one.first,
+                              wire::decode_exception(wire::cursor(one.bytes), one.pid, index, one.note));
+                return;
+            }
+            case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;
+        }
+    }
+
+    std::vector<delivery> local_;  // of the next step
+    std::vector<delivery> now_;
+};
+using deliveries = basic_deliveries<>;
+
+}  // namespace procpool::detail::scheduler
+
+#endif

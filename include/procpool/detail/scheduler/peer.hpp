@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+// What runs elements, as the scheduler sees it: a worker process, or whatever stands for one.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_PEER_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_PEER_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/assert.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/element_watch.hpp"
+#include "procpool/detail/scheduler/peer_state.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/scheduler/runs_in_flight.hpp"
+#include "procpool/detail/wire/activity.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/frame.hpp"
+
+namespace procpool::detail::scheduler {
+
+/// Runs elements one after the other, in the order in which it gets them, and sends their results in that
+/// order. Here are the books on what it has got; how elements reach it and results come back is its kind's.
+///
+/// With the pool's lock held.
+template <class = only_if_used>
+class basic_peer {
+public:
+    virtual ~basic_peer() = default;
+
+    // ---- what each kind does in its own way
+
+    /// It gets elements, which go out with the group's next send(); so many of them can be taken back only
+    /// `together`.
+    virtual void give(std::shared_ptr<remote_job> job, block&& elements, std::uint32_t together) = 0;
+    /// Takes back all elements that it has not claimed: it will skip them.
+    virtual std::vector<returned> recall() = 0;
+    /// Takes results early that it holds back while a slow element runs; false if there are none.
+    /// @throws wire::protocol_error for nonsense
+    virtual bool collect_early(std::vector<delivery>& into) = 0;
+    /// Since when nothing has come from it and it has begun nothing, in steady ns; 0 if that isn't so, or
+    /// if something that came isn't collected yet.
+    virtual std::int64_t quiet_since() const noexcept = 0;
+
+    /// What it tells of its elements.
+    const wire::activity& told() const noexcept { return *told_; }
+    /// What it has got.
+    const runs_in_flight& work() const noexcept { return work_; }
+
+    // ---- its state
+
+    peer_state state() const noexcept { return state_.state(); }
+    bool is(peer_state which) const noexcept { return state_.is(which); }
+    /// Whether it may get elements.
+    bool can_work() const noexcept { return is(peer_state::up) || is(peer_state::starting); }
+    /// Whether it is there and may still run something.
+    bool is_alive() const noexcept { return !is(peer_state::absent) && !is(peer_state::dead); }
+
+    /// It has started.
+    void tell_start() noexcept {
+        has_started_ = true;
+        if (is(peer_state::starting)) state_.become(peer_state::up);
+    }
+    bool has_started() const noexcept { return has_started_; }
+    /// Its element takes long.
+    void stall() noexcept {
+        if (can_work()) state_.become(peer_state::stalled);
+    }
+    /// A result has come, or its elements were shared out.
+    void unstall() noexcept {
+        if (is(peer_state::stalled)) state_.become(has_started_ ? peer_state::up : peer_state::starting);
+    }
+    /// No more results will come.
+    void drain() noexcept {
+        if (is_alive() && !is(peer_state::draining)) state_.become(peer_state::draining);
+    }
+    /// It is known how it ended.
+    void die() noexcept { state_.become(peer_state::dead); }
+    /// There is nobody any more.
+    void leave() noexcept { state_.become(peer_state::absent); }
+
+    /// It was told to end, for the sake of one element.
+    struct termination {
+        enum class reason { timeout, cancelled } why{};
+        std::uint64_t element = 0;  // its number, as in `running`
+        steady_time kill_at;        // it has so long to end by itself
+    };
+    const std::optional<termination>& terminated_for() const noexcept { return terminated_for_; }
+    void terminate_for(const termination& cause) noexcept {
+        terminated_for_ = cause;
+        if (!is(peer_state::draining)) state_.become(peer_state::terminating);
+    }
+    /// Why it can only be killed; empty if it needn't be.
+    const std::string& fault() const noexcept { return fault_; }
+    void find_faulty(std::string why) {
+        PROCPOOL_ASSERT(!why.empty());
+        if (fault_.empty()) fault_ = std::move(why);
+        if (is_alive() && !is(peer_state::terminating) && !is(peer_state::draining))
+            state_.become(peer_state::terminating);
+    }
+
+    // ---- what it is doing
+
+    using running = runs_in_flight::running;
+
+    bool says_it_runs() const noexcept { return element_watch::says_it_runs(told()); }
+    bool tells_the_possible() const noexcept { return element_watch::tells_the_possible(told(), work_); }
+    bool knows_what_began() const noexcept { return element_watch::knows_what_began(told(), work_); }
+    /// What runs now; nothing between two elements.
+    std::optional<running> now_running() { return watch_.now_running(told(), work_, quiet_since()); }
+    /// The element whose result comes next.
+    std::optional<running> first_unanswered() { return work_.at(work_.results(), 0); }
+    /// Whether it has begun another element since the last call.
+    bool progresses(steady_time now) noexcept { return watch_.progresses(told(), now); }
+    /// Time (ns) and number of elements ended since the last call.
+    std::pair<double, double> take_timing() noexcept { return watch_.take_timing(told()); }
+
+    // ---- after its death
+
+    /// The element that was being executed; of a corrupt worker also those that had begun before and whose
+    /// results are lost, one after the other as they are taken. If it can't be known, the first without
+    /// result.
+    std::optional<running> interrupted() {
+        const bool was_ended_for_it = terminated_for_ && terminated_for_->element == work_.results();
+        if (knows_what_began() && told().begun.load(std::memory_order_acquire) <= work_.results() &&
+            !was_ended_for_it)
+            return std::nullopt;
+        return work_.at(work_.results(), told().begun_at.load(std::memory_order_relaxed));
+    }
+    /// Takes that element out of its run: it has come to its end.
+    block take_interrupted(run& from) { return work_.take_interrupted(from); }
+    std::deque<run> take_unfinished() { return work_.take_unfinished(); }
+
+    /// Elements that are to be run once more, since they threw and their job asks for that.
+    std::vector<returned> take_second_tries() noexcept { return std::exchange(second_tries_, {}); }
+
+    // ---- the scheduler's notes
+
+    std::uint64_t taken = 0;                    // elements that it was given since its start
+    bool keeps_all = false;                     // nothing can be taken back from it until a result has come
+    steady_time check_at = steady_time::max();  // when to look at what it does
+    unsigned idle_checks = 0;                   // one after the other that have seen nothing new
+
+protected:
+    basic_peer() = default;
+    basic_peer(basic_peer&&) = default;
+    basic_peer& operator=(basic_peer&&) = default;
+
+    /// Begins anew, with one that is about to start.
+    void begin(const wire::activity& told) noexcept {
+        PROCPOOL_ASSERT(is(peer_state::absent));
+        told_ = &told;
+        state_.become(peer_state::starting);
+    }
+
+    runs_in_flight& books() noexcept { return work_; }
+
+    /// The next results are these values. @throws wire::protocol_error if it has got no such elements
+    void take_values(wire::element_reader& values, std::uint64_t stride, std::vector<delivery>& into) {
+        while (!values.done()) {
+            run& from = work_.oldest();
+            std::uint64_t count = 0;
+            const auto bytes = values.next_run(from.left(), count);
+            into.push_back({.job = from.job,
+                            .first = from.elements.first + from.results,
+                            .count = count,
+                            .what = delivery::kind::values,
+                            .stride = stride,
+                            .bytes = bytes,
+                            .error = {}});
+            work_.got(count);
+        }
+    }
+    /// The next element has thrown what this record says, in the process `pid`.
+    void take_error(std::span<const std::byte> record, long pid, std::vector<delivery>& into) {
+        run& from = work_.oldest();
+        remote_job& job = *from.job;
+        if (job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned) {
+            second_tries_.push_back({from.job, from.elements.element(from.results)});
+            second_tries_.back().elements.attempts.push_back("threw " + wire::text_of_exception(record));
+        } else {
+            into.push_back({.job = from.job,
+                            .first = from.elements.first + from.results,
+                            .count = 1,
+                            .what = delivery::kind::error_record,
+                            .bytes = record,
+                            .error = {},
+                            .pid = pid,
+                            .note = attempts_before(from.elements)});
+        }
+        work_.got(1);
+    }
+
+private:
+    const wire::activity* told_ = nullptr;
+    peer_state_machine state_;
+    bool has_started_ = false;
+    std::optional<termination> terminated_for_;
+    std::string fault_;
+    runs_in_flight work_;
+    element_watch watch_;
+    std::vector<returned> second_tries_;
+};
+using peer = basic_peer<>;
+
+/// How a peer ended, for the element that it was running.
+struct death {
+    std::string how;           // in a few words
+    std::exception_ptr error;  // of the element, if it is not tried again
+};
+
+/// The peers of a pool.
+template <class = only_if_used>
+class basic_peer_group {
+public:
+    using peer = basic_peer<>;
+
+    /// All that there are, always the same.
+    std::span<peer* const> peers() const noexcept { return peers_; }
+    /// Sends what a peer was given, as much as it takes, and the rest when it has room.
+    virtual void send(peer& to) = 0;
+    /// Tells a peer to end by itself, or ends it.
+    enum class ending { asked, killed };
+    virtual void end(peer& which, ending how) = 0;
+    /// The job is over: peers need not keep its callable. If it refers to something that would stay, those
+    /// that have nothing to do are told at once.
+    virtual void forget(const remote_job& job, bool refers) = 0;
+    /// Of a peer that was running `element`, which `interrupted` points at.
+    virtual death examine(peer& dead, const runs_in_flight::running& interrupted, const block& element) = 0;
+
+protected:
+    ~basic_peer_group() = default;
+
+    std::vector<peer*> peers_;
+};
+using peer_group = basic_peer_group<>;
+
+}  // namespace procpool::detail::scheduler
+
+#endif

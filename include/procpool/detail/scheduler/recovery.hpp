@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// What a peer's death means for the elements that it had got.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_RECOVERY_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_RECOVERY_HPP
+
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/dispatcher.hpp"
+#include "procpool/detail/scheduler/peer.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+
+namespace procpool::detail::scheduler {
+
+/// The element that was running gets another try, or the death as its error; those that were not begun run
+/// elsewhere.
+template <class = only_if_used>
+class basic_recovery {
+public:
+    basic_recovery(peer_group& group, dispatcher& to, std::shared_ptr<remote_job> initializer)
+        : group_(group), dispatcher_(to), initializer_(std::move(initializer)) {}
+
+    /// Of a dead peer, whose results were all taken. Errors are appended to `into`.
+    void recover(peer& dead, std::vector<delivery>& into) {
+        auto interrupted = dead.interrupted();
+        const bool all_known = dead.knows_what_began();
+        while (interrupted && fail_or_retry(dead, *interrupted, into) && all_known)
+            interrupted = dead.interrupted();
+        requeue(dead);
+    }
+
+    /// Elements that a peer had not begun go back to where they came from, in front.
+    void requeue(peer& from) {
+        std::deque<run> unfinished = from.take_unfinished();
+        for (auto one = unfinished.rbegin(); one != unfinished.rend(); ++one) {
+            if (!one->job || one->job == initializer_ || one->left() == 0) continue;
+            if (one->job->abandoned || one->job->failure()) continue;
+            if (one->results > 0) one->elements.take_front(one->results);
+            dispatcher_.push_front(one->job, std::move(one->elements));
+        }
+    }
+
+    const std::shared_ptr<remote_job>& initializer() const noexcept { return initializer_; }
+    /// Why the last peer died in its initializer; null if none did.
+    const std::exception_ptr& initializer_death() const noexcept { return initializer_death_; }
+
+private:
+    /// False if the element has nothing to do with the death.
+    bool fail_or_retry(peer& dead, const peer::running& interrupted, std::vector<delivery>& into) {
+        const std::shared_ptr<remote_job> job = interrupted.of->job;
+        // It was told to end for the sake of an element that came to its end first: this one is innocent.
+        if (const auto& cause = dead.terminated_for(); cause && cause->element < interrupted.number)
+            return false;
+        block element = dead.take_interrupted(*interrupted.of);
+        if (job->has_dropped(interrupted.index, 1)) return true;
+        const death how = group_.examine(dead, interrupted, element);
+        if (job == initializer_) {
+            initializer_death_ = how.error;
+        } else if (element.attempts.size() < job->retries) {
+            element.attempts.push_back(how.how);
+            dispatcher_.push_front(job, std::move(element));
+        } else {
+            into.push_back({.job = job,
+                            .first = interrupted.index,
+                            .count = 1,
+                            .what = delivery::kind::error,
+                            .bytes = {},
+                            .error = how.error});
+        }
+        return true;
+    }
+
+    peer_group& group_;
+    dispatcher& dispatcher_;
+    const std::shared_ptr<remote_job> initializer_;
+    std::exception_ptr initializer_death_;
+};
+using recovery = basic_recovery<>;
+
+}  // namespace procpool::detail::scheduler
+
+#endif

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+// A pool's jobs: which element is where, what becomes of results, and what a peer's death means.
+//
+// Each element is in exactly one place: ready in its job, with a peer, among the deliveries, or ended. It
+// knows peers, a clock and a lock, and neither processes nor pipes; who has those derives from it.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_SCHEDULER_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_SCHEDULER_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/callback_runner.hpp"
+#include "procpool/detail/job/job_list.hpp"
+#include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/scheduler/call_series.hpp"
+#include "procpool/detail/scheduler/deliveries.hpp"
+#include "procpool/detail/scheduler/dispatcher.hpp"
+#include "procpool/detail/scheduler/peer.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/recovery.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/scheduler/supervisor.hpp"
+#include "procpool/detail/scheduler/task_timing.hpp"
+#include "procpool/detail/wire/arena.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::detail::scheduler {
+
+struct scheduler_options {
+    std::uint64_t max_elements_per_peer = ~std::uint64_t{0};
+    std::chrono::nanoseconds terminate_grace{0};
+    std::function<void(std::exception_ptr)> error_handler;
+    /// Run by each new peer before anything else; none if null.
+    std::shared_ptr<remote_job> initializer;
+};
+
+template <class = only_if_used>
+class basic_scheduler : public pool_backend {
+public:
+    std::size_t size() const noexcept override { return group_.peers().size(); }
+
+    // ---- what calls ask
+
+    void add(const std::shared_ptr<remote_job>& job) override {
+        require_running();
+        close_series();  // what comes later than this job goes behind it
+        job->id = ++last_id_;
+        job->timing = &timings_.of(job->definition().bytes());
+        jobs_.add(job);
+    }
+
+    void submit(const std::shared_ptr<remote_job>& job, block&& elements) override {
+        job->add_submitted(elements.count);
+        job->expected -= std::min(job->expected, elements.count);
+        // Chunks save messages, which cost nothing beside such elements.
+        if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
+        if (job->failure() || job->abandoned) return;
+        dispatcher_.add(job, std::move(elements));
+        dispatch(should_batch(*job) ? dispatcher::sending::together : dispatcher::sending::now);
+    }
+
+    void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override {
+        series->add_submitted(1);
+        dispatcher_.appended(series, bytes);
+        const bool batched = should_batch(*series);
+        if (batched && !series->full() && series->ready_elements < dispatcher::min_batch * size()) return;
+        // As many more are to come, so that they aren't dealt out in ever smaller shares.
+        series->expected = batched && !series->full() ? series->ready_elements : 0;
+        dispatch(dispatcher::sending::now);
+    }
+
+    void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
+                       std::exception_ptr error) override {
+        job->add_submitted(1);
+        job->expected -= std::min<std::uint64_t>(job->expected, 1);
+        deliveries_.fail(job, index, std::move(error));
+        interrupt_driver();
+    }
+
+    void seal(const std::shared_ptr<remote_job>& job) override {
+        job->seal();
+        if (!job->complete()) return;
+        finish_if_complete(job);
+        interrupt_driver();
+    }
+
+    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs,
+                 const char* why) override {
+        if (given_up->complete() || given_up->callbacks_taken()) return false;
+        const auto job = std::static_pointer_cast<remote_job>(given_up);
+        job->abandoned = true;
+        if (job == open_series_) open_series_.reset();  // no more calls join
+        if (what_runs == running::is_ended) job->end_running_since = ns_of(clock_.now());
+        job->drop_ready();
+        job->fail_all(job::make_error<TaskCancelled>(why));
+        or_fail([&] {
+            for (peer* const one : group_.peers())
+                if (one->work().has(*job)) give_up_in(*one);
+            finish_if_complete(job);
+        });
+        interrupt_driver();  // there may be callbacks to run
+        return true;
+    }
+
+    bool abandon_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
+                      const char* why) override {
+        const auto series = std::dynamic_pointer_cast<call_series>(job);
+        if (!series) return abandon(job, running::is_ended, why);
+        if (!series->give_up(call, job::make_error<TaskCancelled>(why), ns_of(clock_.now()))) return false;
+        or_fail([&] {
+            for (peer* const one : group_.peers())
+                if (one->work().has(*series, call)) give_up_in(*one);
+            dispatcher_.drop(*series, call);
+            finish_if_complete(series);
+        });
+        interrupt_driver();  // there may be callbacks to run
+        return true;
+    }
+
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
+        if (wanted->complete() || wanted->callbacks_taken()) return 0;
+        const auto job = std::static_pointer_cast<remote_job>(wanted);
+        or_fail([&] {
+            for (peer* const one : group_.peers())
+                if (one->work().has_waiting(*job, one->told().claimed())) dispatcher_.take_back(*one);
+            deliveries_.make_room(job->ready_elements);  // or some would be lost
+        });
+        if (job->failure()) return 0;
+        const std::uint64_t count = job->ready_elements;
+        if (job->sealed() && count == job->submitted()) {
+            abandon(job, running::goes_on, why);
+            return count;
+        }
+        const auto error = job::make_error<TaskCancelled>(why);
+        for (const block& some : std::exchange(job->ready, {}))
+            for (std::uint64_t i = 0; i < some.count; ++i) deliveries_.fail(job, some.first + i, error);
+        job->drop_ready();
+        interrupt_driver();
+        return count;
+    }
+
+    bool has_waiting(const job::basic_job& job) const override {
+        const auto peers = group_.peers();
+        return job.ready_elements > 0 || std::any_of(peers.begin(), peers.end(), [&](const peer* one) {
+                   return one->work().has_waiting(job, one->told().claimed());
+               });
+    }
+
+    void wind_up(const char* why) override {
+        close();
+        const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
+        for (const auto& job : jobs) {
+            if (why) withdraw(job, why);
+            seal(job);
+        }
+    }
+
+    void close() override {
+        closed_ = true;
+        close_series();
+    }
+
+    void run_callback(const std::function<void()>& callback) const noexcept override {
+        callbacks_.run(callback);
+    }
+
+    // ---- a step of whoever drives: what the host calls, in this order
+
+    /// Gives out what is ready. @return when there is something to do for the scheduler, as far as known
+    steady_time begin_step() {
+        submitted_in_a_row_ = 0;
+        dispatcher_.dispatch();
+        if (deliveries_.has_local() || jobs_.has_callbacks()) return steady_time::min();
+        steady_time due = steady_time::max();
+        for (const peer* one : group_.peers()) due = std::min(due, one->check_at);
+        return due;
+    }
+    /// Whether the result of one quick element is all that is to come.
+    bool awaits_one_quick_call() {
+        peer* only = nullptr;
+        for (peer* const one : group_.peers()) {
+            if (one->work().elements() == 0) continue;
+            if (only || one->work().elements() > 1) return false;
+            only = one;
+        }
+        const auto call = only ? only->first_unanswered() : std::nullopt;
+        const task_timing* const timing = call ? call->of->job->timing : nullptr;
+        return timing && timing->quick();
+    }
+
+    /// What came without peers while nobody drove is part of this step.
+    void take_local_results() { deliveries_.begin_step(); }
+    /// Where results of peers are collected.
+    std::vector<delivery>& collected() noexcept { return deliveries_.of_peers(); }
+
+    /// Results of this peer were appended to collected(), or all that came was garbage.
+    void note_results(peer& from) {
+        const auto [busy, elements] = from.take_timing();
+        if (elements > 0 && !collected().empty() && collected().back().job->timing)
+            collected().back().job->timing->add(busy, elements);
+        follow_up(from);
+        from.unstall();
+        from.keeps_all = false;
+        supervisor_.schedule_collection(from);
+    }
+    /// A peer that runs is due to be checked: takes results that are held back, ends what runs too long, and
+    /// says when to check again. @throws wire::protocol_error for nonsense in results
+    void check(peer& one, steady_time now) {
+        bool changes = one.collect_early(collected());
+        follow_up(one);
+        changes = one.progresses(now) || changes;
+        const bool runs = one.says_it_runs();
+        if ((one.can_work() && one.work().has_dropped()) || (runs && supervisor_.stalls(one, now)))
+            dispatcher_.take_back(one);
+        if (changes)
+            supervisor_.schedule_collection(one);
+        else if (!runs || one.is(peer_state::stalled))
+            supervisor_.back_off(one);
+        supervisor_.enforce_limits(one, now);
+    }
+    /// A peer is dead, and what it left of results was appended to collected().
+    void recover_work_of(peer& dead) {
+        follow_up(dead);
+        recovery_.recover(dead, collected());
+    }
+    /// A peer was never started: what it had got runs elsewhere.
+    void requeue_work_of(peer& absent) { recovery_.requeue(absent); }
+
+    void give_out() {
+        dispatcher_.dispatch();
+        dispatcher_.relieve_busiest();
+    }
+
+    /// Results go into their jobs.
+    void deliver(lock& held) {
+        deliveries_.deliver(
+            held, initializer(),
+            [this](const delivery& one) {
+                if (one.job->fail_fast && one.what != delivery::kind::values)
+                    abandon(one.job, running::goes_on,
+                            "procpool: dropped, since another element had failed (fail_fast)");
+                finish_if_complete(one.job);
+            },
+            [this](const delivery& one) {
+                one.job->fail_all(std::current_exception());
+                finish_if_complete(one.job);
+            });
+        if (initializer() && initializer()->failure()) fail(initializer()->failure());
+    }
+
+    void run_callbacks(lock& held) {
+        while (auto next = jobs_.begin_callbacks()) {
+            hand_over();
+            held.unlock();
+            for (const auto& callback : next->callbacks) run_callback(callback);
+            next->callbacks.clear();
+            held.lock();
+            jobs_.end_callbacks(*next);
+            jobs_.retire(std::move(next->job));
+            interrupt_driver();  // it may be the one that waits for this
+        }
+    }
+    /// Lets go of what jobs that are over referred to.
+    void destroy_retired(lock& held) {
+        wire::pins retired = jobs_.take_retired();
+        if (retired.empty()) return;
+        held.unlock();
+        retired.clear();
+        held.lock();
+    }
+
+    /// The pool can't go on: every pending and later call gets this error.
+    void fail(const std::exception_ptr& error) {
+        if (failure_) return;
+        failure_ = error;
+        open_series_.reset();
+        dispatcher_.clear();
+        for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
+            const std::shared_ptr<remote_job> job = jobs_.open()[left - 1];
+            job->abandoned = true;  // what peers still send comes too late: the caller may be reading
+            job->drop_ready();
+            job->listed = false;
+            job->fail_all(error);
+            finish_if_complete(job);
+        }
+        interrupt_driver();
+    }
+
+    bool has_open_jobs() const noexcept { return !jobs_.open().empty(); }
+    bool has_jobs() const noexcept { return !jobs_.empty(); }
+    bool has_callbacks() const noexcept { return jobs_.has_callbacks(); }
+    bool in_callback() const noexcept { return callbacks_.running_here(); }
+    const std::shared_ptr<remote_job>& initializer() const noexcept { return recovery_.initializer(); }
+    /// Why the last peer died in its initializer.
+    const std::exception_ptr& initializer_death() const noexcept { return recovery_.initializer_death(); }
+    /// Peers that have run all that they may since the last call.
+    std::vector<peer*> take_finished() { return std::exchange(finished_, {}); }
+
+protected:
+    basic_scheduler(scheduler_options options, peer_group& group, const time_source& clock)
+        : group_(group),
+          clock_(clock),
+          supervisor_(group, clock, options.terminate_grace),
+          dispatcher_(group, supervisor_, options.max_elements_per_peer, options.initializer),
+          recovery_(group, dispatcher_, std::move(options.initializer)),
+          callbacks_(std::move(options.error_handler)) {}
+
+    /// Whoever drives looks at the state anew.
+    virtual void interrupt_driver() = 0;
+    /// Before callbacks run in this thread: somebody goes on with the work.
+    virtual void hand_over() = 0;
+    /// No job is open any more.
+    virtual void notice_pause() = 0;
+
+    /// Until when whoever drives sleeps; the earliest time if nobody does.
+    steady_time sleeps_until_ = steady_time::min();
+
+private:
+    void give_up_in(peer& one) {
+        dispatcher_.take_back(one);
+        supervisor_.check_after(one, cancel_grace);
+    }
+
+    /// Whether a task that was submitted waits for others, since to send each of many quick ones by itself
+    /// would cost more than they do. The last of them are sent by whoever drives next.
+    bool should_batch(const remote_job& job) noexcept {
+        const bool nobody_sleeps = sleeps_until_ == steady_time::min();
+        return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
+    }
+    /// The caller can't give back what it has submitted.
+    void dispatch(dispatcher::sending when) {
+        or_fail([&] {
+            if (dispatcher_.dispatch(when) < sleeps_until_) interrupt_driver();
+        });
+    }
+    /// What fails in it fails the pool, as in a step.
+    template <class Work>
+    void or_fail(Work work) {
+        const os::cancellation_deferred until_it_ends;
+        try {
+            work();
+        } catch (...) {
+            fail(std::current_exception());
+        }
+    }
+
+    /// After results of a peer were collected.
+    void follow_up(peer& from) {
+        for (returned& again : from.take_second_tries())
+            dispatcher_.push_front(again.job, std::move(again.elements));
+        if (dispatcher_.is_done_with(from) && from.work().elements() == 0) finished_.push_back(&from);
+    }
+
+    void finish_if_complete(const std::shared_ptr<remote_job>& job) {
+        if (job == open_series_ && job->has_all_results()) std::exchange(open_series_, nullptr)->seal();
+        const bool refers = !job->pins.empty();
+        if (!jobs_.complete(job)) return;
+        if (jobs_.open().empty()) notice_pause();
+        if (!job->once() && !failure_) group_.forget(*job, refers);
+    }
+
+    peer_group& group_;
+    const time_source& clock_;
+    supervisor supervisor_;
+    dispatcher dispatcher_;
+    recovery recovery_;
+    const job::callback_runner callbacks_;
+    std::uint64_t last_id_ = 0;
+    job::job_list<remote_job> jobs_;
+    timing_table timings_;
+    deliveries deliveries_;
+    std::vector<peer*> finished_;  // that have run all that they may
+};
+using scheduler = basic_scheduler<>;
+
+}  // namespace procpool::detail::scheduler
+
+#endif
