@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// A pool of simulated peers: the scheduler as it is, and a host that moves only when it is told to.
+#ifndef PROCPOOL_TESTS_SIMULATION_POOL_HPP
+#define PROCPOOL_TESTS_SIMULATION_POOL_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "job.hpp"
+#include "peer.hpp"
+#include "procpool/detail/scheduler/scheduler.hpp"
+#include "procpool/detail/scheduler/window.hpp"
+#include "random.hpp"
+
+namespace simulation {
+
+class simulated_group final : public scheduler::peer_group {
+public:
+    simulated_group(std::size_t count, random& chance) : all(count), dice_(chance) {
+        for (auto& one : all) peers_.push_back(&one);
+    }
+
+    /// Now and then a peer takes only a part.
+    void send(scheduler::peer& to) override {
+        auto& one = static_cast<simulated_peer&>(to);
+        if (!one.input_ended) one.transfer(dice_.one_in(8) ? dice_.below(3) : ~std::size_t{0});
+    }
+    void end(scheduler::peer& which, ending how) override {
+        auto& one = static_cast<simulated_peer&>(which);
+        if (how == ending::killed)
+            one.alive = false;
+        else
+            one.asked_to_end = true;
+    }
+    void forget(const scheduler::remote_job&, bool) override {}
+    scheduler::death examine(scheduler::peer&, const scheduler::runs_in_flight::running&,
+                             const scheduler::block&) override {
+        return {"died", std::make_exception_ptr(procpool::WorkerDied("died", {}))};
+    }
+
+    std::vector<simulated_peer> all;
+
+private:
+    random& dice_;
+};
+
+/// Before the scheduler, which refers to them.
+struct simulated_place {
+    simulated_place(std::size_t count, std::uint64_t seed) : dice(seed), group(count, dice) {}
+    random dice;
+    simulated_clock clock;
+    simulated_group group;
+};
+
+class simulated_pool final : private simulated_place, public scheduler::scheduler {
+    using base = procpool::detail::scheduler::scheduler;
+
+public:
+    simulated_pool(std::size_t peers, std::uint64_t seed,
+                   procpool::detail::scheduler::scheduler_options options)
+        : simulated_place(peers, seed), base(std::move(options), group, clock) {
+        for (auto& one : group.all) one.connect();
+    }
+
+    std::vector<simulated_peer>& peers() noexcept { return group.all; }
+    simulated_clock& time() noexcept { return clock; }
+
+    // ---- the driver
+
+    /// Whether it sleeps in the midst of a step.
+    bool sleeps() const noexcept { return asleep_; }
+    steady_time sleeps_until() const noexcept { return sleeps_until_; }
+    bool is_interrupted() const noexcept { return interrupted_; }
+    /// Whether something has come that wakes it.
+    bool has_news() const {
+        return std::any_of(group.all.begin(), group.all.end(), [](const simulated_peer& one) {
+            return one.has_news() ||
+                   (!one.alive && !one.is(procpool::detail::scheduler::peer_state::absent)) ||
+                   one.has_outgoing() || !one.has_started();
+        });
+    }
+    bool must_wake() const { return interrupted_ || clock.now() >= sleeps_until_ || has_news(); }
+
+    void fall_asleep() {
+        sleeps_until_ = begin_step();
+        asleep_ = true;
+        interrupted_ = false;
+    }
+
+    /// The rest of the step. `given_out` is called when all elements are that can be, `delivered` when
+    /// results are where they belong, and before callbacks run.
+    template <class GivenOut, class Delivered>
+    void wake_up(random& chance, GivenOut given_out, Delivered delivered) {
+        asleep_ = false;
+        sleeps_until_ = steady_time::min();
+        lock held = acquire();
+        take_local_results();
+        for (auto& one : group.all) settle(one, chance);
+        for (auto& one : group.all)
+            if (one.check_at <= clock.now()) check_peer(one);
+        for (auto& one : group.all)
+            if (one.has_outgoing()) group.send(one);
+        give_out();
+        given_out();
+        deliver(held);
+        for (auto* one : take_finished())
+            if (one->work().elements() == 0) static_cast<simulated_peer*>(one)->input_ended = true;
+        delivered();
+        // Not earlier: what is delivered lies in the dead peers' memory.
+        for (auto& one : group.all)
+            if (one.is(procpool::detail::scheduler::peer_state::absent) && !failure_) one.connect();
+        run_callbacks(held);
+        destroy_retired(held);
+        notify_ready();
+    }
+
+    /// Whether, seen from outside of a step, there is something to do at once.
+    bool has_something_to_do() {
+        const bool idle_peer = std::any_of(group.all.begin(), group.all.end(), [](const simulated_peer& one) {
+            return one.can_work() && one.work().elements() == 0 && !one.input_ended;
+        });
+        return has_callbacks() || (idle_peer && has_ready());
+    }
+    bool has_ready() const {
+        return std::any_of(open_.begin(), open_.end(),
+                           [](const auto& job) { return job->ready_elements > 0; });
+    }
+    /// Jobs that the simulation has added and that may have elements.
+    std::vector<std::shared_ptr<procpool::detail::scheduler::remote_job>> open_;
+
+    using base::has_jobs;
+    std::exception_ptr why_failed() const { return failure_; }
+    void terminate_now() {
+        lock held = acquire();
+        set_terminated();
+        fail(std::make_exception_ptr(procpool::PoolTerminated("terminated")));
+        run_callbacks(held);
+    }
+
+    std::vector<procpool::WorkerStatus> workers() override { return {}; }
+    void leave(lock&) override {}
+    void join(lock&) override {}
+    void terminate(lock&) override {}
+
+private:
+    bool help(lock&, steady_time, procpool::detail::job::basic_job*) override { return false; }
+    void interrupt_driver() override { interrupted_ = true; }
+    void hand_over() override {}
+    void notice_pause() override {}
+
+    /// What has become of a peer since the last step; not all of it is told at once.
+    void settle(simulated_peer& one, random& chance) {
+        using state = procpool::detail::scheduler::peer_state;
+        if (one.is(state::absent)) return;
+        if (!one.has_started() && !chance.one_in(3)) one.tell_start();
+        if (one.is(state::dead)) {
+            one.collect_remains(collected());
+            recover_work_of(one);
+            one.leave();
+            return;
+        }
+        if (one.has_news()) {
+            one.collect(collected());
+            note_results(one);
+        }
+        if (one.alive) return;
+        if (!one.results_end && !chance.one_in(3)) {
+            one.results_end = true;
+            note_results(one);
+            one.drain();
+        }
+        if (!chance.one_in(3)) one.die();
+    }
+
+    void check_peer(simulated_peer& one) {
+        one.check_at = steady_time::max();
+        if (!one.is_alive()) return;
+        if (!one.has_started() || one.results_end) {
+            one.check_at = clock.now() + std::chrono::milliseconds(1);
+            return;
+        }
+        check(one, clock.now());
+    }
+
+    bool asleep_ = false;
+    bool interrupted_ = false;
+};
+
+}  // namespace simulation
+
+#endif
