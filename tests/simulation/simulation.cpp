@@ -23,9 +23,10 @@ public:
     explicit world(const plan& what)
         : plan_(what),
           dice_(what.seed),
+          most_per_peer_(with(trouble::replacement) && dice_.one_in(3) ? dice_.from(1, 40)
+                                                                       : ~std::uint64_t{0}),
           pool_(dice_.from(1, 4), dice_.next(),
-                {.max_elements_per_peer =
-                     with(trouble::replacement) && dice_.one_in(3) ? dice_.from(1, 40) : ~std::uint64_t{0},
+                {.max_elements_per_peer = most_per_peer_,
                  .terminate_grace = std::chrono::milliseconds(dice_.below(20)),
                  .error_handler = {},
                  .initializer = nullptr}) {}
@@ -372,6 +373,9 @@ private:
     void check_idle() {
         if (pool_.why_failed()) return;
         for (const auto& one : pool_.peers()) {
+            constexpr std::uint64_t most_of_chunk = 8;  // which isn't cut
+            if (one.taken >= most_per_peer_ && one.taken - most_per_peer_ >= most_of_chunk)
+                throw broken("a peer has got more elements than it may");
             if (one.work().elements() > 40'000) throw broken("a peer has more elements than any window");
             if (one.can_work() && !one.input_ended && one.work().elements() == 0 && one.taken == 0 &&
                 pool_.has_ready())
@@ -491,6 +495,7 @@ private:
 
     const plan plan_;
     random dice_;
+    const std::uint64_t most_per_peer_;
     simulated_pool pool_;
     std::vector<entry> jobs_;
     std::uint64_t last_number_ = 0;

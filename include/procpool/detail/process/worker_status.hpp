@@ -26,13 +26,14 @@ WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_argument
     const auto element = link.now_running();
     if (!element) return status;
     const scheduler::remote_job& job = *element->of->job;
-    status.running.emplace();
-    status.running->run_time = elapsed_since(element->since);
+    WorkerStatus::Running now;
+    now.run_time = elapsed_since(element->since);
     const scheduler::block& among = element->of->elements;
     const scheduler::block bytes = among.element(element->index - among.first);
     wire::element_reader reader(bytes.payload(), bytes.stride);
-    status.running->call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
-    if (job.id != wire::initializer_number) status.running->index = job.index_told(element->index);
+    now.call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
+    if (job.id != wire::initializer_number) now.index = job.index_told(element->index);
+    status.running = std::move(now);
     return status;
 }
 
