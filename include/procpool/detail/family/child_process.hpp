@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/family/zygote_for.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"
@@ -30,34 +31,6 @@
 #include "procpool/options.hpp"
 
 namespace procpool::detail::family {
-
-/// The zygote of one process that is forked from this one, or of all that are born by the same other method.
-///
-/// A zygote that is a fresh run lives for as long as a process that came from it is remembered.
-template <class = only_if_used>
-std::shared_ptr<zygote::zygote> zygote_for(start_method how) {
-    const auto make = [how] {
-        const zygote::worker_settings settings{
-            .how = how, .limits = {}, .purpose = zygote::occupation::process};
-        return std::make_shared<zygote::zygote>(os::fd(), &worker::process_main<>, settings,
-                                                os::signal_mask::of_this_thread());
-    };
-    if (how == start_method::fork) return make();
-    static std::array<std::weak_ptr<zygote::zygote>, 2> known;  // guarded by hold_forks()
-    static unsigned generation = 0;
-    const auto lock = os::fd_registry::instance().hold_forks();
-    const unsigned current = os::fork_generation.load(std::memory_order_relaxed);
-    if (std::exchange(generation, current) != current) known = {};  // those of whom this is a copy of
-    std::weak_ptr<zygote::zygote>& place = known[how == start_method::spawn];
-    if (auto zygote = place.lock()) {
-        while (zygote->next_report()) {
-        }
-        if (!zygote->gone()) return zygote;
-    }
-    auto zygote = make();
-    place = zygote;
-    return zygote;
-}
 
 /// Thread-safe.
 template <class = only_if_used>

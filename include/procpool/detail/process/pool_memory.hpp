@@ -49,6 +49,17 @@ public:
     /// For large arguments; null if there are no arenas.
     const std::shared_ptr<wire::arena>& arguments() const noexcept { return arguments_; }
 
+    // ---- what is kept for the next large arguments and results
+
+    /// To be called with whether a worker's results take some, when they have come.
+    void notice_results(bool take_memory) noexcept { results_take_some_ = results_take_some_ || take_memory; }
+    bool is_kept() const noexcept { return results_take_some_ || (arguments_ && arguments_->reserved() > 0); }
+    /// Gives that of arguments back; the workers are to be told to give back theirs.
+    void trim_arguments() {
+        results_take_some_ = false;
+        if (arguments_) arguments_->trim();
+    }
+
     /// The worker of this slot is dead, and its results are read.
     void discard_results(std::size_t slot) noexcept {
         if (window_) os::give_back_pages(window_->data() + (1 + slot) * layout_.size, layout_.size);
@@ -74,6 +85,7 @@ private:
     os::mapping slots_;
     std::shared_ptr<const wire::arena_window> window_;
     std::shared_ptr<wire::arena> arguments_;
+    bool results_take_some_ = false;  // of some worker, as far as noticed
 };
 using pool_memory = basic_pool_memory<>;
 

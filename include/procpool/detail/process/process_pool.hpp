@@ -20,6 +20,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -165,7 +166,6 @@ private:
             keep_house(held, !dead.empty());
             notify_ready();
         } catch (...) {
-            if (!held.owns_lock()) held.lock();
             collected().clear();
             fail(std::current_exception());
             workers_.launch_no_more();
@@ -202,22 +202,23 @@ private:
         readable_.clear();
         writable_.clear();
         zygote_has_news_ = false;
-        held.unlock();
-        for (const auto& event : event_wait_.wait(workers_.poller(), until, for_quick_call)) {
-            if (event.key == worker_processes::key_interruption)
-                driver_.interruption().silence();
-            else if (event.key == worker_processes::key_zygote)
-                zygote_has_news_ = true;
-            else if (worker_processes::is_results_key(event.key))
-                receive(workers_.link_of(event.key));
-            else
-                writable_.push_back(&workers_.link_of(event.key));
+        {
+            const job::unlocked meanwhile(held);
+            for (const auto& event : event_wait_.wait(workers_.poller(), until, for_quick_call)) {
+                if (event.key == worker_processes::key_interruption)
+                    driver_.interruption().silence();
+                else if (event.key == worker_processes::key_zygote)
+                    zygote_has_news_ = true;
+                else if (worker_processes::is_results_key(event.key))
+                    receive(workers_.link_of(event.key));
+                else
+                    writable_.push_back(&workers_.link_of(event.key));
+            }
+            for (worker_link* const link : dead) {
+                link->receive_rest();
+                std::erase(readable_, link);
+            }
         }
-        for (worker_link* const link : dead) {
-            link->receive_rest();
-            std::erase(readable_, link);
-        }
-        held.lock();
         sleeps_until_ = steady_time::min();
     }
     void receive(worker_link& link) {
@@ -301,9 +302,10 @@ private:
         const bool idle = workers_.disconnect();
         if (last && gracefully && (!idle || !finishes(*last))) last->begin_kill();
         if (!driver_.is_standby_driver()) driver_.join(held);
-        held.unlock();
-        if (last) last->wait();
-        held.lock();
+        {
+            const job::unlocked meanwhile(held);
+            if (last) last->wait();
+        }
         has_ended_ = true;
         ended_.notify_all();
     }

@@ -16,12 +16,14 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/process/pool_memory.hpp"
 #include "procpool/detail/process/post_mortem.hpp"
 #include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/process/worker_process_options.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/restart_policy.hpp"
 #include "procpool/detail/wire/error_record.hpp"
@@ -31,18 +33,6 @@
 #include "procpool/options.hpp"
 
 namespace procpool::detail::process {
-
-struct worker_process_options {
-    std::uint32_t count = 1;
-    std::size_t restart_limit = 0;
-    std::size_t arena_limit = 0;  // bytes
-    zygote::worker_settings settings;
-    bool start_left_open = false;  // by the user, so a zygote is never forked beside threads
-    /// Run by each new worker before anything else; none if null.
-    std::shared_ptr<scheduler::remote_job> initializer;
-    scheduler::block initializer_arguments;
-    bool quote_arguments = true;  // in what is told of a death
-};
 
 /// Knows nothing of what the workers work on, apart from the initializer.
 template <class = only_if_used>
@@ -67,7 +57,7 @@ public:
         for (worker_link& link : links_) peers_.push_back(&link);
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
-        share_initializer_arguments();
+        share_arguments(options_.initializer_arguments, memory_.arguments());
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
         take(make_zygote());
@@ -106,7 +96,8 @@ public:
             if (!had_zygote) {
                 std::unique_ptr<zygote::zygote> next;
                 {
-                    const unlocked meanwhile(held);  // for hooks, and since a large program takes its time
+                    const job::unlocked meanwhile(
+                        held);  // for hooks, and since a large program takes its time
                     next = make_zygote();
                 }
                 take(std::move(next));
@@ -203,17 +194,10 @@ public:
 
     // ---- memory that is kept for the next large arguments and results
 
-    /// To be called when results have come.
-    void notice_memory_of(const worker_link& link) noexcept {
-        results_take_memory_ = results_take_memory_ || link.has_arena_memory();
-    }
-    bool keeps_memory() const noexcept {
-        return results_take_memory_ || (memory_.arguments() && memory_.arguments()->reserved() > 0);
-    }
+    bool keeps_memory() const noexcept { return memory_.is_kept(); }
     /// Gives it back; those workers that are busy keep theirs.
     void trim() {
-        results_take_memory_ = false;
-        if (memory_.arguments()) memory_.arguments()->trim();
+        memory_.trim_arguments();
         for (worker_link& link : links_)
             if (link.has_started() && link.is_alive() && link.send_trim()) send(link);
     }
@@ -314,14 +298,6 @@ private:
         return 2 * std::uint64_t{slot_of(link)};
     }
 
-    struct unlocked {
-        explicit unlocked(std::unique_lock<std::mutex>& lock) : held(lock) { held.unlock(); }
-        unlocked(const unlocked&) = delete;
-        unlocked& operator=(const unlocked&) = delete;
-        ~unlocked() { held.lock(); }
-        std::unique_lock<std::mutex>& held;
-    };
-
     std::unique_ptr<zygote::zygote> make_zygote() const {
         return std::make_unique<zygote::zygote>(memory_.file(), &worker::main<>, options_.settings,
                                                 signal_mask_);
@@ -356,15 +332,6 @@ private:
                           (!link.has_started() || !link.tasks() || link.is(peer_state::terminating) ||
                            link.is(peer_state::draining));
                });
-    }
-
-    /// Large ones lie in the arena, once for all workers.
-    void share_initializer_arguments() {
-        scheduler::block& arguments = options_.initializer_arguments;
-        if (arguments.count == 0) return;
-        arguments.large.memory = memory_.arguments();
-        wire::end_sized({arguments.bytes, arguments.pins, &arguments.large}, sizeof(std::uint64_t));
-        arguments = arguments.element(0);  // without the room that they took before
     }
 
     void launch(worker_link& link) {
@@ -423,7 +390,6 @@ private:
     std::size_t lost_ = 0;
     scheduler::restart_policy restarts_;
     std::optional<steady_time> launch_at_;
-    bool results_take_memory_ = false;  // of some worker, as far as noticed
 };
 using worker_processes = basic_worker_processes<>;
 

@@ -37,7 +37,7 @@ public:
     /// Enters results that have come.
     void collect(worker_link& link) {
         link.results_ended = link.ended();
-        workers_.notice_memory_of(link);
+        workers_.memory().notice_results(link.has_arena_memory());
         try {
             link.collect(jobs_.collected());
             link.check_unfinished();

@@ -14,6 +14,7 @@
 
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
@@ -54,12 +55,11 @@ public:
         for (delivery& one : now_) one.job->begin_delivery();
         std::size_t ended = 0;
         try {
-            held.unlock();
             {
+                const job::unlocked meanwhile(held);
                 const job::poll_hook::without interruptions;  // of a wait that the user's code isn't part of
                 for (delivery& one : now_) store(one, one.job != initializer);
             }
-            held.lock();
             for (delivery& one : now_) {
                 one.job->publish(one.first, one.count);
                 one.job->end_delivery();
@@ -67,7 +67,6 @@ public:
                 published(one);
             }
         } catch (...) {
-            if (!held.owns_lock()) held.lock();
             // Without its end a delivery would keep its job from ever being complete.
             const std::span lost(now_.begin() + static_cast<std::ptrdiff_t>(ended), now_.end());
             for (delivery& one : lost) one.job->end_delivery();

@@ -22,6 +22,7 @@
 #include "procpool/detail/job/callback_runner.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
@@ -264,10 +265,11 @@ public:
     void run_callbacks(lock& held) {
         while (auto next = jobs_.begin_callbacks()) {
             hand_over();
-            held.unlock();
-            for (const auto& callback : next->callbacks) run_callback(callback);
-            next->callbacks.clear();
-            held.lock();
+            {
+                const job::unlocked meanwhile(held);
+                for (const auto& callback : next->callbacks) run_callback(callback);
+                next->callbacks.clear();
+            }
             jobs_.end_callbacks(*next);
             jobs_.retire(std::move(next->job));
             interrupt_driver();  // it may be the one that waits for this
@@ -277,9 +279,8 @@ public:
     void destroy_retired(lock& held) {
         wire::pins retired = jobs_.take_retired();
         if (retired.empty()) return;
-        held.unlock();
+        const job::unlocked meanwhile(held);
         retired.clear();
-        held.lock();
     }
 
     /// The pool can't go on: every pending and later call gets this error.

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// How many workers a pool has, and how they are started.
+#ifndef PROCPOOL_DETAIL_PROCESS_WORKER_PROCESS_OPTIONS_HPP
+#define PROCPOOL_DETAIL_PROCESS_WORKER_PROCESS_OPTIONS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/sink.hpp"
+#include "procpool/detail/zygote/birth.hpp"
+
+namespace procpool::detail::process {
+
+struct worker_process_options {
+    std::uint32_t count = 1;
+    std::size_t restart_limit = 0;
+    std::size_t arena_limit = 0;  // bytes
+    zygote::worker_settings settings;
+    bool start_left_open = false;  // by the user, so a zygote is never forked beside threads
+    /// Run by each new worker before anything else; none if null.
+    std::shared_ptr<scheduler::remote_job> initializer;
+    scheduler::block initializer_arguments;
+    bool quote_arguments = true;  // in what is told of a death
+};
+
+/// Large ones go into the arena, once for all workers.
+template <class = only_if_used>
+void share_arguments(scheduler::block& arguments, const std::shared_ptr<wire::arena>& memory) {
+    if (arguments.count == 0) return;
+    arguments.large.memory = memory;
+    wire::end_sized({arguments.bytes, arguments.pins, &arguments.large}, sizeof(std::uint64_t));
+    arguments = arguments.element(0);  // without the room that they took before
+}
+
+}  // namespace procpool::detail::process
+
+#endif
