@@ -123,7 +123,10 @@ public:
         const bool idle_peer = std::any_of(group.all.begin(), group.all.end(), [](const simulated_peer& one) {
             return one.can_work() && one.work().elements() == 0 && !one.input_ended;
         });
-        return has_callbacks() || (idle_peer && has_ready());
+        const bool check_is_due =
+            std::any_of(group.all.begin(), group.all.end(),
+                        [this](const simulated_peer& one) { return one.check_at < sleeps_until_; });
+        return has_something_at_hand() || check_is_due || (idle_peer && has_ready());
     }
     bool has_ready() const {
         return std::any_of(open_.begin(), open_.end(),

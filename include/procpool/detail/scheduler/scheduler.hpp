@@ -184,11 +184,13 @@ public:
     steady_time begin_step() {
         submitted_in_a_row_ = 0;
         dispatcher_.dispatch();
-        if (deliveries_.has_local() || jobs_.has_callbacks()) return steady_time::min();
+        if (has_something_at_hand()) return steady_time::min();
         steady_time due = steady_time::max();
         for (const peer* one : group_.peers()) due = std::min(due, one->check_at);
         return due;
     }
+    /// Whether a step has something to do, though nothing comes and no time passes.
+    bool has_something_at_hand() const noexcept { return deliveries_.has_local() || jobs_.has_callbacks(); }
     /// Whether the result of one quick element is all that is to come.
     bool awaits_one_quick_call() {
         peer* only = nullptr;
