@@ -88,6 +88,8 @@ public:
             std::rethrow_exception(error);
         } catch (const procpool::TaskCancelled& cancelled) {
             one.withdrawn = std::string(cancelled.what()) == "withdrawn";
+        } catch (const procpool::WorkerDied&) {
+            if (one.begun == 0) throw broken("an element is blamed for a death and has never begun");
         } catch (...) {
         }
     }

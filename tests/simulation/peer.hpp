@@ -192,14 +192,18 @@ private:
 
     bool collect_up_to(std::size_t end, std::vector<scheduler::delivery>& into) {
         const bool any = collected < end;
-        for (; collected < end; ++collected) {
-            const result& one = results[collected];
-            if (one.threw) {
+        while (collected < end) {
+            if (results[collected].threw) {
+                ++collected;
                 take_error(thrown_record().bytes(), 1, into);
-            } else {
-                wire::element_reader value(std::as_bytes(std::span(&one.number, 1)), sizeof one.number);
-                take_values(value, sizeof one.number, into);
+                continue;
             }
+            // They lie here until they are delivered.
+            auto& values = frames.emplace_back();
+            for (; collected < end && !results[collected].threw; ++collected)
+                values.push_back(results[collected].number);
+            wire::element_reader reader(std::as_bytes(std::span(values)), sizeof(std::uint64_t));
+            take_values(reader, sizeof(std::uint64_t), into);
         }
         return any;
     }
@@ -212,6 +216,7 @@ private:
     std::uint64_t all_claimed = 0;
     std::uint64_t recalls = 0;
     std::deque<result> results;
+    std::deque<std::vector<std::uint64_t>> frames;
     std::size_t arrived = 0;    // of those
     std::size_t received = 0;   // of those
     std::size_t collected = 0;  // of those

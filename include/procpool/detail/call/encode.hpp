@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "procpool/detail/call/reader_of.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/type_name.hpp"
@@ -175,12 +176,14 @@ private:
 };
 
 /// Turns a range into elements of a job of this pool. Without the lock.
-template <class Iterator, class Sentinel>
-range_encoder<Iterator, Sentinel> make_reader(const scheduler::pool_backend& pool,
-                                              const scheduler::remote_job& /*job*/, Iterator begin,
-                                              Sentinel end) {
-    return {std::move(begin), std::move(end), pool.arena()};
-}
+template <>
+struct reader_of<scheduler::pool_backend> {
+    template <class Job, class Iterator, class Sentinel>
+    static range_encoder<Iterator, Sentinel> make(const scheduler::pool_backend& pool, const Job& /*job*/,
+                                                  Iterator begin, Sentinel end) {
+        return {std::move(begin), std::move(end), pool.arena()};
+    }
+};
 
 }  // namespace procpool::detail::call
 

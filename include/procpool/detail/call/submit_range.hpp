@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "procpool/detail/call/reader_of.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/runner.hpp"
@@ -68,7 +69,7 @@ void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>&
     }
     cancel_on_stop(pool, job, options.stop);
     try {
-        auto encoder = make_reader(*pool, *job, std::ranges::begin(input), std::ranges::end(input));
+        auto encoder = reader_of<Pool>::make(*pool, *job, std::ranges::begin(input), std::ranges::end(input));
         if constexpr (Pool::chunks_depend_on_count)
             if (!chunksize && !count) submit_at_once(*pool, job, encoder);
         while (!encoder.at_end()) {

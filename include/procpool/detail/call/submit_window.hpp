@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "procpool/detail/call/reader_of.hpp"
 #include "procpool/detail/call/stream.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/error.hpp"
@@ -37,7 +38,7 @@ public:
           pool_(pool),
           job_(job),
           range_(std::forward<Range>(input)),
-          reader_(make_reader(*pool, *job, std::ranges::begin(range_), std::ranges::end(range_))),
+          reader_(reader_of<Pool>::make(*pool, *job, std::ranges::begin(range_), std::ranges::end(range_))),
           window_(window),
           window_grows_(window_grows) {
         fill();
@@ -52,8 +53,9 @@ public:
 private:
     using source_iterator = std::ranges::iterator_t<Range>;
     using source_sentinel = std::ranges::sentinel_t<Range>;
-    using reader = decltype(make_reader(std::declval<Pool&>(), std::declval<Job&>(),
-                                        std::declval<source_iterator>(), std::declval<source_sentinel>()));
+    using reader =
+        decltype(reader_of<Pool>::make(std::declval<Pool&>(), std::declval<Job&>(),
+                                       std::declval<source_iterator>(), std::declval<source_sentinel>()));
 
     void fill() override {
         if (owner != std::this_thread::get_id()) pool_->take_over(*this);

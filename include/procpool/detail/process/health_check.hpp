@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finds workers that wait although they owe results, whatever the memory says that they share.
-#ifndef PROCPOOL_DETAIL_PROCESS_PATROL_HPP
-#define PROCPOOL_DETAIL_PROCESS_PATROL_HPP
+#ifndef PROCPOOL_DETAIL_PROCESS_HEALTH_CHECK_HPP
+#define PROCPOOL_DETAIL_PROCESS_HEALTH_CHECK_HPP
 
 #include <algorithm>
 #include <chrono>

@@ -158,8 +158,9 @@ private:
 
     void step(lock& held, steady_time until) override {
         try {
+            until = std::min(until, due());
             const std::vector<worker_link*> dead = std::exchange(watch_.dying(), {});
-            poll(held, std::min(until, due(!dead.empty())), dead);
+            poll(held, until, dead);
             settle(dead);
             give_out();
             deliver(held);
@@ -182,9 +183,9 @@ private:
     }
 
     /// When there is something to do though nothing comes.
-    steady_time due(bool some_died) {
+    steady_time due() {
         steady_time until = begin_step();
-        if (some_died) return steady_time::min();
+        if (watch_.has_dying()) return steady_time::min();
         if (workers_.launch_at())
             until = std::min(until, *workers_.launch_at());
         else if (workers_.lacks_zygote() && !failure_)
@@ -278,9 +279,10 @@ private:
 
     void wait_for_start(lock& held) {
         const auto all_up = [this] {
-            return failure_ ||
-                   std::none_of(workers_.links().begin(), workers_.links().end(),
-                                [](const worker_link& link) { return link.is(peer_state::starting); });
+            return failure_ || std::none_of(workers_.links().begin(), workers_.links().end(),
+                                            [](const worker_link& link) {
+                                                return !link.is(peer_state::absent) && !link.has_started();
+                                            });
         };
         wait(held, all_up, steady_time::max());
         // An initializer's error is told to each call; what keeps workers from starting, to the constructor.

@@ -49,8 +49,9 @@ public:
         os::pipe_ends tasks = os::make_pipe();
         os::pipe_ends results = os::make_pipe();
         os::set_nonblocking(results.read);
+        task_stream down(std::move(tasks));
         *this = basic_worker_link();
-        tasks_ = task_stream(std::move(tasks));
+        tasks_ = std::move(down);
         box_ = new (memory) worker::black_box;
         stream_ = result_stream(std::move(results.read), *box_, memory + worker::outbox_offset);
         begin(box_->told);

@@ -229,7 +229,7 @@ public:
                     result.not_forked.emplace_back(&link, report->code);
                     break;
                 case zygote::worker_report::kind::exited:
-                    if (link.is(peer_state::dead)) break;
+                    if (!link.is_alive()) break;
                     die(link, report->signalled ? os::exit_status{{}, report->code}
                                                 : os::exit_status{report->code, 0});
                     link.remains = {report->peak_memory, report->out_of_memory,

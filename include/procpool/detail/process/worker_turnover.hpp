@@ -38,7 +38,7 @@ public:
     /// Enters what the zygote tells of births and deaths; the dead are appended to `dying`.
     void read_news(std::vector<worker_link*>& dying) {
         const auto news = workers_.read_news();
-        if (news.failed_start) failed_start_ = news.failed_start;
+        if (news.failed_start) failed_start_ = why_no_start_ = news.failed_start;
         if (news.for_good) jobs_.fail(failed_start_);
         dying.insert(dying.end(), news.ended.begin(), news.ended.end());
         for (const auto& [link, error] : news.not_forked) {
@@ -67,13 +67,13 @@ public:
             workers_.restarts().progress();
         else if (!workers_.has_lost(link))  // the death of its zygote counts once for all of them
             workers_.restarts().failure();
-        jobs_.recover_work_of(link);
+        if (jobs_.recover_work_of(link)) why_no_start_ = jobs_.initializer_death();
         const WorkerDied::Cause cause{
             .pid = link.told_pid(), .exit_code = link.exit->code, .signal = link.exit->signal};
         const std::string how = os::describe(*link.exit);
         workers_.dismiss(link);
         if (!workers_.restarts().exhausted()) return;
-        std::exception_ptr why = failed_start_ ? failed_start_ : jobs_.initializer_death();
+        std::exception_ptr why = why_no_start_;
         if (!why)
             why = std::make_exception_ptr(
                 WorkerDied("procpool: workers die before they can run anything: " + how, cause));
@@ -96,7 +96,8 @@ public:
 private:
     scheduler::scheduler& jobs_;
     worker_processes& workers_;
-    std::exception_ptr failed_start_;
+    std::exception_ptr failed_start_;  // of a zygote
+    std::exception_ptr why_no_start_;  // that, or a death in an initializer, whichever was last
     int fork_error_ = 0;
     // When a thread of the program must have come for the zygote.
     steady_time program_due_ = steady_time::max();

@@ -27,12 +27,15 @@ public:
         : group_(group), dispatcher_(to), initializer_(std::move(initializer)) {}
 
     /// Of a dead peer, whose results were all taken. Errors are appended to `into`.
-    void recover(peer& dead, std::vector<delivery>& into) {
+    /// @return whether it died in its initializer
+    bool recover(peer& dead, std::vector<delivery>& into) {
         auto interrupted = dead.interrupted();
+        const bool in_initializer = interrupted && interrupted->of->job == initializer_;
         const bool all_known = dead.knows_what_began();
         while (interrupted && fail_or_retry(dead, *interrupted, into) && all_known)
             interrupted = dead.interrupted();
         requeue(dead);
+        return in_initializer;
     }
 
     /// Elements that a peer had not begun go back to where they came from, in front.

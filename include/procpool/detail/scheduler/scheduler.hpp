@@ -235,9 +235,10 @@ public:
         supervisor_.enforce_limits(one, now);
     }
     /// A peer is dead, and what it left of results was appended to collected().
-    void recover_work_of(peer& dead) {
+    /// @return whether it died in its initializer
+    bool recover_work_of(peer& dead) {
         follow_up(dead);
-        recovery_.recover(dead, collected());
+        return recovery_.recover(dead, collected());
     }
     /// A peer was never started: what it had got runs elsewhere.
     void requeue_work_of(peer& absent) { recovery_.requeue(absent); }

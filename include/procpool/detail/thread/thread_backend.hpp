@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "procpool/detail/call/reader_of.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/thread/thread_input.hpp"
@@ -42,14 +43,6 @@ public:
     }
 };
 
-/// Turns a range into elements of a job of this pool. Without the lock.
-template <class Job, class Iterator, class Sentinel>
-element_reader<typename Job::where, Iterator, Sentinel> make_reader(const thread_backend& /*pool*/,
-                                                                    const Job& /*job*/, Iterator begin,
-                                                                    Sentinel end) {
-    return {std::move(begin), std::move(end)};
-}
-
 /// Reads all of an input before any of it is submitted, since the size of its chunks depends on that.
 template <class Job, class Where, class Iterator, class Sentinel>
 void submit_at_once(thread_backend& pool, const std::shared_ptr<Job>& job,
@@ -70,5 +63,19 @@ void submit_at_once(thread_backend& pool, const std::shared_ptr<Job>& job,
 }
 
 }  // namespace procpool::detail::thread
+
+namespace procpool::detail::call {
+
+/// Turns a range into elements of a job of this pool. Without the lock.
+template <>
+struct reader_of<thread::thread_backend> {
+    template <class Job, class Iterator, class Sentinel>
+    static thread::element_reader<typename Job::where, Iterator, Sentinel> make(
+        const thread::thread_backend& /*pool*/, const Job& /*job*/, Iterator begin, Sentinel end) {
+        return {std::move(begin), std::move(end)};
+    }
+};
+
+}  // namespace procpool::detail::call
 
 #endif
