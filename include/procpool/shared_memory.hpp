@@ -16,6 +16,7 @@
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/named_memory.hpp"
 #include "procpool/error.hpp"
@@ -61,19 +62,18 @@ public:
           memory_(std::move(other.memory_)),
           size_(std::exchange(other.size_, 0)),
           removes_(std::exchange(other.removes_, false)),
-          generation_(other.generation_) {}
+          made_(other.made_) {}
     SharedMemory& operator=(SharedMemory&& other) noexcept {
         SharedMemory taken(std::move(other));
         std::swap(name_, taken.name_);
         std::swap(memory_, taken.memory_);
         std::swap(size_, taken.size_);
         std::swap(removes_, taken.removes_);
-        std::swap(generation_, taken.generation_);
+        std::swap(made_, taken.made_);
         return *this;
     }
     ~SharedMemory() {
-        if (removes_ && generation_ == detail::os::fork_generation.load(std::memory_order_relaxed))
-            detail::os::remove_named_memory("/" + name_);
+        if (removes_ && made_.is_here()) detail::os::remove_named_memory("/" + name_);
     }
 
     /// By which others open it.
@@ -131,7 +131,7 @@ private:
     detail::os::mapping memory_;
     std::size_t size_ = 0;
     bool removes_ = false;
-    unsigned generation_ = detail::os::fork_generation.load(std::memory_order_relaxed);
+    detail::os::fork_stamp made_;
 };
 
 }  // namespace procpool

@@ -20,6 +20,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/family/zygote_for.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
@@ -181,9 +182,7 @@ private:
     bool runs() { return runs(use(true)); }
     static constexpr int most_tries = 10;
 
-    bool is_of_this_process() const noexcept {
-        return generation_ == os::fork_generation.load(std::memory_order_relaxed);
-    }
+    bool is_of_this_process() const noexcept { return made_.is_here(); }
 
     std::unique_lock<std::mutex> use(bool closed_too = false) const {
         if (!is_of_this_process())
@@ -362,7 +361,7 @@ private:
             }
     }
 
-    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    const os::fork_stamp made_;
     ProcessOptions options_;
     const std::string place_ = worker::process_identity::instance().place_of_next_child();
     mutable std::mutex mutex_;

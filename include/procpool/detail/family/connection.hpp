@@ -20,6 +20,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/family/packets.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/packet_pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
 #include "procpool/detail/wire/sink.hpp"
@@ -127,9 +128,7 @@ public:
 private:
     static file owned(os::fd end) { return end ? std::make_shared<const os::fd>(std::move(end)) : nullptr; }
 
-    bool is_of_this_process() const noexcept {
-        return generation_ == os::fork_generation.load(std::memory_order_relaxed);
-    }
+    bool is_of_this_process() const noexcept { return made_.is_here(); }
     void require_this_process() const {
         if (!is_of_this_process())
             throw ConnectionClosed(
@@ -173,7 +172,7 @@ private:
         pins_.insert(pins_.end(), std::make_move_iterator(pins.begin()), std::make_move_iterator(pins.end()));
     }
 
-    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    const os::fork_stamp made_;
     const bool receives_;
     const bool sends_;
     mutable std::mutex closing_;

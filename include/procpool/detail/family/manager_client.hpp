@@ -19,6 +19,7 @@
 #include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
 
@@ -101,9 +102,7 @@ public:
 private:
     [[noreturn]] static void throw_gone() { throw ManagerDied("procpool: the manager's process has ended"); }
 
-    bool is_of_this_process() const noexcept {
-        return generation_ == os::fork_generation.load(std::memory_order_relaxed);
-    }
+    bool is_of_this_process() const noexcept { return made_.is_here(); }
     void require_this_process() const {
         if (!is_of_this_process())
             throw ManagerDied(
@@ -174,7 +173,7 @@ private:
         std::rethrow_exception(wire::decode_exception_of(from, 0, std::nullopt, "in the manager"));
     }
 
-    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    const os::fork_stamp made_;
     const family::server_key key_;
     std::mutex mutex_;
     std::vector<os::fd> idle_;

@@ -10,6 +10,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/detail/zygote/birth.hpp"
@@ -31,10 +32,9 @@ std::shared_ptr<zygote::zygote> zygote_for(start_method how) {
     };
     if (how == start_method::fork) return make();
     static std::array<std::weak_ptr<zygote::zygote>, 2> known;  // guarded by hold_forks()
-    static unsigned generation = 0;
+    static os::fork_stamp made;
     const auto lock = os::fd_registry::instance().hold_forks();
-    const unsigned current = os::fork_generation.load(std::memory_order_relaxed);
-    if (std::exchange(generation, current) != current) known = {};  // those of whom this is a copy of
+    if (!std::exchange(made, {}).is_here()) known = {};  // those of whom this is a copy of
     std::weak_ptr<zygote::zygote>& place = known[how == start_method::spawn];
     if (auto zygote = place.lock()) {
         while (zygote->next_report()) {

@@ -20,7 +20,8 @@
 #include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/job/wait_list.hpp"
 #include "procpool/detail/os/cancellation.hpp"
-#include "procpool/detail/os/owner_process.hpp"
+#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
@@ -35,7 +36,7 @@ class runner {
 public:
     using lock = std::unique_lock<std::mutex>;
 
-    runner() = default;
+    runner() { os::fd_registry::instance(); }  // which counts the forks
     runner(const runner&) = delete;
     runner& operator=(const runner&) = delete;
     virtual ~runner() = default;
@@ -47,7 +48,7 @@ public:
     }
 
     /// Whether it is a copy in a forked child. Without the lock.
-    bool is_copy() const noexcept { return !owner_.is_this_one(); }
+    bool is_copy() const noexcept { return !made_.is_here(); }
     /// Without the lock. @throws PoolNotRunning if it is a copy
     void refuse_copy() const {
         if (is_copy())
@@ -236,7 +237,7 @@ private:
         if (input.in_use) wait(held, [&] { return !input.in_use; }, steady_time::max());
     }
 
-    const os::owner_process owner_;
+    const os::fork_stamp made_;
     bool terminated_ = false;  // and had not failed before
     std::mutex mutex_;
     wait_list waiters_;

@@ -25,6 +25,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/available_memory.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
@@ -203,7 +204,7 @@ private:
 
     void free(const piece& one, std::size_t bytes) noexcept {
         // A forked child has a copy of the books, and none of the memory.
-        if (generation_ != os::fork_generation.load(std::memory_order_relaxed)) return;
+        if (!made_.is_here()) return;
         const std::lock_guard lock(mutex_);
         alive_ -= bytes;
         put_back(one);
@@ -212,7 +213,7 @@ private:
     const std::shared_ptr<const arena_window> window_;
     const std::size_t size_;
     const std::size_t limit_;
-    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    const os::fork_stamp made_;
     mutable std::mutex mutex_;
     std::size_t alive_ = 0;                      // bytes of parts, in whole pages
     std::size_t most_alive_ = 0;                 // at a time, since memory was given back

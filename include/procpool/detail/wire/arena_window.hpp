@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 
 namespace procpool::detail::wire {
@@ -74,9 +74,7 @@ private:
     }
 
     /// Not in a forked child, which may itself have windows of the same pool.
-    bool is_mapped_here() const noexcept {
-        return generation_ == os::fork_generation.load(std::memory_order_relaxed);
-    }
+    bool is_mapped_here() const noexcept { return made_.is_here(); }
 
     std::optional<std::span<const std::byte>> part_at(const arena_place& place, std::uint64_t size) const {
         const std::uint64_t at = place.offset - first_;
@@ -88,7 +86,7 @@ private:
         return std::span<const std::byte>(data() + at, size);
     }
 
-    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    const os::fork_stamp made_;
     const std::uint64_t pool_;
     const std::uint64_t first_;
     const os::mapping memory_;

@@ -24,6 +24,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/child.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/locale.hpp"
 #include "procpool/detail/os/orphans.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -152,7 +153,7 @@ public:
     /// Waits until the zygote has ended.
     void wait() noexcept {
         // It is no child of a process that was forked with a copy of this.
-        if (!process_ || generation_ != os::fork_generation.load(std::memory_order_relaxed)) return;
+        if (!process_ || !made_.is_here()) return;
         while (!process_.ends_within(answer_timeout))
             if (!rouse()) return;
         const os::exit_status how = process_.wait();
@@ -178,7 +179,7 @@ private:
         if (::poll(&watched, 1, static_cast<int>(answer_timeout.count())) == 0) rouse();
     }
 
-    const unsigned generation_ = os::fork_generation.load(std::memory_order_relaxed);
+    const os::fork_stamp made_;
     os::fd control_;
     os::child process_;
     int looks_ = 0;                           // that have seen it stopped, one after the other

@@ -19,6 +19,7 @@
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 
 namespace procpool::detail::os {
 
@@ -69,7 +70,7 @@ class mapping {
 public:
     mapping() noexcept = default;
     mapping(const fd& file, std::size_t offset, std::size_t size, access mode = access::read_write)
-        : size_(size), generation_(fork_generation.load(std::memory_order_relaxed)) {
+        : size_(size) {
         const int protection = mode == access::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
         void* const at =
             ::mmap(nullptr, size, protection, MAP_SHARED, file.get(), static_cast<off_t>(offset));
@@ -83,15 +84,15 @@ public:
         ::madvise(at, size, MADV_DONTDUMP);  // a core file of all that is addressed would take minutes
     }
     mapping(mapping&& other) noexcept
-        : at_(std::exchange(other.at_, nullptr)), size_(other.size_), generation_(other.generation_) {}
+        : at_(std::exchange(other.at_, nullptr)), size_(other.size_), made_(other.made_) {}
     mapping& operator=(mapping&& other) noexcept {
         std::swap(at_, other.at_);
         std::swap(size_, other.size_);
-        std::swap(generation_, other.generation_);
+        std::swap(made_, other.made_);
         return *this;
     }
     ~mapping() {
-        if (at_ && generation_ == fork_generation.load(std::memory_order_relaxed)) ::munmap(at_, size_);
+        if (at_ && made_.is_here()) ::munmap(at_, size_);
     }
 
     std::byte* data() const noexcept { return at_; }
@@ -100,7 +101,7 @@ public:
 private:
     std::byte* at_ = nullptr;
     std::size_t size_ = 0;
-    unsigned generation_ = 0;
+    fork_stamp made_;
 };
 
 }  // namespace procpool::detail::os

@@ -29,6 +29,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/foreign_file.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -53,7 +54,7 @@ public:
     shared_mapping& operator=(const shared_mapping&) = delete;
     ~shared_mapping() {
         // In a child something else may lie at this address by now.
-        if (generation_ == fork_generation.load(std::memory_order_relaxed)) region_.~mapped_region();
+        if (made_.is_here()) region_.~mapped_region();
     }
 
     std::byte* data() const noexcept { return static_cast<std::byte*>(region_.get_address()); }
@@ -84,7 +85,7 @@ private:
         }
     }
 
-    const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
+    const fork_stamp made_;
     union {
         region region_;
     };
@@ -201,9 +202,7 @@ public:
     /// How many this process has whose size says how many addresses they take.
     static std::uint64_t number_of_spacious() noexcept { return spacious().load(std::memory_order_relaxed); }
     /// False in a forked child that inherited this object: there its memory isn't mapped.
-    bool is_of_this_process() const noexcept {
-        return generation_ == fork_generation.load(std::memory_order_relaxed);
-    }
+    bool is_of_this_process() const noexcept { return made_.is_here(); }
 
 private:
     using identity = std::tuple<std::uint64_t, std::uint64_t, access>;
@@ -296,7 +295,7 @@ private:
                                  ", can't be opened: " + reason);
     }
 
-    const unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
+    const fork_stamp made_;
     const access mode_;
     const bool is_spacious_;
     const bool will_be_filled_;
