@@ -64,18 +64,9 @@ public:
             const auto limit = job::checked_limit(options.initializer_timeout, "initializer_timeout");
             process::process_pool_options all = process::checked(std::move(options));
             auto job = std::make_shared<call::initializer_job>(task::define(initializer));
-            call::append_element(all.workers.initializer_arguments,
-                                 std::forward_as_tuple(std::as_const(initargs)...));
-            // Workers expect each element of an initializer with its size in front.
-            if (all.workers.initializer_arguments.stride != wire::variable_stride) {
-                const std::uint64_t size = all.workers.initializer_arguments.bytes.size();
-                wire::buffer sized;
-                sized.append_value(size);
-                sized.append(all.workers.initializer_arguments.bytes.data(),
-                             all.workers.initializer_arguments.bytes.size());
-                all.workers.initializer_arguments.bytes = std::move(sized);
-                all.workers.initializer_arguments.stride = wire::variable_stride;
-            }
+            scheduler::block& arguments = all.workers.initializer_arguments;
+            call::append_element(arguments, std::forward_as_tuple(std::as_const(initargs)...));
+            call::put_size_in_front(arguments);
             job->timeout = limit;
             all.workers.initializer = std::move(job);
             start(std::move(all));

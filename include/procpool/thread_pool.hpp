@@ -14,6 +14,7 @@
 #include "procpool/basic_pool.hpp"
 #include "procpool/cpu_count.hpp"
 #include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/thread/in_threads.hpp"
 #include "procpool/detail/thread/thread_pool.hpp"
@@ -99,21 +100,18 @@ private:
     template <class Options = detail::thread::thread_pool_options>
     static Options checked(PoolOptions options) {
         using detail::job::refuse;
-        const int threads = options.processes ? *options.processes : cpu_count();
-        if (threads < 1) refuse("Number of processes must be at least 1, not ", std::to_string(threads));
+        const std::uint32_t threads = detail::job::checked_workers(options);
         if (options.maxtasksperchild)
             refuse("ThreadPool has no maxtasksperchild: a new thread would be as the old one; use Pool");
         if (options.limits.memory || options.limits.memory_growth)
             refuse("ThreadPool has no limits of memory, which threads share with the program; use Pool");
-        if (options.limits.nice < 0 || options.limits.nice > 19)
-            refuse("limits.nice must be from 0 to 19, not ", std::to_string(options.limits.nice));
         if (options.initializer_timeout)
             refuse("ThreadPool has no initializer_timeout: a thread can't be ended; use Pool");
         if (options.output != worker_output::direct)
             refuse(
                 "ThreadPool has no output but direct: its threads print where the program prints; use Pool");
-        return {.threads = static_cast<std::uint32_t>(threads),
-                .nice = options.limits.nice,
+        return {.threads = threads,
+                .nice = detail::job::checked_nice(options.limits),
                 .pin_to_cpu = options.limits.pin_to_cpu,
                 .error_handler = std::move(options.error_handler)};
     }

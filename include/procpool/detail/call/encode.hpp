@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "procpool/detail/call/reader_of.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/type_name.hpp"
@@ -71,6 +72,17 @@ void append_element(scheduler::block& to, const T& element) {
                                            ", can't be serialised");
     }
     ++to.count;
+}
+
+/// The same element as one of variable size, as workers expect the arguments of an initializer.
+template <class = only_if_used>
+void put_size_in_front(scheduler::block& element) {
+    if (element.stride == wire::variable_stride) return;
+    wire::buffer sized;
+    sized.append_value(static_cast<std::uint64_t>(element.bytes.size()));
+    sized.append(element.bytes.data(), element.bytes.size());
+    element.bytes = std::move(sized);
+    element.stride = wire::variable_stride;
 }
 
 /// Encodes a range from front to back, in blocks of whole chunks.

@@ -11,9 +11,9 @@
 #include <string>
 #include <utility>
 
-#include "procpool/cpu_count.hpp"
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
@@ -24,14 +24,12 @@ namespace procpool::detail::process {
 /// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
 Options checked(PoolOptions options) {
-    const int processes = options.processes ? *options.processes : cpu_count();
-    if (processes < 1) job::refuse("Number of processes must be at least 1, not ", std::to_string(processes));
-    const int restart_limit = options.restart_limit.value_or(2 * processes + 2);
+    const std::uint32_t processes = job::checked_workers(options);
+    const int restart_limit = options.restart_limit.value_or(2 * static_cast<int>(processes) + 2);
     if (restart_limit < 0)
         job::refuse("restart_limit must be 0 or more, not ", std::to_string(restart_limit));
     const WorkerLimits& limits = options.limits;
-    if (limits.nice < 0 || limits.nice > 19)
-        job::refuse("limits.nice must be from 0 to 19, not ", std::to_string(limits.nice));
+    job::checked_nice(limits);
     if (limits.memory == 0 || limits.memory_growth == 0)
         job::refuse("limits of memory must be more than 0 bytes");
     constexpr std::size_t longest_tail = zygote::worker_report::most_output;
@@ -39,7 +37,7 @@ Options checked(PoolOptions options) {
         job::refuse("stderr_tail must be ", std::to_string(longest_tail) + " bytes or less, not " +
                                                 std::to_string(options.stderr_tail));
     if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
-    Options all{.workers = {.count = static_cast<std::uint32_t>(processes),
+    Options all{.workers = {.count = processes,
                             .restart_limit = static_cast<std::size_t>(restart_limit),
                             .arena_limit = options.arena_limit.value_or(os::physical_memory() / 4),
                             .settings = {.how = zygote::checked_start_method(options.start_method),

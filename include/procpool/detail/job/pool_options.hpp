@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// The options that pools of both kinds have: refused if they make no sense.
+#ifndef PROCPOOL_DETAIL_JOB_POOL_OPTIONS_HPP
+#define PROCPOOL_DETAIL_JOB_POOL_OPTIONS_HPP
+
+#include <cstdint>
+#include <string>
+
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cpu.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::job {
+
+/// How many workers. @throws std::invalid_argument
+template <class = only_if_used>
+std::uint32_t checked_workers(const PoolOptions& options) {
+    const int workers =
+        options.processes ? *options.processes : os::limit_to_cgroup_quota(os::affinity_count());
+    if (workers < 1) refuse("Number of processes must be at least 1, not ", std::to_string(workers));
+    return static_cast<std::uint32_t>(workers);
+}
+
+/// @throws std::invalid_argument
+template <class = only_if_used>
+int checked_nice(const WorkerLimits& limits) {
+    constexpr int most = 19;
+    if (limits.nice < 0 || limits.nice > most)
+        refuse("limits.nice must be from 0 to 19, not ", std::to_string(limits.nice));
+    return limits.nice;
+}
+
+}  // namespace procpool::detail::job
+
+#endif
