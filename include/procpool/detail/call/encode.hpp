@@ -78,8 +78,9 @@ void append_element(scheduler::block& to, const T& element) {
 template <class = only_if_used>
 void put_size_in_front(scheduler::block& element) {
     if (element.stride == wire::variable_stride) return;
+    const std::uint64_t size = element.bytes.size();
     wire::buffer sized;
-    sized.append_value(static_cast<std::uint64_t>(element.bytes.size()));
+    sized.append_value(size);
     sized.append(element.bytes.data(), element.bytes.size());
     element.bytes = std::move(sized);
     element.stride = wire::variable_stride;
