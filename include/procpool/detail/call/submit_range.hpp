@@ -36,7 +36,7 @@ void cancel_on_stop(const std::shared_ptr<job::runner>& pool, const std::shared_
     };
     auto callback = std::make_shared<std::stop_callback<decltype(cancel)>>(stop, cancel);
     const auto lock = pool->acquire();
-    if (!job->callbacks_taken()) job->pins.push_back(std::move(callback));
+    if (!job->settled()) job->pins.push_back(std::move(callback));
 }
 
 /// Nobody will read the rest of an input that threw, nor the results.

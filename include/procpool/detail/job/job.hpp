@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/assert.hpp"
+
 namespace procpool::detail::job {
 
 /// Is told when jobs are settled that it observes.
@@ -58,37 +60,40 @@ public:
     /// The job as a whole has failed: elements without a result won't get one.
     void fail_all(std::exception_ptr error) {
         if (!failure_) failure_ = std::move(error);
-        sealed_ = true;
+        seal();
     }
 
     /// Elements were handed over.
     void add_submitted(std::uint64_t count) noexcept { submitted_ += count; }
     /// No more elements will come.
-    void seal() noexcept { sealed_ = true; }
+    void seal() noexcept { reach(phase::sealed); }
 
     std::uint64_t submitted() const noexcept { return submitted_; }
     /// Whether it had no elements, once it is complete.
     virtual bool was_empty() const noexcept { return submitted_ == 0; }
     const std::exception_ptr& failure() const noexcept { return failure_; }
-    bool sealed() const noexcept { return sealed_; }
+    bool sealed() const noexcept { return phase_ >= phase::sealed; }
 
     /// Nothing is left to happen, apart from callbacks.
     bool complete() const noexcept {
-        return sealed_ && !delivering_ && (failure_ != nullptr || has_all_results());
+        return sealed() && !delivering_ && (failure_ != nullptr || has_all_results());
     }
     /// Of the elements that were submitted so far.
     bool has_all_results() const noexcept { return completed_ == submitted_; }
 
     /// Results are complete and callbacks have run: a waiter may look.
-    bool done() const noexcept { return done_; }
-    void set_done() noexcept { done_ = true; }
+    bool done() const noexcept { return phase_ == phase::done; }
+    void set_done() noexcept {
+        PROCPOOL_ASSERT(settled());
+        reach(phase::done);
+    }
 
     // A job may be a series of calls, each of which is an element and has a handle of its own. Of other jobs
     // all handles are of call 0.
 
     /// As done(), of one call.
-    virtual bool call_done(std::uint64_t /*call*/) const noexcept { return done_; }
-    virtual void set_call_done(std::uint64_t /*call*/) noexcept { done_ = true; }
+    virtual bool call_done(std::uint64_t /*call*/) const noexcept { return done(); }
+    virtual void set_call_done(std::uint64_t /*call*/) noexcept { set_done(); }
     /// Whether it is done, as far as can be seen without the mutex.
     virtual bool call_seen_done(std::uint64_t /*call*/) const noexcept { return false; }
     /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
@@ -105,21 +110,21 @@ public:
 
     /// Runs `callback` when the job is complete; false if it is already, and the caller must run it.
     bool add_callback(std::function<void()> callback) {
-        if (callbacks_taken_) return false;
+        if (settled()) return false;
         if (callbacks_.empty()) callbacks_.emplace_back();
         callbacks_.front().callbacks.push_back(std::move(callback));
         return true;
     }
     /// One `ending`, or none.
     virtual std::list<ending> take_callbacks() noexcept {
-        callbacks_taken_ = true;
+        PROCPOOL_ASSERT(complete() && !settled());
+        reach(phase::settled);
         for (observer* one : std::exchange(observers_, {})) one->settled();
         return std::move(callbacks_);
     }
-    bool callbacks_taken() const noexcept { return callbacks_taken_; }
 
-    /// Results are complete; callbacks may still be to run, which see it like that.
-    bool settled() const noexcept { return callbacks_taken_; }
+    /// Results are complete, and were taken notice of; callbacks may still be to run, which see it like that.
+    bool settled() const noexcept { return phase_ >= phase::settled; }
     /// Tells `one` when the job is settled, which it isn't yet. It must live until then, or be dropped.
     void observe(observer& one) { observers_.push_back(&one); }
     void drop(observer& one) noexcept { std::erase(observers_, &one); }
@@ -143,9 +148,17 @@ private:
     std::uint64_t submitted_ = 0;
     std::uint64_t completed_ = 0;
     unsigned delivering_ = 0;
-    bool sealed_ = false;
-    bool done_ = false;
-    bool callbacks_taken_ = false;
+    /// It only goes on.
+    enum class phase : std::uint8_t {
+        open,     ///< elements come
+        sealed,   ///< no more come; results do
+        settled,  ///< it has all its results, or has failed; callbacks run
+        done,
+    };
+    void reach(phase next) noexcept {
+        if (phase_ < next) phase_ = next;
+    }
+    phase phase_ = phase::open;
     std::exception_ptr failure_;
     std::list<ending> callbacks_;
     std::vector<observer*> observers_;

@@ -35,7 +35,7 @@ public:
     /// @return whether the job as a whole is complete, and wasn't before
     bool complete(job_ptr job) noexcept {
         take_due_callbacks(job);
-        if (!job->complete() || job->callbacks_taken()) return false;
+        if (!job->complete() || job->settled()) return false;
         if (job->place >= open_.size() || open_[job->place] != job) return false;
         open_.back()->place = job->place;
         open_[job->place].swap(open_.back());

@@ -104,7 +104,7 @@ public:
     }
 
     bool add_call_callback(std::uint64_t call, std::function<void()> callback) override {
-        if (state_of(call) != state::open || callbacks_taken()) return false;
+        if (state_of(call) != state::open || settled()) return false;
         auto at = callbacks_.find(call);
         if (at == callbacks_.end()) {
             std::list<job::ending> own(1);

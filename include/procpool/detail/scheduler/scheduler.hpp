@@ -100,7 +100,7 @@ public:
 
     bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs,
                  const char* why) override {
-        if (given_up->complete() || given_up->callbacks_taken()) return false;
+        if (given_up->complete() || given_up->settled()) return false;
         const auto job = std::static_pointer_cast<remote_job>(given_up);
         job->abandoned = true;
         if (job == open_series_) open_series_.reset();  // no more calls join
@@ -132,7 +132,7 @@ public:
     }
 
     std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
-        if (wanted->complete() || wanted->callbacks_taken()) return 0;
+        if (wanted->complete() || wanted->settled()) return 0;
         const auto job = std::static_pointer_cast<remote_job>(wanted);
         or_fail([&] {
             for (peer* const one : group_.peers())

@@ -114,14 +114,14 @@ public:
 
     bool abandon(const std::shared_ptr<job::basic_job>& given_up, running /*what_runs*/,
                  const char* why) override {
-        if (given_up->complete() || given_up->callbacks_taken()) return false;
+        if (given_up->complete() || given_up->settled()) return false;
         const auto job = std::static_pointer_cast<thread_job>(given_up);
         give_up(job, job::make_error<TaskCancelled>(why));
         return true;
     }
 
     std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
-        if (wanted->complete() || wanted->callbacks_taken()) return 0;
+        if (wanted->complete() || wanted->settled()) return 0;
         const auto job = std::static_pointer_cast<thread_job>(wanted);
         const std::uint64_t count = std::exchange(job->ready_elements, 0);
         const auto error = job::make_error<TaskCancelled>(why);
@@ -253,7 +253,7 @@ private:
             notify_ready();
         }
         // This may be the end of it, and of what it has of the user's.
-        if (job->callbacks_taken()) jobs_.retire(std::move(job));
+        if (job->settled()) jobs_.retire(std::move(job));
     }
 
     static bool run(thread_job& job, elements some, lock& held) {
