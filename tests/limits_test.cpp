@@ -48,6 +48,8 @@ int try_to_make_pool(__rlimit_resource limited, rlim_t number) {
     try {
         const lower_limit lowered(limited, number);
         mp::Pool pool(3);
+        for (const mp::WorkerStatus& worker : pool.workers())
+            require(worker.pid != 0, "all workers of a pool that could be made have started");
         require(pool.map(std::negate<>(), test::views::iota(0, 50))[49] == -49,
                 "a pool that could be made works");
         return 0;
