@@ -42,6 +42,7 @@ public:
         if (news.for_good) jobs_.fail(failed_start_);
         dying.insert(dying.end(), news.ended.begin(), news.ended.end());
         for (const auto& [link, error] : news.not_forked) {
+            if (!link->is_alive()) continue;  // its zygote has ended meanwhile
             fork_error_ = error;
             jobs_.requeue_work_of(*link);
             workers_.dismiss(*link);
