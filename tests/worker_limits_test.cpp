@@ -111,7 +111,12 @@ long leak(std::size_t bytes) {
 TEST(WorkerLimits, of_growth_replace_a_worker_that_leaks_and_lose_nothing) {
     mp::Pool pool({.processes = 1, .limits = {.memory_growth = 20 * MiB}});
     const std::vector<std::size_t> sizes(60, MiB);
-    const auto pids = pool.map(leak, sizes, {.chunksize = 1});
+    // Long enough that a worker isn't sent all of them at once.
+    const auto leak_slowly = [](std::size_t bytes) {
+        ::usleep(1000);
+        return leak(bytes);
+    };
+    const auto pids = pool.map(leak_slowly, sizes, {.chunksize = 1});
     const std::set<long> workers(pids.begin(), pids.end());
     EXPECT_GE(workers.size(), 2u);
     if (!test::sanitized) {
