@@ -123,6 +123,15 @@ public:
     }
 };
 
+/// What each peer runs first.
+class simulated_initializer final : public scheduler::remote_job {
+public:
+    simulated_initializer() : remote_job(definition_of(0), true) { retries = 0; }
+
+    void accept(std::uint64_t, std::uint64_t, std::uint64_t, std::span<const std::byte>) override {}
+    void fail(std::uint64_t, std::exception_ptr error) override { fail_all(std::move(error)); }
+};
+
 class simulated_series final : public scheduler::call_series, public account {
 public:
     simulated_series(std::uint64_t first_number, std::uint64_t kind)

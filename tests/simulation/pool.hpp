@@ -63,7 +63,7 @@ public:
     simulated_pool(std::size_t peers, std::uint64_t seed,
                    procpool::detail::scheduler::scheduler_options options)
         : simulated_place(peers, seed), base(std::move(options), group, clock) {
-        for (auto& one : group.all) one.connect();
+        for (auto& one : group.all) start(one);
     }
 
     std::vector<simulated_peer>& peers() noexcept { return group.all; }
@@ -112,7 +112,7 @@ public:
         delivered();
         // Not earlier: what is delivered lies in the dead peers' memory.
         for (auto& one : group.all)
-            if (one.is(procpool::detail::scheduler::peer_state::absent) && !failure_) one.connect();
+            if (one.is(procpool::detail::scheduler::peer_state::absent) && !failure_) start(one);
         run_callbacks(held);
         destroy_retired(held);
         notify_ready();
@@ -154,6 +154,16 @@ private:
     void interrupt_driver() override { interrupted_ = true; }
     void hand_over() override {}
     void notice_pause() override {}
+
+    void start(simulated_peer& one) {
+        one.connect();
+        if (!initializer()) return;
+        scheduler::block nothing{.count = 1, .stride = 8, .bytes = {}, .pins = {}};
+        nothing.bytes.append_value(std::uint64_t{0});
+        one.give(initializer(), std::move(nothing), 1);
+        one.taken = 0;
+        group.send(one);
+    }
 
     /// What has become of a peer since the last step; not all of it is told at once.
     void settle(simulated_peer& one, random& chance) {

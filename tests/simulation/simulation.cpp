@@ -29,7 +29,9 @@ public:
                 {.max_elements_per_peer = most_per_peer_,
                  .terminate_grace = std::chrono::milliseconds(dice_.below(20)),
                  .error_handler = {},
-                 .initializer = nullptr}) {}
+                 .initializer = with(trouble::initializers) && dice_.one_in(4)
+                                    ? std::make_shared<simulated_initializer>()
+                                    : nullptr}) {}
 
     void run(counts& total) {
         for (std::uint64_t i = 0; i < plan_.actions; ++i) {
@@ -111,7 +113,7 @@ private:
     }
 
     void add_job() {
-        if (closed_) return;
+        if (closed_ || pool_.why_failed()) return;
         const auto job = make_job(false);
         plan_elements(*job, *job, dice_.one_in(10) ? 0 : dice_.from(1, 60));
         job->expected = dice_.one_in(2) ? job->planned : 0;
@@ -170,7 +172,7 @@ private:
     }
 
     void single_calls() {
-        if (closed_) return;
+        if (closed_ || pool_.why_failed()) return;
         for (std::uint64_t n = dice_.from(1, 12); n > 0; --n) {
             if (with(trouble::series) && join_series()) continue;
             const auto job = make_job(true);
@@ -292,6 +294,10 @@ private:
     }
     void note_begin(const simulated_peer& one) {
         const auto& element = *one.running;
+        if (!account_of(element.job)) {
+            if (one.told().begun != 1) throw broken("an initializer isn't the first that a peer runs");
+            return;
+        }
         account& of = *account_of(element.job);
         record& kept = of.of(element.index);
         if (of.number(element.index) != element.number) throw broken("an element has another's bytes");
@@ -311,6 +317,13 @@ private:
     /// False if it goes on.
     bool end_element(simulated_peer& one) {
         const auto& element = *one.running;
+        if (!account_of(element.job)) {
+            if (dice_.one_in(10))
+                kill(one);
+            else
+                one.end_element(dice_.one_in(100), pool_.time().now());
+            return true;
+        }
         const record& kept = account_of(element.job)->of(element.index);
         switch (kept.does) {
             case behaviour::hangs: return false;
@@ -347,7 +360,7 @@ private:
         }
         for (const auto& peer : pool_.peers())
             for (const auto& run : peer.work().runs())
-                for (std::uint64_t i = run.results; i < run.elements.count; ++i)
+                for (std::uint64_t i = run.results; i < run.elements.count && account_of(run.job.get()); ++i)
                     ++account_of(run.job.get())->places.at(run.elements.first + i);
         for (const auto& [job, of] : jobs_) {
             if (job->failure() || job->abandoned) continue;

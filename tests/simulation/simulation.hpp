@@ -17,17 +17,18 @@ namespace simulation {
 
 /// What a run may do, besides maps and single calls of elements that return.
 enum class trouble : unsigned {
-    deaths = 1,         // peers die at any moment
-    errors = 2,         // elements throw, kill their peers, or hang
-    limits = 4,         // time limits
-    retries = 8,        // further tries
-    cancellation = 16,  // abandon, withdraw, fail_fast
-    series = 32,        // single calls that share a job
-    callbacks = 64,     // which call back in
-    replacement = 128,  // peers that get only so many elements
-    ends = 256,         // close, wind_up and terminate
+    deaths = 1,          // peers die at any moment
+    errors = 2,          // elements throw, kill their peers, or hang
+    limits = 4,          // time limits
+    retries = 8,         // further tries
+    cancellation = 16,   // abandon, withdraw, fail_fast
+    series = 32,         // single calls that share a job
+    callbacks = 64,      // which call back in
+    replacement = 128,   // peers that get only so many elements
+    ends = 256,          // close, wind_up and terminate
+    initializers = 512,  // that peers run first, and may die in
 };
-constexpr unsigned all_troubles = 511;
+constexpr unsigned all_troubles = 1023;
 
 struct plan {
     std::uint64_t seed = 1;
