@@ -39,8 +39,7 @@ inline known_process known_now(long pid) noexcept {
                      static_cast<std::uint64_t>(now.tv_nsec) * ticks / 1'000'000'000};
 }
 
-/// Waits for the ends of `dying`, whose parent has ended. They are killed, but the kernel may take its time
-/// to take a large process apart, on a busy machine above all. What takes longer than that is waited for in
+/// Waits for the ends of `dying`, whose parent has ended. What takes longer than a second is waited for in
 /// the next call.
 inline void bury_orphans(std::span<const known_process> dying) noexcept {
     static auto* const left = new std::vector<known_process>;
@@ -61,7 +60,7 @@ inline void bury_orphans(std::span<const known_process> dying) noexcept {
         left->insert(left->end(), dying.begin(), dying.end());
     } catch (const std::bad_alloc&) {  // then they stay
     }
-    for (const steady_time until = deadline_in(std::chrono::seconds(10));; ::usleep(1000)) {
+    for (const steady_time until = deadline_in(std::chrono::seconds(1));; ::usleep(1000)) {
         std::erase_if(*left, is_buried);
         if (left->empty() || std::chrono::steady_clock::now() >= until) return;
     }
