@@ -229,8 +229,6 @@ protected:
     void notify_ready() { waiters_.notify_ready(); }
     wait_list& waiters() noexcept { return waiters_; }
     bool has_waiters() const noexcept { return !waiters_.empty(); }
-    /// Makes one of them, if there is any, look whether it can help.
-    void wake_a_waiter() { waiters_.wake_one(); }
 
 private:
     void wait_until_free(lock& held, const pulled_input& input) {

@@ -13,7 +13,7 @@
 namespace procpool::detail::process {
 
 /// Looks at all workers now and then, while results are to come: ten times a second, and where nothing
-/// happens ever more rarely. A worker of which nothing has come since the last time is asked.
+/// happens ever more rarely. A worker of which nothing has come since the last time is probed.
 template <class = only_if_used>
 class basic_health_check {
 public:
@@ -29,8 +29,8 @@ public:
         next_ = now + pause_;
     }
 
-    /// Why this worker can only be killed; null if nothing is known against it. It may be that a question is
-    /// to be sent to it.
+    /// Why this worker can only be killed; null if nothing is known against it. It may be that a probe is to
+    /// be sent to it.
     const char* find_fault(worker_link& link, steady_time now) {
         if (link.work().elements() == 0) return nullptr;
         longest_pause_ = std::min(longest_pause_, longest_busy_pause);
@@ -45,7 +45,7 @@ public:
         if (link.withholds_frame_for(now) >= longest_busy_pause)
             return "it sent what begins like a frame, and nothing else";
         if (!runs) link.check_at = std::min(link.check_at, now);
-        // One that runs an element is left alone for a while, and then asked to make sure.
+        // One that runs an element is left alone for a while, and then probed to make sure.
         if ((!runs || for_long) && link.send_probe()) longest_pause_ = pause_for_answer;
         return nullptr;
     }
