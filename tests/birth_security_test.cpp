@@ -52,7 +52,7 @@ long start_as_if_it_were_a_worker(const char* argument, int inherited) {
     const pid_t child = ::fork();
     if (child != 0) return child;
     before_exec();
-    zygote::inherit_only(inherited);
+    zygote::prepare_exec(inherited);
     ::execl(program.c_str(), "program", argument, nullptr);
     ::_exit(126);
 }

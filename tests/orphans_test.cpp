@@ -414,6 +414,32 @@ TEST(Zygote, death_leaves_no_zombies_in_a_program_that_gets_its_workers_as_child
     EXPECT_EQ(end.exit_code, 0) << end.errors;
 }
 
+test::shared<std::atomic<int>> zygotes_to_kill;
+test::shared<pid_t> program_with_zygotes;
+
+/// Runs in each process that has forked: in a zygote it is the moment before that tells of a worker.
+void kill_zygote_after_fork() {
+    if (::getppid() == *program_with_zygotes && zygotes_to_kill->fetch_sub(1) > 0) ::raise(SIGKILL);
+}
+
+TEST(Zygote, that_dies_before_it_tells_of_a_worker_leaves_no_zombie) {
+    *zygotes_to_kill = 3;
+    child_program program([] {
+        *program_with_zygotes = ::getpid();
+        if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return 1;
+        // A zygote that is a fresh run has no such handler.
+        if (::pthread_atfork(nullptr, kill_zygote_after_fork, nullptr) != 0) return 2;
+        mp::Pool pool({.processes = 2, .restart_limit = 100});
+        if (pool.map(std::negate<>(), test::views::iota(0, 100))[99] != -99) return 3;
+        return test::eventually([] { return zombies().empty(); }) ? 0 : 4;
+    });
+    const test::child_end end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+    if (mp::get_start_method() == mp::start_method::fork) {
+        EXPECT_LE(*zygotes_to_kill, 0);
+    }
+}
+
 TEST(Zygote, ignores_signals_that_are_meant_for_the_program) {
     mp::Pool pool(2);
     const auto zygote = test::children_of(::getpid());

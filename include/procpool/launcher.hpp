@@ -84,7 +84,7 @@ struct hand_over : boost_process::extend::handler {
     }
     template <class Executor>
     void on_exec_setup(Executor&) const {
-        zygote::inherit_only(inherited);
+        zygote::prepare_exec(inherited);
     }
 };
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,7 +20,9 @@
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/orphans.hpp"
 #include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/os/readable.hpp"
 #include "procpool/detail/process/pool_memory.hpp"
 #include "procpool/detail/process/post_mortem.hpp"
 #include "procpool/detail/process/worker_link.hpp"
@@ -57,6 +60,7 @@ public:
         for (worker_link& link : links_) peers_.push_back(&link);
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
+        options_.settings.slot_bytes = worker::slot_memory;
         share_arguments(options_.initializer_arguments, memory_.arguments());
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
@@ -255,9 +259,10 @@ public:
 
     /// Lets go of a worker that is dead or was never born.
     void dismiss(worker_link& link) {
-        if (has_lost(link))
+        if (has_lost(link)) {
             --lost_;
-        else if (link.is(peer_state::dead))
+            bury_untold(link);
+        } else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
     }
@@ -277,11 +282,29 @@ public:
     /// Lets idle workers leave at the end of their input; true if all workers are idle.
     bool disconnect() noexcept {
         const bool idle = is_idle();
-        for (worker_link& link : links_) link.disconnect();
+        for (worker_link& link : links_)
+            if (is_untold(link))
+                link.end_input();
+            else
+                link.disconnect();
         return idle;
     }
     /// Takes the zygote out, to end it and what is left of the workers.
     std::unique_ptr<zygote::zygote> take_zygote() noexcept { return std::move(zygote_); }
+    /// To be called when all workers are disconnected and the zygote has ended: it may have been killed.
+    void bury_untold() noexcept {
+        zygote_lost_at_ = os::known_now(0).known_at;
+        const steady_time until = deadline_in(std::chrono::seconds(1));
+        for (worker_link& link : links_) {
+            if (!is_untold(link)) continue;
+            // If there is one, it has said which process it is when its pipe ends.
+            try {
+                if (link.results() && os::wait_readable(link.results().get(), until)) bury_untold(link);
+            } catch (const std::exception&) {  // then it stays
+            }
+            link.disconnect();
+        }
+    }
 
 private:
     using peer_state = scheduler::peer_state;
@@ -311,6 +334,7 @@ private:
     void lose_zygote(std::vector<worker_link*>& ended) {
         poller_.remove(zygote_->control());
         zygote_.reset();
+        zygote_lost_at_ = os::known_now(0).known_at;
         ++zygote_number_;
         restarts_.failure();
         lost_ = 0;
@@ -322,6 +346,17 @@ private:
             ended.push_back(&link);
         }
         launch_at_ = std::chrono::steady_clock::now() + restarts_.delay();
+    }
+
+    /// Whether the zygote was asked for this one and hasn't told of its birth.
+    static bool is_untold(const worker_link& link) noexcept {
+        return link.pid == 0 && !link.is(peer_state::absent);
+    }
+    /// A zygote that was killed before it could tell of this one didn't wait for it, either.
+    void bury_untold(const worker_link& link) const noexcept {
+        if (!is_untold(link)) return;
+        const os::known_process untold{link.told_pid(), zygote_lost_at_};
+        os::bury_orphans({&untold, 1});
     }
 
     void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(zygote::zygote::answer_timeout)); }
@@ -383,6 +418,7 @@ private:
     os::poller poller_;
     std::unique_ptr<zygote::zygote> zygote_;       // none after a death until another could be started
     std::uint64_t zygote_number_ = 0;              // tells it from those before
+    std::uint64_t zygote_lost_at_ = 0;             // the last one, in the kernel's ticks
     steady_time zygote_due_ = steady_time::max();  // when something that it owes is overdue
     const os::fd no_news_;
     std::vector<worker_link> links_;

@@ -12,7 +12,8 @@ namespace procpool::detail::wire {
 /// Written by the worker, read by the pool, unless it says otherwise. Counters start at 0 with each new
 /// worker. A corrupt worker may write anything here.
 struct activity {  // NOLINT(clang-analyzer-optin.performance.Padding): each writer has its own cache lines
-    /// The worker's process id: here it is known before the zygote's news of its birth come.
+    /// The worker's process id: here it is known before the zygote's news of its birth come, and if they
+    /// never come. It stands first, where zygote::birth_record writes it.
     std::atomic<std::int64_t> pid{0};
     /// 1 once the worker waits for its first element.
     std::atomic<std::uint64_t> ready{0};

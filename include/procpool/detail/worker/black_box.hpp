@@ -43,6 +43,8 @@ inline constexpr std::size_t slot_memory = 128 * 1024;
 inline constexpr std::size_t outbox_offset = 1024;
 inline constexpr std::size_t outbox_capacity = slot_memory - outbox_offset;
 static_assert(sizeof(black_box) <= outbox_offset);
+static_assert(offsetof(black_box, told) == 0 &&
+              offsetof(wire::activity, pid) == 0);  // see zygote::birth_record
 
 }  // namespace procpool::detail::worker
 

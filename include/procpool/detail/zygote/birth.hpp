@@ -11,6 +11,7 @@
 
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/locale.hpp"
+#include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/options.hpp"
 #include "procpool/start_method.hpp"
@@ -47,12 +48,25 @@ enum class occupation : std::uint32_t {
     process  // one function each, as a part of the program: with its signal settings
 };
 
+/// Where a new worker of a pool says which process it is. That is the first that it does, before it dies with
+/// its zygote: that may be killed before it can tell the pool.
+struct birth_record {
+    int memory = -1;  // none if negative
+    std::uint64_t offset = 0;
+
+    /// Safe between fork or vfork and exec.
+    void write() const noexcept {
+        if (memory >= 0) os::write_to_memory(memory, offset, os::current_pid());
+    }
+};
+
 /// What all workers of a pool have in common.
 struct worker_settings {
     start_method how = start_method::fork;  // never automatic
     WorkerLimits limits;
     worker_output output = worker_output::direct;
     std::size_t stderr_tail = 0;
+    std::uint64_t slot_bytes = 0;  // of each worker's piece of the pool's memory file; a process has none
     arena_layout arenas = {};
     occupation purpose = occupation::tasks;
     named_process parent = {};

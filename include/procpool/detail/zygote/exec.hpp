@@ -33,10 +33,11 @@
 #include "procpool/detail/os/peer.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 
 namespace procpool::detail::zygote {
 
-/// Runs this program with `argument`; to be called in the child before that: inherit_only(). Returns the
+/// Runs this program with `argument`; to be called in the child before that: prepare_exec(). Returns the
 /// process id.
 /// @throws std::system_error
 using program_launcher = long (*)(const char* argument, int inherited);
@@ -174,9 +175,18 @@ inline void inherit_only(int file) noexcept {
     ::fcntl(file, F_SETFD, 0);
 }
 
+/// Of the fresh run that is started next.
+inline birth_record next_record;
+
+/// For the child, between fork or vfork and exec. Calls nothing that isn't safe there.
+inline void prepare_exec(int inherited) noexcept {
+    next_record.write();
+    inherit_only(inherited);
+}
+
 /// Starts this program anew with `socket`, all signals blocked, and the standard streams of this process.
 /// @throws std::system_error
-inline long start_anew(const os::fd& socket) {
+inline long start_anew(const os::fd& socket, birth_record record = {}) {
     const std::string argument = std::string(birth_argument).append(std::to_string(socket.get()));
     // A handler of the program's that runs in the child, before exec, would run in the wrong process; and no
     // child that another thread forks meanwhile must hold what this one has open for a moment.
@@ -186,8 +196,12 @@ inline long start_anew(const os::fd& socket) {
     // It may be a fork after all: by Boost.Process without vfork, or by the thread sanitizer, which has none.
     const std::array keep{socket.get()};
     registry.keep_in_next_child(keep);
+    next_record = record;
     const struct forget_it {
-        ~forget_it() { os::fd_registry::instance().keep_in_next_child({}); }
+        ~forget_it() {
+            os::fd_registry::instance().keep_in_next_child({});
+            next_record = {};
+        }
     } afterwards;
     return launcher.load()(argument.c_str(), socket.get());
 }

@@ -55,6 +55,12 @@ inline fd make_memfd(const char* name, std::size_t size) {
     return file;
 }
 
+/// Writes into memory that isn't mapped here. Safe between fork or vfork and exec.
+inline void write_to_memory(int file, std::uint64_t offset, std::int64_t value) noexcept {
+    // It can't fail where the owner of the memory has touched it: nothing is allocated.
+    static_cast<void>(::pwrite(file, &value, sizeof value, static_cast<off_t>(offset)) == sizeof value);
+}
+
 /// In bytes.
 inline std::size_t file_size(const fd& file) {
     struct stat status{};
