@@ -107,7 +107,7 @@ public:
         give_out();
         given_out();
         deliver(held);
-        for (auto* one : take_finished())
+        for (auto* one : events().take_finished())
             if (one->work().elements() == 0) static_cast<simulated_peer*>(one)->input_ended = true;
         delivered();
         // Not earlier: what is delivered lies in the dead peers' memory.
@@ -157,10 +157,10 @@ private:
 
     void start(simulated_peer& one) {
         one.connect();
-        if (!initializer()) return;
+        if (!events().initializer()) return;
         scheduler::block nothing{.count = 1, .stride = 8, .bytes = {}, .pins = {}};
         nothing.bytes.append_value(std::uint64_t{0});
-        one.give(initializer(), std::move(nothing), 1);
+        one.give(events().initializer(), std::move(nothing), 1);
         one.taken = 0;
         group.send(one);
     }
@@ -171,19 +171,19 @@ private:
         if (one.is(state::absent)) return;
         if (!one.has_started() && !chance.one_in(3)) one.tell_start();
         if (one.is(state::dead)) {
-            one.collect_remains(collected());
-            recover_work_of(one);
+            one.collect_remains(events().collected());
+            events().recover_work_of(one);
             one.leave();
             return;
         }
         if (one.has_news()) {
-            one.collect(collected());
-            note_results(one);
+            one.collect(events().collected());
+            events().note_results(one);
         }
         if (one.alive) return;
         if (!one.results_end && !chance.one_in(3)) {
             one.results_end = true;
-            note_results(one);
+            events().note_results(one);
             one.drain();
         }
         if (!chance.one_in(3)) one.die();
@@ -196,7 +196,7 @@ private:
             one.check_at = clock.now() + std::chrono::milliseconds(1);
             return;
         }
-        check(one, clock.now());
+        events().check(one, clock.now());
     }
 
     bool asleep_ = false;

@@ -148,7 +148,7 @@ private:
 
     bool has_work() const override {
         return has_open_jobs() || has_callbacks() || ends_after_step_ || watch_.has_dying() ||
-               workers_.has_lost() || workers_.launch_at() ||
+               workers_.has_lost() || workers_.restarts().due() ||
                std::min(trim_at_, workers_.zygote_due()) != steady_time::max() ||
                std::any_of(workers_.links().begin(), workers_.links().end(),
                            [](const worker_link& link) { return link.check_at != steady_time::max(); });
@@ -167,9 +167,9 @@ private:
             keep_house(held, !dead.empty());
             notify_ready();
         } catch (...) {
-            collected().clear();
+            events().collected().clear();
             fail(std::current_exception());
-            workers_.launch_no_more();
+            workers_.restarts().cancel();
         }
     }
 
@@ -186,8 +186,8 @@ private:
     steady_time due() {
         steady_time until = begin_step();
         if (watch_.has_dying()) return steady_time::min();
-        if (workers_.launch_at())
-            until = std::min(until, *workers_.launch_at());
+        if (workers_.restarts().due())
+            until = std::min(until, *workers_.restarts().due());
         else if (workers_.lacks_zygote() && !failure_)
             until = leaves_zygote_to_program() ? std::min(until, deadline_in(program_check_interval))
                                                : steady_time::min();
@@ -250,12 +250,12 @@ private:
             link.send_release();
             workers_.send(link);
         }
-        for (scheduler::peer* const one : take_finished())
+        for (scheduler::peer* const one : events().take_finished())
             if (one->work().elements() == 0) workers_.end_input(worker_processes::link_of(*one));
         // Not earlier: what is delivered lies in the dead workers' buffers.
         if (failure_ || shutting_down_ || leaves_zygote_to_program())
-            workers_.launch_no_more();
-        else if ((some_died || workers_.launch_at() || workers_.lacks_zygote()) &&
+            workers_.restarts().cancel();
+        else if ((some_died || workers_.restarts().due() || workers_.lacks_zygote()) &&
                  workers_.launch_missing(held, driver_.is_standby_driver())) {
             turnover_.stop_waiting_for_program();
             driver_.watch_news();
@@ -272,7 +272,7 @@ private:
     }
     void notice_pause() override {
         constexpr std::chrono::seconds trim_delay{1};  // for so long memory is kept for the next large data
-        if (workers_.keeps_memory()) trim_at_ = deadline_in(trim_delay);
+        if (workers_.memory().is_kept()) trim_at_ = deadline_in(trim_delay);
     }
 
     // ---- the start and the end

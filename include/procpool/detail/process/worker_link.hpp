@@ -57,6 +57,11 @@ public:
         begin(box_->told);
         return std::move(results.write);
     }
+    void die_with(const os::exit_status& how) {
+        exit = how;
+        die();
+    }
+
     const os::fd& tasks_reader() const noexcept { return tasks_.reader(); }
     const os::fd& tasks() const noexcept { return tasks_.pipe(); }
     const os::fd& results() const noexcept { return stream_.pipe(); }
@@ -64,6 +69,14 @@ public:
     bool has_arena_memory() const noexcept { return box_->arena_bytes.load(std::memory_order_acquire) != 0; }
     /// For messages; a result can be quicker than the zygote's news.
     long told_pid() const noexcept { return pid != 0 ? pid : box_->told.pid.load(std::memory_order_relaxed); }
+
+    /// Whether its zygote was asked for it and hasn't told of its birth.
+    bool is_untold() const noexcept { return pid == 0 && !is(scheduler::peer_state::absent); }
+    /// Whether its zygote is to tell of its birth or its death.
+    bool awaits_news() const noexcept {
+        return is_alive() && (!has_started() || !tasks() || is(scheduler::peer_state::terminating) ||
+                              is(scheduler::peer_state::draining));
+    }
 
     void disconnect() noexcept {
         tasks_.close();

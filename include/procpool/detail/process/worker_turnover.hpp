@@ -9,15 +9,18 @@
 #include <exception>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/process/current_zygote.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/process/worker_processes.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
+#include "procpool/detail/zygote/birth.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::process {
@@ -37,38 +40,56 @@ public:
 
     /// Enters what the zygote tells of births and deaths; the dead are appended to `dying`.
     void read_news(std::vector<worker_link*>& dying) {
-        const auto news = workers_.read_news();
-        if (news.failed_start) failed_start_ = why_no_start_ = news.failed_start;
-        if (news.for_good) jobs_.fail(failed_start_);
-        dying.insert(dying.end(), news.ended.begin(), news.ended.end());
-        for (const auto& [link, error] : news.not_forked) {
-            if (!link->is_alive()) continue;  // its zygote has ended meanwhile
-            fork_error_ = error;
-            jobs_.requeue_work_of(*link);
-            workers_.dismiss(*link);
-            workers_.restarts().failed_start();
-            if (workers_.restarts().exhausted())
-                jobs_.fail(std::make_exception_ptr(std::system_error(error, std::generic_category(),
-                                                                     "procpool: can't start workers: fork")));
-            else
-                workers_.launch_later();
+        current_zygote& zygote = workers_.zygote();
+        std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
+        while (const auto report = zygote->next_report()) {
+            worker_link& link = workers_.link_in(report->slot);
+            if (report->serial != link.serial) {
+                // It was given up when it had just been asked for.
+                if (report->what == zygote::worker_report::kind::exited)
+                    zygote->reap(report->slot, report->serial);
+                continue;
+            }
+            switch (report->what) {
+                case zygote::worker_report::kind::zygote_ready: break;
+                case zygote::worker_report::kind::started:
+                    link.pid = static_cast<long>(report->pid);
+                    link.tell_start();
+                    workers_.restarts().start();
+                    break;
+                case zygote::worker_report::kind::fork_failed:
+                    not_forked.emplace_back(&link, report->code);
+                    break;
+                case zygote::worker_report::kind::exited:
+                    if (!link.is_alive()) break;
+                    link.die_with(report->signalled ? os::exit_status{{}, report->code}
+                                                    : os::exit_status{report->code, 0});
+                    link.remains = {report->peak_memory, report->out_of_memory,
+                                    std::string(zygote->output())};
+                    dying.push_back(&link);
+                    break;
+            }
         }
+        if (zygote->gone()) lose_zygote(zygote, dying);
+        workers_.expect_other_news();
+        for (const auto& [link, error] : not_forked)
+            if (link->is_alive()) give_up_birth(*link, error);  // else its zygote has ended meanwhile
     }
 
     /// Settles what a dead worker had; another one will take its place.
     void reap(worker_link& link) {
-        if (const auto wrong = link.collect_remains(jobs_.collected()))
+        if (const auto wrong = link.collect_remains(jobs_.events().collected()))
             link.find_faulty("its results were garbage: " + *wrong);
         const bool had_started =
             link.work().results() > 0 ||
-            (!jobs_.initializer() && link.box().told.ready.load(std::memory_order_acquire) != 0);
+            (!jobs_.events().initializer() && link.box().told.ready.load(std::memory_order_acquire) != 0);
         const bool was_of_use =
             link.interrupted() || link.work().results() > 0 || link.work().elements() == 0;
         if (had_started && was_of_use)
             workers_.restarts().progress();
         else if (!workers_.has_lost(link))  // the death of its zygote counts once for all of them
             workers_.restarts().failure();
-        if (jobs_.recover_work_of(link)) why_no_start_ = jobs_.initializer_death();
+        if (jobs_.events().recover_work_of(link)) why_no_start_ = jobs_.events().initializer_death();
         const WorkerDied::Cause cause{
             .pid = link.told_pid(), .exit_code = link.exit->code, .signal = link.exit->signal};
         const std::string how = os::describe(*link.exit);
@@ -95,6 +116,26 @@ public:
     void stop_waiting_for_program() noexcept { program_due_ = steady_time::max(); }
 
 private:
+    void lose_zygote(const current_zygote& zygote, std::vector<worker_link*>& dying) {
+        const auto not_started = zygote.why_not_started(workers_.how());
+        workers_.lose_zygote(dying);
+        if (!not_started) return;
+        failed_start_ = why_no_start_ = not_started->error;
+        if (not_started->for_good) jobs_.fail(failed_start_);
+    }
+
+    void give_up_birth(worker_link& link, int error) {
+        fork_error_ = error;
+        jobs_.events().requeue_work_of(link);
+        workers_.dismiss(link);
+        workers_.restarts().failed_start();
+        if (workers_.restarts().exhausted())
+            jobs_.fail(std::make_exception_ptr(
+                std::system_error(error, std::generic_category(), "procpool: can't start workers: fork")));
+        else
+            workers_.restarts().postpone(std::chrono::steady_clock::now());
+    }
+
     scheduler::scheduler& jobs_;
     worker_processes& workers_;
     std::exception_ptr failed_start_;  // of a zygote

@@ -39,12 +39,12 @@ public:
         link.results_ended = link.ended();
         workers_.memory().notice_results(link.has_arena_memory());
         try {
-            link.collect(jobs_.collected());
+            link.collect(jobs_.events().collected());
             link.check_unfinished();
         } catch (const SerializationError& error) {
             mark_corrupt(link, sent_garbage(error.what()));
         }
-        jobs_.note_results(link);
+        jobs_.events().note_results(link);
         if (link.fault().empty() && !link.results_ended) return;
         if (workers_.stop_reading(link))
             dying_.push_back(&link);
@@ -87,7 +87,7 @@ private:
         if (!link.is_alive()) return;
         const bool is_faulty = !link.fault().empty();
         if (is_faulty && workers_.has_lost(link)) {
-            worker_processes::die_untold(link);
+            link.die_with({});  // nobody tells how it ended
             dying_.push_back(&link);
             return;
         }
@@ -104,7 +104,7 @@ private:
             return;
         }
         try {
-            jobs_.check(link, now);
+            jobs_.events().check(link, now);
         } catch (const SerializationError& error) {
             mark_corrupt(link, sent_garbage(error.what()));
         }

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <optional>
+
+#include "procpool/detail/clock.hpp"
 
 namespace procpool::detail::scheduler {
 
@@ -31,7 +34,24 @@ public:
         return std::chrono::milliseconds(1) * (1 << std::min(failures_ - workers_ - 1, most_doublings));
     }
 
+    // ---- when missing workers are started
+
+    /// Nothing if nobody is missing.
+    const std::optional<steady_time>& due() const noexcept { return due_; }
+    /// Somebody is missing. True once when the time to start has come.
+    bool take_due(steady_time now) noexcept {
+        if (!due_) schedule(now);
+        if (now < *due_) return false;
+        due_.reset();
+        return true;
+    }
+    void schedule(steady_time now) noexcept { due_ = now + delay(); }
+    /// What is missing may come back only after a while.
+    void postpone(steady_time now) noexcept { due_ = now + std::chrono::milliseconds(100); }
+    void cancel() noexcept { due_.reset(); }
+
 private:
+    std::optional<steady_time> due_;
     std::size_t workers_;
     std::size_t limit_;
     std::size_t failures_ = 0;

@@ -29,8 +29,8 @@
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
+#include "procpool/detail/scheduler/peer_events.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
-#include "procpool/detail/scheduler/recovery.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
@@ -206,42 +206,7 @@ public:
 
     /// What came without peers while nobody drove is part of this step.
     void take_local_results() { deliveries_.begin_step(); }
-    /// Where results of peers are collected.
-    std::vector<delivery>& collected() noexcept { return deliveries_.of_peers(); }
-
-    /// Results of this peer were appended to collected(), or all that came was garbage.
-    void note_results(peer& from) {
-        const auto [busy, elements] = from.take_timing();
-        if (elements > 0 && !collected().empty() && collected().back().job->timing)
-            collected().back().job->timing->add(busy, elements);
-        follow_up(from);
-        from.unstall();
-        from.keeps_all = false;
-        supervisor_.schedule_collection(from);
-    }
-    /// A peer that runs is due to be checked: takes results that are held back, ends what runs too long, and
-    /// says when to check again. @throws wire::protocol_error for nonsense in results
-    void check(peer& one, steady_time now) {
-        bool changes = one.collect_early(collected());
-        follow_up(one);
-        changes = one.progresses(now) || changes;
-        const bool runs = one.says_it_runs();
-        if ((one.can_work() && one.work().has_dropped()) || (runs && supervisor_.stalls(one, now)))
-            dispatcher_.take_back(one);
-        if (changes)
-            supervisor_.schedule_collection(one);
-        else if (!runs || one.is(peer_state::stalled))
-            supervisor_.back_off(one);
-        supervisor_.enforce_limits(one, now);
-    }
-    /// A peer is dead, and what it left of results was appended to collected().
-    /// @return whether it died in its initializer
-    bool recover_work_of(peer& dead) {
-        follow_up(dead);
-        return recovery_.recover(dead, collected());
-    }
-    /// A peer was never started: what it had got runs elsewhere.
-    void requeue_work_of(peer& absent) { recovery_.requeue(absent); }
+    peer_events& events() noexcept { return events_; }
 
     void give_out() {
         dispatcher_.dispatch();
@@ -251,7 +216,7 @@ public:
     /// Results go into their jobs.
     void deliver(lock& held) {
         deliveries_.deliver(
-            held, initializer(),
+            held, events_.initializer(),
             [this](const delivery& one) {
                 if (one.job->fail_fast && one.what != delivery::kind::values)
                     abandon(one.job, running::goes_on,
@@ -262,7 +227,8 @@ public:
                 one.job->fail_all(std::current_exception());
                 finish_if_complete(one.job);
             });
-        if (initializer() && initializer()->failure()) fail(initializer()->failure());
+        const auto& initializer = events_.initializer();
+        if (initializer && initializer->failure()) fail(initializer->failure());
     }
 
     void run_callbacks(lock& held) {
@@ -307,11 +273,6 @@ public:
     bool has_jobs() const noexcept { return !jobs_.empty(); }
     bool has_callbacks() const noexcept { return jobs_.has_callbacks(); }
     bool in_callback() const noexcept { return callbacks_.running_here(); }
-    const std::shared_ptr<remote_job>& initializer() const noexcept { return recovery_.initializer(); }
-    /// Why the last peer died in its initializer.
-    const std::exception_ptr& initializer_death() const noexcept { return recovery_.initializer_death(); }
-    /// Peers that have run all that they may since the last call.
-    std::vector<peer*> take_finished() { return std::exchange(finished_, {}); }
 
 protected:
     basic_scheduler(scheduler_options options, peer_group& group, const time_source& clock)
@@ -319,7 +280,7 @@ protected:
           clock_(clock),
           supervisor_(group, clock, options.terminate_grace),
           dispatcher_(group, supervisor_, options.max_elements_per_peer, options.initializer),
-          recovery_(group, dispatcher_, std::move(options.initializer)),
+          events_(group, dispatcher_, supervisor_, deliveries_, std::move(options.initializer)),
           callbacks_(std::move(options.error_handler)) {}
 
     /// Whoever drives looks at the state anew.
@@ -361,13 +322,6 @@ private:
         }
     }
 
-    /// After results of a peer were collected.
-    void follow_up(peer& from) {
-        for (returned& again : from.take_second_tries())
-            dispatcher_.push_front(again.job, std::move(again.elements));
-        if (dispatcher_.is_done_with(from) && from.work().elements() == 0) finished_.push_back(&from);
-    }
-
     void finish_if_complete(const std::shared_ptr<remote_job>& job) {
         if (job == open_series_ && job->has_all_results()) std::exchange(open_series_, nullptr)->seal();
         const bool refers = !job->pins.empty();
@@ -380,13 +334,12 @@ private:
     const time_source& clock_;
     supervisor supervisor_;
     dispatcher dispatcher_;
-    recovery recovery_;
+    deliveries deliveries_;
+    peer_events events_;
     const job::callback_runner callbacks_;
     std::uint64_t last_id_ = 0;
     job::job_list<remote_job> jobs_;
     timing_table timings_;
-    deliveries deliveries_;
-    std::vector<peer*> finished_;  // that have run all that they may
 };
 using scheduler = basic_scheduler<>;
 
