@@ -8,6 +8,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,12 @@ TEST_F(dynamic_array, has_the_shape_that_it_was_given) {
     EXPECT_EQ(SharedArray<int>(sizes{}).size(), 1u) << "no dimension, one element";
     EXPECT_TRUE(SharedArray<int>(sizes{3, 0}).empty());
     EXPECT_EQ(SharedArray<int>().shape(), sizes{0});
+}
+
+TEST_F(dynamic_array, has_a_name_of_its_own) {
+    const mp::DynamicArray<double> array({2, 3});
+    EXPECT_EQ(array.shape(), (sizes{2, 3}));
+    static_assert(std::is_same_v<mp::DynamicArray<double>, SharedArray<double>>);
 }
 
 TEST_F(dynamic_array, gives_elements_by_indices_that_are_checked) {

@@ -9,7 +9,6 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
-#include <optional>
 #include <ranges>
 #include <span>
 #include <stdexcept>
@@ -19,95 +18,13 @@
 #include <vector>
 
 #include "procpool/array_shape.hpp"
+#include "procpool/array_slice.hpp"
+#include "procpool/detail/array_iterator.hpp"
 
 namespace procpool {
-namespace detail {
-
-/// Walks the elements of a view, the last index fastest.
-template <class T, std::size_t Rank>
-class array_iterator {
-public:
-    using iterator_concept = std::forward_iterator_tag;
-    using iterator_category = std::forward_iterator_tag;
-    using value_type = std::remove_cv_t<T>;
-    using difference_type = std::ptrdiff_t;
-    using pointer = T*;
-    using reference = T&;
-    using sizes = std::array<std::size_t, Rank>;
-    using distances = std::array<std::ptrdiff_t, Rank>;
-
-    constexpr array_iterator() noexcept = default;
-    constexpr array_iterator(T* first, const sizes& shape, const distances& strides,
-                             std::size_t left) noexcept
-        : at_(first), shape_(shape), strides_(strides), left_(left) {}
-
-    constexpr T& operator*() const noexcept { return *at_; }
-    constexpr T* operator->() const noexcept { return at_; }
-    constexpr array_iterator& operator++() noexcept {
-        --left_;
-        for (std::size_t d = Rank; d-- > 0;) {
-            if (++index_[d] < shape_[d]) {
-                at_ += strides_[d];
-                break;
-            }
-            index_[d] = 0;
-            at_ -= static_cast<std::ptrdiff_t>(shape_[d] - 1) * strides_[d];
-        }
-        return *this;
-    }
-    constexpr array_iterator operator++(int) noexcept {
-        array_iterator before = *this;
-        ++*this;
-        return before;
-    }
-    friend constexpr bool operator==(const array_iterator& a, const array_iterator& b) noexcept {
-        return a.left_ == b.left_;
-    }
-
-private:
-    T* at_ = nullptr;
-    sizes shape_{};
-    distances strides_{};
-    sizes index_{};
-    std::size_t left_ = 0;
-};
-
-}  // namespace detail
 
 template <class T, std::size_t Rank>
 class ArrayView;
-
-/// Some of the indices of a dimension, as Python's slices: from `from` up to before `to` in steps. What is
-/// left out reaches to the dimension's end, negative numbers count from there, a negative step goes
-/// backwards.
-struct ArraySlice {
-    std::optional<std::ptrdiff_t> from = {};
-    std::optional<std::ptrdiff_t> to = {};
-    std::ptrdiff_t step = 1;
-
-    struct indices {
-        std::size_t first, count;
-    };
-    /// What that means for a dimension of `size` elements.
-    /// @throws std::invalid_argument if the step is 0
-    constexpr indices of(std::size_t size) const {
-        if (step == 0) throw std::invalid_argument("procpool: a slice can't have a step of 0");
-        const auto length = static_cast<std::ptrdiff_t>(size);
-        // Going backwards, the place before the first element is a limit, too.
-        const std::ptrdiff_t least = step > 0 ? 0 : -1;
-        const std::ptrdiff_t most = step > 0 ? length : length - 1;
-        const auto place = [&](std::ptrdiff_t index) {
-            return std::clamp(index < 0 ? index + length : index, least, most);
-        };
-        const std::ptrdiff_t first = from ? place(*from) : step > 0 ? least : most;
-        const std::ptrdiff_t last = to ? place(*to) : step > 0 ? most : least;
-        const std::ptrdiff_t distance = step > 0 ? last - first : first - last;
-        if (distance <= 0) return {0, 0};
-        const auto stride =
-            step > 0 ? static_cast<std::size_t>(step) : std::size_t{0} - static_cast<std::size_t>(step);
-        return {static_cast<std::size_t>(first), (static_cast<std::size_t>(distance) - 1) / stride + 1};
-    }
-};
 
 namespace detail {
 

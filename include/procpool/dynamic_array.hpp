@@ -169,6 +169,10 @@ private:
     SharedArray<T, 1> elements_;
 };
 
+/// Another name of SharedArray<T>, for code that says what it means: `DynamicArray<float> images(shape);`
+template <class T>
+using DynamicArray = SharedArray<T>;
+
 }  // namespace procpool
 
 #endif
