@@ -12,10 +12,10 @@
 #include <ranges>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/call/misused_options.hpp"
+#include "procpool/detail/call/pool_owner.hpp"
 #include "procpool/detail/call/results.hpp"
 #include "procpool/detail/call/submit_range.hpp"
 #include "procpool/detail/call/submit_window.hpp"
@@ -51,14 +51,16 @@ public:
 
     /// Where the pool is in its life.
     pool_state state() const {
-        const auto lock = core().acquire();
-        return pool_->state();
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        return pool.state();
     }
     /// With what the pool failed: pending calls got it, and new ones get it until the pool is closed; null
     /// unless the pool has failed.
     std::exception_ptr error() const {
-        const auto lock = core().acquire();
-        return pool_->state() == pool_state::failed ? pool_->failure() : nullptr;
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        return pool.state() == pool_state::failed ? pool.failure() : nullptr;
     }
 
     // ---- one call
@@ -84,7 +86,7 @@ public:
         if constexpr (task::check()) {
             if constexpr (Kind::template joins_calls<task, F, Args...>) {
                 auto [job, call] = Kind::template join_calls<task>(core(), function, args...);
-                if (job) return AsyncResult<typename task::result>(pool_, std::move(job), call);
+                if (job) return AsyncResult<typename task::result>(pool_.shared(), std::move(job), call);
             }
             return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
                                              std::forward<Args>(args)...);
@@ -175,20 +177,23 @@ public:
 
     /// Takes no more calls; those at hand go on. Harmless if called again.
     void close() {
-        const auto lock = core().acquire();
-        pool_->close();
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        pool.close();
     }
     /// Ends the workers now; every pending result ends with PoolTerminated. Harmless if called again.
     void terminate() {
-        auto lock = core().acquire();
-        pool_->terminate(lock);
+        pool_type& pool = core();
+        auto lock = pool.acquire();
+        pool.terminate(lock);
     }
     /// Waits until all calls are done and the workers have ended. What this thread takes the results of, an
     /// imap(), is run to the end of its input, and its results can be taken afterwards.
     /// @throws PoolStillRunning if neither close() nor terminate() was called before
     void join() {
-        auto lock = core().acquire();
-        pool_->join(lock);
+        pool_type& pool = core();
+        auto lock = pool.acquire();
+        pool.join(lock);
     }
 
 protected:
@@ -196,32 +201,14 @@ protected:
 
     BasicPool() = default;
     BasicPool(BasicPool&&) noexcept = default;
-    BasicPool& operator=(BasicPool&& other) noexcept {
-        BasicPool(std::move(other)).swap(*this);
-        return *this;
-    }
-
-    ~BasicPool() {
-        if (!pool_) return;
-        if (pool_->is_copy()) {
-            // The workers belong to the parent; their threads and locks don't exist here.
-            static auto* const copies = new std::vector<std::shared_ptr<pool_type>>;
-            copies->push_back(std::move(pool_));
-            return;
-        }
-        auto lock = pool_->acquire();
-        pool_->terminate(lock);
-    }
+    BasicPool& operator=(BasicPool&&) noexcept = default;
+    ~BasicPool() = default;
 
     void swap(BasicPool& other) noexcept { pool_.swap(other.pool_); }
 
-    void start(std::shared_ptr<pool_type> pool) { pool_ = std::move(pool); }
+    void start(std::shared_ptr<pool_type> pool) { pool_.start(std::move(pool)); }
 
-    pool_type& core() const {
-        if (!pool_) throw PoolNotRunning("procpool: Pool not running (it was moved from)");
-        pool_->refuse_copy();
-        return *pool_;
-    }
+    pool_type& core() const { return pool_.get(); }
 
 private:
     template <class PoolType>
@@ -243,8 +230,8 @@ private:
     }
     template <class R, class Job>
     AsyncResult<R> handle_of(const std::shared_ptr<Job>& job, const TaskOptions& options) {
-        detail::call::cancel_on_stop(pool_, job, options.stop);
-        return AsyncResult<R>(pool_, job);
+        detail::call::cancel_on_stop(pool_.shared(), job, options.stop);
+        return AsyncResult<R>(pool_.shared(), job);
     }
 
     /// The result of a call that nobody has a handle of: who is interrupted gives it up.
@@ -289,22 +276,24 @@ private:
 
     template <class R, class Job, class Range>
     R run_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
-        auto& pool = *pool_;
-        detail::call::submit_range(pool_, job, input, options, [&](auto& lock) {
+        auto& pool = *pool_.shared();
+        detail::call::submit_range(pool_.shared(), job, input, options, [&](auto& lock) {
             pool.wait_or_poll(
                 lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
                 job.get());
             return !job->done();
         });
-        return result_of(AsyncResult<R>(pool_, job));
+        return result_of(AsyncResult<R>(pool_.shared(), job));
     }
 
     template <class R, class Job, class Range>
     AsyncResult<R> begin_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
-        detail::call::submit_range(pool_, job, input, options, [&](auto&) { return !job->failure(); });
-        auto lock = pool_->acquire();
-        pool_->leave(lock);
-        return AsyncResult<R>(pool_, job);
+        detail::call::submit_range(pool_.shared(), job, input, options,
+                                   [&](auto&) { return !job->failure(); });
+        auto& pool = *pool_.shared();
+        auto lock = pool.acquire();
+        pool.leave(lock);
+        return AsyncResult<R>(pool_.shared(), job);
     }
 
     template <class Task, class F, class Range>
@@ -324,12 +313,12 @@ private:
                 const auto lock = pool.acquire();
                 pool.add(job);
             }
-            call::cancel_on_stop(pool_, job, options.stop);
+            call::cancel_on_stop(pool_.shared(), job, options.stop);
             try {
                 using stream_type =
                     call::submit_window<result, pool_type, std::remove_cvref_t<decltype(*job)>, Range>;
                 return ImapResults<result>(std::make_unique<stream_type>(
-                    pool_, job, std::forward<Range>(input), window, !buffersize));
+                    pool_.shared(), job, std::forward<Range>(input), window, !buffersize));
             } catch (...) {  // the input did not even begin
                 call::abandon_broken_input(pool, job);
                 throw;
@@ -339,7 +328,7 @@ private:
         }
     }
 
-    std::shared_ptr<pool_type> pool_;
+    detail::call::pool_owner<pool_type> pool_;
 };
 
 }  // namespace procpool
