@@ -123,9 +123,8 @@ struct make_call {
 inline int workers_of(int n_jobs) {
     if (n_jobs == 0)
         throw std::invalid_argument(
-            "procpool: n_jobs == 0 in Parallel has no meaning: give the number of workers, or -1 for all "
-            "CPUs, "
-            "-2 for all but one, and so on");
+            "procpool: n_jobs == 0 in Parallel has no meaning: give the number of workers, or "
+            "-1 for all CPUs, -2 for all but one, and so on");
     return n_jobs > 0 ? n_jobs : std::max(cpu_count() + 1 + n_jobs, 1);
 }
 

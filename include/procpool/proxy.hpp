@@ -156,8 +156,8 @@ private:
         } else if constexpr (!(wire::codec<Args>::sendable && ...)) {
             static_assert((wire::codec<Args>::sendable && ...),
                           "procpool: an argument of a proxy's call can't be sent: give a value, no pointer, "
-                          "include its "
-                          "header <cereal/types/...>, or give its class a serialize function for cereal");
+                          "include its header <cereal/types/...>, or give its class a serialize function for "
+                          "cereal");
             return false;
         } else if constexpr (!callable_on<T, F, Args...>) {
             static_assert(callable_on<T, F, Args...>,

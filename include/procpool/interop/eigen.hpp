@@ -96,8 +96,8 @@ auto view_of(Matrix&& matrix) noexcept {
     constexpr bool in_memory = (int{dense::Flags} & int{Eigen::DirectAccessBit}) != 0;
     constexpr bool stays = std::is_lvalue_reference_v<Matrix> || !detail::eigen_plain<dense>;
     static_assert(in_memory,
-                  "procpool: this expression of Eigen's has no elements in memory; store it in a matrix, and "
-                  "view that");
+                  "procpool: this expression of Eigen's has no elements in memory; "
+                  "store it in a matrix, and view that");
     static_assert(stays, "procpool: this matrix would be gone before its view; keep it in a variable");
     if constexpr (in_memory && stays) {
         using element = std::remove_pointer_t<decltype(matrix.data())>;

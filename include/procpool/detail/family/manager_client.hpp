@@ -122,8 +122,8 @@ private:
                 case family::who_listens::nobody: throw_gone();
                 case family::who_listens::another_user:
                     throw ManagerDied(
-                        "procpool: the manager's process has ended, or is another user's: a process of "
-                        "user " +
+                        "procpool: the manager's process has ended, or is another user's: "
+                        "a process of user " +
                         std::to_string(met.other_user) + " listens under its name, and was told nothing");
                 case family::who_listens::impostor:
                     throw ManagerDied(

@@ -111,8 +111,8 @@ private:
 
     [[noreturn]] static void refuse() {
         throw BrokenBarrier(
-            "procpool: the barrier is broken: it was aborted or reset, or somebody waited "
-            "too long at it");
+            "procpool: the barrier is broken: "
+            "it was aborted or reset, or somebody waited too long at it");
     }
 
     os::robust_mutex mutex_;

@@ -171,8 +171,8 @@ private:
         const os::lock_result result = end.lock_soon(deadline);
         if (result == os::lock_result::own)
             throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                                    "procpool: an item of a queue uses that queue while it is encoded or "
-                                    "decoded");
+                                    "procpool: an item of a queue uses that queue "
+                                    "while it is encoded or decoded");
         return result != os::lock_result::busy;
     }
 

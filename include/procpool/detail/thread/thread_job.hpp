@@ -54,9 +54,8 @@ void apply_options(thread_job& job, const Options& options) {
     job::apply_options_but_timeout(job, options);
     if (options.timeout)
         job::refuse(
-            "a thread can't be ended while it runs a task, so ThreadPool has no timeout; use Pool, or let "
-            "the "
-            "task look at a std::stop_token");
+            "a thread can't be ended while it runs a task, so ThreadPool has no timeout; use Pool, "
+            "or let the task look at a std::stop_token");
     if (options.retries > 0 && options.retry_exceptions && !job.repeatable)
         job::refuse(
             "what can only be moved is used up by the first attempt, so it can't be retried in a ThreadPool; "

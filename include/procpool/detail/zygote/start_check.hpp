@@ -108,8 +108,8 @@ std::string end_of_zygote(start_method how_started, const os::exit_status& how) 
     if (how_started == start_method::fork)
         return "the process that should have forked it ended with " + os::describe(how);
     return "a fresh run of this program ended with " + os::describe(how) +
-           " before it called procpool::freeze_support(argc, argv); call that first in main, whatever the "
-           "arguments are";
+           " before it called procpool::freeze_support(argc, argv); call that first in main, "
+           "whatever the arguments are";
 }
 
 }  // namespace procpool::detail::zygote
