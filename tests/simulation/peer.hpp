@@ -77,20 +77,18 @@ public:
         next.together = together;
         taken += elements.count;
         keeps_all = false;
-        scheduler::run given;
-        given.head.append_value(std::uint64_t{0});
-        given.job = std::move(job);
-        given.elements = std::move(elements);
-        next.bytes = given.size();
-        books().add(std::move(given));
+        scheduler::announcement header;
+        header.head.append_value(std::uint64_t{0});
+        next.bytes = header.head.size() + elements.payload().size();
+        books().add(std::move(job), std::move(elements), std::move(header));
         outgoing.push_back(std::move(next));
     }
     std::vector<scheduler::returned> recall() override {
         auto back = books().recall(words_->recall());
         for (const auto& one : back) taken -= one.elements.count;
-        scheduler::run notice;
+        scheduler::announcement notice;
         notice.head.append_value(std::uint64_t{0});
-        outgoing.push_back({.elements = {}, .is_recall = true, .bytes = notice.size()});
+        outgoing.push_back({.elements = {}, .is_recall = true, .bytes = notice.head.size()});
         books().add(std::move(notice));
         return back;
     }

@@ -93,7 +93,7 @@ public:
             text.append("; given up after ")
                 .append(std::to_string(earlier + 1))
                 .append(" attempts")
-                .append(scheduler::attempts_before(element_));
+                .append(scheduler::describe_attempts(element_.attempts));
         text = valid_utf8(text);  // it has names of files and functions
         if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
         return std::make_exception_ptr(WorkerDied(text, cause_));

@@ -27,7 +27,7 @@ namespace procpool::detail::process {
 template <class = only_if_used>
 class basic_task_stream {
 public:
-    using run = scheduler::run;
+    using announcement = scheduler::announcement;
 
     basic_task_stream() = default;
     explicit basic_task_stream(os::pipe_ends pipe)
@@ -45,38 +45,38 @@ public:
     }
 
     /// Elements of a job, with the job's definition if the worker doesn't know it.
-    run make_run(std::shared_ptr<scheduler::remote_job>&& job, scheduler::block&& elements,
-                 std::uint32_t together) {
+    announcement announce(const scheduler::remote_job& job, scheduler::block& elements,
+                          std::uint32_t together) {
         using kind = wire::task_header::kind;
-        run next = forgotten();
+        announcement next = forgotten();
         // What goes directly before the elements.
         std::array<wire::task_header, 2> frames;
         static_assert(sizeof frames == scheduler::block::room_for_frames);
         std::size_t count = 0;
-        const wire::buffer& definition = job->definition();
-        if (job->once() && same_as_last_once(definition)) {
-            frames[count++] = {.what = kind::define_again, .job = job->id};
-        } else if (!knows(job->id)) {
-            next.head.append_value(wire::task_header{.what = job->once() ? kind::define_once : kind::define,
-                                                     .job = job->id,
+        const wire::buffer& definition = job.definition();
+        if (job.once() && same_as_last_once(definition)) {
+            frames[count++] = {.what = kind::define_again, .job = job.id};
+        } else if (!knows(job.id)) {
+            next.head.append_value(wire::task_header{.what = job.once() ? kind::define_once : kind::define,
+                                                     .job = job.id,
                                                      .length = definition.size()});
             next.head.append(definition.data(), definition.size());
-            if (job->once()) {
+            if (job.once()) {
                 last_once_.clear();
                 last_once_.append(definition.data(), definition.size());
             } else {
-                known_jobs_.push_back(job->id);
+                known_jobs_.push_back(job.id);
             }
         }
         frames[count++] = {.what = kind::run,
-                           .job = job->id,
+                           .job = job.id,
                            .count = elements.count,
                            .stride = elements.stride,
                            .length = elements.payload().size(),
                            .together = together,
                            .number = runs_given_++,
-                           .timed = job->timeout != job::no_limit,
-                           .bulk = job->bulk};
+                           .timed = job.timeout != job::no_limit,
+                           .bulk = job.bulk};
         const std::size_t size = count * sizeof(wire::task_header);
         if (elements.begin >= size) {
             std::memcpy(elements.bytes.data() + elements.begin - size, frames.data(), size);
@@ -84,13 +84,11 @@ public:
         } else {
             next.head.append(frames.data(), size);
         }
-        next.job = std::move(job);
-        next.elements = std::move(elements);
         return next;
     }
     /// A frame without elements.
-    static run make_notice(const wire::task_header& header) {
-        run notice;
+    static announcement make_notice(const wire::task_header& header) {
+        announcement notice;
         notice.head.append_value(header);
         return notice;
     }
@@ -104,8 +102,8 @@ public:
     }
     bool has_to_forget() const noexcept { return !to_forget_.empty(); }
     /// What tells the worker so.
-    run forgotten() {
-        run next;
+    announcement forgotten() {
+        announcement next;
         for (const std::uint64_t id : to_forget_)
             next.head.append_value(wire::task_header{.what = wire::task_header::kind::forget, .job = id});
         to_forget_.clear();

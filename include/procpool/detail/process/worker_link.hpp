@@ -91,7 +91,8 @@ public:
               std::uint32_t together = 1) override {
         taken += elements.count;
         keeps_all = false;
-        books().add(tasks_.make_run(std::move(job), std::move(elements), together));
+        scheduler::announcement frames = tasks_.announce(*job, elements, together);
+        books().add(std::move(job), std::move(elements), std::move(frames));
     }
     std::vector<scheduler::returned> recall() override {
         std::vector<scheduler::returned> back = books().recall(box_->told.recall());

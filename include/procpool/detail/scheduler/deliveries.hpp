@@ -84,8 +84,8 @@ private:
             case delivery::kind::error_record: {
                 std::optional<std::uint64_t> index;
                 if (is_element) index = one.job->index_told(one.first);
-                one.job->fail(one.first,
-                              wire::decode_exception(wire::cursor(one.bytes), one.pid, index, one.note));
+                one.job->fail(one.first, wire::decode_exception(wire::cursor(one.bytes), one.pid, index,
+                                                                describe_attempts(one.attempts)));
                 return;
             }
             case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;

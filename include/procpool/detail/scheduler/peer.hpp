@@ -196,7 +196,7 @@ protected:
                             .bytes = record,
                             .error = {},
                             .pid = pid,
-                            .note = attempts_before(from.elements)});
+                            .attempts = from.elements.attempts});
         }
         work_.got(1);
     }

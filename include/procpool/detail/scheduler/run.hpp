@@ -9,21 +9,28 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
 namespace procpool::detail::scheduler {
 
+/// The frames that tell a worker of elements, or of something else.
+struct announcement {
+    wire::buffer head;         // what is sent first
+    std::size_t in_front = 0;  // bytes of more of them, in front of the elements in their own buffer
+};
+
 /// Consecutive elements of a job that a worker has got.
 struct run {
     std::shared_ptr<remote_job> job;
     block elements;
     std::uint64_t results = 0;  // elements whose result has come
-    wire::buffer head;          // frames that go before the elements
-    std::size_t in_front = 0;   // bytes of more of them, in front of the elements in their own buffer
-    std::size_t sent = 0;       // bytes of all that went out
-    std::size_t counted = 0;    // bytes among those that are out; less than they weigh if some were recalled
+    wire::buffer head;          // as in its announcement
+    std::size_t in_front = 0;
+    std::size_t sent = 0;     // bytes of all that went out
+    std::size_t counted = 0;  // bytes among those that are out; less than they weigh if some were recalled
 
     std::uint64_t left() const noexcept { return elements.count - results; }
     /// What follows the head: the elements, and the frames that stand in front of them.
@@ -49,14 +56,14 @@ struct delivery {
     std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
     std::exception_ptr error;
     long pid = 0;
-    std::string note = {};  // on the error
+    std::vector<std::string> attempts = {};  // how those ended that were made before
 };
 
 /// What is told of the attempts before the last one.
-inline std::string attempts_before(const block& element) {
+inline std::string describe_attempts(const std::vector<std::string>& attempts) {
     std::string text;
-    for (std::size_t i = 0; i < element.attempts.size(); ++i)
-        text.append("; attempt ").append(std::to_string(i + 1)).append(": ").append(element.attempts[i]);
+    for (std::size_t i = 0; i < attempts.size(); ++i)
+        text.append("; attempt ").append(std::to_string(i + 1)).append(": ").append(attempts[i]);
     return text;
 }
 

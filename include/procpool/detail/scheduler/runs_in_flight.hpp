@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -29,13 +30,19 @@ public:
     /// Elements that have come to their end since the worker's start.
     std::uint64_t results() const noexcept { return results_; }
 
-    void add(run&& next) {
+    void add(std::shared_ptr<remote_job>&& job, block&& elements, announcement&& frames) {
+        run& next = runs_.emplace_back();  // the only step that may fail
+        next.job = std::move(job);
+        next.elements = std::move(elements);
+        next.head = std::move(frames.head);
+        next.in_front = frames.in_front;
         next.counted = next.elements.weight();
         elements_ += next.elements.count;
         unsent_elements_ += next.elements.count;
         bytes_ += next.counted;
-        runs_.push_back(std::move(next));
     }
+    /// Frames without elements.
+    void add(announcement&& frames) { add(nullptr, {}, std::move(frames)); }
 
     // ---- sending
 
