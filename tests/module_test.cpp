@@ -81,6 +81,23 @@ private:
 
 // ---- os/module.hpp
 
+TEST(KnownCode, keeps_two_addresses_that_have_one_place) {
+    const std::uintptr_t first = address_of(&cube) & ~std::uintptr_t{15};
+    const wire::known_code* const one = wire::find_known_code(first);
+    ASSERT_TRUE(one);
+    // The program's code is longer than that, forwards or backwards.
+    const std::uintptr_t distance = 1024 * 16;
+    const std::uintptr_t second = wire::find_code(first + distance) ? first + distance : first - distance;
+    const wire::known_code* const other = wire::find_known_code(second);
+    ASSERT_TRUE(other);
+    const wire::known_code* const again = wire::find_known_code(first);
+    EXPECT_EQ(wire::find_known_code(second), wire::find_known_code(second));
+    EXPECT_EQ(wire::find_known_code(first), again) << "found anew each time";
+    EXPECT_EQ(again->address, first);
+    EXPECT_EQ(wire::find_known_code(second)->address, second);
+    EXPECT_EQ(again->address, first) << "the second address took its place";
+}
+
 TEST(Module, code_of_the_program_is_located_and_found_again) {
     const auto location = os::locate_code(address_of(cube));
     ASSERT_TRUE(location);

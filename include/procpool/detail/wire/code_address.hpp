@@ -40,10 +40,15 @@ template <class = only_if_used>
 /// takes a microsecond, until a library is closed: another one may come to lie there.
 template <class = only_if_used>
 const known_code* find_known_code(std::uintptr_t address) {
-    // Each thread's own, so that no fork copies a lock; 64 functions are many for one program.
-    thread_local std::array<known_code, 64> known;
-    known_code& place = known[(address >> 4) % known.size()];
-    return place.stays && place.address == address ? &place : look_for_code(address, place);
+    // Each thread's own, so that no fork copies a lock; 64 functions are many for one program. Two places for
+    // each remainder: a task is two addresses, that of its code and often a function's, which may have the
+    // same one, and would take turns.
+    thread_local std::array<std::array<known_code, 2>, 32> known;
+    auto& places = known[(address >> 4) % known.size()];
+    for (known_code& place : places)
+        if (place.address == address) return place.stays ? &place : look_for_code(address, place);
+    std::swap(places[0], places[1]);
+    return look_for_code(address, places[0]);
 }
 template <class = only_if_used>
 const os::located_code* find_code(std::uintptr_t address) {
