@@ -15,8 +15,7 @@
 #include "procpool/detail/call/in_processes.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/process/pool_options.hpp"
-#include "procpool/detail/process/process_pool.hpp"
+#include "procpool/detail/process/make_pool.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -53,7 +52,7 @@ public:
 
     template <class = detail::only_if_used>
     explicit Pool(PoolOptions options) {
-        start(detail::process::checked(std::move(options)));
+        BasicPool::start(detail::process::make_pool(std::move(options)));
     }
 
     template <class Initializer, class... Args>
@@ -62,14 +61,12 @@ public:
         using task = call::in_processes::call_task<call::call_style::returns, Initializer, Args...>;
         if constexpr (task::check()) {
             const auto limit = job::checked_limit(options.initializer_timeout, "initializer_timeout");
-            process::process_pool_options all = process::checked(std::move(options));
-            auto job = std::make_shared<call::initializer_job>(task::define(initializer));
-            scheduler::block& arguments = all.workers.initializer_arguments;
-            call::append_element(arguments, std::forward_as_tuple(std::as_const(initargs)...));
-            call::put_size_in_front(arguments);
-            job->timeout = limit;
-            all.workers.initializer = std::move(job);
-            start(std::move(all));
+            process::pool_initializer each_runs{
+                std::make_shared<call::initializer_job>(task::define(initializer)), {}};
+            each_runs.job->timeout = limit;
+            call::append_element(each_runs.arguments, std::forward_as_tuple(std::as_const(initargs)...));
+            call::put_size_in_front(each_runs.arguments);
+            BasicPool::start(process::make_pool(std::move(options), std::move(each_runs)));
         }
     }
 
@@ -81,12 +78,6 @@ public:
     }
 
     void swap(Pool& other) noexcept { BasicPool::swap(other); }
-
-private:
-    template <class Core = detail::process::process_pool>
-    void start(detail::process::process_pool_options all) {
-        BasicPool::start(std::shared_ptr<Core>(new Core(std::move(all)), &Core::end));
-    }
 };
 
 }  // namespace procpool

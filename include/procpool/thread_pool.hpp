@@ -3,21 +3,17 @@
 #ifndef PROCPOOL_THREAD_POOL_HPP
 #define PROCPOOL_THREAD_POOL_HPP
 
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "procpool/basic_pool.hpp"
 #include "procpool/cpu_count.hpp"
-#include "procpool/detail/job/call_options.hpp"
-#include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/thread/in_threads.hpp"
-#include "procpool/detail/thread/thread_pool.hpp"
+#include "procpool/detail/thread/make_pool.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -68,53 +64,24 @@ public:
 
     template <class = detail::only_if_used>
     explicit ThreadPool(PoolOptions options) {
-        start(checked(std::move(options)));
+        BasicPool::start(detail::thread::make_pool(std::move(options)));
     }
 
     template <class Initializer, class... Args>
     ThreadPool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
-        auto all = checked(std::move(options));
         using call = std::tuple<std::decay_t<Initializer>, std::decay_t<Args>...>;
         const auto shared =
             std::make_shared<call>(std::forward<Initializer>(initializer), std::forward<Args>(initargs)...);
-        all.initializer = [shared] {
+        BasicPool::start(detail::thread::make_pool(std::move(options), [shared] {
             const auto invoke = [](auto&&... parts) { std::invoke(std::forward<decltype(parts)>(parts)...); };
             if constexpr (std::is_copy_constructible_v<call>)  // threads may change theirs
                 std::apply(invoke, call(*shared));
             else
                 std::apply(invoke, *shared);
-        };
-        start(std::move(all));
+        }));
     }
 
     void swap(ThreadPool& other) noexcept { BasicPool::swap(other); }
-
-private:
-    template <class Core = detail::thread::thread_pool, class Options>
-    void start(Options all) {
-        auto pool = std::make_shared<Core>(std::move(all));
-        pool->start();
-        BasicPool::start(std::move(pool));
-    }
-
-    template <class Options = detail::thread::thread_pool_options>
-    static Options checked(PoolOptions options) {
-        using detail::job::refuse;
-        const std::uint32_t threads = detail::job::checked_workers(options);
-        if (options.maxtasksperchild)
-            refuse("ThreadPool has no maxtasksperchild: a new thread would be as the old one; use Pool");
-        if (options.limits.memory || options.limits.memory_growth)
-            refuse("ThreadPool has no limits of memory, which threads share with the program; use Pool");
-        if (options.initializer_timeout)
-            refuse("ThreadPool has no initializer_timeout: a thread can't be ended; use Pool");
-        if (options.output != worker_output::direct)
-            refuse(
-                "ThreadPool has no output but direct: its threads print where the program prints; use Pool");
-        return {.threads = threads,
-                .nice = detail::job::checked_nice(options.limits),
-                .pin_to_cpu = options.limits.pin_to_cpu,
-                .error_handler = std::move(options.error_handler)};
-    }
 };
 
 }  // namespace procpool

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The door to pools of worker processes: all that a file which makes one needs to know of them.
+#ifndef PROCPOOL_DETAIL_PROCESS_MAKE_POOL_HPP
+#define PROCPOOL_DETAIL_PROCESS_MAKE_POOL_HPP
+
+#include <memory>
+
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::process {
+
+/// What each new worker runs before anything else.
+struct pool_initializer {
+    std::shared_ptr<scheduler::remote_job> job;  // nothing if null
+    scheduler::block arguments;
+};
+
+/// @throws std::invalid_argument, BootstrapError, std::system_error
+template <class = only_if_used>
+std::shared_ptr<scheduler::pool_backend> make_pool(PoolOptions options, pool_initializer initializer = {});
+
+}  // namespace procpool::detail::process
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/process/make_pool_impl.hpp"
+#endif
+
+#endif

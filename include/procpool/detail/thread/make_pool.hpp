@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The door to pools of threads: all that a file which makes one needs to know of them.
+#ifndef PROCPOOL_DETAIL_THREAD_MAKE_POOL_HPP
+#define PROCPOOL_DETAIL_THREAD_MAKE_POOL_HPP
+
+#include <functional>
+#include <memory>
+
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/thread/thread_backend.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::detail::thread {
+
+/// Each thread calls `initializer`, unless that is empty, before anything else.
+/// @throws std::invalid_argument, std::system_error
+template <class = only_if_used>
+std::shared_ptr<thread_backend> make_pool(PoolOptions options, std::function<void()> initializer = {});
+
+}  // namespace procpool::detail::thread
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/thread/make_pool_impl.hpp"
+#endif
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// What is behind the door to pools of threads.
+#ifndef PROCPOOL_DETAIL_THREAD_MAKE_POOL_IMPL_HPP
+#define PROCPOOL_DETAIL_THREAD_MAKE_POOL_IMPL_HPP
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/pool_options.hpp"
+#include "procpool/detail/thread/make_pool.hpp"
+#include "procpool/detail/thread/thread_pool.hpp"
+
+namespace procpool::detail::thread {
+
+/// @throws std::invalid_argument
+template <class Options = thread_pool_options>
+Options checked(PoolOptions options) {
+    using job::refuse;
+    const std::uint32_t threads = job::checked_workers(options);
+    if (options.maxtasksperchild)
+        refuse("ThreadPool has no maxtasksperchild: a new thread would be as the old one; use Pool");
+    if (options.limits.memory || options.limits.memory_growth)
+        refuse("ThreadPool has no limits of memory, which threads share with the program; use Pool");
+    if (options.initializer_timeout)
+        refuse("ThreadPool has no initializer_timeout: a thread can't be ended; use Pool");
+    if (options.output != worker_output::direct)
+        refuse("ThreadPool has no output but direct: its threads print where the program prints; use Pool");
+    return {.threads = threads,
+            .nice = job::checked_nice(options.limits),
+            .pin_to_cpu = options.limits.pin_to_cpu,
+            .error_handler = std::move(options.error_handler)};
+}
+
+template <class>
+std::shared_ptr<thread_backend> make_pool(PoolOptions options, std::function<void()> initializer) {
+    thread_pool_options all = checked(std::move(options));
+    all.initializer = std::move(initializer);
+    auto pool = std::make_shared<thread_pool>(std::move(all));
+    pool->start();
+    return pool;
+}
+
+}  // namespace procpool::detail::thread
+
+#endif
