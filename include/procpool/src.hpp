@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// The engine: what a program compiles once if it is not to be compiled in each of its files.
+//
+// Define PROCPOOL_SEPARATE_COMPILATION for all files that include procpool, and include this in one of them.
+// With CMake, link procpool::engine, which does both.
+#ifndef PROCPOOL_SRC_HPP
+#define PROCPOOL_SRC_HPP
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#error "procpool/src.hpp is for programs that define PROCPOOL_SEPARATE_COMPILATION for all their files"
+#endif
+
+#include <functional>
+#include <memory>
+
+#include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/thread/make_pool_impl.hpp"
+
+namespace procpool::detail {
+
+template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolOptions,
+                                                                           process::pool_initializer);
+template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
+
+}  // namespace procpool::detail
+
+#endif

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// The library procpool::engine.
+#include "procpool/src.hpp"
