@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Adds an executable for procpool::set_executable(); see docs/start_methods.md.
+# Adds an executable for procpool::set_executable(); see docs/libraries.md.
 function(procpool_add_worker_program name)
     set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
     file(CONFIGURE OUTPUT ${source} @ONLY

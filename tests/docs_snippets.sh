@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Checks that no C++ block of README.md and docs/*.md can rot. The comment above a block says how:
+# Checks that no C++ block of README.md, CONTRIBUTING.md and docs/ can rot. The comment above a block says how:
 #   <!-- compile -->              compiles; without an `int main` it is taken as a function's body that may
 #                                 begin with #include lines
 #   <!-- compile: file -->        compiles as it stands, though it has no `int main`
@@ -87,7 +87,7 @@ check() { # LINE MARKER BLOCK
     esac
 }
 
-for document in README.md docs/*.md; do
+for document in README.md CONTRIBUTING.md docs/*.md docs/*/*.md; do
     [[ -e $document ]] || continue
     number=0 start='' marker=''
     while IFS= read -r line; do

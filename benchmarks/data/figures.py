@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Measures the figures of docs/data.md and prints them as tables: medians of interleaved rounds, 2 workers.
+"""Measures the figures of docs/data_figures.md and prints them as tables: medians of interleaved rounds, 2 workers.
 
 figures.py [--build build/release] [--rounds 9] [--keep-heap] [SECTION...]
 sections: echo fill readers images. Python's numbers need python3-numpy, for the images python3-opencv.
