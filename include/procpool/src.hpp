@@ -12,15 +12,22 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
+#include "procpool/detail/worker/fresh_run_impl.hpp"
 
 namespace procpool::detail {
 
 template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolOptions,
                                                                            process::pool_initializer);
 template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
+
+template void worker::support_fresh_runs<void>(int, const char* const*);
+template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
+template void worker::use_executable<void>(const std::string&, std::vector<std::string>);
 
 }  // namespace procpool::detail
 
