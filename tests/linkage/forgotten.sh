@@ -45,4 +45,4 @@ expect 'not called in workers' 'own work' '42'
 link library "$work/libfreezing.so"
 "$work/library" >"$work/printed" 2>&1 || true
 expect 'not called in workers, in a library' 'own work' 'own work' \
-    'procpool: process * was started to be a worker and has come to*' '*it ended with exit code 1 before it called*'
+    'procpool: process * was started to be a worker and has come to*' '*ended with exit code 1 before it called*'
