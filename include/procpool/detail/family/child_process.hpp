@@ -24,6 +24,7 @@
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/detail/zygote/start_check.hpp"

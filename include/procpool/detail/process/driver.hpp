@@ -21,6 +21,7 @@
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/error.hpp"
 
