@@ -6,8 +6,9 @@
 #ifndef PROCPOOL_FREEZE_SUPPORT_HPP
 #define PROCPOOL_FREEZE_SUPPORT_HPP
 
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/program_start.hpp"
 #include "procpool/detail/worker/fresh_process.hpp"
-#include "procpool/detail/zygote/early_start.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #ifndef PROCPOOL_SEPARATE_LAUNCHER
 #include "procpool/launcher.hpp"
@@ -34,12 +35,12 @@ namespace detail {
 inline void keep_fresh_processes_from_main(int argc, char** argv, char** environment) {
     if (os::started_anew || !zygote::birth_socket(argc, argv)) return;
     os::started_anew = true;  // so that the other files' entries for this do nothing
-    if (zygote::run_initial_functions_after(&keep_fresh_processes_from_main, argc, argv, environment))
-        zygote::live_instead_of_main([&] { freeze_support(argc, argv); });
+    if (os::run_initial_functions_after(&keep_fresh_processes_from_main, argc, argv, environment))
+        os::live_instead_of_main([&] { freeze_support(argc, argv); });
     os::started_anew = false;
 }
 /// An entry of its own, since those for [[gnu::constructor]] are merged by link-time optimisation.
-[[gnu::used, gnu::section(".init_array")]] static zygote::initial_function before_main =
+[[gnu::used, gnu::section(".init_array")]] static os::initial_function before_main =
     &keep_fresh_processes_from_main;
 }  // namespace detail
 #endif

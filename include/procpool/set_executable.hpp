@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "procpool/detail/os/module.hpp"
+#include "procpool/detail/os/program.hpp"
 #include "procpool/detail/worker/fresh_process.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/error.hpp"
@@ -55,7 +56,7 @@ inline std::vector<std::string> arguments_of_worker_program() {
 /// @throws Error if worker_program() couldn't find this library
 inline void set_executable(const std::string& path, std::vector<std::string> arguments = {}) {
     const std::string file = std::filesystem::absolute(path).string();
-    detail::zygote::require_executable(file, "set_executable");
+    detail::os::require_executable(file, "set_executable");
     if (arguments.empty()) arguments = detail::arguments_of_worker_program();
     arguments.insert(arguments.begin(), file);
     detail::zygote::fresh_run() = {file, std::move(arguments)};
