@@ -47,7 +47,7 @@ public:
     static constexpr std::uint64_t key_zygote = key_interruption - 1;
     static bool is_results_key(std::uint64_t key) noexcept { return key % 2 == 0; }
 
-    /// Who doesn't look at poller() is told by `watch`, under `key_end`, that a worker's result pipe has
+    /// Who doesn't watch poller() is told by `watch`, under `key_end`, that a worker's result pipe has
     /// ended: its zygote may be stopped, and have no news of that.
     basic_worker_processes(worker_process_options options, const os::event& interruption, os::poller& watch,
                            std::uint64_t key_end)
@@ -261,7 +261,7 @@ public:
     void dismiss(worker_link& link) {
         if (has_lost(link)) {
             --lost_;
-            bury_untold(link);
+            reap_untold(link);
         } else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
@@ -292,14 +292,14 @@ public:
     /// Takes the zygote out, to end it and what is left of the workers.
     std::unique_ptr<zygote::zygote> take_zygote() noexcept { return std::move(zygote_); }
     /// To be called when all workers are disconnected and the zygote has ended: it may have been killed.
-    void bury_untold() noexcept {
+    void reap_untold() noexcept {
         zygote_lost_at_ = os::known_now(0).known_at;
         const steady_time until = deadline_in(std::chrono::seconds(1));
         for (worker_link& link : links_) {
             if (!is_untold(link)) continue;
             // If there is one, it has said which process it is when its pipe ends.
             try {
-                if (link.results() && os::wait_readable(link.results().get(), until)) bury_untold(link);
+                if (link.results() && os::wait_readable(link.results().get(), until)) reap_untold(link);
             } catch (const std::exception&) {  // then it stays
             }
             link.disconnect();
@@ -330,7 +330,7 @@ private:
         zygote_ = std::move(next);
     }
 
-    /// The workers died with their zygote; each is buried when its pipe has ended.
+    /// The workers died with their zygote; each is reaped when its pipe has ended.
     void lose_zygote(std::vector<worker_link*>& ended) {
         poller_.remove(zygote_->control());
         zygote_.reset();
@@ -353,10 +353,10 @@ private:
         return link.pid == 0 && !link.is(peer_state::absent);
     }
     /// A zygote that was killed before it could tell of this one didn't wait for it, either.
-    void bury_untold(const worker_link& link) const noexcept {
+    void reap_untold(const worker_link& link) const noexcept {
         if (!is_untold(link)) return;
         const os::known_process untold{link.told_pid(), zygote_lost_at_};
-        os::bury_orphans({&untold, 1});
+        os::reap_orphans({&untold, 1});
     }
 
     void expect_news() { zygote_due_ = std::min(zygote_due_, deadline_in(zygote::zygote::answer_timeout)); }

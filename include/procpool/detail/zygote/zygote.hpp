@@ -157,7 +157,7 @@ public:
         while (!process_.ends_within(answer_timeout))
             if (!rouse()) return;
         const os::exit_status how = process_.wait();
-        if (!how.code) os::bury_orphans(workers_);
+        if (!how.code) os::reap_orphans(workers_);
     }
 
 private:
