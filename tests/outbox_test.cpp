@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "support/rounds.hpp"
 #include "support/worker_link.hpp"
 

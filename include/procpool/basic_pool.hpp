@@ -101,7 +101,7 @@ public:
 
     // ---- many calls
 
-    // The sentence for a call whose options don't fit.
+    // The compile error for a call whose options don't fit.
     using misused_options::map, misused_options::starmap, misused_options::try_map,
         misused_options::try_starmap, misused_options::map_async, misused_options::starmap_async,
         misused_options::imap, misused_options::imap_unordered, misused_options::istarmap,

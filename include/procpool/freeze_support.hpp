@@ -23,8 +23,9 @@ inline void freeze_support(int argc, const char* const* argv) {
 #ifdef __GLIBC__
 namespace detail {
 /// An entry of its own, since those for [[gnu::constructor]] are merged by link-time optimisation.
-[[gnu::used, gnu::section(".init_array")]] static void (*before_main)(int, char**, char**) =
-    &worker::keep_fresh_runs_from_main<>;
+[[gnu::used,
+  gnu::section(".init_array")]] static void (*before_main)(int, char**,
+                                                           char**) = &worker::keep_fresh_runs_from_main<>;
 }  // namespace detail
 #endif
 

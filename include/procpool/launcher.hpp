@@ -79,7 +79,7 @@ struct hand_over : boost_process::extend::handler {
     }
     template <class Executor>
     void on_error(Executor& executor, const std::error_code&) const {
-        // A child that could not become the program; Boost.Process looks only once whether it has ended.
+        // A child that could not become the program; Boost.Process checks only once whether it has ended.
         if (executor.pid > 0) os::wait_for_exit(executor.pid);
     }
     template <class Executor>

@@ -16,6 +16,7 @@
 #include "procpool/detail/family/manager_server.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 #include "procpool/event.hpp"

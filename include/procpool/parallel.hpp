@@ -208,7 +208,7 @@ public:
     }
 
 private:
-    /// A compile error of one sentence if a call can't go to where it is to run.
+    /// One clear compile error if a call can't go to where it is to run.
     template <class Call>
     static consteval bool can_be_sent() {
         if constexpr (std::same_as<Prefer, prefer::processes_t>)

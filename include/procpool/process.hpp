@@ -17,6 +17,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/family/child_process.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/serializing.hpp"

@@ -29,7 +29,7 @@ public:
     /// message that Connection::poll() has seen is no longer there.
     int fileno() const noexcept { return file_->get(); }
 
-    /// Whether waiting is over without a look at the descriptor.
+    /// Whether waiting is over without a check of the descriptor.
     bool is_ready() const noexcept { return ready_ && ready_->load(std::memory_order_relaxed); }
 
     friend bool operator==(const Waitable& a, const Waitable& b) noexcept { return a.file_ == b.file_; }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "procpool/detail/os/module.hpp"
+#include "procpool/detail/os/program.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 
 namespace procpool {
@@ -32,7 +33,7 @@ inline int worker_program(int argc, const char* const* argv) {
     std::uint64_t offset = 0;
     if (!socket || std::from_chars(place.data(), place.data() + place.size(), offset).ec != std::errc())
         return fail("its arguments are none of theirs");
-    if (zygote::has_raised_rights()) return fail("not with other rights than those of who starts it");
+    if (os::has_raised_rights()) return fail("not with other rights than those of who starts it");
     if (const std::string problem = os::load_module(path); !problem.empty()) return fail(problem);
 
     std::uintptr_t entry = 0;

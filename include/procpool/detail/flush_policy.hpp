@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How long work and results wait for company on their way, so that there are few messages.
+// How long work and results are kept back on their way, to be sent in batches: few messages.
 #ifndef PROCPOOL_DETAIL_FLUSH_POLICY_HPP
 #define PROCPOOL_DETAIL_FLUSH_POLICY_HPP
 
@@ -16,7 +16,7 @@ struct flush_policy {
     /// So long a worker keeps results of quick elements.
     std::chrono::nanoseconds held_back;
     /// Results that have not come by themselves after this time may wait behind a slow element: the pool
-    /// looks.
+    /// collects them.
     std::chrono::nanoseconds collected_after;
 };
 

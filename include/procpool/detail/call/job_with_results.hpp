@@ -40,7 +40,7 @@ public:
         Job::publish(first, count);
     }
 
-    // Several threads may wait for one result; the first to look puts it in order.
+    // Several threads may wait for one result; the first to read it puts it in order.
     std::exception_ptr error(std::uint64_t /*call*/) override {
         const std::lock_guard lock(looking_);
         if constexpr (requires { results.error(this->failure()); })

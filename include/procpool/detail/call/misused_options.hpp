@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The sentence for options of map() that are not in braces, or have another library's name.
+// The compile error for options of map() that are not in braces, or have another library's name.
 #ifndef PROCPOOL_DETAIL_CALL_MISUSED_OPTIONS_HPP
 #define PROCPOOL_DETAIL_CALL_MISUSED_OPTIONS_HPP
 

@@ -101,7 +101,7 @@ public:
 /// An F called with arguments that travel as `Wire`.
 template <class F, class... Wire>
 struct remote_task {
-    /// A compile error of one sentence if that can't be.
+    /// One clear compile error if that can't be.
     static consteval bool check() { return wire::check_task<F, Wire...>(); }
 
     using result = wire::result_of_call<F, Wire...>;

@@ -90,7 +90,7 @@ private:
             failed = reader_.take_error();
             if constexpr (std::forward_iterator<source_iterator>)
                 this->exhausted_ = reader_.at_end();
-            else  // to look would be to pull
+            else  // to check would be to pull
                 this->exhausted_ = elements.count == 0 && !failed;
         } catch (...) {
             this->input_error_ = std::current_exception();

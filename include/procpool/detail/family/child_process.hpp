@@ -24,6 +24,7 @@
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
@@ -91,7 +92,7 @@ public:
             {
                 const auto lock = use();
                 require_started("joined");
-                if (look()) return true;
+                if (has_ended()) return true;
                 if (!news) process = os::open_process(pid_);
                 news = news_;
             }
@@ -117,7 +118,7 @@ public:
 
     std::optional<int> exit_code() {
         const auto lock = use();
-        if (now_ != state::started || !look()) return std::nullopt;
+        if (now_ != state::started || !has_ended()) return std::nullopt;
         // Who dies with its zygote is killed.
         return exit_->code ? *exit_->code : -(exit_->signal != 0 ? exit_->signal : SIGKILL);
     }
@@ -126,7 +127,7 @@ public:
     void send_signal(int signal) {
         const auto lock = use();
         require_started("sent a signal");
-        if (look()) return;
+        if (has_ended()) return;
         const auto no_fork = os::fd_registry::instance().hold_forks();
         zygote_->signal(0, serial_, pid_, signal);
     }
@@ -140,7 +141,7 @@ public:
 
     void close() {
         const auto lock = use(true);
-        if (now_ == state::started && !look())
+        if (now_ == state::started && !has_ended())
             throw ProcessError("procpool: " + name() +
                                " can't be closed while it runs; join() or terminate() it first");
         now_ = state::closed;
@@ -177,7 +178,7 @@ public:
 private:
     enum class state { initial, started, closed };
 
-    bool runs(const std::unique_lock<std::mutex>& /*held*/) { return now_ == state::started && !look(); }
+    bool runs(const std::unique_lock<std::mutex>& /*held*/) { return now_ == state::started && !has_ended(); }
     /// False, too, if it is closed.
     bool runs() { return runs(use(true)); }
     static constexpr int most_tries = 10;
@@ -287,7 +288,7 @@ private:
     bool await_begin(const os::fd& answer) {
         const std::string text = read_answer(answer);
         if (!text.empty() && static_cast<std::byte>(text.front()) == worker::process_begins) return true;
-        while (!look()) await_news();
+        while (!has_ended()) await_news();
         if (text.size() > 1)
             throw SerializationError("procpool: " + name() + " could not begin: " + text.substr(1));
         if (!exit_->code && exit_->signal == 0) return false;  // with its zygote
@@ -305,13 +306,13 @@ private:
     }
 
     /// Whether it has ended. With the news its process id is given back to the system.
-    bool look() {
+    bool has_ended() {
         while (!exit_) {
             const auto report = os::receive_message<zygote::worker_report>(*news_, false);
             if (!report) return false;
             if (report->closed) {
                 exit_.emplace();  // with its zygote
-                bury();
+                reap();
             } else {
                 const auto& end = report->message;
                 exit_ = end.signalled ? os::exit_status{{}, end.code} : os::exit_status{end.code, 0};
@@ -324,13 +325,13 @@ private:
     }
 
     /// For a program that inherits it from its zygote, which was killed.
-    void bury() noexcept {
+    void reap() noexcept {
         {
             const auto no_fork = os::fd_registry::instance().hold_forks();
             if (!zygote_->has_ended()) return;
             zygote_->wait();
         }
-        os::bury_orphans({&known_, 1});
+        os::reap_orphans({&known_, 1});
     }
 
     void let_go() noexcept {

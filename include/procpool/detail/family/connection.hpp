@@ -81,7 +81,7 @@ public:
     std::optional<family::packet_message> receive(steady_time until) {
         const file from = receiving_end();
         const std::lock_guard lock(receiving_);
-        if (!look(*from, until)) return std::nullopt;
+        if (!await(*from, until)) return std::nullopt;
         if (!ready_) throw EOFError("procpool: Connection: nobody is left who could send");
         has_message_.store(false, std::memory_order_relaxed);
         return std::exchange(ready_, std::nullopt);
@@ -91,7 +91,7 @@ public:
     bool poll(steady_time until) {
         const file from = receiving_end();
         const std::lock_guard lock(receiving_);
-        return look(*from, until);
+        return await(*from, until);
     }
 
     /// Whether poll() has taken a message from the pipe that is still to be received.
@@ -149,7 +149,7 @@ private:
     }
 
     /// Until there is a whole message or the end.
-    bool look(const os::fd& from, steady_time until) {
+    bool await(const os::fd& from, steady_time until) {
         alignas(family::packet_header) std::array<std::byte, os::packet_size> packet;
         while (!ready_) {
             const auto got = os::read_some(from, packet.data(), packet.size());

@@ -3,14 +3,9 @@
 #ifndef PROCPOOL_DETAIL_FAMILY_DOOR_HPP
 #define PROCPOOL_DETAIL_FAMILY_DOOR_HPP
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,6 +13,7 @@
 #include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/local_socket.hpp"
+#include "procpool/detail/os/watch_list.hpp"
 
 namespace procpool::detail::family {
 
@@ -26,6 +22,7 @@ class door {
 public:
     explicit door(const server_key& key) : secret_(key.secret), listener_(os::listen_at(key.address)) {
         waiting_.reserve(most_waiting);
+        watched_.reserve(most_waiting + 1);
     }
     door(const door&) = delete;
     door& operator=(const door&) = delete;
@@ -34,17 +31,15 @@ public:
     /// @throws std::bad_alloc, std::system_error; another call may succeed
     os::fd next_client() {
         for (;;) {
-            std::array<pollfd, most_waiting + 1> watched;
-            if (!wait_for_news(watched)) continue;
-            if (os::fd client = hear_waiting(watched)) return client;
-            if (watched[0].revents != 0) take_one_in();
+            if (!wait_for_news()) continue;
+            if (os::fd client = hear_waiting()) return client;
+            if (watched_.is_ready(0)) take_one_in();
         }
     }
 
 private:
     // Clients of the family prove themselves within microseconds.
     static constexpr std::size_t most_waiting = 64;
-    using descriptors = std::array<pollfd, most_waiting + 1>;
 
     struct applicant {
         os::fd socket;
@@ -53,28 +48,24 @@ private:
     };
 
     /// Until the time of the one is over who has waited longest.
-    bool wait_for_news(descriptors& watched) {
-        watched[0] = {listener_.get(), POLLIN, 0};
-        for (std::size_t i = 0; i < waiting_.size(); ++i)
-            watched[i + 1] = {waiting_[i].socket.get(), POLLIN, 0};
-        int milliseconds = -1;
-        if (!waiting_.empty()) {
-            const auto now = std::chrono::steady_clock::now();
-            const auto left = std::max(waiting_.front().until, now) - now;
-            milliseconds = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
-        }
-        if (::poll(watched.data(), waiting_.size() + 1, milliseconds) >= 0) return true;
-        constexpr useconds_t until_there_is_memory = 10'000;
-        if (errno != EINTR) ::usleep(until_there_is_memory);
+    bool wait_for_news() {
+        using interest = os::watch_list::interest;
+        watched_.clear();
+        watched_.add(listener_.get(), interest::read);
+        for (const applicant& one : waiting_) watched_.add(one.socket.get(), interest::read);
+        const auto until = waiting_.empty() ? steady_time::max() : waiting_.front().until;
+        if (watched_.wait_until(until) != os::wait_end::failed) return true;
+        constexpr std::chrono::milliseconds until_there_is_memory{10};
+        std::this_thread::sleep_for(until_there_is_memory);
         return false;
     }
 
     /// @return the first that has given its proof
-    os::fd hear_waiting(const descriptors& watched) {
+    os::fd hear_waiting() {
         const auto now = std::chrono::steady_clock::now();
         for (std::size_t i = 0, was_at = 1; i < waiting_.size(); ++was_at) {
             auto state = proof_of_client::state::awaited;
-            if (watched[was_at].revents != 0)
+            if (watched_.is_ready(was_at))
                 state = waiting_[i].proof.read_from(waiting_[i].socket);
             else if (waiting_[i].until <= now)
                 state = proof_of_client::state::refused;
@@ -99,6 +90,7 @@ private:
     const os::random_words secret_;
     const os::fd listener_;
     std::vector<applicant> waiting_;  // who has waited longest first
+    os::watch_list watched_;          // the listener, and these in the same order
 };
 
 }  // namespace procpool::detail::family

@@ -12,6 +12,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/zygote.hpp"

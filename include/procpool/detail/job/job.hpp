@@ -81,7 +81,7 @@ public:
     /// Of the elements that were submitted so far.
     bool has_all_results() const noexcept { return completed_ == submitted_; }
 
-    /// Results are complete and callbacks have run: a waiter may look.
+    /// Results are complete and callbacks have run: a waiter may check.
     bool done() const noexcept { return phase_ == phase::done; }
     void set_done() noexcept {
         PROCPOOL_ASSERT(settled());

@@ -31,7 +31,7 @@ namespace procpool::detail::job {
 ///
 /// All functions are called with the lock held, but for acquire(), size(), run_callback(), and where they say
 /// so. In a forked child it is a copy, without the workers and the threads, and with a lock that may be held
-/// for ever; whatever a handle does begins with a look at that.
+/// for ever; whatever a handle does begins with a check of that.
 class runner {
 public:
     using lock = std::unique_lock<std::mutex>;
@@ -98,7 +98,7 @@ public:
     bool wait_or_poll(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr) {
         return wait(held, std::move(ready), deadline, awaited, poll_hook::current());
     }
-    /// Who waits looks again. Without the lock.
+    /// Who waits checks again. Without the lock.
     void wake_waiters() {
         if (is_copy()) return;
         const lock held = acquire();
@@ -171,7 +171,7 @@ protected:
     /// could do. `awaited` is the job that it waits for without a limit, if there is one.
     virtual bool help(lock& held, steady_time deadline, basic_job* awaited) = 0;
 
-    /// Who waits, and who does something useful meanwhile, is to look again.
+    /// Who waits, and who does something useful meanwhile, is to check again.
     virtual void changed() { notify_ready(); }
 
     /// Waits until `ready()`, and pulls the inputs of this thread, which nobody else does.

@@ -32,7 +32,7 @@ public:
         for (waiter* one : waiters_)
             if (one->ready(one->test)) one->woken.notify_one();
     }
-    /// Makes one, if there is any, look around.
+    /// Makes one, if there is any, check anew.
     void wake_one() {
         if (!waiters_.empty()) waiters_.front()->woken.notify_one();
     }

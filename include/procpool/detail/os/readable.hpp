@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Waits for any of a few descriptors, each time other ones; for lasting interest there is poller.hpp.
+// Waits until a descriptor can be read or written to.
 #ifndef PROCPOOL_DETAIL_OS_READABLE_HPP
 #define PROCPOOL_DETAIL_OS_READABLE_HPP
 

@@ -18,7 +18,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/orphans.hpp"
 #include "procpool/detail/os/poller.hpp"
-#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/worker/loop.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
 #include "procpool/detail/zygote/zygote.hpp"
@@ -93,9 +93,9 @@ public:
     }
 
     /// A zygote that was killed before it could tell of this worker didn't wait for it, either.
-    void bury_untold(long pid) const noexcept {
+    void reap_untold(long pid) const noexcept {
         const os::known_process untold{pid, lost_at_ != 0 ? lost_at_ : os::known_now(0).known_at};
-        os::bury_orphans({&untold, 1});
+        os::reap_orphans({&untold, 1});
     }
 
 private:

@@ -21,6 +21,7 @@
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/error.hpp"
 
@@ -69,7 +70,7 @@ public:
         standby_driver_id_ = standby_driver_.get_id();
         os::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
-    /// From now on the standby driver looks at news.
+    /// From now on the standby driver polls for news.
     void begin_to_watch_news() {
         watches_news_ = true;
         watch_news();
@@ -99,7 +100,7 @@ public:
         standby_driver_id_ = {};
     }
 
-    /// Makes the thread that drives look at the state anew.
+    /// Makes the thread that drives check the state anew.
     void interrupt() {
         if (driving_) interruption_.ring();
         waiters_.notify_ready();
@@ -227,7 +228,7 @@ private:
     std::thread::id driver_;  // the last one
     bool stopping_ = false;
     bool watches_news_ = false;  // the standby driver does
-    bool standing_by_ = false;   // it will look after the handover delay
+    bool standing_by_ = false;   // it will poll after the handover delay
     bool news_waiting_ = false;  // it saw news while somebody else drove
     std::uint64_t visits_ = 0;   // of callers
     std::condition_variable released_;

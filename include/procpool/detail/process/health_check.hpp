@@ -12,7 +12,7 @@
 
 namespace procpool::detail::process {
 
-/// Looks at all workers now and then, while results are to come: ten times a second, and where nothing
+/// Checks all workers now and then, while results are to come: ten times a second, and where nothing
 /// happens ever more rarely. A worker of which nothing has come since the last time is probed.
 template <class = only_if_used>
 class basic_health_check {

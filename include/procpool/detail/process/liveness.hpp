@@ -56,7 +56,7 @@ public:
             sending_ = {};
             return {};
         }
-        const os::main_thread_state sender = os::look_at_main_thread(pid);
+        const os::main_thread_state sender = os::read_main_thread_state(pid);
         const os::main_thread_state before = std::exchange(sending_.sender, sender);
         const steady_time since = std::exchange(sending_.seen_at, now);
         if (since == steady_time() || sender.stopped || before.stopped) return sending_.withheld;

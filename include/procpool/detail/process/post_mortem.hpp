@@ -15,6 +15,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/crash.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/error.hpp"

@@ -307,7 +307,7 @@ private:
         {
             const job::unlocked meanwhile(held);
             if (last) last->wait();
-            workers_.bury_untold();
+            workers_.reap_untold();
         }
         has_ended_ = true;
         ended_.notify_all();

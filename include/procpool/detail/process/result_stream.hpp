@@ -59,7 +59,7 @@ public:
     bool begins_with_garbage() const noexcept {
         const auto begun = frames_.unfinished();
         if (begun.empty()) return false;
-        const outbox_state now = look();
+        const outbox_state now = read_state();
         const std::uint64_t begin = received_ - begun.size();
         // If it was sent as a whole, the rest of it is in the pipe; or the worker is corrupt in another way.
         if (now.base > begin || received_ <= box_->large_end.load(std::memory_order_acquire)) return false;
@@ -79,7 +79,7 @@ public:
     /// Copies what a living worker has put into its outbox and does not send, since it is busy with a slow
     /// element; it will come through the pipe all the same. False if there is nothing new, or not for long.
     bool peek() {
-        const outbox_state before = look();
+        const outbox_state before = read_state();
         // If the pipe holds something that is not received yet, its turn comes first.
         if (before.base != received_ || !frames_.unfinished().empty() ||
             before.committed <= std::max(before.base, peeked_))
@@ -88,13 +88,13 @@ public:
         copy(before, outbox_frames_);
         fence();
         // Nothing was committed meanwhile, so no frame was closed or opened in what was copied.
-        if (!(look() == before)) return false;
+        if (!(read_state() == before)) return false;
         peeked_ = before.committed;
         return true;
     }
     /// The same after the worker's death: all that its outbox has, whatever of that came through the pipe.
     void take_outbox() {
-        const outbox_state left = look();
+        const outbox_state left = read_state();
         outbox_frames_ = {};
         copy(left, outbox_frames_);
     }
@@ -111,7 +111,7 @@ private:
         friend bool operator==(const outbox_state&, const outbox_state&) = default;
     };
 
-    outbox_state look() const noexcept {
+    outbox_state read_state() const noexcept {
         // A worker opens a frame before it commits results, and closes it after that: in this order, what is
         // seen of them belongs together if `committed` stays the same.
         const std::uint64_t committed = box_->committed.load(std::memory_order_acquire);

@@ -14,14 +14,14 @@
 namespace procpool::detail::process {
 
 /// Waits for events. To fall asleep and be woken takes longer than a quick call: where its result is all that
-/// is to come, and a processor is free to look for it, looking is quicker.
+/// is to come, and a processor is free for that, it is quicker to poll again and again.
 class spin_then_sleep {
 public:
     std::span<const os::poller::ready> wait(os::poller& source, steady_time until, bool for_quick_call) {
         if (for_quick_call && is_worth_it()) {
             const steady_time end = std::min(until, deadline_in(longest_spin));
             do {
-                const auto events = source.look();
+                const auto events = source.poll();
                 if (events.empty()) continue;
                 naps_after_failure_ = 1;
                 return events;

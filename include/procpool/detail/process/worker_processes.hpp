@@ -22,6 +22,7 @@
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/readable.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/process/current_zygote.hpp"
 #include "procpool/detail/process/pool_memory.hpp"
 #include "procpool/detail/process/post_mortem.hpp"
@@ -224,7 +225,7 @@ public:
     void dismiss(worker_link& link) {
         if (has_lost(link)) {
             --lost_;
-            if (link.is_untold()) zygote_.bury_untold(link.told_pid());
+            if (link.is_untold()) zygote_.reap_untold(link.told_pid());
         } else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
@@ -253,14 +254,14 @@ public:
     /// Takes the zygote out, to end it and what is left of the workers.
     std::unique_ptr<zygote::zygote> take_zygote() noexcept { return zygote_.release(); }
     /// To be called when all workers are disconnected and the zygote has ended: it may have been killed.
-    void bury_untold() noexcept {
+    void reap_untold() noexcept {
         const steady_time until = deadline_in(std::chrono::seconds(1));
         for (worker_link& link : links_) {
             if (!link.is_untold()) continue;
             // If there is one, it has said which process it is when its pipe ends.
             try {
                 if (link.results() && os::wait_readable(link.results().get(), until))
-                    zygote_.bury_untold(link.told_pid());
+                    zygote_.reap_untold(link.told_pid());
             } catch (const std::exception&) {  // then it stays
             }
             link.disconnect();

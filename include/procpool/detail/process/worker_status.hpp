@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Looks at what a worker is doing.
+// What a worker is doing.
 #ifndef PROCPOOL_DETAIL_PROCESS_WORKER_STATUS_HPP
 #define PROCPOOL_DETAIL_PROCESS_WORKER_STATUS_HPP
 

@@ -89,7 +89,7 @@ public:
     enum class sending { now, together };
 
     /// Gives out what is ready to workers that have room, one job after the other.
-    /// @return when the first of them that got something is to be looked at
+    /// @return when the first of them that got something is to be checked
     steady_time dispatch(sending when = sending::now) {
         bool room_left = true;
         while (!queue_.empty() && room_left) {

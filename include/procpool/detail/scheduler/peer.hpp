@@ -148,7 +148,7 @@ public:
 
     std::uint64_t taken = 0;                    // elements that it was given since its start
     bool keeps_all = false;                     // nothing can be taken back from it until a result has come
-    steady_time check_at = steady_time::max();  // when to look at what it does
+    steady_time check_at = steady_time::max();  // when to check what it does
     unsigned idle_checks = 0;                   // one after the other that have seen nothing new
 
 protected:

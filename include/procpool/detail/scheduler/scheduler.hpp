@@ -283,7 +283,7 @@ protected:
           events_(group, dispatcher_, supervisor_, deliveries_, std::move(options.initializer)),
           callbacks_(std::move(options.error_handler)) {}
 
-    /// Whoever drives looks at the state anew.
+    /// Whoever drives checks the state anew.
     virtual void interrupt_driver() = 0;
     /// Before callbacks run in this thread: somebody goes on with the work.
     virtual void hand_over() = 0;

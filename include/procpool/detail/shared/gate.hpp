@@ -14,7 +14,7 @@ namespace procpool::detail::shared {
 
 /// Only who is inside sleeps on the word, so a change wakes one. If that one dies, the kernel lets the next
 /// one in, who finds what the dead was woken for. It may be stopped as well, and is inside until it goes on:
-/// those in line look for themselves now and then. Nothing but the way to that sleep is kept from anybody
+/// those in line check for themselves now and then. Nothing but the way to that sleep is kept from anybody
 /// here.
 class gate {
 public:

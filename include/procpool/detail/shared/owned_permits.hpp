@@ -99,7 +99,7 @@ private:
                 return true;
             }
         }
-        // To look at processes takes a while, so that is done without the lock.
+        // To identify processes takes a while, so that is done without the lock.
         for (permit& one : all()) {
             const os::process_identity holder = one.holder();
             if (holder.pid == 0 || os::identify(holder.pid) == holder) continue;

@@ -81,7 +81,7 @@ private:
     }
 
     std::list<entry> entries_;
-    std::atomic<std::size_t> number_{0};  // of entries, for a quick look
+    std::atomic<std::size_t> number_{0};  // of entries, for a quick check
 };
 
 }  // namespace procpool::detail::shared

@@ -111,7 +111,7 @@ private:
     template <class Write>
     bool put_now(const os::shared_segment& segment, std::size_t size, bool pinned, steady_time deadline,
                  const Write& write) {
-        // A look without the lock. More than that is for those to judge who have it.
+        // A check without the lock. More than that is for those to judge who have it.
         if (capacity_ != 0 && this->size() == capacity_) return false;
         if (!enter(put_lock_, deadline)) return false;
         const std::unique_lock lock(put_lock_, std::adopt_lock);

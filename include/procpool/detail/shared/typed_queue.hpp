@@ -29,7 +29,7 @@
 
 namespace procpool::detail::shared {
 
-/// True if T can be an item; a compile error of one sentence if not.
+/// True if T can be an item; one clear compile error if not.
 template <class T>
 consteval bool check_item() {
     static_assert(!wire::raw_pointer<T>,

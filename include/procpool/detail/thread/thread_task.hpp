@@ -121,7 +121,7 @@ struct thread_task {
         return calling<Unpack>::template call<result>(function, static_cast<passed&&>(element));
     }
 
-    /// A compile error of one sentence if that can't be.
+    /// One clear compile error if that can't be.
     static consteval bool check() {
         constexpr bool can_be_kept = std::is_void_v<result> || (std::is_move_constructible_v<result> &&
                                                                 std::is_constructible_v<result, raw_result>);

@@ -41,7 +41,7 @@ template <class = only_if_used>
 class basic_arena : public std::enable_shared_from_this<basic_arena<>> {
 public:
     /// The range is the first `size` bytes of the window, of which `limit` bytes at the most are memory at
-    /// any time. How many are is counted in `reserved`, where others may look, also after our death.
+    /// any time. How many are is counted in `reserved`, where others may read it, also after our death.
     basic_arena(std::shared_ptr<const arena_window> window, std::size_t size, std::size_t limit,
                 std::atomic<std::uint64_t>* reserved = nullptr)
         : window_(std::move(window)),

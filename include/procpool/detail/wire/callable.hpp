@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which callables can be sent to a worker, how they travel, and the sentences that refuse the others.
+// Which callables can be sent to a worker, how they travel, and the messages that refuse the others.
 #ifndef PROCPOOL_DETAIL_WIRE_CALLABLE_HPP
 #define PROCPOOL_DETAIL_WIRE_CALLABLE_HPP
 
@@ -153,7 +153,7 @@ private:
     }
 };
 
-/// run() is true for a callable that can be sent, and a compile error of one sentence for another.
+/// run() is true for a callable that can be sent, and one clear compile error for another.
 template <class F>
 struct callable_check {
     static consteval bool run() {
@@ -251,8 +251,8 @@ using result_of_call = typename call_result<F, Args...>::type;
 template <class R>
 concept sendable_result = std::is_void_v<R> || (!raw_pointer<R> && codec<R>::sendable);
 
-/// True if F can be called in another process with arguments of these wire types; a compile error of one
-/// sentence if not.
+/// True if F can be called in another process with arguments of these wire types; one clear
+/// compile error if not.
 template <class F, class... Args>
 consteval bool check_call() {
     if constexpr (!callable_check<F>::run()) {

@@ -24,7 +24,7 @@ struct known_code {
     os::located_code code;
 };
 
-/// Looks where an address of a library is, or one that isn't known yet.
+/// Finds where an address of a library is, or one that isn't known yet.
 template <class = only_if_used>
 [[gnu::noinline]] const known_code* look_for_code(std::uintptr_t address, known_code& place) {
     const std::uint64_t closed = os::number_of_modules_closed();

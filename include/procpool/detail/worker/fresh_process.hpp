@@ -9,8 +9,11 @@
 #include <exception>
 #include <utility>
 
+#include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/socket.hpp"
+#include "procpool/detail/os/thread_name.hpp"
 #include "procpool/detail/worker/loop.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/detail/zygote/birth.hpp"
@@ -30,7 +33,7 @@ namespace procpool::detail::worker {
         if (incoming->closed) os::exit_process(EXIT_FAILURE);  // the pool is gone
         if (incoming->files_lost) os::throw_system_error(EMFILE, "recvmsg (what a fresh run starts with)");
         const zygote::process_birth& birth = incoming->message;
-        zygote::take_program_name();
+        os::name_this_process_after_program();
         birth.locale.apply();
         const zygote::worker_main main =
             birth.settings.purpose == zygote::occupation::process ? &process_main<> : &worker::main<>;

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "procpool/detail/os/module.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/program.hpp"
+#include "procpool/detail/os/program_start.hpp"
 #include "procpool/detail/worker/fresh_process.hpp"
 #include "procpool/detail/worker/fresh_run.hpp"
-#include "procpool/detail/zygote/early_start.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/error.hpp"
 #ifndef PROCPOOL_SEPARATE_LAUNCHER
@@ -32,8 +34,8 @@ template <class>
 void keep_fresh_runs_from_main(int argc, char** argv, char** environment) {
     if (os::started_anew || !zygote::birth_socket(argc, argv)) return;
     os::started_anew = true;  // so that the other files' entries for this do nothing
-    if (zygote::run_initial_functions_after(&keep_fresh_runs_from_main<>, argc, argv, environment))
-        zygote::live_instead_of_main([&] { support_fresh_runs(argc, argv); });
+    if (os::run_initial_functions_after(&keep_fresh_runs_from_main<>, argc, argv, environment))
+        os::live_instead_of_main([&] { support_fresh_runs(argc, argv); });
     os::started_anew = false;
 }
 
@@ -61,7 +63,7 @@ std::vector<std::string> arguments_of_worker_program() {
 template <class>
 void use_executable(const std::string& path, std::vector<std::string> arguments) {
     const std::string file = std::filesystem::absolute(path).string();
-    zygote::require_executable(file, "set_executable");
+    os::require_executable(file, "set_executable");
     if (arguments.empty()) arguments = arguments_of_worker_program();
     arguments.insert(arguments.begin(), file);
     zygote::fresh_run() = {file, std::move(arguments)};

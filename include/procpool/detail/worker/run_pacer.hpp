@@ -38,7 +38,7 @@ public:
         bulk_ = header.bulk != 0 && (bulk_ || !results_wait_);
         most_between_readings_ = header.timed != 0 ? 1 : 256;
         // The first says anew whether the others are quick.
-        clock_every_ = look_in_ = 1;
+        clock_every_ = reading_in_ = 1;
     }
 
     /// False if none is left, or the rest was taken back.
@@ -53,8 +53,8 @@ public:
     void end_element() {
         // By an element that throws, or in wide characters, which are looked for here only: from now on after
         // each element, since it might die with what those before have printed.
-        if (os::flush_standard_output()) most_between_readings_ = look_in_ = 1;
-        if (--look_in_ == 0) read_clock();
+        if (os::flush_standard_output()) most_between_readings_ = reading_in_ = 1;
+        if (--reading_in_ == 0) read_clock();
     }
 
     void end_run() {
@@ -65,7 +65,7 @@ public:
         os::exit_process(EXIT_FAILURE);
     }
 
-    /// From the element that has begun on, the next ones up to a look at the clock or the end of the run.
+    /// From the element that has begun on, the next ones up to a reading of the clock or the end of the run.
     /// What is only counted may stay in registers.
     class stretch {
     public:
@@ -74,7 +74,7 @@ public:
         stretch(const stretch&) = delete;
         stretch& operator=(const stretch&) = delete;
         ~stretch() {
-            of_.look_in_ -= static_cast<std::int64_t>(begun_ - of_.begun_);
+            of_.reading_in_ -= static_cast<std::int64_t>(begun_ - of_.begun_);
             of_.begun_ = begun_;
             of_.left_ = left_;
             of_.claimed_ = claimed_;
@@ -82,7 +82,7 @@ public:
 
         /// The number of these elements, if none is taken back.
         std::uint64_t elements() const noexcept {
-            return std::min(left_ + 1, static_cast<std::uint64_t>(of_.look_in_));
+            return std::min(left_ + 1, static_cast<std::uint64_t>(of_.reading_in_));
         }
         /// Ends one of them, but for the last, and begins the next; false if that was taken back.
         bool begin_next() noexcept {
@@ -124,14 +124,14 @@ private:
         return true;
     }
 
-    // The end of one element is the beginning of the next: one look at the clock for both.
+    // The end of one element is the beginning of the next: one reading of the clock for both.
     [[gnu::noinline]] void end_pause() noexcept {
         idle_ = false;
         now_ = steady_ns();
         box_.told.begun_at.store(now_, std::memory_order_relaxed);
     }
 
-    /// After an element. Where they take less than a look at the clock, one look is enough for some of them.
+    /// After an element. Where they take less than to read the clock, one reading is enough for some of them.
     [[gnu::noinline]] void read_clock() {
         constexpr std::int64_t between_readings_ns = 2'000;
         const std::uint64_t elements = begun_ - timed_;
@@ -142,7 +142,7 @@ private:
         clock_every_ =
             std::min(std::clamp<std::int64_t>(between_readings_ns / each, 1, most_between_readings_),
                      2 * clock_every_);
-        look_in_ = clock_every_;
+        reading_in_ = clock_every_;
         timed_ = begun_;
         busy_ += passed;
         box_.told.busy_ns.store(busy_, std::memory_order_relaxed);
@@ -151,16 +151,16 @@ private:
         flush_if_due(passed);
     }
 
-    /// Results of quick elements wait for company, since a write costs as much as some of them and wakes
+    /// Results of quick elements are sent in batches, since a write costs as much as some of them and wakes
     /// the pool; results of slow ones go at once, since the next may be slow too. Where nobody sees a result
     /// before all are there, they only must come before the worker has nothing left to do. `passed` is the
-    /// time since the last look.
+    /// time since the last reading.
     void flush_if_due(std::int64_t passed) {
         const std::int64_t longest_wait_ns = flush_policy_for(bulk_).held_back.count();
         const std::int64_t quick_ns = longest_wait_ns / 2;
         if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
         if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
-        if (growth_) growth_->look(box_, now_);
+        if (growth_) growth_->check(box_, now_);
         flush();
         // The pool may have been slow to read: that is nobody's running time.
         now_ = steady_ns();
@@ -180,10 +180,10 @@ private:
     std::uint64_t together_ = 1;
     std::uint64_t recalls_ = 0;
     std::uint64_t begun_ = 0;
-    std::uint64_t timed_ = 0;  // of those, how many the clock was looked at for
+    std::uint64_t timed_ = 0;  // of those, how many the clock was read for
     std::int64_t most_between_readings_ = 1;
     std::int64_t clock_every_ = 1;
-    std::int64_t look_in_ = 1;  // so many elements
+    std::int64_t reading_in_ = 1;  // the clock is read after so many elements
     std::int64_t busy_ = 0;
     std::int64_t now_ = 0;
     std::int64_t waiting_since_ = 0;

@@ -98,8 +98,8 @@ private:
         } while (done.begin_element());
     }
 
-    /// As far as the clock need not be looked at; the end of the last one is the caller's. Memory is written
-    /// to only where other processes look: elements may take less time than all the rest of the counting.
+    /// As far as the clock need not be read; the end of the last one is the caller's. Memory is written
+    /// to only where other processes read it: elements may take less time than all the rest of the counting.
     static void run_stretch(F& function, wire::element_reader& elements, run_pacer& done, outbox& results) {
         outbox::flat_results<sizeof(answer)> answers(results);
         run_pacer::stretch stretch(done);

@@ -13,6 +13,7 @@
 #include "procpool/detail/os/locale.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/options.hpp"
 #include "procpool/start_method.hpp"
 

@@ -7,18 +7,8 @@
 #ifndef PROCPOOL_DETAIL_ZYGOTE_EXEC_HPP
 #define PROCPOOL_DETAIL_ZYGOTE_EXEC_HPP
 
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <sys/auxv.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/xattr.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -28,11 +18,12 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/peer.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"
+#include "procpool/detail/os/program.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 
 namespace procpool::detail::zygote {
@@ -60,33 +51,7 @@ inline fresh_run_command& fresh_run() {
     return *command;
 }
 
-/// The arguments of this process, its name first; none if they can't be read.
-inline std::vector<std::string> own_arguments() {
-    std::string line;
-    const int file = ::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return {};
-    std::array<char, 4096> part{};
-    for (;;) {
-        const auto size = os::retry_on_eintr([&] { return ::read(file, part.data(), part.size()); });
-        if (size <= 0) break;
-        line.append(part.data(), static_cast<std::size_t>(size));
-    }
-    ::close(file);
-    std::vector<std::string> arguments;
-    for (std::size_t at = 0; at < line.size(); at += arguments.back().size() + 1)
-        arguments.emplace_back(line.c_str() + at);
-    return arguments;
-}
-
 inline constexpr std::string_view birth_argument = "--procpool-process=";
-
-/// Whether this program runs with other rights than those of who has started it.
-inline bool has_raised_rights() noexcept { return ::getauxval(AT_SECURE) != 0; }
-
-/// @throws std::system_error if the file can't be executed; `what` says for whom
-inline void require_executable(const std::string& file, const char* what) {
-    if (::access(file.c_str(), X_OK) != 0) os::throw_system_error(errno, what + (" (" + file + ")"));
-}
 
 /// The socket in the argument of a process that was started anew, -1 if that is no number; nothing in all
 /// others.
@@ -103,7 +68,7 @@ inline std::optional<int> birth_socket(int argc, const char* const* argv) {
 
 /// The same for code that has no arguments at hand: of what an executable is given, it is the last.
 inline std::optional<int> birth_socket() {
-    const auto arguments = own_arguments();
+    const auto arguments = os::own_arguments();
     if (arguments.size() < 2) return std::nullopt;
     const std::array<const char*, 2> argv{arguments.front().c_str(), arguments.back().c_str()};
     return birth_socket(2, argv.data());
@@ -112,7 +77,7 @@ inline std::optional<int> birth_socket() {
 /// For a fresh run: those that it makes are like itself. False if that is the program, and not another
 /// executable.
 inline bool repeat_own_command() {
-    auto arguments = own_arguments();
+    auto arguments = os::own_arguments();
     if (arguments.size() <= 2) return false;
     arguments.pop_back();
     fresh_run().arguments = std::move(arguments);
@@ -124,34 +89,25 @@ inline bool repeat_own_command() {
 inline void require_birth_by_parent(int socket) {
     const char* reason = nullptr;
     const auto maker = os::peer_of(socket);
-    if (has_raised_rights())
+    if (os::has_raised_rights())
         reason = "it has other rights than who started it, by set-user-id, set-group-id or capabilities";
     else if (!maker)
         reason = "its argument names no socket";
     else if (!os::is_own_user(*maker))
         reason = "another user has made its socket";
-    else if (maker->pid != ::getppid())
+    else if (maker->pid != os::parent_pid())
         reason = "who has made its socket is not its parent";
     else
         return;
-    // A parent that has ended while this process started needs no worker any more, and no sentence.
+    // A parent that has ended while this process started needs no worker any more, and no message.
     if (!maker || !os::is_own_user(*maker) || !os::has_ended(maker->pid))
         std::fprintf(stderr, "procpool: process %ld was started to be a worker, and refuses: %s\n",
                      os::current_pid(), reason);
     os::exit_process(EXIT_FAILURE);
 }
 
-/// Whether a fresh run would refuse, since the kernel would give it other rights than its parent has by its
-/// real ids: the file may be set-user-id also where this process has given the rights up.
-inline bool fresh_runs_change_rights() noexcept {
-    const char* const file = fresh_run().file.c_str();
-    struct stat status{};
-    if (::stat(file, &status) != 0) status = {};
-    const uid_t user = status.st_mode & S_ISUID ? status.st_uid : ::geteuid();
-    const gid_t group = status.st_mode & S_ISGID ? status.st_gid : ::getegid();
-    return user != ::getuid() || group != ::getgid() ||
-           (user != 0 && ::getxattr(file, "security.capability", nullptr, 0) > 0);
-}
+/// Whether a fresh run would refuse.
+inline bool fresh_runs_change_rights() noexcept { return os::would_change_rights(fresh_run().file.c_str()); }
 
 /// For a fresh run of the program that gets to where it would do what the program does.
 [[noreturn]] inline void end_without_freeze_support() noexcept {
@@ -163,25 +119,13 @@ inline bool fresh_runs_change_rights() noexcept {
     os::exit_process(EXIT_FAILURE);
 }
 
-/// Between fork or vfork and exec: of all descriptors but the standard ones, the new program gets `file`
-/// alone. Calls nothing that isn't safe there.
-inline void inherit_only(int file) noexcept {
-    constexpr unsigned first = STDERR_FILENO + 1;
-    // They are closed by exec and not at once, since who executes may have one to tell of its failure.
-    if (::syscall(SYS_close_range, first, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
-        const long most = ::sysconf(_SC_OPEN_MAX);  // a kernel before 5.11
-        for (int one = first; one < most; ++one) ::fcntl(one, F_SETFD, FD_CLOEXEC);
-    }
-    ::fcntl(file, F_SETFD, 0);
-}
-
 /// Of the fresh run that is started next.
 inline birth_record next_record;
 
 /// For the child, between fork or vfork and exec. Calls nothing that isn't safe there.
 inline void prepare_exec(int inherited) noexcept {
     next_record.write();
-    inherit_only(inherited);
+    os::inherit_only(inherited);
 }
 
 /// Starts this program anew with `socket`, all signals blocked, and the standard streams of this process.
@@ -205,9 +149,6 @@ inline long start_anew(const os::fd& socket, birth_record record = {}) {
     } afterwards;
     return launcher.load()(argument.c_str(), socket.get());
 }
-
-/// Shows under the program's name in lists of processes, and not as "exe".
-inline void take_program_name() noexcept { ::prctl(PR_SET_NAME, program_invocation_short_name); }
 
 }  // namespace procpool::detail::zygote
 

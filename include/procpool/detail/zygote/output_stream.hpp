@@ -3,16 +3,11 @@
 #ifndef PROCPOOL_DETAIL_ZYGOTE_OUTPUT_STREAM_HPP
 #define PROCPOOL_DETAIL_ZYGOTE_OUTPUT_STREAM_HPP
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstddef>
 #include <string>
 #include <string_view>
 
-#include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/os/readable.hpp"
 
 namespace procpool::detail::zygote {
 
@@ -29,22 +24,17 @@ public:
 
     /// Writes what can be written at once. What nobody reads any more is dropped.
     void write() {
-        constexpr std::size_t never_blocks = 4096;  // what a pipe takes that poll calls writable
-        while (!pending_.empty()) {
-            pollfd state{file_, POLLOUT, 0};
-            if (os::retry_on_eintr([&] { return ::poll(&state, 1, 0); }) == 0) return;
-            const auto n = os::retry_on_eintr(
-                [&] { return ::write(file_, pending_.data(), std::min(pending_.size(), never_blocks)); });
-            if (n < 0 && errno == EAGAIN) return;
-            pending_.erase(0, n > 0 ? static_cast<std::size_t>(n) : pending_.size());
+        while (pending()) {
+            const os::transfer done = os::write_without_waiting(file_, pending_);
+            if (done.would_block) return;
+            pending_.erase(0, done.closed ? pending_.size() : done.bytes);
         }
     }
 
     /// Writes all, unless nothing goes on for `pause_ms` milliseconds.
     void finish(int pause_ms) {
         write();
-        pollfd state{file_, POLLOUT, 0};
-        while (pending() && os::retry_on_eintr([&] { return ::poll(&state, 1, pause_ms); }) > 0) write();
+        while (pending() && os::wait_writable(file_, pause_ms) == os::wait_end::ready) write();
     }
 
 private:

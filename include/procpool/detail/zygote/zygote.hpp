@@ -8,8 +8,6 @@
 #ifndef PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_HPP
 #define PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_HPP
 
-#include <poll.h>
-
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -28,6 +26,8 @@
 #include "procpool/detail/os/locale.hpp"
 #include "procpool/detail/os/orphans.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/readable.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/socket.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
@@ -125,18 +125,18 @@ public:
         return process_.wait();
     }
 
-    /// For so long it is waited for before somebody looks whether it was stopped.
+    /// For so long it is waited for before it is checked whether it was stopped.
     static constexpr std::chrono::milliseconds answer_timeout{100};
     /// To be called each time when something that it owes hasn't come within `answer_timeout`. If it was
     /// stopped it is continued; if that doesn't help, since somebody debugs it or stops it again, it is
     /// killed. False if it can't be, since this process has become another user.
     bool rouse() noexcept {
-        constexpr int most_looks = 5;
+        constexpr int most_checks = 5;
         if (!process_.is_stopped()) {
-            looks_ = 0;
+            checks_ = 0;
             return true;
         }
-        return process_.send(looks_++ < most_looks ? SIGCONT : SIGKILL);
+        return process_.send(checks_++ < most_checks ? SIGCONT : SIGKILL);
     }
 
     /// Lets the zygote kill its workers and end.
@@ -157,7 +157,7 @@ public:
         while (!process_.ends_within(answer_timeout))
             if (!rouse()) return;
         const os::exit_status how = process_.wait();
-        if (!how.code) os::bury_orphans(workers_);
+        if (!how.code) os::reap_orphans(workers_);
     }
 
 private:
@@ -175,14 +175,14 @@ private:
     }
     /// Returns after a while in any case.
     void await_room() noexcept {
-        pollfd watched{control_.get(), POLLOUT, 0};
-        if (::poll(&watched, 1, static_cast<int>(answer_timeout.count())) == 0) rouse();
+        const auto milliseconds = static_cast<int>(answer_timeout.count());
+        if (os::wait_writable(control_.get(), milliseconds) == os::wait_end::timed_out) rouse();
     }
 
     const os::fork_stamp made_;
     os::fd control_;
     os::child process_;
-    int looks_ = 0;                           // that have seen it stopped, one after the other
+    int checks_ = 0;                          // that have found it stopped, one after the other
     std::vector<os::known_process> workers_;  // of each slot the last one
     bool ready_ = false;
     bool gone_ = false;

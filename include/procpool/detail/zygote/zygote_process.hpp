@@ -3,14 +3,10 @@
 #ifndef PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_PROCESS_HPP
 #define PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_PROCESS_HPP
 
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -22,10 +18,14 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/child.hpp"
+#include "procpool/detail/os/child_deaths.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/oom.hpp"
+#include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/socket.hpp"
+#include "procpool/detail/os/watch_list.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/output_relay.hpp"
@@ -45,8 +45,8 @@ int run_worker(worker_main main, const worker_settings& settings, std::uint32_t 
         parent_of_worker = settings.parent;
         own_name.rename("PoolWorker-" + std::to_string(slot + 1), true);
     }
-    if (files[3]) os::redirect(std::exchange(files[3], os::fd()), STDERR_FILENO);
-    if (files[4]) os::redirect(std::exchange(files[4], os::fd()), STDOUT_FILENO);
+    if (files[3]) os::redirect(std::exchange(files[3], os::fd()), os::standard_error);
+    if (files[4]) os::redirect(std::exchange(files[4], os::fd()), os::standard_output);
     worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};
     return main(birth);
 }
@@ -60,17 +60,13 @@ public:
     int run() {
         const long program = static_cast<long>(settings_.parent.pid);
         const os::fd program_lives = os::open_process(program);
-        const auto program_is_gone = [&] { return ::getppid() != static_cast<pid_t>(program); };
+        const auto program_is_gone = [&] { return os::parent_pid() != program; };
         if (program_is_gone()) return 0;  // before it was opened
         os::detach_standard_input();
         os::set_signal(SIGCHLD, SIG_DFL);
         // It ends when its socket closes; a signal to the whole process group is for the user's program.
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) os::set_signal(signal, SIG_IGN);
-        sigset_t deaths;
-        ::sigemptyset(&deaths);
-        ::sigaddset(&deaths, SIGCHLD);
-        os::checked(::sigprocmask(SIG_BLOCK, &deaths, nullptr), "sigprocmask");
-        deaths_ = os::fd(os::checked(::signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+        deaths_.emplace();
 
         // Whoever has forked it knows already.
         if (settings_.how != start_method::fork && !tell({}, {.what = worker_report::kind::zygote_ready}))
@@ -79,24 +75,26 @@ public:
         constexpr int quiet_ms = 10;
         // For kernels without descriptors of processes.
         const int program_check_ms = program_lives ? -1 : 1000;
-        std::vector<pollfd> watched;
+        os::watch_list watched;
+        using interest = os::watch_list::interest;
+        constexpr std::size_t requests = 0, deaths = 1, program_end = 2;
         while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
-            const auto news = static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT);
-            watched = {
-                {control_.get(), news, 0}, {deaths_.get(), POLLIN, 0}, {program_lives.get(), POLLIN, 0}};
+            watched.clear();
+            watched.add(control_.get(), unsent_.empty() ? interest::read : interest::both);
+            watched.add(deaths_->file().get(), interest::read);
+            watched.add(program_lives.get(), interest::read);
             for (const output_stream* stream : {&stdout_, &stderr_})
-                if (stream->pending()) watched.push_back({stream->file(), POLLOUT, 0});
+                if (stream->pending()) watched.add(stream->file(), interest::write);
             for (const auto& relay : relays_)
-                if (!relay->to().pending()) watched.push_back({relay->pipe().get(), POLLIN, 0});
-            const int events = os::retry_on_eintr([&] {
-                return ::poll(watched.data(), watched.size(), oom_kills_ ? program_check_ms : quiet_ms);
-            });
-            if (events == 0 && !oom_kills_) oom_kills_ = os::oom_kills();
+                if (!relay->to().pending()) watched.add(relay->pipe().get(), interest::read);
+            const bool timed_out =
+                watched.wait_for(oom_kills_ ? program_check_ms : quiet_ms) == os::wait_end::timed_out;
+            if (timed_out && !oom_kills_) oom_kills_ = os::oom_kills();
             // Its end of the socket may live on in a child that nobody told to close it.
-            if ((watched[2].revents != 0 || events == 0) && program_is_gone()) break;
-            if (watched[1].revents != 0) report_deaths();
-            if ((watched[0].revents & POLLOUT) != 0 && !tell_the_rest()) break;
-            if ((watched[0].revents & ~POLLOUT) != 0 && !serve_request()) break;
+            if ((watched.is_ready(program_end) || timed_out) && program_is_gone()) break;
+            if (watched.is_ready(deaths)) report_deaths();
+            if (watched.writable(requests) && !tell_the_rest()) break;
+            if (watched.readable(requests) && !serve_request()) break;
             relay_output();  // what the dead have left, too, before this may be over
         }
         for (worker& one : children_)
@@ -109,7 +107,7 @@ public:
 
 private:
     struct worker {
-        pid_t pid;
+        long pid;
         std::uint32_t slot;
         std::uint64_t serial;
         os::fd news;  // where its reports go if that isn't the pool's socket
@@ -178,10 +176,10 @@ private:
             if (by_lines || settings_.stderr_tail > 0) errors = os::make_pipe();
             const std::array files{tasks.get(), results.get(), memory_.get(), errors.write.get(),
                                    output.write.get()};
-            report.pid = settings_.how == start_method::spawn ? execute_worker(request, files)
-                                                              : fork_worker(request, files);
-            children_.push_back(
-                {static_cast<pid_t>(report.pid), request.slot, request.serial, std::move(news)});
+            const long pid = settings_.how == start_method::spawn ? execute_worker(request, files)
+                                                                  : fork_worker(request, files);
+            report.pid = pid;
+            children_.push_back({pid, request.slot, request.serial, std::move(news)});
             listener = &children_.back().news;
             if (output.read) relay_from(std::move(output.read), stdout_, request.slot);
             if (errors.read)
@@ -243,36 +241,29 @@ private:
     }
 
     void report_deaths() {
-        signalfd_siginfo information;
-        while (::read(deaths_.get(), &information, sizeof information) > 0) {
-        }
+        deaths_->forget();
         for (worker& one : children_) {
             if (one.reported) continue;
-            siginfo_t end{};
-            rusage usage{};
-            // The system call itself, since the library's function doesn't give the usage.
-            const auto result = os::retry_on_eintr([&] {
-                return ::syscall(SYS_waitid, P_PID, one.pid, &end, WEXITED | WNOHANG | WNOWAIT, &usage);
-            });
-            if (result != 0 || end.si_pid == 0) continue;
+            const std::optional<os::child_death> death = os::death_of(one.pid);
+            if (!death) continue;
             if (finishing_) {
                 os::wait_for_exit(std::exchange(one.pid, 0));
                 continue;
             }
             one.reported = true;
-            report_death(one, end, usage);
+            report_death(one, *death);
         }
         std::erase_if(children_, [](const worker& one) { return one.pid == 0; });
     }
 
-    void report_death(worker& one, const siginfo_t& end, const rusage& usage) {
+    void report_death(worker& one, const os::child_death& death) {
         worker_report report{.what = worker_report::kind::exited,
                              .slot = one.slot,
                              .serial = one.serial,
                              .pid = one.pid,
-                             .code = end.si_status,
-                             .signalled = end.si_code != CLD_EXITED,
-                             .peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+                             .code = death.how.code.value_or(death.how.signal),
+                             .signalled = !death.how.code,
+                             .peak_memory = death.peak_memory};
         if (report.signalled && report.code == SIGKILL) {
             const std::uint64_t kills = os::oom_kills();
             report.out_of_memory = oom_kills_ && kills > *oom_kills_;
@@ -297,10 +288,10 @@ private:
 
     /// Before the end: all that workers have printed, unless nobody reads it.
     void finish_output() {
-        constexpr int patience_ms = 1000;
+        constexpr int longest_pause_ms = 1000;
         do {
-            stdout_.finish(patience_ms);
-            stderr_.finish(patience_ms);
+            stdout_.finish(longest_pause_ms);
+            stderr_.finish(longest_pause_ms);
             if (stdout_.pending() || stderr_.pending()) return;
             relay_output();
         } while (stdout_.pending() || stderr_.pending());
@@ -334,14 +325,14 @@ private:
 
     os::fd control_;
     os::fd memory_;
-    os::fd deaths_;
+    std::optional<os::child_deaths> deaths_;
     const worker_main main_;
     const worker_settings settings_;
     const os::signal_settings original_;
     std::vector<worker> children_;
     std::deque<unsent_report> unsent_;  // while the socket is full
-    output_stream stdout_{STDOUT_FILENO};
-    output_stream stderr_{STDERR_FILENO};
+    output_stream stdout_{os::standard_output};
+    output_stream stderr_{os::standard_error};
     std::vector<std::shared_ptr<output_relay>> relays_;
     std::optional<std::uint64_t> oom_kills_;  // counted last
     bool finishing_ = false;

@@ -88,31 +88,31 @@ inline std::uint64_t physical_memory() noexcept {
     return pages > 0 && page > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) : 0;
 }
 
-/// What this process may take before it looks again how much there is. The kernel promises any amount, and
-/// kills whoever takes it at its word; but small amounts are had in less time than a look takes.
-inline std::atomic<std::uint64_t> memory_without_a_look{std::uint64_t{1} << 20};
+/// What this process may take before it reads again how much there is. The kernel promises any amount, and
+/// kills whoever takes it at its word; but small amounts are had in less time than that takes.
+inline std::atomic<std::uint64_t> memory_without_a_check{std::uint64_t{1} << 20};
 
 /// Whether to ask for memory_left() before `size` bytes more are taken.
-inline bool is_worth_a_look(std::uint64_t size) noexcept {
-    std::uint64_t there = memory_without_a_look.load(std::memory_order_relaxed);
+inline bool is_worth_a_check(std::uint64_t size) noexcept {
+    std::uint64_t there = memory_without_a_check.load(std::memory_order_relaxed);
     while (size <= there)
-        if (memory_without_a_look.compare_exchange_weak(there, there - size, std::memory_order_relaxed))
+        if (memory_without_a_check.compare_exchange_weak(there, there - size, std::memory_order_relaxed))
             return false;
     return true;
 }
 
-/// Looks what can be taken, and leaves something for what processes take without being asked, as a heap. The
-/// less it is, the sooner the next look.
+/// Reads what can be taken, and leaves something for what processes take without being asked, as a heap. The
+/// less it is, the sooner the next check.
 inline std::uint64_t memory_left() {
     constexpr std::uint64_t for_others = std::uint64_t{4} << 20, most = std::uint64_t{16} << 20;
     const std::uint64_t there = available_memory();
     const std::uint64_t left = there - std::min(there, for_others);
-    memory_without_a_look.store(std::min(most, left / 16), std::memory_order_relaxed);
+    memory_without_a_check.store(std::min(most, left / 16), std::memory_order_relaxed);
     return left;
 }
 
-/// Whether `size` bytes more can be taken; not always looks.
-inline bool has_memory_for(std::uint64_t size) { return !is_worth_a_look(size) || size <= memory_left(); }
+/// Whether `size` bytes more can be taken; does not always read it.
+inline bool has_memory_for(std::uint64_t size) { return !is_worth_a_check(size) || size <= memory_left(); }
 
 }  // namespace procpool::detail::os
 

@@ -82,7 +82,7 @@ public:
         }
     }
 
-    /// Waits for its end, and looks up after `a_while`; without a descriptor only if it was stopped.
+    /// Waits for its end, for `a_while` at most; without a descriptor only if it was stopped.
     bool ends_within(std::chrono::milliseconds a_while) const noexcept {
         if (handle_) return ends_until(deadline_in(a_while));
         siginfo_t news{};

@@ -8,7 +8,9 @@
 #define PROCPOOL_DETAIL_OS_LINUX_FD_HPP
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +25,10 @@
 #include "procpool/detail/os/error.hpp"
 
 namespace procpool::detail::os {
+
+/// The streams that each process has.
+inline constexpr int standard_output = STDOUT_FILENO;
+inline constexpr int standard_error = STDERR_FILENO;
 
 /// Number of forks between the first process and this one: an object remembers it to see that it has
 /// become a copy in a child.
@@ -150,6 +156,18 @@ inline std::pair<fd, fd> own_both(const int (&ends)[2]) {
         throw;
     }
     return {fd(ends[0]), std::move(second)};
+}
+
+/// Between fork or vfork and exec: of all descriptors but the standard ones, the new program gets `file`
+/// alone. Calls nothing that isn't safe there.
+inline void inherit_only(int file) noexcept {
+    constexpr unsigned first = STDERR_FILENO + 1;
+    // They are closed by exec and not at once, since who executes may have one to tell of its failure.
+    if (::syscall(SYS_close_range, first, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
+        const long most = ::sysconf(_SC_OPEN_MAX);  // a kernel before 5.11
+        for (int one = first; one < most; ++one) ::fcntl(one, F_SETFD, FD_CLOEXEC);
+    }
+    ::fcntl(file, F_SETFD, 0);
 }
 
 }  // namespace procpool::detail::os

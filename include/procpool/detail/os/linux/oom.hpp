@@ -18,7 +18,7 @@ namespace procpool::detail::os {
 template <class = only_if_used>
 std::uint64_t oom_kills(const std::string& root = {}) {
     std::optional<std::uint64_t> kills;
-    const auto look = [&](const std::string& path) {
+    const auto count_kills = [&](const std::string& path) {
         if (kills) return;
         for_each_line(path, [&](const char* line) {
             unsigned long long count = 0;
@@ -26,10 +26,10 @@ std::uint64_t oom_kills(const std::string& root = {}) {
         });
     };
     for_each_cgroup(root, "", "/sys/fs/cgroup",
-                    [&](const std::string& group) { look(group + "/memory.events"); });
+                    [&](const std::string& group) { count_kills(group + "/memory.events"); });
     for_each_cgroup(root, "memory", "/sys/fs/cgroup/memory",
-                    [&](const std::string& group) { look(group + "/memory.oom_control"); });
-    look(root + "/proc/vmstat");
+                    [&](const std::string& group) { count_kills(group + "/memory.oom_control"); });
+    count_kills(root + "/proc/vmstat");
     return kills.value_or(0);
 }
 

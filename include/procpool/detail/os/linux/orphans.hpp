@@ -41,9 +41,9 @@ inline known_process known_now(long pid) noexcept {
 
 /// Waits for the ends of `dying`, whose parent has ended. What takes longer than a second is waited for in
 /// the next call.
-inline void bury_orphans(std::span<const known_process> dying) noexcept {
+inline void reap_orphans(std::span<const known_process> dying) noexcept {
     static auto* const left = new std::vector<known_process>;
-    const auto is_buried = [](const known_process& one) {
+    const auto is_reaped = [](const known_process& one) {
         siginfo_t end{};
         const auto id = static_cast<id_t>(one.pid);
         if (::waitid(P_PID, id, &end, WEXITED | WNOHANG | WNOWAIT) != 0)
@@ -61,7 +61,7 @@ inline void bury_orphans(std::span<const known_process> dying) noexcept {
     } catch (const std::bad_alloc&) {  // then they stay
     }
     for (const steady_time until = deadline_in(std::chrono::seconds(1));; ::usleep(1000)) {
-        std::erase_if(*left, is_buried);
+        std::erase_if(*left, is_reaped);
         if (left->empty() || std::chrono::steady_clock::now() >= until) return;
     }
 }

@@ -8,10 +8,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
+#include <string_view>
+#include <utility>
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/readable.hpp"
 
 namespace procpool::detail::os {
 
@@ -54,6 +59,18 @@ inline transfer write_some(const fd& file, const iovec* parts, int count) {
     if (errno == EAGAIN) return {.would_block = true};
     if (errno == EPIPE) return {.closed = true};
     throw_system_error(errno, "write (a pipe)");
+}
+
+/// Writes a piece to what others write to as well, so that it can't be set nonblocking; never waits all the
+/// same. After any failure that stays it is `closed`.
+inline transfer write_without_waiting(int file, std::string_view text) noexcept {
+    constexpr std::size_t never_blocks = 4096;  // what a pipe takes that poll calls writable
+    if (wait_writable(file, 0) == wait_end::timed_out) return {.would_block = true};
+    const auto n =
+        retry_on_eintr([&] { return ::write(file, text.data(), std::min(text.size(), never_blocks)); });
+    if (n > 0) return {.bytes = static_cast<std::size_t>(n)};
+    if (n < 0 && errno == EAGAIN) return {.would_block = true};
+    return {.closed = true};
 }
 
 /// Bytes that were written and nobody has read; the largest number if that can't be known.

@@ -47,7 +47,7 @@ public:
     /// ready stays valid until the next call.
     std::span<const ready> wait(steady_time until) { return wait_for(milliseconds_to(until)); }
     /// What is ready now.
-    std::span<const ready> look() { return wait_for(0); }
+    std::span<const ready> poll() { return wait_for(0); }
 
 private:
     std::span<const ready> wait_for(int milliseconds) {

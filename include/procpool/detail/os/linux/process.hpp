@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Birth, signals and death of a child process.
+// Birth and death of processes; the signals that are sent to them.
 #ifndef PROCPOOL_DETAIL_OS_LINUX_PROCESS_HPP
 #define PROCPOOL_DETAIL_OS_LINUX_PROCESS_HPP
 
@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -31,6 +30,8 @@ inline bool started_anew = false;
 inline bool runs_another_program = false;
 
 inline long current_pid() noexcept { return ::getpid(); }
+/// Another one's after this process's own parent has ended.
+inline long parent_pid() noexcept { return ::getppid(); }
 
 /// How a process ended; both empty while nobody knows.
 struct exit_status {
@@ -96,86 +97,11 @@ inline exit_status wait_for_exit(long pid) noexcept {
     return {WEXITSTATUS(status), 0};
 }
 
-/// Sets what a signal does in this process: SIG_IGN or SIG_DFL.
-inline void set_signal(int signal, void (*action)(int)) {
-    struct sigaction to{};
-    to.sa_handler = action;
-    checked(::sigaction(signal, &to, nullptr), "sigaction");
-}
-
-/// Lets a signal through to this process, which has one thread.
-inline void unblock_signal(int signal) {
-    sigset_t one;
-    ::sigemptyset(&one);
-    ::sigaddset(&one, signal);
-    checked(::sigprocmask(SIG_UNBLOCK, &one, nullptr), "sigprocmask");
-}
-
-/// What Ctrl-C means is for the program to decide; SIGTERM ends this process, which has one thread.
-inline void leave_interrupts_to_the_program() {
-    set_signal(SIGINT, SIG_IGN);
-    set_signal(SIGTERM, SIG_DFL);
-    unblock_signal(SIGTERM);
-}
-
-/// Which signals a thread has blocked.
-class signal_mask {
-public:
-    static signal_mask of_this_thread() noexcept {
-        signal_mask mask;
-        ::pthread_sigmask(SIG_SETMASK, nullptr, &mask.set_);
-        return mask;
-    }
-    void apply() const noexcept { ::pthread_sigmask(SIG_SETMASK, &set_, nullptr); }
-
-private:
-    sigset_t set_{};
-};
-
-/// Threads that are started meanwhile never take a signal that is meant for the program's threads.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        // These mean the thread that causes them.
-        for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPIPE})
-            ::sigdelset(&all, own);
-        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    }
-    signals_blocked(const signals_blocked&) = delete;
-    signals_blocked& operator=(const signals_blocked&) = delete;
-    ~signals_blocked() { before_.apply(); }
-
-private:
-    const signal_mask before_ = signal_mask::of_this_thread();
-};
-
-/// The signal settings of the user's program, which a process of ours changes and its children get back.
-class signal_settings {
-public:
-    signal_settings() {
-        for (std::size_t i = 0; i < signals.size(); ++i)
-            checked(::sigaction(signals[i], nullptr, &actions_[i]), "sigaction");
-        checked(::sigprocmask(SIG_SETMASK, nullptr, &mask_), "sigprocmask");
-    }
-    void restore() const {
-        for (std::size_t i = 0; i < signals.size(); ++i)
-            checked(::sigaction(signals[i], &actions_[i], nullptr), "sigaction");
-        checked(::sigprocmask(SIG_SETMASK, &mask_, nullptr), "sigprocmask");
-    }
-
-private:
-    static constexpr std::array signals{SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-    std::array<struct sigaction, signals.size()> actions_{};
-    sigset_t mask_{};
-};
-
 /// This process dies when its parent does. The kernel means the parent's *thread* that forked, so this
 /// is for children of single-threaded processes.
 inline void die_with_parent(long parent) {
     checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
-    if (::getppid() != static_cast<pid_t>(parent)) ::_exit(EXIT_FAILURE);  // it had died before the call
+    if (parent_pid() != parent) ::_exit(EXIT_FAILURE);  // it had died before the call
 }
 
 /// Reads of standard input find its end, as in the workers of Python.

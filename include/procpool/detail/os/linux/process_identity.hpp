@@ -35,7 +35,7 @@ struct process_state {
     unsigned long long started = 0;
 };
 
-inline process_state look_at_stat(const std::string& file) {
+inline process_state read_stat(const std::string& file) {
     process_state seen;
     for_each_line(file, [&](const char* line) {
         if (const char* const name_end = std::strrchr(line, ')'))
@@ -46,7 +46,7 @@ inline process_state look_at_stat(const std::string& file) {
     return seen;
 }
 inline process_state read_process_state(std::int64_t pid) {
-    return look_at_stat("/proc/" + std::to_string(pid) + "/stat");
+    return read_stat("/proc/" + std::to_string(pid) + "/stat");
 }
 
 /// What the main thread of a process does, and has done.
@@ -55,9 +55,9 @@ struct main_thread_state {
     bool waits = false;    // for a CPU, or a page; or it runs
     std::chrono::nanoseconds cpu_time{0};
 };
-inline main_thread_state look_at_main_thread(std::int64_t pid) {
+inline main_thread_state read_main_thread_state(std::int64_t pid) {
     const std::string id = std::to_string(pid);
-    const process_state seen = look_at_stat("/proc/" + id + "/task/" + id + "/stat");
+    const process_state seen = read_stat("/proc/" + id + "/task/" + id + "/stat");
     const std::chrono::nanoseconds tick{1'000'000'000 / ::sysconf(_SC_CLK_TCK)};
     return {seen.state == 'T' || seen.state == 't', seen.state == 'R' || seen.state == 'D',
             tick * static_cast<std::int64_t>(seen.user_time + seen.system_time)};

@@ -264,7 +264,7 @@ private:
 
     /// Throws if `size` more bytes would be more than there are.
     static void require_memory(std::size_t size) {
-        if (!is_worth_a_look(size)) return;
+        if (!is_worth_a_check(size)) return;
         const std::uint64_t available = memory_left();
         std::uint64_t promised = 0;
         if (size <= available && live_bytes().load(std::memory_order_relaxed) > available - size)

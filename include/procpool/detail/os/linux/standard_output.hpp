@@ -16,7 +16,7 @@
 
 namespace procpool::detail::os {
 
-/// Whether there may be some. For a thread that looks after each task, which takes three instructions.
+/// Whether there may be some. For a thread that checks after each task, which takes three instructions.
 class output_watch {
 public:
 #ifdef __GLIBC__

@@ -4,7 +4,9 @@
 #define PROCPOOL_DETAIL_OS_LINUX_THREAD_NAME_HPP
 
 #include <pthread.h>
+#include <sys/prctl.h>
 
+#include <cerrno>
 #include <string>
 
 namespace procpool::detail::os {
@@ -12,6 +14,11 @@ namespace procpool::detail::os {
 /// The kernel keeps 15 characters.
 inline void name_this_thread(const std::string& name) noexcept {
     ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());  // it's only a name: it may fail
+}
+
+/// Shows this process, whose first thread calls it, under the program's name, and not as "exe".
+inline void name_this_process_after_program() noexcept {
+    ::prctl(PR_SET_NAME, program_invocation_short_name);
 }
 
 }  // namespace procpool::detail::os

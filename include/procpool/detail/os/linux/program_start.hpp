@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Living a fresh process's life before main begins, so that it can do nothing of what the program does.
-#ifndef PROCPOOL_DETAIL_ZYGOTE_EARLY_START_HPP
-#define PROCPOOL_DETAIL_ZYGOTE_EARLY_START_HPP
+// What runs in the program before main: its initial functions, and a life in main's place.
+#ifndef PROCPOOL_DETAIL_OS_LINUX_PROGRAM_START_HPP
+#define PROCPOOL_DETAIL_OS_LINUX_PROGRAM_START_HPP
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,31 +12,30 @@
 
 #include "procpool/detail/os/module.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::detail::os {
 
 /// A function that runs before main; the GNU C library passes main's arguments.
 using initial_function = void (*)(int argc, char** argv, char** environment);
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::detail::os
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker's and the C library's names
 extern "C" {
 // The program's initial functions in their order, as linkers provide it; absent in shared libraries.
-[[gnu::weak,
-  gnu::visibility("hidden")]] extern procpool::detail::zygote::initial_function __init_array_start[];
-[[gnu::weak, gnu::visibility("hidden")]] extern procpool::detail::zygote::initial_function __init_array_end[];
+[[gnu::weak, gnu::visibility("hidden")]] extern procpool::detail::os::initial_function __init_array_start[];
+[[gnu::weak, gnu::visibility("hidden")]] extern procpool::detail::os::initial_function __init_array_end[];
 #ifdef __GLIBC__
 void __pthread_register_cancel(__pthread_unwind_buf_t*);
 #endif
 }
 // NOLINTEND(bugprone-reserved-identifier)
 
-namespace procpool::detail::zygote {
+namespace procpool::detail::os {
 
 /// To be called by `self`: runs the initial functions after it, which construct the program's other global
 /// variables. False, and nothing has run, if `self` is none of the program's own, but a shared library's.
 inline bool run_initial_functions_after(initial_function self, int argc, char** argv, char** environment) {
-    const auto code = os::locate_code(reinterpret_cast<std::uintptr_t>(self));
+    const auto code = locate_code(reinterpret_cast<std::uintptr_t>(self));
     if (!code || !code->path.empty()) return false;
     initial_function* at = __init_array_start;
     initial_function* const end = __init_array_end;
@@ -61,6 +60,6 @@ template <class Life>
     ::_exit(EXIT_FAILURE);
 }
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::detail::os
 
 #endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// The program that this process runs: its arguments, its rights, and those that a run of a file would have.
+#ifndef PROCPOOL_DETAIL_OS_PROGRAM_HPP
+#define PROCPOOL_DETAIL_OS_PROGRAM_HPP
+
+#include "procpool/detail/os/linux/program.hpp"
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// What signals do in this process, and which are blocked. Their numbers have the system's own names.
+#ifndef PROCPOOL_DETAIL_OS_SIGNAL_HPP
+#define PROCPOOL_DETAIL_OS_SIGNAL_HPP
+
+#include "procpool/detail/os/linux/signal.hpp"
+
+#endif

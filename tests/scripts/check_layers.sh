@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Reads what headers include, and prints a line for each that breaks a rule of docs/design.md:
+# - headers of the system belong into detail/os/linux/, which others reach through detail/os/;
+# - a folder of detail/ includes only itself and those below it;
+# - a header of detail/ has 400 lines at most.
+# Usage: check_layers.sh SOURCE_DIR
+set -euo pipefail
+cd "$1/include/procpool"
+
+mapfile -t headers < <(find . -name '*.hpp' | sed 's|^\./||' | sort)
+((${#headers[@]} > 0))
+awk '
+    BEGIN {
+        # From the lowest on; those of one line do not include each other.
+        count = split("detail os wire shared job zygote worker scheduler call process,thread,family", layers, " ")
+        for (i = 1; i <= count; ++i) {
+            siblings = split(layers[i], folders, ",")
+            for (k = 1; k <= siblings; ++k) height[folders[k]] = i
+        }
+        most_lines = 400
+    }
+
+    # "detail" for a file that lies directly there, and nothing for one that lies elsewhere.
+    function folder_of(header, parts) {
+        if (header !~ /^detail\//) return ""
+        return split(header, parts, "/") > 2 ? parts[2] : "detail"
+    }
+    function complain(what) {
+        print "include/procpool/" FILENAME ":" FNR ": " what
+        failed = 1
+    }
+    function check_length() {
+        if (folder == "" || lines <= most_lines) return
+        print "include/procpool/" header ": has " lines " lines, and " most_lines " are the most"
+        failed = 1
+    }
+
+    FNR == 1 {
+        check_length()
+        header = FILENAME
+        folder = folder_of(header)
+        if (folder != "" && !(folder in height)) complain("detail/" folder "/ has no place among the layers")
+    }
+    { lines = FNR }
+
+    # <cxxabi.h> is the compiler'"'"'s.
+    /^[ \t]*#[ \t]*include[ \t]*<[^>]*\.h>/ && !/<cxxabi\.h>/ && header !~ /^detail\/os\/linux\// {
+        match($0, /<[^>]*>/)
+        complain(substr($0, RSTART, RLENGTH) " is a header of the system, which belongs into detail/os/linux/")
+    }
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        match($0, /"[^"]*"/)
+        target = substr($0, RSTART + 1, RLENGTH - 2)
+        if (target !~ /^procpool\//) {
+            complain("\"" target "\" must be named from procpool/ on")
+            next
+        }
+        sub(/^procpool\//, "", target)
+        to = folder_of(target)
+        if (target ~ /^detail\/os\/linux\// && header !~ /^detail\/os\//)
+            complain("includes " target "; what it wants is in detail/os/")
+        else if (folder != "" && to != "" && folder != to && height[to] >= height[folder])
+            complain("includes " target ", and " to "/ is not below " folder "/")
+    }
+
+    END {
+        check_length()
+        exit failed
+    }
+' "${headers[@]}"
+echo "${#headers[@]} headers keep to their layers"
