@@ -72,11 +72,11 @@ void require_no_threads_to_replace_zygote(bool in_own_thread) {
 template <class = only_if_used>
 start_method checked_start_method(start_method wanted) {
     if (wanted == start_method::automatic) wanted = get_start_method();
-    const bool can_execute = zygote::launcher.load() != nullptr;
+    const bool can_execute = launcher.load() != nullptr;
     // Or else it would go on, and do all that the program does a second time.
     static std::atomic<bool> looked_up = false;  // which takes longer than all the rest
     if (!can_execute && !os::started_anew && !looked_up.load()) {
-        if (zygote::birth_socket()) zygote::end_without_freeze_support();
+        if (birth_socket()) end_without_freeze_support();
         looked_up.store(true);
     }
     if ((wanted == start_method::forkserver || wanted == start_method::spawn) && !can_execute)
@@ -85,7 +85,7 @@ start_method checked_start_method(start_method wanted) {
             "include <procpool/freeze_support.hpp> and call procpool::freeze_support(argc, argv) first in "
             "main (in a library: procpool::set_executable()), or use start_method::fork");
     if (wanted == start_method::fork) return wanted;
-    const bool would_refuse = can_execute && zygote::fresh_runs_change_rights();
+    const bool would_refuse = can_execute && fresh_runs_change_rights();
     if (would_refuse && (wanted != start_method::automatic || foreign_threads() > 0))
         throw BootstrapError(
             "procpool: a fresh run of this program would have other rights than its parent (the program is "
