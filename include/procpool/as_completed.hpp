@@ -110,7 +110,7 @@ private:
             const auto lock = pool->acquire();
             if (!is_done) job->drop(*this);
         }
-        void settled() noexcept override {
+        void settled() noexcept override PROCPOOL_REQUIRES(pool_mutex) {
             is_done = true;
             owner.add(index);
         }
@@ -120,7 +120,7 @@ private:
         job::runner* pool;
         job::basic_job* job;
         bool observes = false;
-        bool is_done = false;
+        bool is_done PROCPOOL_GUARDED_BY(pool_mutex) = false;
     };
 
     void add(std::size_t index) noexcept {

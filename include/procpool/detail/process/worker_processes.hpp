@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,7 +16,9 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/orphans.hpp"
@@ -89,7 +90,7 @@ public:
     /// the program calls this.
     /// @return whether news() is another one
     /// @throws why nothing can be started, after too many tries
-    bool launch_missing(std::unique_lock<std::mutex>& held, bool in_own_thread) {
+    bool launch_missing(job::pool_lock& held, bool in_own_thread) PROCPOOL_REQUIRES(pool_mutex) {
         const auto now = std::chrono::steady_clock::now();
         if (!launch_at_) launch_at_ = now + restarts_.delay();
         if (now < *launch_at_) return false;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -30,13 +31,13 @@ public:
         : jobs_(jobs), workers_(workers) {}
 
     /// @throws what has kept workers from starting
-    void require_start() const {
+    void require_start() const PROCPOOL_REQUIRES(pool_mutex) {
         if (fork_error_ != 0) os::throw_system_error(fork_error_, "fork (a worker)");
         if (failed_start_ && jobs_.failure() == failed_start_) std::rethrow_exception(failed_start_);
     }
 
     /// Enters what the zygote tells of births and deaths; the dead are appended to `dying`.
-    void read_news(std::vector<worker_link*>& dying) {
+    void read_news(std::vector<worker_link*>& dying) PROCPOOL_REQUIRES(pool_mutex) {
         const auto news = workers_.read_news();
         if (news.failed_start) failed_start_ = why_no_start_ = news.failed_start;
         if (news.for_good) jobs_.fail(failed_start_);
@@ -56,7 +57,7 @@ public:
     }
 
     /// Settles what a dead worker had; another one will take its place.
-    void reap(worker_link& link) {
+    void reap(worker_link& link) PROCPOOL_REQUIRES(pool_mutex) {
         if (const auto wrong = link.collect_remains(jobs_.collected()))
             link.find_faulty("its results were garbage: " + *wrong);
         const bool had_started =

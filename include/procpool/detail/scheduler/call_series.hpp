@@ -115,7 +115,7 @@ public:
         return true;
     }
     /// All are of single calls. If some have no result, they share the job's failure.
-    std::list<job::ending> take_callbacks() noexcept override {
+    std::list<job::ending> take_callbacks() noexcept override PROCPOOL_REQUIRES(pool_mutex) {
         while (!callbacks_.empty()) settle(callbacks_.begin()->first, state::failed);
         return remote_job::take_callbacks();
     }
