@@ -194,7 +194,9 @@ public:
         return due;
     }
     /// Whether a step has something to do, though nothing comes and no time passes.
-    bool has_something_at_hand() const noexcept { return deliveries_.has_local() || jobs_.has_callbacks(); }
+    bool has_something_at_hand() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return deliveries_.has_local() || jobs_.has_callbacks();
+    }
     /// Whether the result of one quick element is all that is to come.
     bool awaits_one_quick_call() {
         peer* only = nullptr;
@@ -209,12 +211,14 @@ public:
     }
 
     /// What came without peers while nobody drove is part of this step.
-    void take_local_results() { deliveries_.begin_step(); }
+    void take_local_results() PROCPOOL_REQUIRES(pool_mutex) { deliveries_.begin_step(); }
     /// Where results of peers are collected.
-    std::vector<delivery>& collected() noexcept { return deliveries_.of_peers(); }
+    std::vector<delivery>& collected() noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return deliveries_.of_peers();
+    }
 
     /// Results of this peer were appended to collected(), or all that came was garbage.
-    void note_results(peer& from) {
+    void note_results(peer& from) PROCPOOL_REQUIRES(pool_mutex) {
         const auto [busy, elements] = from.take_timing();
         if (elements > 0 && !collected().empty() && collected().back().job->timing)
             collected().back().job->timing->add(busy, elements);
@@ -225,7 +229,7 @@ public:
     }
     /// A peer that runs is due to be checked: takes results that are held back, ends what runs too long, and
     /// says when to check again. @throws wire::protocol_error for nonsense in results
-    void check(peer& one, steady_time now) {
+    void check(peer& one, steady_time now) PROCPOOL_REQUIRES(pool_mutex) {
         bool changes = one.collect_early(collected());
         follow_up(one);
         changes = one.progresses(now) || changes;
@@ -240,14 +244,14 @@ public:
     }
     /// A peer is dead, and what it left of results was appended to collected().
     /// @return whether it died in its initializer
-    bool recover_work_of(peer& dead) {
+    bool recover_work_of(peer& dead) PROCPOOL_REQUIRES(pool_mutex) {
         follow_up(dead);
         return recovery_.recover(dead, collected());
     }
     /// A peer was never started: what it had got runs elsewhere.
     void requeue_work_of(peer& absent) { recovery_.requeue(absent); }
 
-    void give_out() {
+    void give_out() PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.dispatch();
         dispatcher_.relieve_busiest();
     }
@@ -307,15 +311,15 @@ public:
         interrupt_driver();
     }
 
-    bool has_open_jobs() const noexcept { return !jobs_.open().empty(); }
-    bool has_jobs() const noexcept { return !jobs_.empty(); }
-    bool has_callbacks() const noexcept { return jobs_.has_callbacks(); }
+    bool has_open_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.open().empty(); }
+    bool has_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.empty(); }
+    bool has_callbacks() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return jobs_.has_callbacks(); }
     bool in_callback() const noexcept { return callbacks_.running_here(); }
     const std::shared_ptr<remote_job>& initializer() const noexcept { return recovery_.initializer(); }
     /// Why the last peer died in its initializer.
     const std::exception_ptr& initializer_death() const noexcept { return recovery_.initializer_death(); }
     /// Peers that have run all that they may since the last call.
-    std::vector<peer*> take_finished() { return std::exchange(finished_, {}); }
+    std::vector<peer*> take_finished() PROCPOOL_REQUIRES(pool_mutex) { return std::exchange(finished_, {}); }
 
 protected:
     basic_scheduler(scheduler_options options, peer_group& group, const time_source& clock)
@@ -337,7 +341,7 @@ protected:
     steady_time sleeps_until_ = steady_time::min();
 
 private:
-    void give_up_in(peer& one) {
+    void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.take_back(one);
         supervisor_.check_after(one, cancel_grace);
     }
@@ -366,7 +370,7 @@ private:
     }
 
     /// After results of a peer were collected.
-    void follow_up(peer& from) {
+    void follow_up(peer& from) PROCPOOL_REQUIRES(pool_mutex) {
         for (returned& again : from.take_second_tries())
             dispatcher_.push_front(again.job, std::move(again.elements));
         if (dispatcher_.is_done_with(from) && from.work().elements() == 0) finished_.push_back(&from);
@@ -383,14 +387,14 @@ private:
     peer_group& group_;
     const time_source& clock_;
     supervisor supervisor_;
-    dispatcher dispatcher_;
+    dispatcher dispatcher_ PROCPOOL_GUARDED_BY(pool_mutex);
     recovery recovery_;
     const job::callback_runner callbacks_;
     std::uint64_t last_id_ = 0;
-    job::job_list<remote_job> jobs_;
+    job::job_list<remote_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
     timing_table timings_;
-    deliveries deliveries_;
-    std::vector<peer*> finished_;  // that have run all that they may
+    deliveries deliveries_ PROCPOOL_GUARDED_BY(pool_mutex);
+    std::vector<peer*> finished_ PROCPOOL_GUARDED_BY(pool_mutex);  // that have run all that they may
 };
 using scheduler = basic_scheduler<>;
 
