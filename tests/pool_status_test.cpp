@@ -310,7 +310,7 @@ TEST_F(Workers, whose_death_was_told_to_who_waited_keep_no_thread_busy) {
     const long first = test::workers().at(0);
     ::kill(static_cast<pid_t>(first), SIGKILL);
     int steps_after = 0;
-    const auto is_replaced = [&] {
+    const auto is_replaced = [&]() PROCPOOL_REQUIRES(procpool::detail::pool_mutex) {
         // Time for news to come, for which the pool's own thread wants the lock. Then this one reads them.
         ::usleep(20'000);
         const long now = pool.workers().at(0).pid;

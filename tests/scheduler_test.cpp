@@ -314,7 +314,7 @@ TEST_F(Recovery, forgives_an_element_that_dies_for_the_sake_of_another) {
 
 TEST_F(Scheduling, deliveries_reach_their_jobs_without_the_lock_and_end_if_anything_throws) {
     std::mutex mutex;
-    std::unique_lock held(mutex);
+    procpool::detail::job::pool_lock held(mutex);
     const auto some = make_job(3);
     scheduler::deliveries deliveries;
     deliveries.fail(some, 0, std::make_exception_ptr(std::runtime_error("bad")));

@@ -12,7 +12,6 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <ranges>
 #include <string>
@@ -24,6 +23,7 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/future.hpp"
 
@@ -50,7 +50,10 @@ public:
     template <class T>
     void watch(const std::vector<Future<T>>& futures) {
         entries_.reserve(futures.size());
-        done_.reserve(futures.size());
+        {
+            const mutex_guard lock(mutex_);
+            done_.reserve(futures.size());
+        }
         for (const Future<T>& one : futures) {
             entries_.emplace_back(*this, entries_.size(), one);
             if (&one.pool() != entries_.front().pool) one_pool_ = false;
@@ -69,22 +72,22 @@ public:
         }
         // Nobody can drive several pools: each has a thread for when nobody does.
         job::poll_hook* const hook = job::poll_hook::current();
-        std::unique_lock lock(mutex_);
+        mutex_lock lock(mutex_);
         while (hook && hook->next() < deadline) {
-            if (more_.wait_until(lock, hook->next(), enough)) return true;
+            if (more_.wait_until(lock.native(), hook->next(), enough)) return true;
             lock.unlock();
             hook->call();
             lock.lock();
         }
-        if (deadline != steady_time::max()) return more_.wait_until(lock, deadline, enough);
-        more_.wait(lock, enough);
+        if (deadline != steady_time::max()) return more_.wait_until(lock.native(), deadline, enough);
+        more_.wait(lock.native(), enough);
         return true;
     }
 
     std::size_t size() const noexcept { return count_.load(std::memory_order_acquire); }
     /// Number of the future that was done as the `nth`; nth < size().
     std::size_t operator[](std::size_t nth) {
-        const std::lock_guard lock(mutex_);
+        const mutex_guard lock(mutex_);
         return done_[nth];
     }
 
@@ -107,7 +110,7 @@ private:
             const auto lock = pool->acquire();
             if (!is_done) job->drop(*this);
         }
-        void settled() noexcept override {
+        void settled() noexcept override PROCPOOL_REQUIRES(pool_mutex) {
             is_done = true;
             owner.add(index);
         }
@@ -117,19 +120,19 @@ private:
         job::runner* pool;
         job::basic_job* job;
         bool observes = false;
-        bool is_done = false;
+        bool is_done PROCPOOL_GUARDED_BY(pool_mutex) = false;
     };
 
     void add(std::size_t index) noexcept {
-        const std::lock_guard lock(mutex_);  // several pools may come at once
+        const mutex_guard lock(mutex_);  // several pools may come at once
         done_.push_back(index);
         count_.fetch_add(1, std::memory_order_release);
         more_.notify_one();
     }
 
-    std::mutex mutex_;
+    mutex mutex_;
     std::condition_variable more_;
-    std::vector<std::size_t> done_;
+    std::vector<std::size_t> done_ PROCPOOL_GUARDED_BY(mutex_);
     std::atomic<std::size_t> count_{0};
     std::vector<entry> entries_;
     bool one_pool_ = true;

@@ -20,6 +20,7 @@
 #include "procpool/detail/call/submit_range.hpp"
 #include "procpool/detail/call/submit_window.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -277,12 +278,14 @@ private:
     template <class R, class Job, class Range>
     R run_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {
         auto& pool = *pool_.shared();
-        detail::call::submit_range(pool_.shared(), job, input, options, [&](auto& lock) {
-            pool.wait_or_poll(
-                lock, [&] { return job->done() || pool.wants_more(*job); }, detail::steady_time::max(),
-                job.get());
+        const auto pace = [&](auto& lock) PROCPOOL_REQUIRES(detail::pool_mutex) {
+            const auto hungry = [&]() PROCPOOL_REQUIRES(detail::pool_mutex) {
+                return job->done() || pool.wants_more(*job);
+            };
+            pool.wait_or_poll(lock, hungry, detail::steady_time::max(), job.get());
             return !job->done();
-        });
+        };
+        detail::call::submit_range(pool_.shared(), job, input, options, pace);
         return result_of(AsyncResult<R>(pool_.shared(), job));
     }
 

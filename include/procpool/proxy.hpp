@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -15,6 +14,7 @@
 
 #include "procpool/detail/family/manager_client.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
@@ -35,12 +35,12 @@ template <class T, class F, class... Args>
 struct managed_call {
     using result = std::remove_cvref_t<std::invoke_result_t<F&, T&, Args...>>;
 
-    static void run(void* object, std::mutex& lock, wire::cursor& from, wire::sink to) {
+    static void run(void* object, mutex& lock, wire::cursor& from, wire::sink to) {
         F function = wire::serializing(
             [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be rebuilt"; },
             [&] { return wire::callable_codec<F>::decode(from); });
         std::tuple<Args...> arguments{worker::decode_argument<Args, Args>(from)...};
-        const std::lock_guard alone(lock);
+        const mutex_guard alone(lock);
         const auto call = [&]() -> decltype(auto) {
             return std::apply(
                 [&](Args&... args) -> decltype(auto) {

@@ -5,10 +5,10 @@
 
 #include <cstdint>
 #include <exception>
-#include <mutex>
 #include <utility>
 
 #include "procpool/detail/call/results.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::call {
@@ -42,14 +42,14 @@ public:
 
     // Several threads may wait for one result; the first to read it puts it in order.
     std::exception_ptr error(std::uint64_t /*call*/) override {
-        const std::lock_guard lock(looking_);
+        const mutex_guard lock(looking_);
         if constexpr (requires { results.error(this->failure()); })
             return results.error(this->failure());
         else
             return this->failure();
     }
     stored<T>& value(std::uint64_t /*call*/) override {
-        const std::lock_guard lock(looking_);
+        const mutex_guard lock(looking_);
         if constexpr (requires { results.value(this->submitted()); })
             return results.value(this->submitted());
         else
@@ -67,7 +67,7 @@ protected:
         : Job(std::forward<Args>(of_the_job)...), results(std::move(none_yet)) {}
 
 private:
-    std::mutex looking_;
+    mutex looking_;
 };
 
 }  // namespace procpool::detail::call

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/outcome.hpp"
 
@@ -205,11 +206,13 @@ public:
         }
     }
 
-    /// Whether the next result is there (mutex held).
-    bool has_next() const noexcept { return !waiting_.empty() && waiting_.front().ready; }
+    /// Whether the next result is there.
+    bool has_next() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return !waiting_.empty() && waiting_.front().ready;
+    }
 
-    /// Takes the next result out (mutex held).
-    slot take_next() {
+    /// Takes the next result out.
+    slot take_next() PROCPOOL_REQUIRES(pool_mutex) {
         slot front = std::move(waiting_.front());
         waiting_.pop_front();
         ++next_;

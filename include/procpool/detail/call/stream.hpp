@@ -14,6 +14,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::call {
@@ -41,7 +42,9 @@ public:
         {
             auto lock = pool_->acquire();
             // Results that are being stored while the job fails still come, in order.
-            const auto ready = [&] { return results_->has_next() || (job_->failure() && job_->complete()); };
+            const auto ready = [&]() PROCPOOL_REQUIRES(pool_mutex) {
+                return results_->has_next() || (job_->failure() && job_->complete());
+            };
             if (!pool_->wait_or_poll(lock, ready, std::min(until, deadline), job_.get()))
                 throw TimeoutError("procpool: no result in the time given");
             if (results_->has_next()) {

@@ -15,15 +15,16 @@
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::detail::call {
 
-/// For the rest of the job's life, a request to stop cancels it. Without the lock.
+/// For the rest of the job's life, a request to stop cancels it.
 template <class = only_if_used>
 void cancel_on_stop(const std::shared_ptr<job::runner>& pool, const std::shared_ptr<job::basic_job>& job,
-                    const std::stop_token& stop) {
+                    const std::stop_token& stop) PROCPOOL_EXCLUDES(pool_mutex) {
     if (!stop.stop_possible()) return;
     const auto cancel = [weak_pool = std::weak_ptr(pool), weak_job = std::weak_ptr(job)] {
         const auto its_pool = weak_pool.lock();
@@ -45,11 +46,11 @@ inline void abandon_broken_input(job::runner& pool, const std::shared_ptr<job::b
 }
 
 /// Reads and submits all of `input`, as elements of the pool's kind. `pace` is called with the lock after
-/// each block; false from it ends the work. Without the lock. @throws what the input throws;
+/// each block; false from it ends the work. @throws what the input throws;
 /// std::invalid_argument; PoolNotRunning
 template <class Pool, class Job, class Range, class Pace>
 void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>& job, Range& input,
-                  const MapOptions& options, Pace pace) {
+                  const MapOptions& options, Pace pace) PROCPOOL_EXCLUDES(pool_mutex) {
     const auto chunksize = job::checked_size(options.chunksize, "chunksize");
     std::optional<std::uint64_t> count;
     if constexpr (std::ranges::sized_range<Range>)

@@ -15,6 +15,7 @@
 #include "procpool/detail/call/reader_of.hpp"
 #include "procpool/detail/call/stream.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::call {
@@ -76,13 +77,15 @@ private:
     }
 
     // For join(): results wait for their reader.
-    bool wants_more() const override {
+    bool wants_more() const override PROCPOOL_REQUIRES(pool_mutex) {
         return !this->exhausted_ && !job_->sealed() && pool_->wants_more(*job_);
     }
-    void pull_more() override { pull(job_->chunk, cheap_to_read<Range> ? ~std::uint64_t{0} : job_->chunk); }
+    void pull_more() override PROCPOOL_EXCLUDES(pool_mutex) {
+        pull(job_->chunk, cheap_to_read<Range> ? ~std::uint64_t{0} : job_->chunk);
+    }
 
     /// Submits `most` elements at the most.
-    void pull(std::uint64_t chunk, std::uint64_t most) {
+    void pull(std::uint64_t chunk, std::uint64_t most) PROCPOOL_EXCLUDES(pool_mutex) {
         typename reader::block_type elements;
         std::exception_ptr failed;
         try {
@@ -114,8 +117,8 @@ private:
         if (this->exhausted_) pool_->seal(job_);
     }
 
-    /// So many quick tasks that workers don't wait for the caller between two of its visits. With the lock.
-    void let_window_grow() {
+    /// So many quick tasks that workers don't wait for the caller between two of its visits.
+    void let_window_grow() PROCPOOL_REQUIRES(pool_mutex) {
         constexpr std::uint64_t trial = 256;  // results; who takes just some is not read ahead for
         constexpr double ahead_ns = 1e6;
         constexpr double most = 4096;

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -19,6 +18,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/family/zygote_for.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
@@ -113,7 +113,7 @@ public:
 
     bool is_alive() {
         const auto lock = use();
-        return runs(lock);
+        return runs();
     }
 
     std::optional<int> exit_code() {
@@ -171,29 +171,34 @@ public:
                 if (auto child = one.lock(); child && child->is_of_this_process())
                     found.push_back(std::move(child));
         }
-        std::erase_if(found, [](const auto& child) { return !child->runs(); });
+        std::erase_if(found, [](const auto& child) { return !child->still_runs(); });
         return found;
     }
 
 private:
     enum class state { initial, started, closed };
 
-    bool runs(const std::unique_lock<std::mutex>& /*held*/) { return now_ == state::started && !has_ended(); }
+    bool runs() PROCPOOL_REQUIRES(mutex_) { return now_ == state::started && !has_ended(); }
     /// False, too, if it is closed.
-    bool runs() { return runs(use(true)); }
+    bool still_runs() {
+        const auto lock = use(true);
+        return runs();
+    }
     static constexpr int most_tries = 10;
 
     bool is_of_this_process() const noexcept { return made_.is_here(); }
 
-    std::unique_lock<std::mutex> use(bool closed_too = false) const {
+    /// The analysis doesn't see that the lock is handed on.
+    mutex_lock use(bool closed_too = false) const
+        PROCPOOL_ACQUIRE(mutex_) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
         if (!is_of_this_process())
             throw ProcessError("procpool: " + name() +
                                " can only be used in the process that has made its Process object");
-        std::unique_lock lock(mutex_);
+        mutex_lock lock(mutex_);
         if (now_ == state::closed && !closed_too) throw ProcessError("procpool: " + name() + " is closed");
         return lock;
     }
-    void require_started(const char* what) const {
+    void require_started(const char* what) const PROCPOOL_REQUIRES(mutex_) {
         if (now_ == state::initial)
             throw ProcessError("procpool: " + name() + " can't be " + what + ": it is not started");
     }
@@ -203,7 +208,7 @@ private:
         return serial;
     }
 
-    os::fd write_definition() const {
+    os::fd write_definition() const PROCPOOL_REQUIRES(mutex_) {
         wire::buffer identity;
         wire::pins none;
         const wire::sink to{identity, none};
@@ -221,7 +226,7 @@ private:
     }
 
     /// False if its zygote was killed before it has begun: another one may be luckier.
-    bool try_start(start_method how, const os::fd& definition) {
+    bool try_start(start_method how, const os::fd& definition) PROCPOOL_REQUIRES(mutex_) {
         os::pipe_ends answer = os::make_pipe();
         os::socket_ends news = os::make_socket_pair();
         zygote_ = zygote_for(how);
@@ -242,7 +247,7 @@ private:
         return false;
     }
 
-    bool await_birth(start_method method, const os::fd& answer) {
+    bool await_birth(start_method method, const os::fd& answer) PROCPOOL_REQUIRES(mutex_) {
         await_news();
         const auto report = os::receive_message<zygote::worker_report>(*news_, true);
         if (report->closed) {
@@ -285,7 +290,7 @@ private:
     }
 
     /// Until it has rebuilt its function and arguments.
-    bool await_begin(const os::fd& answer) {
+    bool await_begin(const os::fd& answer) PROCPOOL_REQUIRES(mutex_) {
         const std::string text = read_answer(answer);
         if (!text.empty() && static_cast<std::byte>(text.front()) == worker::process_begins) return true;
         while (!has_ended()) await_news();
@@ -297,16 +302,16 @@ private:
     }
 
     /// Its zygote owes them.
-    void await_news() {
+    void await_news() PROCPOOL_REQUIRES(mutex_) {
         while (!os::wait_readable(news_->get(), deadline_in(zygote::zygote::answer_timeout))) rouse_zygote();
     }
-    void rouse_zygote() {
+    void rouse_zygote() PROCPOOL_REQUIRES(mutex_) {
         const auto no_fork = os::fd_registry::instance().hold_forks();
         if (zygote_) zygote_->rouse();
     }
 
     /// Whether it has ended. With the news its process id is given back to the system.
-    bool has_ended() {
+    bool has_ended() PROCPOOL_REQUIRES(mutex_) {
         while (!exit_) {
             const auto report = os::receive_message<zygote::worker_report>(*news_, false);
             if (!report) return false;
@@ -325,7 +330,7 @@ private:
     }
 
     /// For a program that inherits it from its zygote, which was killed.
-    void reap() noexcept {
+    void reap() noexcept PROCPOOL_REQUIRES(mutex_) {
         {
             const auto no_fork = os::fd_registry::instance().hold_forks();
             if (!zygote_->has_ended()) return;
@@ -334,7 +339,7 @@ private:
         os::reap_orphans({&known_, 1});
     }
 
-    void let_go() noexcept {
+    void let_go() noexcept PROCPOOL_REQUIRES(mutex_) {
         pid_ = 0;
         zygote_.reset();
         news_.reset();
@@ -365,17 +370,17 @@ private:
     const os::fork_stamp made_;
     ProcessOptions options_;
     const std::string place_ = worker::process_identity::instance().place_of_next_child();
-    mutable std::mutex mutex_;
-    state now_ = state::initial;
-    wire::buffer call_;
-    wire::pins pins_;
-    std::shared_ptr<zygote::zygote> zygote_;
-    bool own_zygote_ = false;
-    std::uint64_t serial_ = 0;
-    std::shared_ptr<const os::fd> news_;
-    long pid_ = 0;
-    os::known_process known_;
-    std::optional<os::exit_status> exit_;
+    mutable mutex mutex_;
+    state now_ PROCPOOL_GUARDED_BY(mutex_) = state::initial;
+    wire::buffer call_ PROCPOOL_GUARDED_BY(mutex_);
+    wire::pins pins_ PROCPOOL_GUARDED_BY(mutex_);
+    std::shared_ptr<zygote::zygote> zygote_ PROCPOOL_GUARDED_BY(mutex_);
+    bool own_zygote_ PROCPOOL_GUARDED_BY(mutex_) = false;
+    std::uint64_t serial_ PROCPOOL_GUARDED_BY(mutex_) = 0;
+    std::shared_ptr<const os::fd> news_ PROCPOOL_GUARDED_BY(mutex_);
+    long pid_ PROCPOOL_GUARDED_BY(mutex_) = 0;
+    os::known_process known_ PROCPOOL_GUARDED_BY(mutex_);
+    std::optional<os::exit_status> exit_ PROCPOOL_GUARDED_BY(mutex_);
 };
 using child_process = basic_child_process<>;
 

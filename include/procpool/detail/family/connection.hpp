@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +18,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/family/packets.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/packet_pipe.hpp"
@@ -80,7 +80,7 @@ public:
     /// Nothing if no message has come until then. @throws EOFError
     std::optional<family::packet_message> receive(steady_time until) {
         const file from = receiving_end();
-        const std::lock_guard lock(receiving_);
+        const mutex_guard lock(receiving_);
         if (!await(*from, until)) return std::nullopt;
         if (!ready_) throw EOFError("procpool: Connection: nobody is left who could send");
         has_message_.store(false, std::memory_order_relaxed);
@@ -90,7 +90,7 @@ public:
     /// Whether receive() would return, or throw, at once.
     bool poll(steady_time until) {
         const file from = receiving_end();
-        const std::lock_guard lock(receiving_);
+        const mutex_guard lock(receiving_);
         return await(*from, until);
     }
 
@@ -99,23 +99,23 @@ public:
 
     void close() noexcept {
         if (!is_of_this_process()) return;
-        const std::lock_guard lock(closing_);
+        const mutex_guard lock(closing_);
         receive_.reset();
         send_.reset();
         pins_.clear();
     }
     bool closed() const {
         if (!is_of_this_process()) return true;
-        const std::lock_guard lock(closing_);
+        const mutex_guard lock(closing_);
         return !receive_ && !send_;
     }
 
-    file receiving_end() const { return end(receive_, receives_, "receive"); }
+    file receiving_end() const { return end(&basic_connection::receive_, receives_, "receive"); }
 
     /// With what must live until that is opened.
     connection_handle handle(wire::pins& held) const {
         require_this_process();
-        const std::lock_guard lock(closing_);
+        const mutex_guard lock(closing_);
         connection_handle ends;
         require_open();
         if (receive_) ends.receive = os::handle_of(*receive_);
@@ -135,21 +135,21 @@ private:
                 "procpool: a Connection that another process has made can't be used as a global variable; "
                 "pass it to the process as an argument");
     }
-    void require_open() const {
+    void require_open() const PROCPOOL_REQUIRES(closing_) {
         if (!receive_ && !send_) throw ConnectionClosed("procpool: the Connection is closed");
     }
-    file sending_end() const { return end(send_, sends_, "send"); }
-    file end(const file& which, bool has_it, const char* what) const {
+    file sending_end() const { return end(&basic_connection::send_, sends_, "send"); }
+    file end(file basic_connection::* which, bool has_it, const char* what) const {
         require_this_process();
         if (!has_it)
             throw ConnectionClosed(std::string("procpool: this end of a one-way Pipe can't ").append(what));
-        const std::lock_guard lock(closing_);
+        const mutex_guard lock(closing_);
         require_open();
-        return which;
+        return this->*which;
     }
 
     /// Until there is a whole message or the end.
-    bool await(const os::fd& from, steady_time until) {
+    bool await(const os::fd& from, steady_time until) PROCPOOL_REQUIRES(receiving_) {
         alignas(family::packet_header) std::array<std::byte, os::packet_size> packet;
         while (!ready_) {
             const auto got = os::read_some(from, packet.data(), packet.size());
@@ -168,20 +168,20 @@ private:
     /// What a message refers to must be there when it is received, which nobody tells: until this is closed.
     void keep(wire::pins pins) {
         if (pins.empty()) return;
-        const std::lock_guard lock(closing_);
+        const mutex_guard lock(closing_);
         pins_.insert(pins_.end(), std::make_move_iterator(pins.begin()), std::make_move_iterator(pins.end()));
     }
 
     const os::fork_stamp made_;
     const bool receives_;
     const bool sends_;
-    mutable std::mutex closing_;
-    file receive_;
-    file send_;
-    wire::pins pins_;
-    std::mutex receiving_;
-    family::packet_assembly assembly_;
-    std::optional<family::packet_message> ready_;
+    mutable mutex closing_;
+    file receive_ PROCPOOL_GUARDED_BY(closing_);
+    file send_ PROCPOOL_GUARDED_BY(closing_);
+    wire::pins pins_ PROCPOOL_GUARDED_BY(closing_);
+    mutex receiving_;
+    family::packet_assembly assembly_ PROCPOOL_GUARDED_BY(receiving_);
+    std::optional<family::packet_message> ready_ PROCPOOL_GUARDED_BY(receiving_);
     std::atomic<bool> has_message_{false};
 };
 using connection = basic_connection<>;

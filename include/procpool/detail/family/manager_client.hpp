@@ -8,7 +8,6 @@
 #include <exception>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "procpool/detail/family/envelope.hpp"
 #include "procpool/detail/family/manager_server.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
@@ -69,7 +69,7 @@ public:
     /// @return the object's number
     std::uint64_t create(wire::buffer request) {
         require_this_process();
-        const std::lock_guard lock(control_mutex_);
+        const mutex_guard lock(control_mutex_);
         const wire::buffer answer = exchange(control(), request);
         wire::cursor from(answer.bytes());
         read_status(from);
@@ -78,7 +78,7 @@ public:
     void acquire(std::uint64_t object) {
         require_this_process();
         wire::buffer request = new_request(manager_request::kind::acquire, object);
-        const std::lock_guard lock(control_mutex_);
+        const mutex_guard lock(control_mutex_);
         const wire::buffer answer = exchange(control(), request);
         wire::cursor from(answer.bytes());
         read_status(from);
@@ -87,7 +87,7 @@ public:
         if (!is_of_this_process()) return;
         try {
             wire::buffer request = new_request(manager_request::kind::release, object);
-            const std::lock_guard lock(control_mutex_);
+            const mutex_guard lock(control_mutex_);
             if (control_) family::send_envelope(control_, request);
         } catch (const std::exception&) {  // the server drops it with the connection
         }
@@ -136,13 +136,13 @@ private:
             "procpool: the manager doesn't answer: it is stopped, or somebody else has its name");
     }
     /// The connection that counts this process's references.
-    os::fd& control() {
+    os::fd& control() PROCPOOL_REQUIRES(control_mutex_) {
         if (!control_) control_ = connected();
         return control_;
     }
     os::fd idle_or_new() {
         {
-            const std::lock_guard lock(mutex_);
+            const mutex_guard lock(mutex_);
             if (!idle_.empty()) {
                 os::fd socket = std::move(idle_.back());
                 idle_.pop_back();
@@ -152,7 +152,7 @@ private:
         return connected();
     }
     void put_back(os::fd socket) noexcept try {
-        const std::lock_guard lock(mutex_);
+        const mutex_guard lock(mutex_);
         idle_.push_back(std::move(socket));
     } catch (const std::bad_alloc&) {
     }
@@ -175,10 +175,10 @@ private:
 
     const os::fork_stamp made_;
     const family::server_key key_;
-    std::mutex mutex_;
-    std::vector<os::fd> idle_;
-    std::mutex control_mutex_;
-    os::fd control_;
+    mutex mutex_;
+    std::vector<os::fd> idle_ PROCPOOL_GUARDED_BY(mutex_);
+    mutex control_mutex_;
+    os::fd control_ PROCPOOL_GUARDED_BY(control_mutex_);
 };
 using manager_client = basic_manager_client<>;
 

@@ -9,7 +9,6 @@
 #include <exception>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "procpool/detail/family/door.hpp"
 #include "procpool/detail/family/envelope.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -40,7 +40,7 @@ enum class manager_answer : std::uint8_t { value, error };
 /// What a request to create names by its code address.
 using object_maker = std::shared_ptr<void>(wire::cursor& arguments);
 /// What a call names: decodes its arguments, then locks, calls, and encodes the result.
-using object_call = void(void* object, std::mutex& lock, wire::cursor& arguments, wire::sink result);
+using object_call = void(void* object, mutex& lock, wire::cursor& arguments, wire::sink result);
 
 /// A thread serves each connection, so that whoever is slow or dies is alone with that. An object lives for
 /// as long as a connection refers to it. Whoever is let in may call any code of the loaded modules, so nobody
@@ -62,7 +62,7 @@ public:
 private:
     struct managed {
         std::shared_ptr<void> value;
-        std::mutex lock;
+        mutex lock;
     };
     struct entry {
         std::shared_ptr<managed> object;
@@ -131,14 +131,14 @@ private:
             case manager_request::kind::create: {
                 auto object = std::make_shared<managed>();
                 object->value = wire::decode_function<object_maker>(from)(from);
-                const std::lock_guard lock(mutex_);
+                const mutex_guard lock(mutex_);
                 objects_[++last_id_] = {std::move(object), 1};
                 ++held[last_id_];
                 answer.to.append_value(last_id_);
                 break;
             }
             case manager_request::kind::acquire: {
-                const std::lock_guard lock(mutex_);
+                const mutex_guard lock(mutex_);
                 ++entry_of(header.object).references;
                 ++held[header.object];
                 break;
@@ -146,7 +146,7 @@ private:
             case manager_request::kind::call: {
                 std::shared_ptr<managed> object;
                 {
-                    const std::lock_guard lock(mutex_);
+                    const mutex_guard lock(mutex_);
                     object = entry_of(header.object).object;
                 }
                 auto* const call = wire::decode_function<object_call>(from);
@@ -157,8 +157,7 @@ private:
         }
     }
 
-    /// To be called with the lock held.
-    entry& entry_of(std::uint64_t id) {
+    entry& entry_of(std::uint64_t id) PROCPOOL_REQUIRES(mutex_) {
         const auto at = objects_.find(id);
         if (at == objects_.end())
             throw Error(
@@ -174,7 +173,7 @@ private:
     }
     void drop(std::uint64_t id, std::uint64_t count) {
         std::shared_ptr<managed> last;  // ends without the lock: its destructor is the user's
-        const std::lock_guard lock(mutex_);
+        const mutex_guard lock(mutex_);
         const auto at = objects_.find(id);
         at->second.references -= count;
         if (at->second.references > 0) return;
@@ -183,9 +182,9 @@ private:
     }
 
     family::door door_;
-    std::mutex mutex_;
-    std::map<std::uint64_t, entry> objects_;
-    std::uint64_t last_id_ = 0;
+    mutex mutex_;
+    std::map<std::uint64_t, entry> objects_ PROCPOOL_GUARDED_BY(mutex_);
+    std::uint64_t last_id_ PROCPOOL_GUARDED_BY(mutex_) = 0;
 };
 using manager_server = basic_manager_server<>;
 

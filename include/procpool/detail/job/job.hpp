@@ -14,14 +14,15 @@
 #include <vector>
 
 #include "procpool/detail/assert.hpp"
+#include "procpool/detail/mutex.hpp"
 
 namespace procpool::detail::job {
 
 /// Is told when jobs are settled that it observes.
 class observer {
 public:
-    /// With the backend's mutex held: it only takes a note.
-    virtual void settled() noexcept = 0;
+    /// It only takes a note.
+    virtual void settled() noexcept PROCPOOL_REQUIRES(pool_mutex) = 0;
 
 protected:
     ~observer() = default;
@@ -116,7 +117,7 @@ public:
         return true;
     }
     /// One `ending`, or none.
-    virtual std::list<ending> take_callbacks() noexcept {
+    virtual std::list<ending> take_callbacks() noexcept PROCPOOL_REQUIRES(pool_mutex) {
         PROCPOOL_ASSERT(complete() && !settled());
         reach(phase::settled);
         for (observer* one : std::exchange(observers_, {})) one->settled();
@@ -126,8 +127,8 @@ public:
     /// Results are complete, and were taken notice of; callbacks may still be to run, which see it like that.
     bool settled() const noexcept { return phase_ >= phase::settled; }
     /// Tells `one` when the job is settled, which it isn't yet. It must live until then, or be dropped.
-    void observe(observer& one) { observers_.push_back(&one); }
-    void drop(observer& one) noexcept { std::erase(observers_, &one); }
+    void observe(observer& one) PROCPOOL_REQUIRES(pool_mutex) { observers_.push_back(&one); }
+    void drop(observer& one) noexcept PROCPOOL_REQUIRES(pool_mutex) { std::erase(observers_, &one); }
 
     // How its elements are run, and where it stands; the pool's, guarded by its mutex.
     std::uint64_t chunk = 1;     // elements that go to a worker together, at the least

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/mutex.hpp"
 
 namespace procpool::detail::job {
 
@@ -33,7 +34,7 @@ public:
     /// Takes a complete job out of those that are open; it, or a call of it that is over, is done when its
     /// callbacks have run. That takes no memory: where it is out jobs fail, and end here, too.
     /// @return whether the job as a whole is complete, and wasn't before
-    bool complete(job_ptr job) noexcept {
+    bool complete(job_ptr job) noexcept PROCPOOL_REQUIRES(pool_mutex) {
         take_due_callbacks(job);
         if (!job->complete() || job->settled()) return false;
         if (job->place >= open_.size() || open_[job->place] != job) return false;

@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "procpool/detail/mutex.hpp"
+
 namespace procpool::detail::job {
 
 /// Belongs to the thread that takes the results. While that waits in join() nobody takes any, so join() pulls
@@ -14,14 +16,14 @@ public:
     pulled_input(const pulled_input&) = delete;
     pulled_input& operator=(const pulled_input&) = delete;
 
-    /// Whether more should be pulled for the workers. With the lock; by the thread that it belongs to.
-    virtual bool wants_more() const = 0;
-    /// Pulls and submits some. Without the lock.
-    virtual void pull_more() = 0;
+    /// Whether more should be pulled for the workers; by the thread that it belongs to.
+    virtual bool wants_more() const PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// Pulls and submits some.
+    virtual void pull_more() PROCPOOL_EXCLUDES(pool_mutex) = 0;
 
-    // Guarded by the runner's lock; the owner may read `owner` without it, since only owners write it.
+    /// Guarded by the runner's lock; the owner may read it without that, since only owners write it.
     std::thread::id owner = std::this_thread::get_id();
-    bool in_use = false;  // join() pulls
+    bool in_use PROCPOOL_GUARDED_BY(pool_mutex) = false;  // join() pulls
 
 protected:
     pulled_input() = default;

@@ -17,8 +17,11 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
+#include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
+#include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/job/wait_list.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
@@ -29,12 +32,11 @@ namespace procpool::detail::job {
 
 /// What handles of results hold: all that they need, and nothing of where tasks run.
 ///
-/// All functions are called with the lock held, but for acquire(), size(), run_callback(), and where they say
-/// so. In a forked child it is a copy, without the workers and the threads, and with a lock that may be held
-/// for ever; whatever a handle does begins with a check of that.
+/// In a forked child it is a copy, without the workers and the threads, and with a lock that may be held for
+/// ever; whatever a handle does begins with a check of that.
 class runner {
 public:
-    using lock = std::unique_lock<std::mutex>;
+    using lock = pool_lock;
 
     runner() { os::fd_registry::instance(); }  // which counts the forks
     runner(const runner&) = delete;
@@ -42,9 +44,9 @@ public:
     virtual ~runner() = default;
 
     /// Takes the lock that guards the runner and all its jobs. @throws PoolNotRunning from a copy
-    lock acquire() {
+    lock acquire() PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
         refuse_copy();
-        return lock(mutex_);
+        return lock(mutex_);  // the analysis doesn't see that it is handed on
     }
 
     /// Whether it is a copy in a forked child. Without the lock.
@@ -57,22 +59,22 @@ public:
                 "pool; make another one here");
     }
 
-    pool_state state() const noexcept {
+    pool_state state() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
         if (terminated_) return pool_state::terminated;
         if (failure_) return pool_state::failed;
         return closed_ ? pool_state::closed : pool_state::running;
     }
     /// What every call gets; null as long as there is no such thing.
-    const std::exception_ptr& failure() const noexcept { return failure_; }
+    const std::exception_ptr& failure() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return failure_; }
 
     /// Number of workers.
     virtual std::size_t size() const noexcept = 0;
 
-    /// Blocks until `ready()` (called with the lock held) or the deadline; tells which. Whoever waits for
-    /// one job names it. If the hook throws, the lock is free.
+    /// Blocks until `ready()` or the deadline; tells which. Whoever waits for one job names it. If the hook
+    /// throws, the lock is free.
     template <class Ready>
     bool wait(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr,
-              poll_hook* hook = nullptr) {
+              poll_hook* hook = nullptr) PROCPOOL_REQUIRES(pool_mutex) {
         const os::cancellation_deferred until_it_ends;
         while (!ready()) {
             if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
@@ -95,11 +97,12 @@ public:
     }
     /// The same for who may be interrupted.
     template <class Ready>
-    bool wait_or_poll(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr) {
+    bool wait_or_poll(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr)
+        PROCPOOL_REQUIRES(pool_mutex) {
         return wait(held, std::move(ready), deadline, awaited, poll_hook::current());
     }
-    /// Who waits checks again. Without the lock.
-    void wake_waiters() {
+    /// Who waits checks again.
+    void wake_waiters() PROCPOOL_EXCLUDES(pool_mutex) {
         if (is_copy()) return;
         const lock held = acquire();
         changed();
@@ -109,24 +112,27 @@ public:
     enum class running { goes_on, is_ended };
     /// Nobody wants the results any more: what has not begun won't run. Nothing if the job is complete.
     /// @return whether anything was left to be given up
-    virtual bool abandon(const std::shared_ptr<basic_job>& job, running what_runs, const char* why) = 0;
+    virtual bool abandon(const std::shared_ptr<basic_job>& job, running what_runs, const char* why)
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// The same for one call, also while it runs; others of its job go on.
-    virtual bool abandon_call(const std::shared_ptr<basic_job>& job, std::uint64_t /*call*/,
-                              const char* why) {
+    virtual bool abandon_call(const std::shared_ptr<basic_job>& job, std::uint64_t /*call*/, const char* why)
+        PROCPOOL_REQUIRES(pool_mutex) {
         return abandon(job, running::is_ended, why);
     }
 
     /// Elements of the job that have not begun fail with TaskCancelled; those that run go on.
     /// @return how many have failed
-    virtual std::uint64_t withdraw(const std::shared_ptr<basic_job>& job, const char* why) = 0;
+    virtual std::uint64_t withdraw(const std::shared_ptr<basic_job>& job, const char* why)
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Whether elements of the job wait for a worker, or in one.
-    virtual bool has_waiting(const basic_job& job) const = 0;
+    virtual bool has_waiting(const basic_job& job) const PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// No new jobs, and no more elements of those at hand. If there is a `why`, what has not begun is
     /// withdrawn.
-    virtual void wind_up(const char* why) = 0;
+    virtual void wind_up(const char* why) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
-    /// Gives a job up for its caller; a copy has none to give up. Without the lock.
-    void drop(const std::shared_ptr<basic_job>& job, running what_runs, const char* why) {
+    /// Gives a job up for its caller; a copy has none to give up.
+    void drop(const std::shared_ptr<basic_job>& job, running what_runs, const char* why)
+        PROCPOOL_EXCLUDES(pool_mutex) {
         if (is_copy()) return;
         lock held = acquire();
         abandon(job, what_runs, why);
@@ -138,15 +144,15 @@ public:
 
     // ---- inputs that are pulled while results are taken
 
-    void add_input(pulled_input& input) { inputs_.push_back(&input); }
-    /// Who pulls comes to an end before. Without the lock.
-    void remove_input(pulled_input& input) {
+    void add_input(pulled_input& input) PROCPOOL_REQUIRES(pool_mutex) { inputs_.push_back(&input); }
+    /// Who pulls comes to an end before.
+    void remove_input(pulled_input& input) PROCPOOL_EXCLUDES(pool_mutex) {
         lock held = acquire();
         wait_until_free(held, input);
         std::erase(inputs_, &input);
     }
-    /// From now on it is this thread that pulls. Without the lock.
-    void take_over(pulled_input& input) {
+    /// From now on it is this thread that pulls.
+    void take_over(pulled_input& input) PROCPOOL_EXCLUDES(pool_mutex) {
         lock held = acquire();
         input.owner = std::this_thread::get_id();  // first, or else join() would pull on and on
         wait_until_free(held, input);
@@ -154,36 +160,37 @@ public:
 
     /// To be called by a thread that has changed something and does not wait; it may let the lock go
     /// meanwhile.
-    virtual void leave(lock& held) = 0;
+    virtual void leave(lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Runs a callback of the user's; what it throws is reported and goes no further.
     virtual void run_callback(const std::function<void()>& callback) const noexcept = 0;
 
     /// No new jobs; those at hand go on.
-    virtual void close() = 0;
+    virtual void close() PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Waits until all work is done, then lets the workers go.
-    virtual void join(lock& held) = 0;
+    virtual void join(lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Ends all work now; every pending result is PoolTerminated.
-    virtual void terminate(lock& held) = 0;
+    virtual void terminate(lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
 protected:
     /// Does something useful in a thread that waits, until `deadline`; false if there is nothing that it
     /// could do. `awaited` is the job that it waits for without a limit, if there is one.
-    virtual bool help(lock& held, steady_time deadline, basic_job* awaited) = 0;
+    virtual bool help(lock& held, steady_time deadline, basic_job* awaited) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Who waits, and who does something useful meanwhile, is to check again.
-    virtual void changed() { notify_ready(); }
+    virtual void changed() PROCPOOL_REQUIRES(pool_mutex) { notify_ready(); }
 
     /// Waits until `ready()`, and pulls the inputs of this thread, which nobody else does.
     template <class Ready>
-    void wait_and_pull(lock& held, Ready ready) {
+    void wait_and_pull(lock& held, Ready ready) PROCPOOL_REQUIRES(pool_mutex) {
         for (;;) {
             pulled_input* hungry = nullptr;
             // Whoever notifies calls this, too.
-            const auto find_hungry = [&, me = std::this_thread::get_id()] {
-                const auto at = std::find_if(inputs_.begin(), inputs_.end(), [me](const pulled_input* one) {
-                    return one->owner == me && one->wants_more();
-                });
+            const auto find_hungry = [&, me = std::this_thread::get_id()]() PROCPOOL_REQUIRES(pool_mutex) {
+                const auto at = std::find_if(inputs_.begin(), inputs_.end(),
+                                             [me](const pulled_input* one) PROCPOOL_REQUIRES(pool_mutex) {
+                                                 return one->owner == me && one->wants_more();
+                                             });
                 hungry = at != inputs_.end() ? *at : nullptr;
                 return hungry || ready();
             };
@@ -192,54 +199,54 @@ protected:
             hungry->in_use = true;
             const struct let_go {
                 ~let_go() {
-                    if (!held.owns_lock()) held.lock();
                     pulled.in_use = false;
                     self.changed();
                 }
                 runner& self;
-                lock& held;
                 pulled_input& pulled;
-            } afterwards{*this, held, *hungry};
-            held.unlock();
+            } afterwards{*this, *hungry};
+            const unlocked meanwhile(held);
             hungry->pull_more();
         }
     }
 
     /// @throws PoolNotRunning, or the failure
-    void require_running() const {
+    void require_running() const PROCPOOL_REQUIRES(pool_mutex) {
         if (closed_)
             throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
         if (failure_) std::rethrow_exception(failure_);
     }
     /// Before a join(). @throws PoolStillRunning
-    void require_closed() const {
+    void require_closed() const PROCPOOL_REQUIRES(pool_mutex) {
         if (!closed_)
             throw PoolStillRunning(
                 "procpool: Pool is still running: call close() or terminate() before join()");
     }
-    void set_terminated() noexcept {
+    void set_terminated() noexcept PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
         if (!failure_) terminated_ = true;
     }
 
-    bool closed_ = false;         // no new jobs
-    std::exception_ptr failure_;  // the first; what is at hand has got it
+    bool closed_ PROCPOOL_GUARDED_BY(pool_mutex) = false;  // no new jobs
+    /// The first; what is at hand has got it.
+    std::exception_ptr failure_ PROCPOOL_GUARDED_BY(pool_mutex);
 
     /// Something that waiters test has changed.
-    void notify_ready() { waiters_.notify_ready(); }
-    wait_list& waiters() noexcept { return waiters_; }
-    bool has_waiters() const noexcept { return !waiters_.empty(); }
+    void notify_ready() PROCPOOL_REQUIRES(pool_mutex) { waiters_.notify_ready(); }
+    wait_list& waiters() noexcept PROCPOOL_REQUIRES(pool_mutex) { return waiters_; }
+    bool has_waiters() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !waiters_.empty(); }
 
 private:
-    void wait_until_free(lock& held, const pulled_input& input) {
-        if (input.in_use) wait(held, [&] { return !input.in_use; }, steady_time::max());
+    void wait_until_free(lock& held, const pulled_input& input) PROCPOOL_REQUIRES(pool_mutex) {
+        if (input.in_use)
+            wait(held, [&]() PROCPOOL_REQUIRES(pool_mutex) { return !input.in_use; }, steady_time::max());
     }
 
     const os::fork_stamp made_;
-    bool terminated_ = false;  // and had not failed before
+    bool terminated_ PROCPOOL_GUARDED_BY(pool_mutex) = false;  // and had not failed before
     std::mutex mutex_;
-    wait_list waiters_;
-    std::vector<pulled_input*> inputs_;
+    wait_list waiters_ PROCPOOL_GUARDED_BY(pool_mutex);
+    std::vector<pulled_input*> inputs_ PROCPOOL_GUARDED_BY(pool_mutex);
 };
 
 }  // namespace procpool::detail::job

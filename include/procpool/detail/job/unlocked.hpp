@@ -3,20 +3,21 @@
 #ifndef PROCPOOL_DETAIL_JOB_UNLOCKED_HPP
 #define PROCPOOL_DETAIL_JOB_UNLOCKED_HPP
 
-#include <mutex>
+#include "procpool/detail/job/pool_lock.hpp"
+#include "procpool/detail/mutex.hpp"
 
 namespace procpool::detail::job {
 
 /// Lets a lock go that is held, and takes it again at its end, however that comes.
-class unlocked {
+class PROCPOOL_SCOPED_CAPABILITY unlocked {
 public:
-    explicit unlocked(std::unique_lock<std::mutex>& lock) : lock_(lock) { lock_.unlock(); }
+    explicit unlocked(pool_lock& lock) PROCPOOL_RELEASE(pool_mutex) : lock_(lock) { lock_.unlock(); }
     unlocked(const unlocked&) = delete;
     unlocked& operator=(const unlocked&) = delete;
-    ~unlocked() { lock_.lock(); }
+    ~unlocked() PROCPOOL_RELEASE() { lock_.lock(); }
 
 private:
-    std::unique_lock<std::mutex>& lock_;
+    pool_lock& lock_;
 };
 
 }  // namespace procpool::detail::job

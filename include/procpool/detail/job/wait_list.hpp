@@ -4,36 +4,39 @@
 #define PROCPOOL_DETAIL_JOB_WAIT_LIST_HPP
 
 #include <condition_variable>
-#include <mutex>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/pool_lock.hpp"
+#include "procpool/detail/mutex.hpp"
 
 namespace procpool::detail::job {
 
-/// Only those are woken for whom it is time. All functions are called with the lock held.
+/// Only those are woken for whom it is time.
 class wait_list {
 public:
     /// Waits until somebody finds that `ready()`, or wakes it, or `until`.
     template <class Ready>
-    void wait(std::unique_lock<std::mutex>& held, steady_time until, const Ready& ready) {
-        waiter me{[](const void* test) { return (*static_cast<const Ready*>(test))(); }, &ready};
+    void wait(pool_lock& held, steady_time until, const Ready& ready) PROCPOOL_REQUIRES(pool_mutex) {
+        waiter me{[](const void* test)
+                      PROCPOOL_REQUIRES(pool_mutex) { return (*static_cast<const Ready*>(test))(); },
+                  &ready};
         waiters_.push_back(&me);
         if (until == steady_time::max())
-            me.woken.wait(held);
+            me.woken.wait(held.native());
         else
-            me.woken.wait_until(held, until);
+            me.woken.wait_until(held.native(), until);
         std::erase(waiters_, &me);
     }
 
-    bool empty() const noexcept { return waiters_.empty(); }
+    bool empty() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return waiters_.empty(); }
     /// Wakes all whose condition is true.
-    void notify_ready() {
+    void notify_ready() PROCPOOL_REQUIRES(pool_mutex) {
         for (waiter* one : waiters_)
             if (one->ready(one->test)) one->woken.notify_one();
     }
     /// Makes one, if there is any, check anew.
-    void wake_one() {
+    void wake_one() PROCPOOL_REQUIRES(pool_mutex) {
         if (!waiters_.empty()) waiters_.front()->woken.notify_one();
     }
 
@@ -43,7 +46,7 @@ private:
         const void* test;
         std::condition_variable woken{};
     };
-    std::vector<waiter*> waiters_;
+    std::vector<waiter*> waiters_ PROCPOOL_GUARDED_BY(pool_mutex);
 };
 
 }  // namespace procpool::detail::job

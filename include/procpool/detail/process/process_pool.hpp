@@ -21,6 +21,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -99,7 +100,7 @@ public:
         }).detach();
     }
 
-    std::vector<WorkerStatus> workers() override {
+    std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
         std::vector<WorkerStatus> all;
         for (worker_link& link : workers_.links())
             all.push_back(has_ended_ ? WorkerStatus{.index = all.size()}
@@ -107,21 +108,23 @@ public:
         return all;
     }
 
-    void leave(lock& held) override {
+    void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         if (workers_.lacks_zygote()) driver_.move_on(held);
         driver_.leave(held);
     }
 
     /// Waits until all work is done, then lets the workers go.
-    void join(lock& held) override {
+    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         require_closed();
         if (in_callback()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait_and_pull(held, [this] { return !has_jobs() && (failure_ || workers_.is_idle()); });
+        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) {
+            return !has_jobs() && (failure_ || workers_.is_idle());
+        });
         shut_down(held, true);
     }
 
     /// Ends all workers now; every pending result is PoolTerminated.
-    void terminate(lock& held) override {
+    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         set_terminated();
         fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
         if (driver_.drives_here()) {  // in a result's load()
@@ -136,17 +139,20 @@ public:
 private:
     // ---- who drives
 
-    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override {
+    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         return driver_.help(held, deadline);
     }
-    void changed() override { driver_.interrupt(); }
-    void interrupt_driver() override { driver_.interrupt(); }
-    void hand_over() override { driver_.hand_over(); }
-    lock take_lock() override { return acquire(); }
-    void fail_all(const std::exception_ptr& error) override { fail(error); }
-    const os::fd& news() const override { return workers_.news(); }
+    void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
+    void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
+    void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { driver_.hand_over(); }
+    lock take_lock() override PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
+        return acquire();
+    }
+    void fail_all(const std::exception_ptr& error) override PROCPOOL_REQUIRES(pool_mutex) { fail(error); }
+    const os::fd& news() const override PROCPOOL_REQUIRES(pool_mutex) { return workers_.news(); }
 
-    bool has_work() const override {
+    bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
         return has_open_jobs() || has_callbacks() || ends_after_step_ || watch_.has_dying() ||
                workers_.has_lost() || workers_.restarts().due() ||
                std::min(trim_at_, workers_.zygote_due()) != steady_time::max() ||
@@ -156,7 +162,7 @@ private:
 
     // ---- one step: poll without the lock, then settle, give out, deliver and keep house with it
 
-    void step(lock& held, steady_time until) override {
+    void step(lock& held, steady_time until) override PROCPOOL_REQUIRES(pool_mutex) {
         try {
             until = std::min(until, due());
             const std::vector<worker_link*> dead = std::exchange(watch_.dying(), {});
@@ -173,7 +179,7 @@ private:
         }
     }
 
-    void after_step(lock& held) override {
+    void after_step(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         run_callbacks(held);
         if (std::exchange(ends_after_step_, false)) {
             shut_down(held, false);
@@ -183,7 +189,7 @@ private:
     }
 
     /// When there is something to do though nothing comes.
-    steady_time due() {
+    steady_time due() PROCPOOL_REQUIRES(pool_mutex) {
         steady_time until = begin_step();
         if (watch_.has_dying()) return steady_time::min();
         if (workers_.restarts().due())
@@ -196,7 +202,8 @@ private:
     }
 
     /// Waits, and receives what comes.
-    void poll(lock& held, steady_time until, const std::vector<worker_link*>& dead) {
+    void poll(lock& held, steady_time until, const std::vector<worker_link*>& dead)
+        PROCPOOL_REQUIRES(pool_mutex) {
         const bool for_quick_call = awaits_one_quick_call();
         sleeps_until_ = until;
         driver_.news_are_read();  // by this step, if there are any
@@ -205,22 +212,27 @@ private:
         zygote_has_news_ = false;
         {
             const job::unlocked meanwhile(held);
-            for (const auto& event : event_wait_.wait(workers_.poller(), until, for_quick_call)) {
-                if (event.key == worker_processes::key_interruption)
-                    driver_.interruption().silence();
-                else if (event.key == worker_processes::key_zygote)
-                    zygote_has_news_ = true;
-                else if (worker_processes::is_results_key(event.key))
-                    receive(workers_.link_of(event.key));
-                else
-                    writable_.push_back(&workers_.link_of(event.key));
-            }
-            for (worker_link* const link : dead) {
-                link->receive_rest();
-                std::erase(readable_, link);
-            }
+            wait_and_receive(until, dead, for_quick_call);
         }
         sleeps_until_ = steady_time::min();
+    }
+    /// What workers_ is asked for here doesn't change while somebody drives.
+    void wait_and_receive(steady_time until, const std::vector<worker_link*>& dead, bool for_quick_call)
+        PROCPOOL_EXCLUDES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
+        for (const auto& event : event_wait_.wait(workers_.poller(), until, for_quick_call)) {
+            if (event.key == worker_processes::key_interruption)
+                driver_.interruption().silence();
+            else if (event.key == worker_processes::key_zygote)
+                zygote_has_news_ = true;
+            else if (worker_processes::is_results_key(event.key))
+                receive(workers_.link_of(event.key));
+            else
+                writable_.push_back(&workers_.link_of(event.key));
+        }
+        for (worker_link* const link : dead) {
+            link->receive_rest();
+            std::erase(readable_, link);
+        }
     }
     void receive(worker_link& link) {
         if (link.ended()) return;
@@ -230,7 +242,7 @@ private:
     }
 
     /// Enters what came into the books.
-    void settle(const std::vector<worker_link*>& dead) {
+    void settle(const std::vector<worker_link*>& dead) PROCPOOL_REQUIRES(pool_mutex) {
         take_local_results();
         for (worker_link* link : readable_) watch_.collect(*link);
         for (worker_link* const link : dead) turnover_.reap(*link);
@@ -241,7 +253,7 @@ private:
     }
 
     /// What may wait until results are delivered.
-    void keep_house(lock& held, bool some_died) {
+    void keep_house(lock& held, bool some_died) PROCPOOL_REQUIRES(pool_mutex) {
         // Only now are the values rebuilt that refer to something of the workers'.
         for (worker_link& link : workers_.links()) {
             if (link.is(peer_state::absent)) continue;
@@ -266,19 +278,19 @@ private:
             if (!has_open_jobs()) workers_.trim();
         }
     }
-    bool leaves_zygote_to_program() {
+    bool leaves_zygote_to_program() PROCPOOL_REQUIRES(pool_mutex) {
         return turnover_.leaves_zygote_to_program(driver_.is_standby_driver(), has_open_jobs(),
                                                   has_waiters());
     }
-    void notice_pause() override {
+    void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {
         constexpr std::chrono::seconds trim_delay{1};  // for so long memory is kept for the next large data
         if (workers_.memory().is_kept()) trim_at_ = deadline_in(trim_delay);
     }
 
     // ---- the start and the end
 
-    void wait_for_start(lock& held) {
-        const auto all_up = [this] {
+    void wait_for_start(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        const auto all_up = [this]() PROCPOOL_REQUIRES(pool_mutex) {
             return failure_ || std::none_of(workers_.links().begin(), workers_.links().end(),
                                             [](const worker_link& link) {
                                                 return !link.is(peer_state::absent) && !link.has_started();
@@ -289,10 +301,12 @@ private:
         turnover_.require_start();
     }
 
-    void shut_down(lock& held, bool gracefully) {
+    void shut_down(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
         const os::cancellation_deferred until_it_ends;
         if (std::exchange(shutting_down_, true)) {
-            ended_.wait(held, [this] { return has_ended_ || driver_.is_standby_driver(); });
+            ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) {
+                return has_ended_ || driver_.is_standby_driver();
+            });
             return;
         }
         closed_ = true;
@@ -307,10 +321,15 @@ private:
         {
             const job::unlocked meanwhile(held);
             if (last) last->wait();
-            workers_.reap_untold();
+            reap_untold();
         }
         has_ended_ = true;
         ended_.notify_all();
+    }
+
+    /// Nobody drives any more, or will.
+    void reap_untold() noexcept PROCPOOL_EXCLUDES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
+        workers_.reap_untold();
     }
 
     /// False if it can't be told; then the workers, which have nothing left to do, are killed with it.
@@ -328,20 +347,22 @@ private:
     const steady_time_source clock_;
     driver driver_;
     const bool quote_arguments_;
-    worker_processes workers_;
+    worker_processes workers_ PROCPOOL_GUARDED_BY(pool_mutex);
     spin_then_sleep event_wait_;  // of whoever drives
-    worker_watch watch_;
-    worker_turnover turnover_;
+    worker_watch watch_ PROCPOOL_GUARDED_BY(pool_mutex);
+    worker_turnover turnover_ PROCPOOL_GUARDED_BY(pool_mutex);
 
-    steady_time trim_at_ = steady_time::max();  // when memory that nobody has used meanwhile is given back
+    /// When memory that nobody has used meanwhile is given back.
+    steady_time trim_at_ PROCPOOL_GUARDED_BY(pool_mutex) = steady_time::max();
     // What a step works on.
     std::vector<worker_link*> readable_;
     std::vector<worker_link*> writable_;
     bool zygote_has_news_ = false;
 
-    bool ends_after_step_ = false;  // it was terminated by what a step has called
-    bool shutting_down_ = false;
-    bool has_ended_ = false;
+    /// It was terminated by what a step has called.
+    bool ends_after_step_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::condition_variable ended_;
 };
 

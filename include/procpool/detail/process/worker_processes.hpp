@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,7 +16,9 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
@@ -90,7 +91,7 @@ public:
     /// the program calls this.
     /// @return whether news() is another one
     /// @throws why nothing can be started, after too many tries
-    bool launch_missing(std::unique_lock<std::mutex>& held, bool in_own_thread) {
+    bool launch_missing(job::pool_lock& held, bool in_own_thread) PROCPOOL_REQUIRES(pool_mutex) {
         if (!restarts_.take_due(std::chrono::steady_clock::now())) return false;
         const bool had_zygote = !lacks_zygote();
         if (!had_zygote && forks_alone()) zygote::require_no_threads_to_replace_zygote(in_own_thread);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -33,13 +34,13 @@ public:
         : jobs_(jobs), workers_(workers) {}
 
     /// @throws what has kept workers from starting
-    void require_start() const {
+    void require_start() const PROCPOOL_REQUIRES(pool_mutex) {
         if (fork_error_ != 0) os::throw_system_error(fork_error_, "fork (a worker)");
         if (failed_start_ && jobs_.failure() == failed_start_) std::rethrow_exception(failed_start_);
     }
 
     /// Enters what the zygote tells of births and deaths; the dead are appended to `dying`.
-    void read_news(std::vector<worker_link*>& dying) {
+    void read_news(std::vector<worker_link*>& dying) PROCPOOL_REQUIRES(pool_mutex) {
         current_zygote& zygote = workers_.zygote();
         std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
         while (const auto report = zygote->next_report()) {
@@ -77,7 +78,7 @@ public:
     }
 
     /// Settles what a dead worker had; another one will take its place.
-    void reap(worker_link& link) {
+    void reap(worker_link& link) PROCPOOL_REQUIRES(pool_mutex) {
         if (const auto wrong = link.collect_remains(jobs_.events().collected()))
             link.find_faulty("its results were garbage: " + *wrong);
         const bool had_started =
@@ -116,7 +117,8 @@ public:
     void stop_waiting_for_program() noexcept { program_due_ = steady_time::max(); }
 
 private:
-    void lose_zygote(const current_zygote& zygote, std::vector<worker_link*>& dying) {
+    void lose_zygote(const current_zygote& zygote, std::vector<worker_link*>& dying)
+        PROCPOOL_REQUIRES(pool_mutex) {
         const auto not_started = zygote.why_not_started(workers_.how());
         workers_.lose_zygote(dying);
         if (!not_started) return;
@@ -124,7 +126,7 @@ private:
         if (not_started->for_good) jobs_.fail(failed_start_);
     }
 
-    void give_up_birth(worker_link& link, int error) {
+    void give_up_birth(worker_link& link, int error) PROCPOOL_REQUIRES(pool_mutex) {
         fork_error_ = error;
         jobs_.events().requeue_work_of(link);
         workers_.dismiss(link);

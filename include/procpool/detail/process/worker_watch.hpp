@@ -11,6 +11,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/flush_policy.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/process_identity.hpp"
 #include "procpool/detail/process/health_check.hpp"
@@ -35,7 +36,7 @@ public:
     steady_time health_check_due() const noexcept { return health_check_.next(); }
 
     /// Enters results that have come.
-    void collect(worker_link& link) {
+    void collect(worker_link& link) PROCPOOL_REQUIRES(pool_mutex) {
         link.results_ended = link.ended();
         workers_.memory().notice_results(link.has_arena_memory());
         try {
@@ -53,7 +54,7 @@ public:
     }
 
     /// Checks those workers for which it is time.
-    void check() {
+    void check() PROCPOOL_REQUIRES(pool_mutex) {
         const auto now = std::chrono::steady_clock::now();
         if (now >= health_check_.next()) check_health(now);
         for (worker_link& link : workers_.links())
@@ -82,7 +83,7 @@ private:
         health_check_.end(now);
     }
 
-    void check_worker(worker_link& link, steady_time now) {
+    void check_worker(worker_link& link, steady_time now) PROCPOOL_REQUIRES(pool_mutex) {
         link.check_at = steady_time::max();
         if (!link.is_alive()) return;
         const bool is_faulty = !link.fault().empty();

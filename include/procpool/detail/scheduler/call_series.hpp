@@ -11,12 +11,12 @@
 #include <functional>
 #include <list>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 
 namespace procpool::detail::scheduler {
@@ -77,7 +77,7 @@ public:
     bool was_empty() const noexcept override { return false; }
 
     void fail(std::uint64_t call, std::exception_ptr error) final {
-        const std::lock_guard lock(errors_mutex_);
+        const mutex_guard lock(errors_mutex_);
         errors_.emplace(call, std::move(error));  // the first one counts
         has_errors_.store(true, std::memory_order_release);
     }
@@ -115,7 +115,7 @@ public:
         return true;
     }
     /// All are of single calls. If some have no result, they share the job's failure.
-    std::list<job::ending> take_callbacks() noexcept override {
+    std::list<job::ending> take_callbacks() noexcept override PROCPOOL_REQUIRES(pool_mutex) {
         while (!callbacks_.empty()) settle(callbacks_.begin()->first, state::failed);
         return remote_job::take_callbacks();
     }
@@ -123,7 +123,7 @@ public:
 protected:
     std::exception_ptr error_of(std::uint64_t call) {
         if (has_errors_.load(std::memory_order_acquire)) {
-            const std::lock_guard lock(errors_mutex_);
+            const mutex_guard lock(errors_mutex_);
             const auto at = errors_.find(call);
             if (at != errors_.end()) return at->second;
         }
@@ -163,8 +163,8 @@ private:
     std::array<std::atomic<state>, most_calls> states_{};
     std::map<std::uint64_t, std::list<job::ending>> callbacks_;
     std::map<std::uint64_t, std::int64_t> given_up_;  // which calls, and when in steady ns
-    std::mutex errors_mutex_;  // errors come without the pool's mutex, and are read without it
-    std::map<std::uint64_t, std::exception_ptr> errors_;
+    mutex errors_mutex_;  // errors come without the pool's mutex, and are read without it
+    std::map<std::uint64_t, std::exception_ptr> errors_ PROCPOOL_GUARDED_BY(errors_mutex_);
     std::atomic<bool> has_errors_ = false;
 };
 

@@ -15,6 +15,7 @@
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
@@ -50,7 +51,7 @@ public:
     /// with it.
     template <class Published, class Failed>
     void deliver(lock& held, const std::shared_ptr<remote_job>& initializer, Published published,
-                 Failed failed) {
+                 Failed failed) PROCPOOL_REQUIRES(pool_mutex) {
         std::erase_if(now_, [](const delivery& one) { return one.job->abandoned; });
         for (delivery& one : now_) one.job->begin_delivery();
         std::size_t ended = 0;

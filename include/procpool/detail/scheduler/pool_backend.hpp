@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena.hpp"
@@ -21,21 +22,20 @@
 namespace procpool::detail::scheduler {
 
 /// Runs jobs somewhere. A file that only uses a pool compiles this; what is behind it, a file that makes one.
-///
-/// All functions are called with the lock held, unless they say otherwise.
 class pool_backend : public job::runner {
 public:
-    virtual std::vector<WorkerStatus> workers() = 0;
+    virtual std::vector<WorkerStatus> workers() PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
-    virtual void add(const std::shared_ptr<remote_job>& job) = 0;
+    virtual void add(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Hands elements over; they run as soon as a worker has room.
-    virtual void submit(const std::shared_ptr<remote_job>& job, block&& elements) = 0;
+    virtual void submit(const std::shared_ptr<remote_job>& job, block&& elements)
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// An element that could not even be encoded.
     virtual void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
-                               std::exception_ptr error) = 0;
+                               std::exception_ptr error) PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// No more elements will come.
-    virtual void seal(const std::shared_ptr<remote_job>& job) = 0;
+    virtual void seal(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     // ---- single calls of one kind in a row share a job
 
@@ -46,12 +46,12 @@ public:
         bool operator==(const call_kind&) const noexcept = default;
     };
     /// The series that such a call can join now; null if there is none.
-    std::shared_ptr<call_series> series_of(const call_kind& kind) const {
+    std::shared_ptr<call_series> series_of(const call_kind& kind) const PROCPOOL_REQUIRES(pool_mutex) {
         return open_series_ && last_kind_ == kind && !open_series_->full() ? open_series_ : nullptr;
     }
     /// Whether a series is worth while: the last call was of this kind, too, and some were submitted during
     /// which nobody drove. For each call that can join none.
-    bool begins_series(const call_kind& kind) {
+    bool begins_series(const call_kind& kind) PROCPOOL_REQUIRES(pool_mutex) {
         const bool again = last_kind_ == kind;
         if (!again) close_series();
         last_kind_ = kind;
@@ -59,15 +59,16 @@ public:
     }
     /// From now on such calls join this one, until it is full, has all its results, or another job comes.
     /// @throws as add()
-    void open_series(const std::shared_ptr<call_series>& series) {
+    void open_series(const std::shared_ptr<call_series>& series) PROCPOOL_REQUIRES(pool_mutex) {
         add(series);
         open_series_ = series;
     }
     /// A call has joined, and its arguments, of `bytes`, were appended to the series' block.
-    virtual void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) = 0;
+    virtual void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes)
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Whether more elements should be encoded now, so that the workers never wait for it.
-    bool wants_more(const remote_job& job) const noexcept {
+    bool wants_more(const remote_job& job) const noexcept PROCPOOL_REQUIRES(pool_mutex) {
         constexpr std::uint64_t many_elements = 4096;
         constexpr std::size_t many_bytes = 1 << 20;
         return job.ready_elements < size() * job.chunk ||
@@ -81,12 +82,12 @@ public:
         job.guided = true;
     }
 
-    /// For large arguments; null if there is none. Without the lock.
+    /// For large arguments; null if there is none.
     const std::shared_ptr<wire::arena>& arena() const noexcept { return arena_; }
 
 protected:
     /// No more calls join.
-    void close_series() {
+    void close_series() PROCPOOL_REQUIRES(pool_mutex) {
         if (const auto last = std::exchange(open_series_, nullptr)) {
             last->expected = 0;
             seal(last);
@@ -94,12 +95,13 @@ protected:
     }
 
     std::shared_ptr<wire::arena> arena_;  // stays as it is once the pool is made
-    std::shared_ptr<call_series> open_series_;
+    std::shared_ptr<call_series> open_series_ PROCPOOL_GUARDED_BY(pool_mutex);
     static constexpr unsigned some_in_a_row = 4;
-    unsigned submitted_in_a_row_ = 0;  // single calls and blocks, while nobody drove
+    /// Single calls and blocks, while nobody drove.
+    unsigned submitted_in_a_row_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;
 
 private:
-    call_kind last_kind_;  // that of the open series, if there is one
+    call_kind last_kind_ PROCPOOL_GUARDED_BY(pool_mutex);  // that of the open series, if there is one
 };
 
 }  // namespace procpool::detail::scheduler

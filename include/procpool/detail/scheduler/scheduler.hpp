@@ -23,6 +23,7 @@
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
@@ -55,7 +56,7 @@ public:
 
     // ---- what calls ask
 
-    void add(const std::shared_ptr<remote_job>& job) override {
+    void add(const std::shared_ptr<remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
         close_series();  // what comes later than this job goes behind it
         job->id = ++last_id_;
@@ -63,7 +64,8 @@ public:
         jobs_.add(job);
     }
 
-    void submit(const std::shared_ptr<remote_job>& job, block&& elements) override {
+    void submit(const std::shared_ptr<remote_job>& job, block&& elements) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(elements.count);
         job->expected -= std::min(job->expected, elements.count);
         // Chunks save messages, which cost nothing beside such elements.
@@ -73,7 +75,8 @@ public:
         dispatch(should_batch(*job) ? dispatcher::sending::together : dispatcher::sending::now);
     }
 
-    void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override {
+    void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         series->add_submitted(1);
         dispatcher_.appended(series, bytes);
         const bool batched = should_batch(*series);
@@ -84,22 +87,22 @@ public:
     }
 
     void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
-                       std::exception_ptr error) override {
+                       std::exception_ptr error) override PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(1);
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
         deliveries_.fail(job, index, std::move(error));
         interrupt_driver();
     }
 
-    void seal(const std::shared_ptr<remote_job>& job) override {
+    void seal(const std::shared_ptr<remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         job->seal();
         if (!job->complete()) return;
         finish_if_complete(job);
         interrupt_driver();
     }
 
-    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs,
-                 const char* why) override {
+    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs, const char* why) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         if (given_up->complete() || given_up->settled()) return false;
         const auto job = std::static_pointer_cast<remote_job>(given_up);
         job->abandoned = true;
@@ -107,7 +110,7 @@ public:
         if (what_runs == running::is_ended) job->end_running_since = ns_of(clock_.now());
         job->drop_ready();
         job->fail_all(job::make_error<TaskCancelled>(why));
-        or_fail([&] {
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
                 if (one->work().has(*job)) give_up_in(*one);
             finish_if_complete(job);
@@ -117,11 +120,11 @@ public:
     }
 
     bool abandon_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
-                      const char* why) override {
+                      const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
         const auto series = std::dynamic_pointer_cast<call_series>(job);
         if (!series) return abandon(job, running::is_ended, why);
         if (!series->give_up(call, job::make_error<TaskCancelled>(why), ns_of(clock_.now()))) return false;
-        or_fail([&] {
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
                 if (one->work().has(*series, call)) give_up_in(*one);
             dispatcher_.drop(*series, call);
@@ -131,10 +134,11 @@ public:
         return true;
     }
 
-    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         if (wanted->complete() || wanted->settled()) return 0;
         const auto job = std::static_pointer_cast<remote_job>(wanted);
-        or_fail([&] {
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
                 if (one->work().has_waiting(*job, one->told().claimed())) dispatcher_.take_back(*one);
             deliveries_.make_room(job->ready_elements);  // or some would be lost
@@ -153,14 +157,14 @@ public:
         return count;
     }
 
-    bool has_waiting(const job::basic_job& job) const override {
+    bool has_waiting(const job::basic_job& job) const override PROCPOOL_REQUIRES(pool_mutex) {
         const auto peers = group_.peers();
         return job.ready_elements > 0 || std::any_of(peers.begin(), peers.end(), [&](const peer* one) {
                    return one->work().has_waiting(job, one->told().claimed());
                });
     }
 
-    void wind_up(const char* why) override {
+    void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
         close();
         const std::vector<std::shared_ptr<remote_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
@@ -169,7 +173,7 @@ public:
         }
     }
 
-    void close() override {
+    void close() override PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
         close_series();
     }
@@ -181,7 +185,7 @@ public:
     // ---- a step of whoever drives: what the host calls, in this order
 
     /// Gives out what is ready. @return when there is something to do for the scheduler, as far as known
-    steady_time begin_step() {
+    steady_time begin_step() PROCPOOL_REQUIRES(pool_mutex) {
         submitted_in_a_row_ = 0;
         dispatcher_.dispatch();
         if (has_something_at_hand()) return steady_time::min();
@@ -190,7 +194,9 @@ public:
         return due;
     }
     /// Whether a step has something to do, though nothing comes and no time passes.
-    bool has_something_at_hand() const noexcept { return deliveries_.has_local() || jobs_.has_callbacks(); }
+    bool has_something_at_hand() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return deliveries_.has_local() || jobs_.has_callbacks();
+    }
     /// Whether the result of one quick element is all that is to come.
     bool awaits_one_quick_call() {
         peer* only = nullptr;
@@ -205,25 +211,25 @@ public:
     }
 
     /// What came without peers while nobody drove is part of this step.
-    void take_local_results() { deliveries_.begin_step(); }
-    peer_events& events() noexcept { return events_; }
+    void take_local_results() PROCPOOL_REQUIRES(pool_mutex) { deliveries_.begin_step(); }
+    peer_events& events() noexcept PROCPOOL_REQUIRES(pool_mutex) { return events_; }
 
-    void give_out() {
+    void give_out() PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.dispatch();
         dispatcher_.relieve_busiest();
     }
 
     /// Results go into their jobs.
-    void deliver(lock& held) {
+    void deliver(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         deliveries_.deliver(
             held, events_.initializer(),
-            [this](const delivery& one) {
+            [this](const delivery& one) PROCPOOL_REQUIRES(pool_mutex) {
                 if (one.job->fail_fast && one.what != delivery::kind::values)
                     abandon(one.job, running::goes_on,
                             "procpool: dropped, since another element had failed (fail_fast)");
                 finish_if_complete(one.job);
             },
-            [this](const delivery& one) {
+            [this](const delivery& one) PROCPOOL_REQUIRES(pool_mutex) {
                 one.job->fail_all(std::current_exception());
                 finish_if_complete(one.job);
             });
@@ -231,7 +237,7 @@ public:
         if (initializer && initializer->failure()) fail(initializer->failure());
     }
 
-    void run_callbacks(lock& held) {
+    void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         while (auto next = jobs_.begin_callbacks()) {
             hand_over();
             {
@@ -245,7 +251,7 @@ public:
         }
     }
     /// Lets go of what jobs that are over referred to.
-    void destroy_retired(lock& held) {
+    void destroy_retired(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         wire::pins retired = jobs_.take_retired();
         if (retired.empty()) return;
         const job::unlocked meanwhile(held);
@@ -253,7 +259,7 @@ public:
     }
 
     /// The pool can't go on: every pending and later call gets this error.
-    void fail(const std::exception_ptr& error) {
+    void fail(const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
         if (failure_) return;
         failure_ = error;
         open_series_.reset();
@@ -269,9 +275,9 @@ public:
         interrupt_driver();
     }
 
-    bool has_open_jobs() const noexcept { return !jobs_.open().empty(); }
-    bool has_jobs() const noexcept { return !jobs_.empty(); }
-    bool has_callbacks() const noexcept { return jobs_.has_callbacks(); }
+    bool has_open_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.open().empty(); }
+    bool has_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.empty(); }
+    bool has_callbacks() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return jobs_.has_callbacks(); }
     bool in_callback() const noexcept { return callbacks_.running_here(); }
 
 protected:
@@ -284,36 +290,36 @@ protected:
           callbacks_(std::move(options.error_handler)) {}
 
     /// Whoever drives checks the state anew.
-    virtual void interrupt_driver() = 0;
+    virtual void interrupt_driver() PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Before callbacks run in this thread: somebody goes on with the work.
-    virtual void hand_over() = 0;
+    virtual void hand_over() PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// No job is open any more.
-    virtual void notice_pause() = 0;
+    virtual void notice_pause() PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Until when whoever drives sleeps; the earliest time if nobody does.
     steady_time sleeps_until_ = steady_time::min();
 
 private:
-    void give_up_in(peer& one) {
+    void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.take_back(one);
         supervisor_.check_after(one, cancel_grace);
     }
 
     /// Whether a task that was submitted waits for others, since to send each of many quick ones by itself
     /// would cost more than they do. The last of them are sent by whoever drives next.
-    bool should_batch(const remote_job& job) noexcept {
+    bool should_batch(const remote_job& job) noexcept PROCPOOL_REQUIRES(pool_mutex) {
         const bool nobody_sleeps = sleeps_until_ == steady_time::min();
         return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
     }
     /// The caller can't give back what it has submitted.
-    void dispatch(dispatcher::sending when) {
-        or_fail([&] {
+    void dispatch(dispatcher::sending when) PROCPOOL_REQUIRES(pool_mutex) {
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             if (dispatcher_.dispatch(when) < sleeps_until_) interrupt_driver();
         });
     }
     /// What fails in it fails the pool, as in a step.
     template <class Work>
-    void or_fail(Work work) {
+    void or_fail(Work work) PROCPOOL_REQUIRES(pool_mutex) {
         const os::cancellation_deferred until_it_ends;
         try {
             work();
@@ -322,7 +328,7 @@ private:
         }
     }
 
-    void finish_if_complete(const std::shared_ptr<remote_job>& job) {
+    void finish_if_complete(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
         if (job == open_series_ && job->has_all_results()) std::exchange(open_series_, nullptr)->seal();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
@@ -333,12 +339,12 @@ private:
     peer_group& group_;
     const time_source& clock_;
     supervisor supervisor_;
-    dispatcher dispatcher_;
-    deliveries deliveries_;
-    peer_events events_;
+    dispatcher dispatcher_ PROCPOOL_GUARDED_BY(pool_mutex);
+    deliveries deliveries_ PROCPOOL_GUARDED_BY(pool_mutex);
+    peer_events events_ PROCPOOL_GUARDED_BY(pool_mutex);
     const job::callback_runner callbacks_;
     std::uint64_t last_id_ = 0;
-    job::job_list<remote_job> jobs_;
+    job::job_list<remote_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
     timing_table timings_;
 };
 using scheduler = basic_scheduler<>;

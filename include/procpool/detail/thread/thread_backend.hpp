@@ -11,26 +11,27 @@
 #include "procpool/detail/call/reader_of.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_input.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
 
 namespace procpool::detail::thread {
 
-/// All functions are called with the lock held, unless they say otherwise.
 class thread_backend : public job::runner {
 public:
     /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
-    virtual void add(const std::shared_ptr<thread_job>& job) = 0;
+    virtual void add(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Hands elements over; they run as soon as a thread has time.
-    virtual void submit(const std::shared_ptr<thread_job>& job, elements some) = 0;
+    virtual void submit(const std::shared_ptr<thread_job>& job, elements some)
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// An element that could not even be kept.
     virtual void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
-                               std::exception_ptr error) = 0;
+                               std::exception_ptr error) PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// No more elements will come.
-    virtual void seal(const std::shared_ptr<thread_job>& job) = 0;
+    virtual void seal(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Whether more elements should be read now, so that the threads never wait for it.
-    bool wants_more(const thread_job& job) const noexcept {
+    bool wants_more(const thread_job& job) const noexcept PROCPOOL_REQUIRES(pool_mutex) {
         constexpr std::uint64_t many = 4096;
         return job.ready_elements < size() * job.chunk || job.ready_elements < many;
     }

@@ -12,6 +12,7 @@
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/mutex.hpp"
 
 namespace procpool::detail::thread {
 
@@ -34,9 +35,9 @@ struct elements {
 
 class thread_job : public job::basic_job {
 public:
-    /// Runs elements and keeps what comes of them. Called and left with the lock held, which it lets go
-    /// meanwhile. @return whether none has failed
-    virtual bool run(elements some, job::runner::lock& held) = 0;
+    /// Runs elements and keeps what comes of them. Lets the lock go meanwhile. @return whether none has
+    /// failed
+    virtual bool run(elements some, job::runner::lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     // The rest is the pool's, guarded by its mutex.
     std::deque<elements> ready;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "procpool/detail/call/job_with_results.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
 
 namespace procpool::detail::thread {
@@ -41,7 +42,7 @@ public:
         has_places_ = !is_stream;
     }
 
-    bool run(elements some, job::runner::lock& held) override {
+    bool run(elements some, job::runner::lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         held.unlock();
         outcome of_this;
         if constexpr (Task::as_const)
@@ -135,8 +136,7 @@ private:
         }
     }
 
-    /// With the lock.
-    void keep(std::uint64_t first, outcome& of_this) {
+    void keep(std::uint64_t first, outcome& of_this) PROCPOOL_REQUIRES(pool_mutex) {
         auto failed = of_this.failed.begin();
         if (has_places_) {
             for (; failed != of_this.failed.end(); ++failed) results.fail(failed->index, failed->error);

@@ -20,6 +20,7 @@
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/limits.hpp"
@@ -75,14 +76,15 @@ public:
 
     std::size_t size() const noexcept override { return options_.threads; }
 
-    // ---- jobs; all with the lock held
+    // ---- jobs
 
-    void add(const std::shared_ptr<thread_job>& job) override {
+    void add(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
         jobs_.add(job);
     }
 
-    void submit(const std::shared_ptr<thread_job>& job, elements some) override {
+    void submit(const std::shared_ptr<thread_job>& job, elements some) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(some.count);
         job->expected -= std::min(job->expected, some.count);
         if (job->failure() || job->abandoned) {
@@ -98,7 +100,7 @@ public:
     }
 
     void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
-                       std::exception_ptr error) override {
+                       std::exception_ptr error) override PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(1);
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
         if (job->failure() || job->abandoned) return;
@@ -107,20 +109,21 @@ public:
         settle(job, false);
     }
 
-    void seal(const std::shared_ptr<thread_job>& job) override {
+    void seal(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         job->seal();
         finish_if_complete(job);
     }
 
     bool abandon(const std::shared_ptr<job::basic_job>& given_up, running /*what_runs*/,
-                 const char* why) override {
+                 const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
         if (given_up->complete() || given_up->settled()) return false;
         const auto job = std::static_pointer_cast<thread_job>(given_up);
         give_up(job, job::make_error<TaskCancelled>(why));
         return true;
     }
 
-    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override {
+    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         if (wanted->complete() || wanted->settled()) return 0;
         const auto job = std::static_pointer_cast<thread_job>(wanted);
         const std::uint64_t count = std::exchange(job->ready_elements, 0);
@@ -143,11 +146,13 @@ public:
         return count;
     }
 
-    bool has_waiting(const job::basic_job& job) const override { return job.ready_elements > 0; }
+    bool has_waiting(const job::basic_job& job) const override PROCPOOL_REQUIRES(pool_mutex) {
+        return job.ready_elements > 0;
+    }
 
     // ---- the pool's life
 
-    void wind_up(const char* why) override {
+    void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
         const std::vector<std::shared_ptr<thread_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
@@ -156,24 +161,24 @@ public:
         }
     }
 
-    void close() override { closed_ = true; }
+    void close() override PROCPOOL_REQUIRES(pool_mutex) { closed_ = true; }
 
-    void join(lock& held) override {
+    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         require_closed();
         if (is_worker() || callbacks_.running_here())
             throw Error("procpool: a task or a callback can't join the pool that runs it");
-        wait_and_pull(held, [this] { return jobs_.empty(); });
+        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return jobs_.empty(); });
         shut_down(held);
     }
 
-    void terminate(lock& held) override {
+    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         set_terminated();
         fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
         leave(held);
         shut_down(held);
     }
 
-    void leave(lock& held) override {
+    void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         run_callbacks(held);
         end_threads(held);
     }
@@ -215,7 +220,7 @@ private:
     }
 
     /// Runs something, or waits until there may be something to run. False if there won't be.
-    bool run_next(lock& held) {
+    bool run_next(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         leave(held);
         if (!queue_.empty()) {
             std::shared_ptr<thread_job> job = std::move(queue_.front());
@@ -225,14 +230,14 @@ private:
             return false;
         } else {
             ++idle_;
-            work_.wait(held);
+            work_.wait(held.native());
             --idle_;
         }
         return true;
     }
 
     /// Runs a chunk of a job that was taken out of the queue.
-    void run_some(std::shared_ptr<thread_job> job, lock& held) {
+    void run_some(std::shared_ptr<thread_job> job, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         elements& front = job->ready.front();
         elements some = front.take_front(job->chunk);
         if (front.count == 0) job->ready.pop_front();
@@ -256,7 +261,7 @@ private:
         if (job->settled()) jobs_.retire(std::move(job));
     }
 
-    static bool run(thread_job& job, elements some, lock& held) {
+    static bool run(thread_job& job, elements some, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         try {
             return job.run(std::move(some), held);
         } catch (...) {
@@ -267,7 +272,7 @@ private:
     }
 
     /// After some results of a job have come.
-    void settle(const std::shared_ptr<thread_job>& job, bool good) {
+    void settle(const std::shared_ptr<thread_job>& job, bool good) PROCPOOL_REQUIRES(pool_mutex) {
         if (!good && job->fail_fast)
             abandon(job, running::goes_on, "procpool: dropped, since another element had failed (fail_fast)");
         finish_if_complete(job);
@@ -281,7 +286,8 @@ private:
     }
 
     /// A task that waits for a job of its own pool runs that meanwhile: there may be no other thread for it.
-    bool help(lock& held, steady_time /*deadline*/, job::basic_job* awaited) override {
+    bool help(lock& held, steady_time /*deadline*/, job::basic_job* awaited) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         if (jobs_.has_callbacks()) {
             run_callbacks(held);
             return true;
@@ -299,13 +305,14 @@ private:
 
     // ---- the end of jobs
 
-    void finish_if_complete(const std::shared_ptr<thread_job>& job) {
+    void finish_if_complete(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
         if (!jobs_.complete(job)) return;
         if (jobs_.has_callbacks() && idle_ > 0) work_.notify_one();
         notify_ready();
     }
 
-    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error) {
+    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error)
+        PROCPOOL_REQUIRES(pool_mutex) {
         job->abandoned = true;
         job->stopped.store(true, std::memory_order_relaxed);
         for (elements& some : job->ready) jobs_.retire(std::move(some.values));
@@ -318,14 +325,14 @@ private:
     }
 
     /// The pool can't go on: every pending and later call gets this error.
-    void fail(const std::exception_ptr& error) {
+    void fail(const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
         if (failure_) return;
         failure_ = error;
         for (std::size_t left = jobs_.open().size(); left > 0; --left)  // a job that is complete leaves
             give_up(std::shared_ptr<thread_job>(jobs_.open()[left - 1]), error);
     }
 
-    void run_callbacks(lock& held) {
+    void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         while (auto next = jobs_.begin_callbacks()) {
             held.unlock();
             for (const auto& callback : next->callbacks) run_callback(callback);
@@ -338,7 +345,7 @@ private:
     }
 
     /// Lets go of what may be the last reference to something of the user's.
-    void end_threads(lock& held) {
+    void end_threads(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         auto retired = jobs_.take_retired();
         if (retired.empty()) return;
         held.unlock();
@@ -347,14 +354,14 @@ private:
     }
 
     /// Waits for all threads but this one.
-    void shut_down(lock& held) {
+    void shut_down(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         const os::cancellation_deferred until_it_ends;
         closed_ = true;
         stopping_ = true;
         work_.notify_all();
         if (is_worker()) return;
         if (std::exchange(shutting_down_, true)) {
-            ended_.wait(held, [this] { return has_ended_; });
+            ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) { return has_ended_; });
             return;
         }
         std::vector<std::thread> threads = std::exchange(threads_, {});
@@ -367,13 +374,14 @@ private:
 
     thread_pool_options options_;
     const job::callback_runner callbacks_;
-    job::job_list<thread_job> jobs_;
-    std::deque<std::shared_ptr<thread_job>> queue_;  // those with elements ready
+    job::job_list<thread_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
+    /// Those with elements ready.
+    std::deque<std::shared_ptr<thread_job>> queue_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::condition_variable work_;
-    std::uint32_t idle_ = 0;  // threads that wait for work
-    bool stopping_ = false;
-    bool shutting_down_ = false;
-    bool has_ended_ = false;
+    std::uint32_t idle_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;  // threads that wait for work
+    bool stopping_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::condition_variable ended_;
     std::vector<std::thread> threads_;
 };

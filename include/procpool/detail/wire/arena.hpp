@@ -16,12 +16,12 @@
 #include <iterator>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/available_memory.hpp"
 #include "procpool/detail/os/fd.hpp"
@@ -62,7 +62,7 @@ public:
         const std::size_t bytes = in_pages(arena_alignment + size);
         std::optional<piece> found;
         {
-            const std::lock_guard lock(mutex_);
+            const mutex_guard lock(mutex_);
             most_alive_ = std::max(most_alive_, alive_ + bytes);
             found = take(capacity_for(bytes));
             if (!found) return std::nullopt;
@@ -83,7 +83,7 @@ public:
 
     /// Gives back all memory that no part takes.
     void trim() noexcept {
-        const std::lock_guard lock(mutex_);
+        const mutex_guard lock(mutex_);
         make_room(0);
         most_alive_ = alive_;
     }
@@ -111,7 +111,7 @@ private:
 
     /// One that was used before and isn't much larger, or else new range, or else one that is much larger. At
     /// last those that are too small make room.
-    std::optional<piece> take(std::size_t capacity) {
+    std::optional<piece> take(std::size_t capacity) PROCPOOL_REQUIRES(mutex_) {
         if (auto found = take_free(capacity, 2 * capacity)) return found;
         if (auto found = take_range(capacity)) return found;
         if (auto found = take_free(capacity, size_)) return found;
@@ -119,7 +119,7 @@ private:
         return take_range(capacity);
     }
 
-    std::optional<piece> take_free(std::size_t least, std::size_t most) {
+    std::optional<piece> take_free(std::size_t least, std::size_t most) PROCPOOL_REQUIRES(mutex_) {
         const auto at = free_.lower_bound(least);
         if (at == free_.end() || at->first > most) return std::nullopt;
         const piece found = at->second.back();
@@ -128,7 +128,7 @@ private:
         return found;
     }
 
-    std::optional<piece> take_range(std::size_t capacity) {
+    std::optional<piece> take_range(std::size_t capacity) PROCPOOL_REQUIRES(mutex_) {
         const auto at = std::find_if(unused_.begin(), unused_.end(),
                                      [=](const auto& gap) { return gap.second >= capacity; });
         if (at == unused_.end()) return std::nullopt;
@@ -138,7 +138,7 @@ private:
         return piece{offset, capacity, 0};
     }
 
-    bool reserve(piece& one, std::size_t wanted) {
+    bool reserve(piece& one, std::size_t wanted) PROCPOOL_REQUIRES(mutex_) {
         if (wanted <= one.reserved) return true;
         const std::size_t more = wanted - one.reserved;
         // As much as was alive at a time, and half as much again, since pieces are larger than their parts.
@@ -154,7 +154,7 @@ private:
     }
 
     /// Gives up free pieces, small ones first, until no more than `most` bytes of memory are taken.
-    void make_room(std::size_t most) noexcept {
+    void make_room(std::size_t most) noexcept PROCPOOL_REQUIRES(mutex_) {
         while (reserved() > most && !free_.empty()) {
             const auto at = free_.begin();
             discard(at->second.front());  // the one that was used least lately
@@ -170,7 +170,7 @@ private:
     }
 
     /// Gives a piece's memory back, and its range, joined with what is unused beside it.
-    void discard(piece one) noexcept {
+    void discard(piece one) noexcept PROCPOOL_REQUIRES(mutex_) {
         give_back_memory(one);
         auto next = unused_.lower_bound(one.offset);
         if (next != unused_.end() && next->first == one.offset + one.capacity) {
@@ -191,7 +191,7 @@ private:
         }
     }
 
-    void put_back(const piece& one) noexcept {
+    void put_back(const piece& one) noexcept PROCPOOL_REQUIRES(mutex_) {
         if (one.reserved == 0) return discard(one);
         try {
             free_[one.capacity].push_back(one);
@@ -205,7 +205,7 @@ private:
     void free(const piece& one, std::size_t bytes) noexcept {
         // A forked child has a copy of the books, and none of the memory.
         if (!made_.is_here()) return;
-        const std::lock_guard lock(mutex_);
+        const mutex_guard lock(mutex_);
         alive_ -= bytes;
         put_back(one);
     }
@@ -214,12 +214,15 @@ private:
     const std::size_t size_;
     const std::size_t limit_;
     const os::fork_stamp made_;
-    mutable std::mutex mutex_;
-    std::size_t alive_ = 0;                      // bytes of parts, in whole pages
-    std::size_t most_alive_ = 0;                 // at a time, since memory was given back
-    std::map<std::size_t, std::size_t> unused_;  // range without memory: sizes, by offset
-    std::map<std::size_t, std::vector<piece>>
-        free_;  // with memory, by capacity; the last one used is the warmest
+    mutex mutex_;
+    /// Bytes of parts, in whole pages.
+    std::size_t alive_ PROCPOOL_GUARDED_BY(mutex_) = 0;
+    /// At a time, since memory was given back.
+    std::size_t most_alive_ PROCPOOL_GUARDED_BY(mutex_) = 0;
+    /// Range without memory: sizes, by offset.
+    std::map<std::size_t, std::size_t> unused_ PROCPOOL_GUARDED_BY(mutex_);
+    /// Pieces with memory, by capacity; the last one used is the warmest.
+    std::map<std::size_t, std::vector<piece>> free_ PROCPOOL_GUARDED_BY(mutex_);
     std::atomic<std::uint64_t> own_reserved_{0};
     std::atomic<std::uint64_t>& reserved_;
 };
