@@ -15,13 +15,12 @@
 
 #include "procpool/cpu_count.hpp"
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/family/child_process.hpp"
+#include "procpool/detail/family/make_child.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/serializing.hpp"
-#include "procpool/detail/worker/process_main.hpp"
+#include "procpool/detail/worker/process_body.hpp"
 #include "procpool/error.hpp"
 #include "procpool/options.hpp"
 #include "procpool/process_info.hpp"
@@ -68,8 +67,7 @@ public:
                     wire::callable_codec<function_type>::encode({call, pins}, callable);
                     (wire::encode({call, pins}, std::as_const(args)), ...);
                 });
-            child_ =
-                std::make_shared<family::child_process>(std::move(options), std::move(call), std::move(pins));
+            child_ = family::make_child(std::move(options), std::move(call), std::move(pins));
         }
     }
 
@@ -110,17 +108,17 @@ public:
     /// @throws ProcessError if it was not started; so do kill() and interrupt()
     template <class = detail::only_if_used>
     void terminate() {
-        child().send_signal(SIGTERM);
+        child().send(detail::family::child::signal::terminate);
     }
     /// Ends it at once, by SIGKILL.
     template <class = detail::only_if_used>
     void kill() {
-        child().send_signal(SIGKILL);
+        child().send(detail::family::child::signal::kill);
     }
     /// Sends SIGINT, as Ctrl-C does.
     template <class = detail::only_if_used>
     void interrupt() {
-        child().send_signal(SIGINT);
+        child().send(detail::family::child::signal::interrupt);
     }
 
     /// Its process id; 0 before start().
@@ -150,20 +148,20 @@ public:
 private:
     template <class>
     friend std::vector<Process> active_children();
-    explicit Process(std::shared_ptr<detail::family::child_process> child) : child_(std::move(child)) {}
+    explicit Process(std::shared_ptr<detail::family::child> child) : child_(std::move(child)) {}
 
-    detail::family::child_process& child() const {
+    detail::family::child& child() const {
         if (!child_) throw ProcessError("procpool: this Process was moved from");
         return *child_;
     }
 
-    std::shared_ptr<detail::family::child_process> child_;
+    std::shared_ptr<detail::family::child> child_;
 };
 
 template <class>
 std::vector<Process> active_children() {
     std::vector<Process> found;
-    for (auto& child : detail::family::child_process::all_alive()) found.push_back(Process(std::move(child)));
+    for (auto& child : detail::family::running_children()) found.push_back(Process(std::move(child)));
     return found;
 }
 

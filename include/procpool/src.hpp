@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "procpool/detail/family/make_child_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/worker/fresh_run_impl.hpp"
@@ -25,6 +26,8 @@ template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolO
                                                                            process::pool_initializer);
 template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
 
+template std::shared_ptr<family::child> family::make_child<void>(ProcessOptions, wire::buffer, wire::pins);
+template std::vector<std::shared_ptr<family::child>> family::running_children<void>();
 template void worker::support_fresh_runs<void>(int, const char* const*);
 template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
 template void worker::use_executable<void>(const std::string&, std::vector<std::string>);

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/family/child.hpp"
+#include "procpool/detail/family/child_list.hpp"
 #include "procpool/detail/family/zygote_for.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -34,20 +36,17 @@
 
 namespace procpool::detail::family {
 
-/// Thread-safe.
 template <class = only_if_used>
-class basic_child_process {
+class basic_child_process final : public child {
 public:
     /// `call` is a body_maker's address, and what that needs.
     basic_child_process(ProcessOptions options, wire::buffer call, wire::pins pins)
         : options_(std::move(options)), call_(std::move(call)), pins_(std::move(pins)) {
         if (options_.name.empty()) options_.name = "Process-" + place_;
     }
-    basic_child_process(const basic_child_process&) = delete;
-    basic_child_process& operator=(const basic_child_process&) = delete;
 
     /// Waits for its end, as Python does when the program ends, or terminates it if it is a daemon.
-    ~basic_child_process() {
+    ~basic_child_process() override {
         if (!is_of_this_process()) return;
         try {
             finish();
@@ -55,11 +54,10 @@ public:
         }
     }
 
-    const std::string& name() const noexcept { return options_.name; }
-    bool is_daemon() const noexcept { return options_.daemon; }
+    const std::string& name() const noexcept override { return options_.name; }
+    bool is_daemon() const noexcept override { return options_.daemon; }
 
-    /// Returns when the process is about to call its function.
-    void start(const std::shared_ptr<basic_child_process>& self) {
+    void start(const std::shared_ptr<child>& self) override {
         const auto lock = use();
         if (now_ != state::initial) throw ProcessError("procpool: " + name() + " was started before");
         const start_method how = zygote::checked_start_method(options_.start_method);
@@ -75,17 +73,15 @@ public:
         if (how == start_method::fork) own_zygote_ = true;
         call_ = {};
         pins_.clear();
-        list(self);
+        child_list::add(self);
     }
 
-    /// 0 before start().
-    long pid() const {
+    long pid() const override {
         const auto lock = use();
         return pid_;
     }
 
-    /// False if it has not ended until then.
-    bool wait(steady_time until) {
+    bool wait(steady_time until) override {
         std::shared_ptr<const os::fd> news;
         os::fd process;
         for (;;) {
@@ -111,35 +107,34 @@ public:
         }
     }
 
-    bool is_alive() {
+    bool is_alive() override {
         const auto lock = use();
         return runs();
     }
 
-    std::optional<int> exit_code() {
+    std::optional<int> exit_code() override {
         const auto lock = use();
         if (now_ != state::started || !has_ended()) return std::nullopt;
         // Who dies with its zygote is killed.
         return exit_->code ? *exit_->code : -(exit_->signal != 0 ? exit_->signal : SIGKILL);
     }
 
-    /// Does nothing if it has ended.
-    void send_signal(int signal) {
+    void send(signal what) override {
         const auto lock = use();
         require_started("sent a signal");
         if (has_ended()) return;
         const auto no_fork = os::fd_registry::instance().hold_forks();
-        zygote_->signal(0, serial_, pid_, signal);
+        const int number = what == signal::kill ? SIGKILL : what == signal::interrupt ? SIGINT : SIGTERM;
+        zygote_->signal(0, serial_, pid_, number);
     }
 
-    /// Readable when it has ended.
-    std::shared_ptr<const os::fd> sentinel() const {
+    std::shared_ptr<const os::fd> sentinel() const override {
         const auto lock = use();
         require_started("waited for");
         return news_;
     }
 
-    void close() {
+    void close() override {
         const auto lock = use(true);
         if (now_ == state::started && !has_ended())
             throw ProcessError("procpool: " + name() +
@@ -151,42 +146,27 @@ public:
         pins_.clear();
     }
 
-    /// Ends it in the way that its destructor does.
-    void finish() {
+    void finish() override {
         if (!is_alive()) return;
         if (is_daemon()) {
-            send_signal(SIGTERM);
+            send(signal::terminate);
             if (wait(deadline_in(std::chrono::seconds(1)))) return;
-            send_signal(SIGKILL);
+            send(signal::kill);
         }
         wait(steady_time::max());
     }
 
-    /// Those of this process that run, in the order of their starts.
-    static std::vector<std::shared_ptr<basic_child_process>> all_alive() {
-        std::vector<std::shared_ptr<basic_child_process>> found;
-        {
-            const auto lock = os::fd_registry::instance().hold_forks();
-            for (const auto& one : listed())
-                if (auto child = one.lock(); child && child->is_of_this_process())
-                    found.push_back(std::move(child));
-        }
-        std::erase_if(found, [](const auto& child) { return !child->still_runs(); });
-        return found;
+    bool still_runs() override {
+        const auto lock = use(true);
+        return runs();
     }
+    bool is_of_this_process() const noexcept override { return made_.is_here(); }
 
 private:
     enum class state { initial, started, closed };
 
     bool runs() PROCPOOL_REQUIRES(mutex_) { return now_ == state::started && !has_ended(); }
-    /// False, too, if it is closed.
-    bool still_runs() {
-        const auto lock = use(true);
-        return runs();
-    }
     static constexpr int most_tries = 10;
-
-    bool is_of_this_process() const noexcept { return made_.is_here(); }
 
     /// The analysis doesn't see that the lock is handed on.
     mutex_lock use(bool closed_too = false) const
@@ -264,7 +244,7 @@ private:
                 throw BootstrapError("procpool: " + name() +
                                      " could not be started: " + zygote::end_of_zygote(method, *how));
             // Nothing is to run twice.
-            if (!read_answer(answer).empty())
+            if (!os::read_to_end(answer).empty())
                 throw BootstrapError("procpool: " + name() + " was killed with its zygote when it had begun");
             return false;
         }
@@ -279,19 +259,9 @@ private:
         os::throw_system_error(error, "fork (" + name() + ")");
     }
 
-    static std::string read_answer(const os::fd& answer) {
-        std::string text;
-        std::array<std::byte, 4096> piece;
-        for (;;) {
-            const auto got = os::read_some(answer, piece.data(), piece.size());
-            if (got.closed) return text;
-            text.append(reinterpret_cast<const char*>(piece.data()), got.bytes);
-        }
-    }
-
     /// Until it has rebuilt its function and arguments.
     bool await_begin(const os::fd& answer) PROCPOOL_REQUIRES(mutex_) {
-        const std::string text = read_answer(answer);
+        const std::string text = os::read_to_end(answer);
         if (!text.empty() && static_cast<std::byte>(text.front()) == worker::process_begins) return true;
         while (!has_ended()) await_news();
         if (text.size() > 1)
@@ -344,27 +314,6 @@ private:
         zygote_.reset();
         news_.reset();
         exit_.reset();
-    }
-
-    // ---- all that were started
-
-    static std::vector<std::weak_ptr<basic_child_process>>& listed() {
-        static auto* const all = new std::vector<std::weak_ptr<basic_child_process>>;  // see all_alive()
-        return *all;
-    }
-    static void list(const std::shared_ptr<basic_child_process>& self) {
-        static bool joins_at_exit = false;
-        const auto lock = os::fd_registry::instance().hold_forks();
-        std::erase_if(listed(), [](const auto& one) { return one.expired(); });
-        listed().push_back(self);
-        worker::join_children.store(&join_all);
-        if (!std::exchange(joins_at_exit, true)) std::atexit(&join_all);
-    }
-    static void join_all() {
-        for (const auto& child : all_alive()) try {
-                child->finish();
-            } catch (const Error&) {  // another thread has closed it
-            }
     }
 
     const os::fork_stamp made_;

@@ -3,21 +3,40 @@
 #ifndef PROCPOOL_DETAIL_PROCESS_MAKE_POOL_IMPL_HPP
 #define PROCPOOL_DETAIL_PROCESS_MAKE_POOL_IMPL_HPP
 
+#include <atomic>
 #include <memory>
+#include <thread>
 #include <utility>
 
+#include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 
 namespace procpool::detail::process {
 
+/// To be called when nobody holds the pool any more. The last may have been a callback, in a thread of the
+/// pool's own: then another thread waits for its end.
+template <class = only_if_used>
+void end(process_pool* pool) {
+    if (pool->is_copy()) return;  // a forked child lets go of its last handle: nothing here is its own
+    if (!pool->is_own_thread()) {
+        delete pool;
+        return;
+    }
+    os::library_threads.fetch_add(1, std::memory_order_relaxed);
+    std::thread([pool] {
+        delete pool;
+        os::library_threads.fetch_sub(1, std::memory_order_relaxed);
+    }).detach();
+}
+
 template <class>
 std::shared_ptr<scheduler::pool_backend> make_pool(PoolOptions options, pool_initializer initializer) {
     process_pool_options all = checked(std::move(options));
     all.workers.initializer = std::move(initializer.job);
     all.workers.initializer_arguments = std::move(initializer.arguments);
-    return {new process_pool(std::move(all)), &process_pool::end};
+    return {new process_pool(std::move(all)), &end<>};
 }
 
 }  // namespace procpool::detail::process

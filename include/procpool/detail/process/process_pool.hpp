@@ -13,8 +13,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -85,20 +83,8 @@ public:
         driver_.join(held);
     }
 
-    /// To be called when nobody holds the pool any more. The last may have been a callback, in a thread of
-    /// the pool's own, which can't wait for its own end: then another one does.
-    static void end(basic_process_pool* pool) {
-        if (pool->is_copy()) return;  // a forked child lets go of its last handle: nothing here is its own
-        if (!pool->driver_.is_standby_driver()) {
-            delete pool;
-            return;
-        }
-        os::library_threads.fetch_add(1, std::memory_order_relaxed);
-        std::thread([pool] {
-            delete pool;
-            os::library_threads.fetch_sub(1, std::memory_order_relaxed);
-        }).detach();
-    }
+    /// Whether this thread is the pool's own, and can't wait for its own end.
+    bool is_own_thread() const noexcept { return driver_.is_standby_driver(); }
 
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
         std::vector<WorkerStatus> all;
@@ -316,7 +302,7 @@ private:
         // close, or else the workers would wake up to leave by themselves.
         if (last && !gracefully) last->begin_kill();
         const bool idle = workers_.disconnect();
-        if (last && gracefully && (!idle || !finishes(*last))) last->begin_kill();
+        if (last && gracefully && (!idle || !last->finish())) last->begin_kill();
         if (!driver_.is_standby_driver()) driver_.join(held);
         {
             const job::unlocked meanwhile(held);
@@ -330,16 +316,6 @@ private:
     /// Nobody drives any more, or will.
     void reap_untold() noexcept PROCPOOL_EXCLUDES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
         workers_.reap_untold();
-    }
-
-    /// False if it can't be told; then the workers, which have nothing left to do, are killed with it.
-    static bool finishes(zygote::zygote& last) noexcept {
-        try {
-            last.finish();
-            return true;
-        } catch (const std::system_error&) {
-            return false;
-        }
     }
 
     static constexpr std::chrono::milliseconds program_check_interval{10};

@@ -22,32 +22,13 @@
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/type_name.hpp"
-#include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
-#include "procpool/detail/wire/serializing.hpp"
-#include "procpool/detail/worker/arguments.hpp"
+#include "procpool/detail/worker/process_body.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/process_info.hpp"
 
 namespace procpool::detail::worker {
-
-/// What a process's definition names by its code address: rebuilds what is to be called, from the rest.
-using body_maker = std::function<void()>(wire::cursor&);
-
-/// For an F with arguments of the wire types Args.
-template <class F, class... Args>
-std::function<void()> make_body(wire::cursor& from) {
-    struct call {
-        explicit call(wire::cursor& in)
-            : function(wire::serializing([] { return "procpool: the function can't be rebuilt"; },
-                                         [&] { return wire::callable_codec<F>::decode(in); })),
-              values(in) {}
-        F function;
-        arguments<F, Args...> values;
-    };
-    return [made = std::make_shared<call>(from)] { static_cast<void>(made->values.call(made->function)); };
-}
 
 /// A process's first message to its parent: this byte alone, or another one and why it can't begin.
 inline constexpr std::byte process_begins{1};

@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -96,7 +97,15 @@ public:
     }
 
     /// Lets the zygote end after the last worker has ended by itself; deaths are not reported any more.
-    void finish() { send({.what = zygote_request::kind::finish}, {}); }
+    /// @return false if it can't be told
+    bool finish() noexcept {
+        try {
+            send({.what = zygote_request::kind::finish}, {});
+            return true;
+        } catch (const std::system_error&) {
+            return false;
+        }
+    }
 
     std::optional<worker_report> next_report() {
         while (const auto incoming = os::receive_message<worker_report>(control_, false, output_room_)) {

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -51,6 +53,17 @@ inline transfer read_some(const fd& file, std::byte* to, std::size_t size) {
     if (n == 0) return {.closed = true};
     if (errno == EAGAIN) return {.would_block = true};
     throw_system_error(errno, "read (a pipe)");
+}
+
+/// All that comes until its end.
+inline std::string read_to_end(const fd& file) {
+    std::string text;
+    std::array<std::byte, 4096> piece;
+    for (;;) {
+        const transfer got = read_some(file, piece.data(), piece.size());
+        if (got.closed) return text;
+        text.append(reinterpret_cast<const char*>(piece.data()), got.bytes);
+    }
 }
 
 inline transfer write_some(const fd& file, const iovec* parts, int count) {
