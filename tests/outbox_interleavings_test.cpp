@@ -244,9 +244,9 @@ protected:
         if (!test::single_steps) GTEST_SKIP() << test::no_single_steps;
     }
 
-    /// Each pair of states in scope all, or else every `n`-th.
+    /// Each pair of states in scope all, or else every `n`-th; sanitizers take their time.
     static std::size_t every(std::size_t n) { return GetParam().by * (is_thorough() ? 1 : n); }
-    static bool is_thorough() { return test::rounds(100) == 100; }
+    static bool is_thorough() { return test::rounds(100) == 100 && !test::sanitized; }
 };
 
 TEST_P(OutboxInterleavings, no_result_is_lost_or_torn_wherever_the_worker_dies) {
