@@ -127,7 +127,7 @@ private:
             const worker::black_box& box = pool_.box();
             int sent = 0;
             ::ioctl(pool_.link.results().get(), FIONREAD, &sent);
-            const auto in_use = static_cast<std::size_t>(box.committed.load() - box.base.load());
+            const std::size_t in_use = box.committed.load() - box.base.load();
             std::size_t size = worker::outbox_offset + nearby;
             // A large result that goes past the outbox is committed for a moment before the base follows.
             if (in_use <= worker::outbox_capacity) size = std::max(size, worker::outbox_offset + in_use);

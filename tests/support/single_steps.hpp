@@ -70,8 +70,8 @@ private:
     struct sigaction before_{};
 };
 
-/// Calls `body()`, and `look()` after each of its instructions; one that repeats itself, as those do that copy
-/// much, is one. What looks has interrupted anything, also the allocator, so it may only do what signal
+/// Calls `body()`, and `look()` after each of its instructions; one that repeats itself, as those do that
+/// copy much, is one. What looks has interrupted anything, also the allocator, so it may only do what signal
 /// handlers may.
 template <class Body, class Look>
 void run_in_single_steps(Body&& body, Look&& look) {
