@@ -43,9 +43,12 @@ inline void check_places(world& in) {
         if (ready != job->ready_elements) throw broken("the number of ready elements is wrong");
     }
     for (const auto& peer : in.pool.peers())
-        for (const auto& run : peer.work().runs())
-            for (std::uint64_t i = run.results; i < run.elements.count && account_of(run.job.get()); ++i)
-                ++account_of(run.job.get())->places.at(run.elements.first + i);
+        for (const auto& run : peer.work().runs()) {
+            // A job that a callback gave up at once may be over, and counted no more, while its elements run.
+            if (account* const of = account_of(run.job.get()); of && !of->places.empty())
+                for (std::uint64_t i = run.results; i < run.elements.count; ++i)
+                    ++of->places.at(run.elements.first + i);
+        }
     for (const auto& [job, of] : in.jobs) {
         if (job->failure() || job->abandoned) continue;
         for (std::uint64_t i = 0; i < of->places.size(); ++i) {
