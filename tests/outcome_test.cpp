@@ -61,7 +61,8 @@ TEST(Outcome, gives_its_value_away) {
     const std::unique_ptr<int> taken = std::move(one).value();
     EXPECT_EQ(*taken, 3);
     Outcome<std::unique_ptr<int>> other(std::make_unique<int>(4));
-    EXPECT_EQ(*std::unique_ptr<int>(*std::move(other)), 4);
+    const std::unique_ptr<int> moved = *std::move(other);
+    EXPECT_EQ(*moved, 4);
     Outcome<std::unique_ptr<int>> third(std::make_unique<int>(5));
     EXPECT_EQ(*std::move(third).value_or(nullptr), 5);
     EXPECT_EQ(Outcome<std::unique_ptr<int>>(problem()).value_or(nullptr), nullptr);

@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,11 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -281,30 +285,54 @@ TEST_F(Workers, that_die_when_the_pool_is_joined_take_no_function_away_from_othe
 
 // ---- a pool that has nothing to do
 
-/// CPU time that the program has used while nothing was to do for a while.
-std::chrono::nanoseconds cpu_time_of_a_while() {
-    const auto used = [] {
-        timespec time{};
-        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-        return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-    };
-    const auto before = used();
-    ::usleep(200'000);
-    return used() - before;
-}
-constexpr std::chrono::milliseconds next_to_nothing{40};
+/// The threads that the program has started since this was made.
+class new_threads {
+public:
+    /// Whether they all sleep, and none of them is woken for a while.
+    bool stay_asleep() const {
+        const auto before = times_woken();
+        ::usleep(200'000);
+        return before && before == times_woken();
+    }
+
+private:
+    static std::set<std::string> all() {
+        std::set<std::string> found;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task"))
+            found.insert(entry.path().string());
+        return found;
+    }
+    /// How often each has been given a CPU; nothing if one has it or wants it.
+    std::optional<std::map<std::string, long>> times_woken() const {
+        std::map<std::string, long> found;
+        for (const std::string& one : all()) {
+            if (old_.contains(one)) continue;
+            std::ifstream status(one + "/status");
+            for (std::string line; std::getline(status, line);) {
+                if (line.starts_with("State:") && line.find('S', 6) == std::string::npos) return std::nullopt;
+                const auto number = line.find("ctxt_switches:");
+                if (number != std::string::npos) found[one] += std::stol(line.substr(line.find(':') + 1));
+            }
+        }
+        return found;
+    }
+
+    const std::set<std::string> old_ = all();
+};
 
 TEST_F(Workers, of_a_failed_pool_that_die_with_their_zygote_keep_no_thread_busy) {
+    const new_threads threads;
     mp::Pool pool(2, [] { throw std::domain_error("not today"); });
     EXPECT_ANY_THROW(pool.apply(twice, 4));
     for (const long zygote : test::children_of(::getpid())) ::kill(static_cast<pid_t>(zygote), SIGKILL);
     EXPECT_TRUE(test::eventually([] { return test::children_of(::getpid()).empty(); }));
-    EXPECT_LT(cpu_time_of_a_while(), next_to_nothing);
+    EXPECT_TRUE(test::eventually([&] { return threads.stay_asleep(); }));
     EXPECT_THROW(pool.apply(twice, 4), std::domain_error);
 }
 
 TEST_F(Workers, whose_death_was_told_to_who_waited_keep_no_thread_busy) {
     namespace process = procpool::detail::process;
+    const new_threads threads;
     process::process_pool pool{process::checked(mp::PoolOptions{.processes = 1})};
     auto held = pool.acquire();
     const long first = test::workers().at(0);
@@ -318,7 +346,7 @@ TEST_F(Workers, whose_death_was_told_to_who_waited_keep_no_thread_busy) {
     };
     EXPECT_TRUE(pool.wait(held, is_replaced, std::chrono::steady_clock::now() + test::patience));
     held.unlock();
-    EXPECT_LT(cpu_time_of_a_while(), next_to_nothing);
+    EXPECT_TRUE(test::eventually([&] { return threads.stay_asleep(); }));
 }
 
 // ---- results

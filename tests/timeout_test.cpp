@@ -414,7 +414,7 @@ TEST_F(Timeout, result_that_was_taken_early_counts_once_when_its_worker_dies) {
     mp::Pool pool(1);
     const auto quick_or_wait = [](int i) {
         if (i == 150) {
-            state->runs.store(static_cast<int>(::getpid()));
+            state->runs.store(::getpid());
             state->gate.pass();
         }
         return i;

@@ -263,7 +263,7 @@ TEST_F(Zygote, a_worker_has_just_its_descriptors) {
 
 TEST_F(Zygote, outlives_signals_to_the_whole_group_and_so_do_its_workers) {
     const worker one = start();
-    const long zygote_pid = static_cast<long>(one.ask()[1]);
+    const long zygote_pid = one.ask()[1];
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::kill(static_cast<pid_t>(zygote_pid), signal);
     ::kill(static_cast<pid_t>(one.pid), SIGINT);
     EXPECT_EQ(one.ask()[0], one.pid);
@@ -357,7 +357,7 @@ TEST_F(Zygote, kill_ends_all_workers_and_returns_when_they_are_gone) {
     std::vector<worker> workers;
     for (std::uint32_t slot = 0; slot < 5; ++slot) workers.push_back(start(slot));
     workers[2].order('e');  // one is a zombie by then
-    const long zygote_pid = static_cast<long>(workers[0].ask()[1]);
+    const long zygote_pid = workers[0].ask()[1];
     zygote.kill();
     for (const worker& one : workers) EXPECT_FALSE(exists(one.pid));
     EXPECT_FALSE(exists(zygote_pid));
@@ -369,7 +369,7 @@ TEST_F(Zygote, finish_lets_workers_end_by_themselves) {
     const worker dead = start(1);
     dead.order('e');
     expect_exit(dead, 7, false);  // and is not reaped
-    const long zygote_pid = static_cast<long>(busy.ask()[1]);
+    const long zygote_pid = busy.ask()[1];
     zygote.finish();
     EXPECT_TRUE(test::eventually([&] { return !exists(dead.pid); }));
     EXPECT_EQ(busy.ask()[0], busy.pid);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// What must be true of each run, whatever happens.
+#ifndef PROCPOOL_TESTS_SIMULATION_INVARIANTS_HPP
+#define PROCPOOL_TESTS_SIMULATION_INVARIANTS_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "job.hpp"
+#include "peer.hpp"
+#include "world.hpp"
+
+namespace simulation {
+
+/// An element begins that may: it is the one that was submitted, and doesn't run too often.
+inline void check_begin(world& in, const simulated_peer& one) {
+    const auto& element = *one.running;
+    if (!account_of(element.job)) {
+        if (one.told().begun != 1) throw broken("an initializer isn't the first that a peer runs");
+        return;
+    }
+    account& of = *account_of(element.job);
+    const record& kept = of.of(element.index);
+    if (of.number(element.index) != element.number) throw broken("an element has another's bytes");
+    if (kept.withdrawn && element.job->retries == 0) throw broken("an element runs after it was withdrawn");
+    if (kept.begun > 1 + element.job->retries + kept.innocent)
+        throw broken("an element runs more often than it may: " + std::to_string(element.index) + " of job " +
+                     std::to_string(element.job->id) + ", begun " + std::to_string(kept.begun) + " times, " +
+                     std::to_string(element.job->retries) + " retries" + in.state());
+}
+
+/// After a step each element that was submitted is in one place.
+inline void check_places(world& in) {
+    for (const auto& [job, of] : in.jobs) {
+        of->places.assign(of->elements.size(), 0);
+        std::uint64_t ready = 0;
+        for (const auto& some : job->ready) {
+            ready += some.count;
+            for (std::uint64_t i = 0; i < some.count; ++i) ++of->places.at(some.first + i);
+        }
+        if (ready != job->ready_elements) throw broken("the number of ready elements is wrong");
+    }
+    for (const auto& peer : in.pool.peers())
+        for (const auto& run : peer.work().runs()) {
+            // A job that a callback gave up at once may be over, and counted no more, while its elements run.
+            if (account* const of = account_of(run.job.get()); of && !of->places.empty())
+                for (std::uint64_t i = run.results; i < run.elements.count; ++i)
+                    ++of->places.at(run.elements.first + i);
+        }
+    for (const auto& [job, of] : in.jobs) {
+        if (job->failure() || job->abandoned) continue;
+        for (std::uint64_t i = 0; i < of->places.size(); ++i) {
+            const record& one = of->elements[i];
+            const unsigned places = of->places[i] + (one.values > 0 || of->has_error(i));
+            if (places == 1 || job->has_dropped(i, 1)) continue;
+            if (places > 1) throw broken("an element is in two places");
+            if (one.submitted > 0) throw broken("an element is lost");
+        }
+    }
+}
+
+/// No peer that may work is without work while elements are ready, and none has more than its window.
+inline void check_idle(world& in) {
+    if (in.pool.why_failed()) return;
+    for (const auto& one : in.pool.peers()) {
+        constexpr std::uint64_t most_of_chunk = 8;  // which isn't cut
+        if (one.taken >= in.most_per_peer && one.taken - in.most_per_peer >= most_of_chunk)
+            throw broken("a peer has got more elements than it may");
+        if (one.work().elements() > 40'000) throw broken("a peer has more elements than any window");
+        if (one.can_work() && !one.input_ended && one.work().elements() == 0 && one.taken == 0 &&
+            in.pool.has_ready())
+            throw broken("a peer has nothing to do, and elements are ready");
+    }
+}
+
+/// What has a time limit is checked in time.
+inline void check_limits(world& in) {
+    for (auto& one : in.pool.peers()) {
+        if (!one.alive || !one.is_running() || !one.has_started() || !one.is_alive()) continue;
+        const auto& element = *one.running;
+        if (element.job->timeout == procpool::detail::job::no_limit || one.asked_to_end) continue;
+        if (!one.work().has(*element.job, element.index)) continue;
+        if (one.check_at > std::max(one.begun_at, in.pool.time().now()) + element.job->timeout)
+            throw broken("an element has a time limit, and nobody will look");
+        if (in.pool.time().now() > one.begun_at + element.job->timeout + std::chrono::milliseconds(40))
+            throw broken("an element runs longer than it may");
+    }
+}
+
+inline bool is_over(const entry& one) {
+    if (!one.job->done()) return false;
+    for (std::uint64_t call = 0; call < one.job->submitted(); ++call)
+        if (!one.job->call_done(call)) return false;
+    return true;
+}
+
+/// Of a job that is over.
+inline void check_end(const entry& one) {
+    const bool failed = one.job->failure() != nullptr;
+    for (std::uint64_t i = 0; i < one.of->elements.size(); ++i) {
+        const record& element = one.of->elements[i];
+        const unsigned ends = element.values + one.of->has_error(i);
+        if (element.submitted > 0 && ends == 0 && !failed) throw broken("an element has no end");
+        if (ends > 1 && !one.job->has_dropped(i, 1)) throw broken("an element has two ends");
+    }
+    if (one.of->has_callback && one.of->callbacks_run != 1) throw broken("a callback didn't run once");
+    if (const auto* const series = dynamic_cast<const simulated_series*>(one.job.get()))
+        for (const auto& [call, runs] : series->call_callbacks_run)
+            if (runs != 1)
+                throw broken("a call's callback ran " + std::to_string(runs) + " times: call " +
+                             std::to_string(call) + " of " + std::to_string(one.job->submitted()) +
+                             (one.job->failure() ? ", failed" : ""));
+}
+
+/// Jobs that are over have one end for each element, and are looked at no more.
+inline void check_ends(world& in) {
+    std::erase_if(in.jobs, [&](const entry& one) {
+        if (!is_over(one)) return false;
+        check_end(one);
+        std::erase(in.pool.open_, one.job);
+        return true;
+    });
+}
+
+}  // namespace simulation
+
+#endif
