@@ -68,6 +68,7 @@ template <class T, std::size_t Rank = dynamic_rank>
 class SharedArray {
 public:
     SharedArray() = default;
+    /// See <procpool/dynamic_array.hpp>.
     explicit SharedArray(std::vector<std::size_t> shape, const ArrayOptions& options = {});
 
     static_assert(Rank != dynamic_rank,
@@ -208,6 +209,7 @@ public:
 
     /// All elements in order, the last index fastest.
     std::span<T> span() const noexcept { return {data(), size()}; }
+    /// Iterates over all elements in that order.
     iterator begin() const noexcept { return data(); }
     iterator end() const noexcept { return data() + size(); }
 
