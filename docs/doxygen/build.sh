@@ -3,7 +3,7 @@
 # Builds the site of the guides and the API into build/docs/html, and checks its links.
 # Usage: build.sh, with Doxygen 1.9.4
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd -P "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=docs/doxygen out=build/docs
 
 rm -rf "$out"
@@ -14,6 +14,7 @@ awk -f $here/pages.awk -f $here/layout.awk "$out/default.xml" >"$out/layout.xml"
 
 # Doxygen's own header, where the name of the project leads to the first page.
 doxygen -w html "$out/header.html" "$out/footer.html" "$out/default.css"
+# shellcheck disable=SC2016 # these are names of Doxygen's
 sed -i 's|\$projectname<!--BEGIN PROJECT_NUMBER|<a href="$relpath^index.html">$projectname</a><!--BEGIN PROJECT_NUMBER|
     s|>\$projectbrief<|>$projectbrief <a id="contents-link" href="$relpath^all_pages.html">All pages</a><|' "$out/header.html"
 

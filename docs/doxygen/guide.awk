@@ -18,7 +18,7 @@ function link(text, target,    hash, path, anchor, opening) {
     path = hash ? substr(target, 1, hash - 1) : target
     path = path == "" ? file : normal(folder path)
     if (path ~ /\.md$/) {
-        if (text ~ /^[a-z_]+\.md$/i || (in_table && index(path, "/" text ".md"))) text = title_of(path)
+        if (text ~ /^[A-Za-z_]+\.md$/ || (in_table && index(path, "/" text ".md"))) text = title_of(path)
         if (text !~ /`/) return "[" text "](@ref " label_of(path) (anchor ? "-" anchor : "") ")"
         # Doxygen takes backquotes in references as they are.
         while (sub(/`/, opening ? "</code>" : "<code>", text)) opening = !opening
@@ -34,7 +34,7 @@ function link(text, target,    hash, path, anchor, opening) {
 }
 
 # A line of text: code in backquotes stays as it is, links are translated.
-function translated(line,    out, at, ticks, end, open, close_at, code) {
+function translated(line,    out, at, ticks, end, open, code) {
     while (match(line, /`+|\]\([^)]*\)/)) {
         out = out substr(line, 1, RSTART - 1)
         if (substr(line, RSTART, 1) == "`") {
@@ -68,8 +68,10 @@ FNR == 1 {
 }
 
 /^ *```/ {
-    # Of the languages here Doxygen knows C++. What has none is a diagram.
-    if (!in_code) sub(/```(sh|cmake)$/, "```{.unparsed}")
+    # Of the languages here Doxygen knows C++. What has none is a diagram, whose lines must touch.
+    if (in_code) sub(/```/, in_diagram ? "@endverbatim" : "```")
+    else if (in_diagram = /```$/) sub(/```/, "@verbatim")
+    else sub(/```(sh|cmake)$/, "```{.unparsed}")
     in_code = !in_code
     print
     next

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # What Doxygen sees of a public header: what users call, without the means by which it is made.
 # Usage: awk -f header.awk HEADER, in the root of the source tree. Each header is named in topics.txt.
-# A line that is left out leaves an empty one, so that warnings name the right lines.
+# A line that is left out leaves an empty one, so that warnings name the right lines, but for those that follow what is
+# shown in place of a base class.
 
 # The public part of a class that has no page of its own, with what that one inherits in turn.
 function public_part_of(name, as,    file, line, where, text, base) {
@@ -18,7 +19,7 @@ function public_part_of(name, as,    file, line, where, text, base) {
         if (where == "class" && line == "public:") where = "public"
     }
     close(file)
-    return base ? text public_part_of(base, as) : text
+    return (base ? public_part_of(base, as) : "") text
 }
 
 # Members that go without saying: how a value is copied and destroyed, and what ranges and iterators have to have.
@@ -45,7 +46,12 @@ function shown(line,    part, parts, n, i) {
         return ""
     }
     if (line ~ /^template <detail::/ || line ~ /^Parallel\(/) return "" # which Parallel a constructor means
+    if (line ~ /^ *(requires\()?!std::same_as<std::remove_cvref_t/) return "" # which overload a first argument means
     if (line ~ /^template <class>$/ || line ~ /^ *template <class = detail::only_if_used>$/) return ""
+    if (line ~ /^\/\/\/ SharedArray<T>, of any/) { # has nothing but a message: its specialisations are the class
+        skipped = 0
+        return ""
+    }
     if (line ~ /^ *(static_assert\(|using misused_options::)/ || line ~ /^ *friend [^(]*;$/) in_statement = 1
     if (in_statement) {
         if (line ~ /;$/) in_statement = 0
@@ -126,4 +132,21 @@ hidden {
     ended = 1
     next
 }
-{ print shown($0) }
+# A class that is only declared would be listed in the wrong topic.
+/^template <.*>$/ {
+    if (held != "") print held
+    held = shown($0)
+    if (held == "") print ""
+    next
+}
+/^class [A-Za-z]+;$/ {
+    if (held != "") print ""
+    held = ""
+    print ""
+    next
+}
+{
+    if (held != "") print held
+    held = ""
+    print shown($0)
+}

@@ -10,8 +10,8 @@ function quoted(text) {
     return "\"" text "\""
 }
 
-function tab(path) {
-    return "<tab type=\"user\" url=\"@ref " label_of(path) "\" title=" quoted(title_of(path)) "/>\n"
+function tab(path, title) {
+    return "<tab type=\"user\" url=\"@ref " label_of(path) "\" title=" quoted(title) "/>\n"
 }
 
 function group(title, tabs) {
@@ -19,23 +19,27 @@ function group(title, tabs) {
 }
 
 # A tab for each page that the page's tables link to, in groups by its headings.
-function tabs_of(page,    line, path, tabs, heading, all, target) {
+function tabs_of(page,    line, path, tabs, heading, all, target, title) {
     while ((getline line <page) > 0) {
         if (line ~ /^## /) {
             all = all group(heading, tabs)
-            heading = substr(line, 4)
+            heading = line == "## The pages" ? "The parts of the design" : substr(line, 4)
             tabs = ""
         }
         if (line !~ /^\|/) continue
-        while (match(line, /\]\([^)#]*\.md/)) {
-            target = substr(line, RSTART + 2, RLENGTH - 2)
+        while (match(line, /\[[^\]]*\]\([^)#]*\.md/)) {
+            target = substr(line, RSTART + 1, RLENGTH - 1)
             line = substr(line, RSTART + RLENGTH)
+            title = substr(target, 1, index(target, "](") - 1)
+            target = substr(target, index(target, "](") + 2)
             path = page
             sub(/[^\/]*$/, "", path)
             path = normal(path target)
             if (listed[path]++ || path == "README.md") continue
-            if (path == "docs/design.md") tabs = tabs tab(path) tabs_of(path)
-            else tabs = tabs tab(path)
+            # Those on the design are linked to by the names of their files.
+            title = path ~ /^docs\/design\// ? title_of(path) : toupper(substr(title, 1, 1)) substr(title, 2)
+            tabs = tabs tab(path, title)
+            if (path == "docs/design.md") tabs = tabs tabs_of(path)
         }
     }
     close(page)
@@ -45,10 +49,11 @@ function tabs_of(page,    line, path, tabs, heading, all, target) {
 /<navindex>/ {
     print
     print "<tab type=\"mainpage\" title=\"procpool\"/>"
-    print tab("docs/README.md") tabs_of("docs/README.md")
+    print tab("docs/README.md", "All pages") tabs_of("docs/README.md")
     print "<tab type=\"modules\" title=\"API by topic\" intro=\"The classes and functions of procpool, by what they are for.\"/>"
     print "<tab type=\"classlist\" title=\"All classes\" intro=\"All classes and structs.\"/>"
     print "<tab type=\"namespacemembers\" title=\"All functions\" intro=\"Functions, constants, enumerations and names of types.\"/>"
+    print "<tab type=\"examples\" title=\"Examples\" intro=\"The programs of the guides.\"/>"
     in_navigation = 1
 }
 /<\/navindex>/ { in_navigation = 0 }

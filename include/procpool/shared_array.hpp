@@ -68,7 +68,6 @@ template <class T, std::size_t Rank = dynamic_rank>
 class SharedArray {
 public:
     SharedArray() = default;
-    /// See <procpool/dynamic_array.hpp>.
     explicit SharedArray(std::vector<std::size_t> shape, const ArrayOptions& options = {});
 
     static_assert(Rank != dynamic_rank,
