@@ -37,6 +37,7 @@ public:
         for (std::size_t d = 0; d < Rank; ++d) sizes_[d] = checked(sizes[d]);
     }
 
+    /// The sizes, first dimension first.
     const std::array<std::size_t, Rank>& sizes() const noexcept { return sizes_; }
 
 private:

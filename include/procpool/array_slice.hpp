@@ -14,12 +14,17 @@ namespace procpool {
 /// left out reaches to the dimension's end, negative numbers count from there, a negative step goes
 /// backwards.
 struct ArraySlice {
+    /// The first index.
     std::optional<std::ptrdiff_t> from = {};
+    /// The index before which it ends.
     std::optional<std::ptrdiff_t> to = {};
+    /// From one index to the next.
     std::ptrdiff_t step = 1;
 
+    /// Where it begins in a dimension, and how many indices it has.
     struct indices {
-        std::size_t first, count;
+        /// The first index.
+        std::size_t first, count;  ///< how many there are
     };
     /// What that means for a dimension of `size` elements.
     /// @throws std::invalid_argument if the step is 0

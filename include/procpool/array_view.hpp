@@ -99,11 +99,13 @@ public:
                         const std::array<std::ptrdiff_t, Rank>& strides) noexcept
         : data_(data), shape_(shape), strides_(strides) {}
 
+    /// A view of the same elements, by which they can't be written to.
     template <class U>
         requires(std::is_const_v<T> && std::is_same_v<const U, T>)
     constexpr ArrayView(const ArrayView<U, Rank>& view) noexcept
         : ArrayView(view.data(), view.shape(), view.strides()) {}
 
+    /// Number of dimensions.
     static constexpr std::size_t rank() noexcept { return Rank; }
 
     /// The element at as many indices as there are dimensions, of any integer types; they are not checked.
@@ -141,6 +143,7 @@ public:
         }
     }
 
+    /// Where the element is whose indices are all 0.
     constexpr T* data() const noexcept { return data_; }
     /// Number of elements in each dimension.
     constexpr const std::array<std::size_t, Rank>& shape() const noexcept { return shape_; }
@@ -152,6 +155,7 @@ public:
         for (const std::size_t size : shape_) product *= size;
         return product;
     }
+    /// Whether there are no elements.
     constexpr bool empty() const noexcept { return size() == 0; }
 
     /// True if the elements lie side by side in order, as in a SharedArray and what operator[] gives of it.

@@ -156,7 +156,9 @@ using enum return_when;
 /// What wait() returns, each in the order of the input.
 template <class T>
 struct DoneAndNotDoneFutures {
+    /// Those that have a result or an error.
     std::vector<Future<T>> done;
+    /// The others.
     std::vector<Future<T>> not_done;
 };
 

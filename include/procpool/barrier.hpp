@@ -44,9 +44,11 @@ public:
     /// As new; those who wait get BrokenBarrier.
     void reset() const { state_->reset(); }
 
+    /// Number of processes that it waits for.
     std::int64_t parties() const { return state_->parties(); }
     /// Number of those who have arrived and wait for the others.
     std::int64_t n_waiting() const { return state_->waiting(); }
+    /// Whether it is broken.
     bool broken() const { return state_->broken(); }
 
     /// Whether both are handles of the same barrier.

@@ -73,6 +73,7 @@ public:
         return result_of(
             start_one<style::waits>(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...));
     }
+    /// The same with options of the call.
     template <class F, class... Args>
     auto apply(const TaskOptions& options, F&& function, Args&&... args) {
         return result_of(
@@ -95,6 +96,7 @@ public:
             return detail::refused{};
         }
     }
+    /// The same with options of the call.
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {
         return start_one<style::returns>(options, std::forward<F>(function), std::forward<Args>(args)...);

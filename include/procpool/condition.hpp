@@ -45,18 +45,25 @@ public:
     /// With an RLock of its own.
     /// @throws std::system_error if the system gives no memory or no file descriptor
     Condition() : Condition(RLock()) {}
+    /// With this lock.
     explicit Condition(const RLock& lock) : Condition(lock.lock_, detail::shared::relock::counted) {}
+    /// With this lock.
     explicit Condition(const Lock& lock) : Condition(lock.lock_, detail::shared::relock::refused) {}
 
     /// As those of its lock.
     void acquire() const { lock(); }
+    /// As that of its lock; tells whether it became free in time.
     template <class Rep, class Period>
     bool acquire(std::chrono::duration<Rep, Period> timeout) const {
         return lock_.lock_until(detail::deadline_in(timeout), relock_);
     }
+    /// As that of its lock.
     void release() const { lock_.unlock(); }
+    /// acquire(), for std::unique_lock.
     void lock() const { lock_.lock_until(detail::steady_time::max(), relock_); }
+    /// Takes the lock if it is free, and tells whether it was.
     bool try_lock() const { return lock_.try_lock(relock_); }
+    /// release(), for std::unique_lock.
     void unlock() const { lock_.unlock(); }
 
     /// Frees the lock, waits to be notified, and takes the lock again, as often as it was locked.
@@ -93,7 +100,9 @@ public:
         if (count > 0 && shared.waiting.load() > 0)
             detail::os::futex_change_and_wake(shared.notified, detail::os::futex_change::add, 1, count);
     }
+    /// Wakes one of those who wait now.
     void notify_one() const { notify(); }
+    /// Wakes all who wait now.
     void notify_all() const { notify(INT_MAX); }
 
     /// Whether both are handles of the same condition.

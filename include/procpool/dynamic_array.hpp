@@ -58,14 +58,19 @@ public:
     SharedArray(const SharedArray<U, dynamic_rank>& array)
         : shape_(array.shape_), elements_(array.elements_) {}
 
+    /// Number of dimensions.
     std::size_t rank() const noexcept { return shape_.size(); }
     /// Number of elements in each dimension.
     const std::vector<std::size_t>& shape() const noexcept { return shape_; }
+    /// Number of elements.
     std::size_t size() const noexcept { return elements_.size(); }
+    /// Whether there are no elements.
     bool empty() const noexcept { return elements_.empty(); }
+    /// Where the elements are; null if there are none.
     T* data() const noexcept { return elements_.data(); }
     /// All elements in order, the last index fastest.
     std::span<T> span() const noexcept { return elements_.span(); }
+    /// Iterates over all elements in that order.
     iterator begin() const noexcept { return elements_.begin(); }
     iterator end() const noexcept { return elements_.end(); }
     /// Where other programs of the same user find the memory; see SharedArray::path().

@@ -95,6 +95,7 @@ public:
 /// A message had more bytes than were asked for.
 class BufferTooShort : public Error {
 public:
+    /// With the message, where at most so many bytes were asked for.
     BufferTooShort(std::size_t most, std::vector<std::byte> message)
         : Error("procpool: a message of " + std::to_string(message.size()) + " bytes, where at most " +
                 std::to_string(most) + " were asked for"),
@@ -140,6 +141,7 @@ public:
 /// A process (or a thread) died while it held a lock or a permit.
 class LockOwnerDied : public Error {
 public:
+    /// With a text, and the process id of the dead.
     LockOwnerDied(const std::string& text, long pid) : Error(text), pid_(pid) {}
     /// Its process id.
     long pid() const noexcept { return pid_; }
@@ -153,17 +155,27 @@ class WorkerDied : public Error {
 public:
     /// How and where it happened, as far as it is known.
     struct Cause {
+        /// See WorkerDied::pid().
         long pid = 0;
+        /// See WorkerDied::exit_code().
         std::optional<int> exit_code = {};
+        /// See WorkerDied::signal().
         int signal = 0;
+        /// See WorkerDied::index().
         std::optional<std::uint64_t> index = {};
+        /// See WorkerDied::run_time().
         std::chrono::nanoseconds run_time{0};
+        /// See WorkerDied::peak_memory().
         std::uint64_t peak_memory = 0;
+        /// See WorkerDied::out_of_memory().
         bool out_of_memory = false;
+        /// See WorkerDied::stack_trace().
         std::string stack_trace = {};
+        /// See WorkerDied::error_output().
         std::string error_output = {};
     };
 
+    /// With a text, and what is known of the death.
     WorkerDied(const std::string& text, Cause cause)
         : Error(text), cause_(std::make_shared<const Cause>(std::move(cause))) {}
 
@@ -204,6 +216,7 @@ public:
 /// std::rethrow_if_nested(e); }`.
 class RemoteError : public Error {
 public:
+    /// With the text of the exception, and where it was thrown.
     RemoteError(std::string type_name, const std::string& text, long pid, std::optional<std::uint64_t> index)
         : Error(text), type_name_(std::move(type_name)), pid_(pid), index_(index) {}
 

@@ -34,6 +34,7 @@ public:
     /// @throws std::system_error if the system gives no memory or no file descriptor
     Event() : state_(detail::shared::object<state>::make()) {}
 
+    /// Whether the flag is set.
     bool is_set() const { return (state_->word.load() & state::is_set) != 0; }
 
     /// Sets the flag, and wakes all who wait for that.
@@ -47,6 +48,7 @@ public:
                                               static_cast<int>(state::is_set));
     }
 
+    /// Clears the flag.
     void clear() const {
         auto& word = state_->word;
         std::uint32_t seen = word.load();

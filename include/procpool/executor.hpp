@@ -63,7 +63,9 @@ public:
 
     /// @throws std::invalid_argument if it is less than 1; BootstrapError, std::system_error
     explicit BasicExecutor(int max_workers) : BasicExecutor(PoolOptions{.processes = max_workers}) {}
+    /// With options, by the names that Python has for them.
     explicit BasicExecutor(const ExecutorOptions& options) : pool_(pool_options(options)) {}
+    /// With all options that a pool has.
     explicit BasicExecutor(PoolOptions options) : pool_(std::move(options)) {}
 
     /// Each worker calls `initializer(initargs...)` before its first call. If it throws, all futures end with
@@ -71,10 +73,12 @@ public:
     template <class Initializer, class... Args>
     BasicExecutor(int max_workers, Initializer&& initializer, Args&&... initargs)
         : pool_(max_workers, std::forward<Initializer>(initializer), std::forward<Args>(initargs)...) {}
+    /// The same with options.
     template <class Initializer, class... Args>
     BasicExecutor(const ExecutorOptions& options, Initializer&& initializer, Args&&... initargs)
         : pool_(pool_options(options), std::forward<Initializer>(initializer),
                 std::forward<Args>(initargs)...) {}
+    /// The same with all options that a pool has.
     template <class Initializer, class... Args>
     BasicExecutor(PoolOptions options, Initializer&& initializer, Args&&... initargs)
         : pool_(std::move(options), std::forward<Initializer>(initializer), std::forward<Args>(initargs)...) {
@@ -101,6 +105,7 @@ public:
     auto submit(F&& function, Args&&... args) {
         return submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
     }
+    /// The same with options of the call.
     template <class F, class... Args>
     auto submit(const TaskOptions& options, F&& function, Args&&... args) {
         return in_future(pool_.apply_async(options, std::forward<F>(function), std::forward<Args>(args)...));
@@ -117,6 +122,7 @@ public:
     auto map(F&& function, Ranges&&... ranges) {
         return map(ExecutorMapOptions{}, std::forward<F>(function), std::forward<Ranges>(ranges)...);
     }
+    /// The same with options of the call.
     template <class F, std::ranges::input_range... Ranges>
         requires(sizeof...(Ranges) > 0)
     auto map(const ExecutorMapOptions& options, F&& function, Ranges&&... ranges) {

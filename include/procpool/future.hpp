@@ -55,6 +55,7 @@ public:
         wait_or_throw(timeout);
         return value();
     }
+    /// The same for the last handle: the result is moved out.
     template <class Rep, class Period>
     T result(std::chrono::duration<Rep, Period> timeout) && {
         wait_or_throw(timeout);
@@ -134,6 +135,7 @@ public:
     /// `co_await future` is its result, as result() gives it. The coroutine goes on in the thread that
     /// completes the call (see add_done_callback), or at once in its own if it is done.
     auto operator co_await() const& { return awaiter{*this}; }
+    /// The same for the last handle: the result is moved out.
     auto operator co_await() && { return awaiter{std::move(*this)}; }
 
     /// Whether both are handles of one call.

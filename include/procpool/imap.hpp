@@ -81,6 +81,7 @@ public:
         ImapResults* results_ = nullptr;
     };
 
+    /// Waits for the first result.
     iterator begin() {
         advance();
         return iterator(this);

@@ -54,14 +54,18 @@ public:
     /// @throws std::system_error if this thread doesn't hold it
     void release() const { lock_.unlock(); }
 
-    // The same for std::lock_guard, std::unique_lock and std::scoped_lock.
+    /// acquire(), for std::lock_guard, std::unique_lock and std::scoped_lock.
     void lock() const { acquire(); }
+    /// release(), for these.
     void unlock() const { release(); }
+    /// Takes the lock if it is free. @return whether it was
     bool try_lock() const { return lock_.try_lock(Again); }
+    /// acquire() with a time limit. @return whether the lock became free in time
     template <class Rep, class Period>
     bool try_lock_for(std::chrono::duration<Rep, Period> timeout) const {
         return acquire(timeout);
     }
+    /// acquire() up to a point in time. @return whether the lock became free in time
     template <class Clock, class Duration>
     bool try_lock_until(std::chrono::time_point<Clock, Duration> deadline) const {
         return acquire(deadline - Clock::now());

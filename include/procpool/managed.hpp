@@ -64,11 +64,14 @@ class ListProxy : public Proxy<std::vector<T>> {
 
 public:
     ListProxy() noexcept = default;
+    /// Of a vector that Manager::create() has made.
     explicit ListProxy(Proxy<list> proxy) noexcept : Proxy<list>(std::move(proxy)) {}
 
+    /// Appends an element.
     void push_back(const T& value) const {
         this->call([](list& all, const T& one) { all.push_back(one); }, value);
     }
+    /// The same by Python's name.
     void append(const T& value) const { push_back(value); }
     /// Appends all of them at once.
     void extend(const std::vector<T>& values) const {
@@ -80,6 +83,7 @@ public:
         return this->call(
             [](list& all, std::size_t i) -> T { return all[detail::checked_index(i, all.size())]; }, index);
     }
+    /// Replaces the element with this index.
     /// @throws std::out_of_range
     void set(std::size_t index, const T& value) const {
         this->call(
@@ -95,6 +99,7 @@ public:
             },
             index, value);
     }
+    /// Takes the element with this index out.
     /// @throws std::out_of_range
     void erase(std::size_t index) const { static_cast<void>(pop(index)); }
     /// Takes the last element out. @throws std::out_of_range if there is none
@@ -117,12 +122,15 @@ public:
             },
             index);
     }
+    /// Takes all elements out.
     void clear() const {
         this->call([](list& all) { all.clear(); });
     }
+    /// Number of elements.
     std::size_t size() const {
         return this->call([](list& all) { return all.size(); });
     }
+    /// Whether there are no elements.
     bool empty() const { return size() == 0; }
     /// A copy of all elements.
     std::vector<T> to_vector() const {
@@ -139,9 +147,11 @@ class DictProxy : public Proxy<std::map<K, V>> {
     using dict = std::map<K, V>;
 
 public:
+    /// All pairs of key and value.
     using items_type = std::vector<std::pair<K, V>>;
 
     DictProxy() noexcept = default;
+    /// Of a map that Manager::create() has made.
     explicit DictProxy(Proxy<dict> proxy) noexcept : Proxy<dict>(std::move(proxy)) {}
 
     /// A copy of the value. @throws std::out_of_range if there is no such key
@@ -163,10 +173,12 @@ public:
         if (found.empty()) return std::nullopt;
         return std::optional<V>(std::move(found.front()));
     }
+    /// A copy of the value, or `otherwise` if there is no such key.
     V get(const K& key, V otherwise) const {
         auto found = get(key);
         return found ? std::move(*found) : std::move(otherwise);
     }
+    /// Sets the value of a key, new or not.
     void set(const K& key, const V& value) const {
         this->call([](dict& all, const K& k, const V& v) { all.insert_or_assign(k, v); }, key, value);
     }
@@ -178,25 +190,31 @@ public:
             },
             items_type(values.begin(), values.end()));
     }
+    /// Whether there is such a key.
     bool contains(const K& key) const {
         return this->call([](dict& all, const K& wanted) { return all.contains(wanted); }, key);
     }
+    /// Takes a key and its value out.
     /// @return whether there was such a key
     bool erase(const K& key) const {
         return this->call([](dict& all, const K& wanted) { return all.erase(wanted) > 0; }, key);
     }
+    /// Takes all keys out.
     void clear() const {
         this->call([](dict& all) { all.clear(); });
     }
+    /// Number of keys.
     std::size_t size() const {
         return this->call([](dict& all) { return all.size(); });
     }
+    /// Whether there are no keys.
     bool empty() const { return size() == 0; }
 
     /// Copies of all pairs, of all keys, of all values.
     items_type items() const {
         return this->call([](dict& all) { return items_type(all.begin(), all.end()); });
     }
+    /// Copies of all keys.
     std::vector<K> keys() const {
         return this->call([](dict& all) {
             std::vector<K> found;
@@ -204,6 +222,7 @@ public:
             return found;
         });
     }
+    /// Copies of all values, in the order of their keys.
     std::vector<V> values() const {
         return this->call([](dict& all) {
             std::vector<V> found;
@@ -211,6 +230,7 @@ public:
             return found;
         });
     }
+    /// A copy of all.
     std::map<K, V> to_map() const {
         std::map<K, V> copy;
         for (auto& one : items()) copy.insert(std::move(one));
@@ -229,8 +249,10 @@ class NamespaceProxy : public Proxy<std::map<std::string, std::any>> {
 
 public:
     NamespaceProxy() noexcept = default;
+    /// Of a map that Manager::create() has made.
     explicit NamespaceProxy(Proxy<attributes> proxy) noexcept : Proxy(std::move(proxy)) {}
 
+    /// Sets the value of a name, new or not.
     template <class T>
     void set(const std::string& name, const T& value) const {
         using kept = detail::wire::wire_type_t<T>;
@@ -255,10 +277,12 @@ public:
             },
             name);
     }
+    /// Whether there is a value of this name.
     template <class = detail::only_if_used>
     bool contains(const std::string& name) const {
         return call([](attributes& all, const std::string& which) { return all.contains(which); }, name);
     }
+    /// Takes the value of this name out.
     /// @return whether there was one
     template <class = detail::only_if_used>
     bool erase(const std::string& name) const {

@@ -48,6 +48,7 @@ public:
     template <class = detail::only_if_used>
     Manager() : Manager(ManagerOptions{}) {}
 
+    /// The same with options.
     template <class = detail::only_if_used>
     explicit Manager(const ManagerOptions& options) {
         using namespace detail;
@@ -93,20 +94,26 @@ public:
     // What lies in shared memory needs no process to hold it: these are the same as without a manager,
     // outlive it, and cost no round trip.
 
+    /// A new Queue.
     template <class T>
     procpool::Queue<T> Queue(std::int64_t maxsize = 0) const {
         return procpool::Queue<T>(maxsize);
     }
+    /// A new JoinableQueue.
     template <class T>
     procpool::JoinableQueue<T> JoinableQueue(std::int64_t maxsize = 0) const {
         return procpool::JoinableQueue<T>(maxsize);
     }
+    /// A new Value.
     template <class T>
     procpool::Value<T> Value(const T& initial = T{}) const {
         return procpool::Value<T>(initial);
     }
+    /// A new Lock.
     procpool::Lock Lock() const { return {}; }
+    /// A new RLock.
     procpool::RLock RLock() const { return {}; }
+    /// A new Event.
     procpool::Event Event() const { return {}; }
 
     /// An object of any class, made of `args` in the manager's process.

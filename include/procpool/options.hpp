@@ -57,6 +57,7 @@ struct PoolOptions {
     /// Deaths in a row of workers that got nowhere, after which the pool fails; by default twice the workers,
     /// plus 2.
     std::optional<int> restart_limit = {};
+    /// What each worker may use of the machine.
     WorkerLimits limits = {};
     /// Bytes of shared memory that large arguments on their way may take, and the large results of each
     /// worker; more than that goes through pipes, slower. By default a quarter of the machine's memory. What

@@ -24,17 +24,25 @@ class [[nodiscard("an outcome may hold an error, which nothing throws")]] Outcom
 public:
     /// No value and no error yet.
     Outcome() noexcept = default;
+    /// A value.
     Outcome(T value) : value_(std::move(value)) {}
+    /// An error.
     Outcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
+    /// Whether there is a value.
     bool has_value() const noexcept { return value_.has_value(); }
+    /// The same.
     explicit operator bool() const noexcept { return has_value(); }
 
     /// The value; undefined if there is none.
     T& operator*() & noexcept { return *value_; }
+    /// The same.
     const T& operator*() const& noexcept { return *value_; }
+    /// The same, to be moved from.
     T&& operator*() && noexcept { return std::move(*value_); }
+    /// A member of the value; undefined if there is none.
     T* operator->() noexcept { return &*value_; }
+    /// The same.
     const T* operator->() const noexcept { return &*value_; }
 
     /// The value. @throws the element's error if there is none.
@@ -42,18 +50,22 @@ public:
         check();
         return *value_;
     }
+    /// The same.
     const T& value() const& {
         check();
         return *value_;
     }
+    /// The same, to be moved from.
     T&& value() && {
         check();
         return std::move(*value_);
     }
+    /// The value, or `other` if there is none.
     template <class U>
     T value_or(U&& other) const& {
         return has_value() ? *value_ : static_cast<T>(std::forward<U>(other));
     }
+    /// The same, moved out.
     template <class U>
     T value_or(U&& other) && {
         return has_value() ? std::move(*value_) : static_cast<T>(std::forward<U>(other));
@@ -76,16 +88,23 @@ template <>
 class [[nodiscard("an outcome may hold an error, which nothing throws")]] Outcome<void> {
 public:
     Outcome() noexcept = default;
+    /// A success.
     explicit Outcome(std::in_place_t) noexcept : has_value_(true) {}
+    /// An error.
     Outcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
+    /// Whether the task returned.
     bool has_value() const noexcept { return has_value_; }
+    /// The same.
     explicit operator bool() const noexcept { return has_value(); }
+    /// Does nothing: there is no value.
     void operator*() const noexcept {}
+    /// Returns if the task did.
     /// @throws the element's error if it failed.
     void value() const {
         if (!has_value_) detail::throw_instead_of_value(error_);
     }
+    /// The error; null if the task returned.
     const std::exception_ptr& error() const noexcept { return error_; }
 
 private:

@@ -29,20 +29,29 @@ namespace procpool {
 
 /// Where Parallel runs its calls.
 namespace prefer {
+/// The type of `processes`.
 struct processes_t {
+    /// What runs the calls.
     using pool = Pool;
 };
+/// The type of `threads`.
 struct threads_t {
+    /// What runs the calls.
     using pool = ThreadPool;
 };
+/// In worker processes, the default.
 inline constexpr processes_t processes{};
+/// In threads.
 inline constexpr threads_t threads{};
 }  // namespace prefer
 
 /// What Parallel returns.
 namespace return_as {
+/// The type of `list`.
 struct list_t {};
+/// The type of `generator`.
 struct generator_t {};
+/// The type of `generator_unordered`.
 struct generator_unordered_t {};
 /// A vector in the order of the input.
 inline constexpr list_t list{};
@@ -69,6 +78,7 @@ struct ParallelOptions {
 /// What delayed() returns: `range | delayed(f)` calls it for each element, `delayed(f)(a, b)` is one call.
 template <class F>
 struct Delayed {
+    /// What is called.
     F function;
 
     /// A call of the function, to be made later, as partial() keeps it.
@@ -81,7 +91,8 @@ struct Delayed {
 /// The calls of a function for each element of a range.
 template <class Range, class F>
 struct DelayedRange {
-    Range range;  // a reference if the caller keeps it
+    Range range;  ///< a reference if the caller keeps it
+    /// What is called for each element.
     F function;
 };
 
@@ -139,14 +150,18 @@ concept range_of_calls =
 template <class PoolType, class Results>
 class ParallelResults {
 public:
+    /// As Parallel makes it.
     ParallelResults(std::shared_ptr<PoolType> pool, Results results)
         : pool_(std::move(pool)), results_(std::move(results)) {}
 
+    /// The next result; nothing after the last one.
     auto next() { return results_.next(); }
+    /// The same, but waits for a limited time.
     template <class Rep, class Period>
     auto next(std::chrono::duration<Rep, Period> timeout) {
         return results_.next(timeout);
     }
+    /// Waits for the first result.
     auto begin() { return results_.begin(); }
     auto end() const noexcept { return results_.end(); }
 
@@ -173,12 +188,15 @@ public:
         : options_(options),
           pool_(std::make_shared<pool_type>(
               PoolOptions{.processes = detail::workers_of(n_jobs), .start_method = options.start_method})) {}
+    /// The same in processes or threads, as `prefer` says.
     Parallel(int n_jobs, Prefer, const ParallelOptions& options = {})
         requires detail::preference<Prefer>
         : Parallel(n_jobs, options) {}
+    /// The same with what it shall return.
     Parallel(int n_jobs, ReturnAs, const ParallelOptions& options = {})
         requires detail::form_of_results<ReturnAs>
         : Parallel(n_jobs, options) {}
+    /// The same with both.
     Parallel(int n_jobs, Prefer, ReturnAs, const ParallelOptions& options = {})
         requires detail::preference<Prefer> && detail::form_of_results<ReturnAs>
         : Parallel(n_jobs, options) {}

@@ -18,9 +18,11 @@ namespace procpool {
 template <class F, class... Bound>
 class Partial {
 public:
+    /// As partial() makes it.
     Partial(F function, std::tuple<Bound...> bound)
         : function_(std::move(function)), bound_(std::move(bound)) {}
 
+    /// Calls the function with the bound arguments, then `args`.
     template <class... Args>
         requires std::is_invocable_v<const F&, const Bound&..., Args...>
     decltype(auto) operator()(Args&&... args) const {

@@ -93,6 +93,7 @@ public:
     void send_bytes(std::span<const std::byte> bytes) {
         end().send(0, bytes, {});
     }
+    /// The same for a string.
     template <class = detail::only_if_used>
     void send_bytes(std::string_view text) {
         end().send(0, std::as_bytes(std::span(text)), {});
@@ -126,6 +127,7 @@ public:
     void close() noexcept {
         if (end_) end_->close();
     }
+    /// Whether this end is closed in this process.
     template <class = detail::only_if_used>
     bool closed() const {
         return !end_ || end_->closed();

@@ -50,11 +50,13 @@ public:
         : Pool(PoolOptions{.processes = processes}, std::forward<Initializer>(initializer),
                std::forward<Args>(initargs)...) {}
 
+    /// With options: `Pool pool({.processes = 8, .maxtasksperchild = 1000});`
     template <class = detail::only_if_used>
     explicit Pool(PoolOptions options) {
         BasicPool::start(detail::process::make_pool(std::move(options)));
     }
 
+    /// With options and an initializer.
     template <class Initializer, class... Args>
     Pool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
         using namespace detail;

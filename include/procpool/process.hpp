@@ -126,7 +126,9 @@ public:
     long pid() const {
         return child().pid();
     }
+    /// Its name.
     const std::string& name() const { return child().name(); }
+    /// Whether it is a daemon, which is terminated and not joined.
     bool daemon() const { return child().is_daemon(); }
 
     /// What wait() waits for: ready when the process has ended. @throws ProcessError if it was not started

@@ -16,8 +16,11 @@ namespace procpool {
 
 /// A process of the program.
 struct ProcessInfo {
+    /// As ProcessOptions has set it, or made by the library.
     std::string name;
+    /// Its process id.
     long pid = 0;
+    /// Whether it is a daemon.
     bool daemon = false;
 };
 

@@ -12,9 +12,9 @@ namespace procpool {
 
 /// Functions for register_at_fork(); each may be left out.
 struct ForkHooks {
-    std::function<void()> before = {};
+    std::function<void()> before = {};           ///< before each fork
     std::function<void()> after_in_parent = {};  ///< also if the fork has failed
-    std::function<void()> after_in_child = {};
+    std::function<void()> after_in_child = {};   ///< in the new process
 };
 
 /// Has these called around each fork of the library, in the thread that forks, as Python's

@@ -40,6 +40,7 @@ public:
         wait();
         return result();
     }
+    /// The same for a handle that is not kept: the result is moved out.
     T get() && {
         wait();
         return take();
@@ -50,6 +51,7 @@ public:
         wait_or_throw(timeout);
         return result();
     }
+    /// The same for a handle that is not kept: the result is moved out.
     template <class Rep, class Period>
     T get(std::chrono::duration<Rep, Period> timeout) && {
         wait_or_throw(timeout);

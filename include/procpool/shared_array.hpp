@@ -208,6 +208,7 @@ public:
 
     /// All elements in order, the last index fastest.
     std::span<T> span() const noexcept { return {data(), size()}; }
+    /// Iterates over all elements in that order.
     iterator begin() const noexcept { return data(); }
     iterator end() const noexcept { return data() + size(); }
 

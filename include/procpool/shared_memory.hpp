@@ -57,6 +57,7 @@ public:
     explicit SharedMemory(std::string_view name)
         : SharedMemory(checked(name), detail::os::open_named_memory("/" + checked(name))) {}
 
+    /// Leaves `other` without a block.
     SharedMemory(SharedMemory&& other) noexcept
         : name_(std::move(other.name_)),
           memory_(std::move(other.memory_)),

@@ -62,11 +62,13 @@ public:
         : ThreadPool(PoolOptions{.processes = processes}, std::forward<Initializer>(initializer),
                      std::forward<Args>(initargs)...) {}
 
+    /// With options; those that are for processes only are refused.
     template <class = detail::only_if_used>
     explicit ThreadPool(PoolOptions options) {
         BasicPool::start(detail::thread::make_pool(std::move(options)));
     }
 
+    /// With options and an initializer.
     template <class Initializer, class... Args>
     ThreadPool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
         using call = std::tuple<std::decay_t<Initializer>, std::decay_t<Args>...>;

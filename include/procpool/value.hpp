@@ -208,12 +208,17 @@ public:
         return Array(RawArray<T>::of(std::forward<Range>(elements)));
     }
 
+    /// The element with this index, which is not checked.
     T& operator[](std::size_t index) const { return elements_[index]; }
+    /// The element with this index.
     /// @throws std::out_of_range
     T& at(std::size_t index) const { return elements_.at(index); }
+    /// Number of elements.
     std::size_t size() const noexcept { return elements_.size(); }
+    /// Iterates over all elements.
     iterator begin() const noexcept { return elements_.begin(); }
     iterator end() const noexcept { return elements_.end(); }
+    /// All elements in order.
     std::span<T> span() const noexcept { return elements_.span(); }
 
     /// Calls `change(std::span<T>)` with the lock held. @return what it returns

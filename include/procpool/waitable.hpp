@@ -32,6 +32,7 @@ public:
     /// Whether waiting is over without a check of the descriptor.
     bool is_ready() const noexcept { return ready_ && ready_->load(std::memory_order_relaxed); }
 
+    /// Whether both wait for the same.
     friend bool operator==(const Waitable& a, const Waitable& b) noexcept { return a.file_ == b.file_; }
 
 private:

@@ -26,6 +26,7 @@
 
 namespace procpool::interop {
 
+/// Whether it is a std::complex.
 template <class T>
 inline constexpr bool is_complex = false;
 template <std::floating_point T>
