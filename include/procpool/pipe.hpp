@@ -173,7 +173,7 @@ private:
         static_assert(detail::wire::raw_pointer<T> || detail::wire::codec<T>::sendable,
                       "procpool: this type can't be sent through a Connection: include its header "
                       "<cereal/types/...>, or give its class a serialize function for cereal (and a default "
-                      "constructor or load_and_construct)");
+                      "constructor or load_and_construct with <cereal/types/memory.hpp>)");
         return detail::wire::codec<T>::sendable;
     }
     /// Of a message with a T; 0 is one of bytes.

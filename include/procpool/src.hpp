@@ -22,6 +22,7 @@
 
 #include "procpool/detail/family/make_child_impl.hpp"
 #include "procpool/detail/job/cpu_count_impl.hpp"
+#include "procpool/detail/job/wait_list_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/wire/code_address_impl.hpp"
