@@ -16,6 +16,10 @@
 #include <vector>
 
 #include "procpool/detail/family/make_child_impl.hpp"
+#include "procpool/detail/family/make_pipe_impl.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/family/reach_manager_impl.hpp"
+#include "procpool/detail/family/wait_ready_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/worker/fresh_run_impl.hpp"
@@ -28,6 +32,13 @@ template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOpt
 
 template std::shared_ptr<family::child> family::make_child<void>(ProcessOptions, wire::buffer, wire::pins);
 template std::vector<std::shared_ptr<family::child>> family::running_children<void>();
+template family::connected_ends family::make_pipe<void>(bool);
+template std::shared_ptr<family::connection> family::open_connection<void>(wire::cursor&);
+template family::server_key family::server_key::random<void>();
+template std::shared_ptr<family::manager_client> family::reach_manager<void>(const family::server_key&);
+template void family::run_manager<void>(const family::server_key&, const std::function<void()>&);
+template int family::number_of<void>(const os::fd&) noexcept;
+template std::vector<bool> family::wait_ready<void>(const std::vector<int>&, steady_time);
 template void worker::support_fresh_runs<void>(int, const char* const*);
 template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
 template void worker::use_executable<void>(const std::string&, std::vector<std::string>);
