@@ -3,13 +3,13 @@
 #ifndef PROCPOOL_CPU_COUNT_HPP
 #define PROCPOOL_CPU_COUNT_HPP
 
-#include "procpool/detail/os/cpu.hpp"
+#include "procpool/detail/os/this_process.hpp"
 
 namespace procpool {
 
 /// Processors that this process may use: those of its affinity mask, or fewer where a cgroup (a container)
 /// sets a quota, rounded up; at least 1.
-inline int cpu_count() { return detail::os::limit_to_cgroup_quota(detail::os::affinity_count()); }
+inline int cpu_count() { return detail::os::usable_cpus(); }
 
 }  // namespace procpool
 

@@ -20,6 +20,7 @@
 #include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/family/reach_manager_impl.hpp"
 #include "procpool/detail/family/wait_ready_impl.hpp"
+#include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/worker/fresh_run_impl.hpp"
@@ -29,6 +30,10 @@ namespace procpool::detail {
 template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolOptions,
                                                                            process::pool_initializer);
 template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
+
+template long os::own_pid<void>() noexcept;
+template int os::usable_cpus<void>();
+template void os::add_fork_hook<void>(std::function<void()>, std::function<void()>, std::function<void()>);
 
 template std::shared_ptr<family::child> family::make_child<void>(ProcessOptions, wire::buffer, wire::pins);
 template std::vector<std::shared_ptr<family::child>> family::running_children<void>();
