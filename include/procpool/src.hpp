@@ -10,9 +10,11 @@
 #error "procpool/src.hpp is for programs that define PROCPOOL_SEPARATE_COMPILATION for all their files"
 #endif
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "procpool/detail/family/make_child_impl.hpp"
@@ -22,6 +24,7 @@
 #include "procpool/detail/family/wait_ready_impl.hpp"
 #include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/shared/named_block_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/worker/fresh_run_impl.hpp"
 
@@ -34,6 +37,10 @@ template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOpt
 template long os::own_pid<void>() noexcept;
 template int os::usable_cpus<void>();
 template void os::add_fork_hook<void>(std::function<void()>, std::function<void()>, std::function<void()>);
+
+template shared::named_block shared::create_block<void>(std::size_t, std::string_view);
+template shared::named_block shared::open_block<void>(std::string_view);
+template int shared::remove_block<void>(const std::string&) noexcept;
 
 template std::shared_ptr<family::child> family::make_child<void>(ProcessOptions, wire::buffer, wire::pins);
 template std::vector<std::shared_ptr<family::child>> family::running_children<void>();
