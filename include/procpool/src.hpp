@@ -11,6 +11,7 @@
 #endif
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,9 +23,13 @@
 #include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/family/reach_manager_impl.hpp"
 #include "procpool/detail/family/wait_ready_impl.hpp"
+#include "procpool/detail/os/mapped_segment.hpp"
 #include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/shared/find_object_impl.hpp"
 #include "procpool/detail/shared/named_block_impl.hpp"
+#include "procpool/detail/shared/record_chain_impl.hpp"
+#include "procpool/detail/shared/record_queue_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/worker/fresh_run_impl.hpp"
 
@@ -34,13 +39,30 @@ template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolO
                                                                            process::pool_initializer);
 template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
 
+template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(std::size_t,
+                                                                              const ArrayOptions&);
+template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(const char*, std::size_t,
+                                                                              os::extent);
+template std::shared_ptr<os::shared_segment> os::shared_segment::open_file<void>(const std::string&,
+                                                                                 std::uint64_t);
+template std::shared_ptr<os::shared_segment> os::shared_segment::open<void>(const os::segment_handle&,
+                                                                            os::access, os::extent);
+template std::uint64_t os::shared_segment::number_of_spacious<void>() noexcept;
+
 template long os::own_pid<void>() noexcept;
 template int os::usable_cpus<void>();
 template void os::add_fork_hook<void>(std::function<void()>, std::function<void()>, std::function<void()>);
 
+template void shared::encode_place<void>(const wire::sink&, const std::shared_ptr<os::shared_segment>&,
+                                         const void*, std::size_t);
+template shared::object_place shared::find_object<void>(wire::cursor&, const shared::object_kind&,
+                                                        os::extent);
 template shared::named_block shared::create_block<void>(std::size_t, std::string_view);
 template shared::named_block shared::open_block<void>(std::string_view);
 template int shared::remove_block<void>(const std::string&) noexcept;
+template void shared::record_tail::trim<void>(const shared::record_memory&, std::uint32_t) noexcept;
+template void shared::record_tail::take_memory<void>(const shared::record_memory&, std::uint64_t);
+template shared::object<shared::record_queue> shared::record_queue::make<void>(std::uint32_t);
 
 template std::shared_ptr<family::child> family::make_child<void>(ProcessOptions, wire::buffer, wire::pins);
 template std::vector<std::shared_ptr<family::child>> family::running_children<void>();
