@@ -15,6 +15,7 @@
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::detail::job {
 
@@ -47,7 +48,7 @@ public:
     basic_job() = default;
     basic_job(const basic_job&) = delete;
     basic_job& operator=(const basic_job&) = delete;
-    virtual ~basic_job() = default;
+    virtual ~basic_job();
 
     /// Element `index` has failed.
     virtual void fail(std::uint64_t index, std::exception_ptr error) = 0;
@@ -59,10 +60,7 @@ public:
     }
 
     /// The job as a whole has failed: elements without a result won't get one.
-    void fail_all(std::exception_ptr error) {
-        if (!failure_) failure_ = std::move(error);
-        seal();
-    }
+    void fail_all(std::exception_ptr error);
 
     /// Elements were handed over.
     void add_submitted(std::uint64_t count) noexcept { submitted_ += count; }
@@ -98,9 +96,7 @@ public:
     /// Whether it is done, as far as can be seen without the mutex.
     virtual bool call_seen_done(std::uint64_t /*call*/) const noexcept { return false; }
     /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
-    virtual bool add_call_callback(std::uint64_t /*call*/, std::function<void()> callback) {
-        return add_callback(std::move(callback));
-    }
+    virtual bool add_call_callback(std::uint64_t call, std::function<void()> callback);
     /// The callbacks of calls that are over while the job as a whole may be not.
     std::list<ending>& due_callbacks() noexcept { return due_callbacks_; }
 
@@ -110,19 +106,9 @@ public:
     void end_delivery() noexcept { --delivering_; }
 
     /// Runs `callback` when the job is complete; false if it is already, and the caller must run it.
-    bool add_callback(std::function<void()> callback) {
-        if (settled()) return false;
-        if (callbacks_.empty()) callbacks_.emplace_back();
-        callbacks_.front().callbacks.push_back(std::move(callback));
-        return true;
-    }
+    bool add_callback(std::function<void()> callback);
     /// One `ending`, or none.
-    virtual std::list<ending> take_callbacks() noexcept PROCPOOL_REQUIRES(pool_mutex) {
-        PROCPOOL_ASSERT(complete() && !settled());
-        reach(phase::settled);
-        for (observer* one : std::exchange(observers_, {})) one->settled();
-        return std::move(callbacks_);
-    }
+    virtual std::list<ending> take_callbacks() noexcept PROCPOOL_REQUIRES(pool_mutex);
 
     /// Results are complete, and were taken notice of; callbacks may still be to run, which see it like that.
     bool settled() const noexcept { return phase_ >= phase::settled; }
@@ -166,5 +152,9 @@ private:
 };
 
 }  // namespace procpool::detail::job
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/job/job_impl.hpp"
+#endif
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -43,49 +44,16 @@ struct block {
     std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
 
     /// Cuts off the first `n` elements.
-    block take_front(std::uint64_t n) {
-        block front = copy(0, n);
-        first += n;
-        count -= n;
-        begin += front.bytes.size();
-        large.bytes -= front.large.bytes;
-        return front;
-    }
+    block take_front(std::uint64_t n);
 
     /// A copy of the n-th element alone.
     block element(std::uint64_t n) const { return copy(n, 1); }
 
     /// A copy of `n` elements after the first `from`.
-    block copy(std::uint64_t from, std::uint64_t n) const {
-        wire::element_reader reader(payload(), stride);
-        std::uint64_t passed = 0;
-        reader.next_run(from, passed);
-        const auto wanted = reader.next_run(n, passed);
-        block some{.first = first + from,
-                   .count = n,
-                   .stride = stride,
-                   .bytes = {},
-                   .attempts = attempts,
-                   .pins = pins,
-                   .large = share_of_large(n)};
-        some.bytes.append(wanted.data(), wanted.size());
-        return some;
-    }
+    block copy(std::uint64_t from, std::uint64_t n) const;
 
     /// Adds the elements that follow these.
-    void append(block next) {
-        if (count == 0) {
-            *this = std::move(next);
-            return;
-        }
-        bytes.drop_front(std::exchange(begin, 0));
-        const auto more = next.payload();
-        bytes.append(more.data(), more.size());
-        count += next.count;
-        pins.insert(pins.end(), next.pins.begin(), next.pins.end());
-        large.parts.insert(large.parts.end(), next.large.parts.begin(), next.large.parts.end());
-        large.bytes += next.large.bytes;
-    }
+    void append(block next);
 
 private:
     /// Which part is whose isn't known: all stay until all elements are done, their bytes are divided.
@@ -104,13 +72,11 @@ struct task_definition {
 
 class remote_job : public job::basic_job {
 public:
-    remote_job(task_definition&& definition, bool once)
-        : own_definition_(std::move(definition)), definition_(own_definition_), once_(once) {
-        pins = std::move(own_definition_.pins);
-    }
+    remote_job(task_definition&& definition, bool once);
     /// The definition stays where it is, longer than the job.
     remote_job(task_definition&, bool) = delete;
-    remote_job(const task_definition& definition, bool once) : definition_(definition), once_(once) {}
+    remote_job(const task_definition& definition, bool once);
+    ~remote_job() override;
 
     /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
     /// basic_job::fail).
@@ -170,5 +136,9 @@ void apply_options(remote_job& job, const Options& options) {
 }
 
 }  // namespace procpool::detail::scheduler
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/scheduler/remote_job_impl.hpp"
+#endif
 
 #endif
