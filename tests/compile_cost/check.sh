@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Compares the memory that the compiler allocates for each program with what is committed. It is the same in
+# each run, and goes with the time that the compiler takes.
+# check.sh [--write] COMPILER [FLAG...]   --write makes what is measured the bounds
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+tolerance=3 # percent
+bounds=$here/bounds.txt
+measured=$(mktemp)
+trap 'rm -f "$measured"' EXIT
+write=''
+if [[ $1 == --write ]]; then
+    write=1
+    shift
+fi
+
+# The line TOTAL ends with the megabytes.
+for program in "$here"/programs/*.cpp; do
+    name=$(basename "$program" .cpp)
+    report=$(LC_ALL=C "$@" -std=c++20 -pthread -O0 -DPROCPOOL_SEPARATE_COMPILATION -I "$here/../../include" \
+        -ftime-report -S -o /dev/null "$program" 2>&1) || { echo "$report" && exit 1; }
+    awk -v name="$name" '$1 == "TOTAL" && $NF ~ /^[0-9]+M$/ { print name, $NF + 0; found = 1 } END { exit !found }' \
+        <<<"$report" >>"$measured" || { echo "$name: the compiler doesn't tell its memory" && exit 1; }
+done
+
+if [[ $write ]]; then
+    {
+        echo '# program MB: with g++ 12, see check.sh; written by: bash tests/compile_cost/check.sh --write g++'
+        cat "$measured"
+    } >"$bounds"
+fi
+awk -v tolerance="$tolerance" '
+    /^#/ { next }
+    FNR == NR { bound[$1] = $2; next }
+    { seen[$1] = 1
+      if (!($1 in bound)) { print $1 ": " $2 " MB, and no bound"; failed = 1; next }
+      change = 100 * ($2 / bound[$1] - 1)
+      verdict = change > tolerance ? "MORE THAN IS ALLOWED" : change < -tolerance ? "less: lower the bound" : ""
+      printf "%-12s %4d MB, committed %4d, %+5.1f %% %s\n", $1, $2, bound[$1], change, verdict
+      if (change > tolerance) failed = 1 }
+    END { for (name in bound) if (!(name in seen)) { print name ": there is no such program"; failed = 1 }
+          if (failed) print "If that is as it must be: bash tests/compile_cost/check.sh --write g++"
+          exit failed }' "$bounds" "$measured"

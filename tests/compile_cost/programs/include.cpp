@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include <procpool/pool.hpp>
+
+int main() {}
