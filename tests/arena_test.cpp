@@ -59,7 +59,7 @@ protected:
 
 TEST_F(arena, parts_are_found_where_they_were_put) {
     const auto writer = make(range);
-    std::vector<wire::arena::part> parts;
+    std::vector<wire::arena_part> parts;
     for (const std::size_t size : {std::size_t{1}, wire::arena_threshold, mib + 1, 5 * mib}) {
         parts.push_back(writer->allocate(size).value());
         std::memset(parts.back().memory.get(), static_cast<int>(parts.size()), size);
@@ -84,7 +84,7 @@ TEST_F(arena, memory_of_parts_that_are_gone_is_used_again) {
 // As results of an imap, four of which are on their way at a time.
 TEST_F(arena, parts_of_many_sizes_take_memory_for_what_is_alive_only) {
     const auto writer = make(range);
-    std::array<std::optional<wire::arena::part>, 4> alive;
+    std::array<std::optional<wire::arena_part>, 4> alive;
     std::array<std::size_t, 4> sizes{};
     std::size_t most_alive = 0;
     std::uint32_t random = 1;
@@ -105,7 +105,7 @@ TEST_F(arena, parts_of_many_sizes_take_memory_for_what_is_alive_only) {
 
 TEST_F(arena, small_changes_of_size_take_no_new_memory) {
     const auto writer = make(range);
-    std::array<std::optional<wire::arena::part>, 4> alive;
+    std::array<std::optional<wire::arena_part>, 4> alive;
     const auto refill = [&](std::size_t size) {
         for (auto& part : alive) {
             part.reset();
@@ -124,7 +124,7 @@ TEST_F(arena, small_changes_of_size_take_no_new_memory) {
 TEST_F(arena, range_of_small_parts_serves_large_ones_later) {
     const auto writer = make(range);
     {
-        std::vector<std::optional<wire::arena::part>> parts;
+        std::vector<std::optional<wire::arena_part>> parts;
         do parts.push_back(writer->allocate(mib));
         while (parts.back());
         EXPECT_GE(parts.size(), 50u);
@@ -136,7 +136,7 @@ TEST_F(arena, range_of_small_parts_serves_large_ones_later) {
 TEST_F(arena, takes_no_more_memory_than_its_limit) {
     const auto writer = make(8 * mib);
     EXPECT_FALSE(writer->allocate(9 * mib));
-    std::vector<std::optional<wire::arena::part>> parts;
+    std::vector<std::optional<wire::arena_part>> parts;
     do parts.push_back(writer->allocate(mib));
     while (parts.back());
     EXPECT_GE(parts.size(), 7u);
@@ -149,7 +149,7 @@ TEST_F(arena, takes_no_more_memory_than_its_limit) {
 
 TEST_F(arena, refuses_what_has_no_place_in_its_range) {
     const auto writer = make(range);
-    std::vector<std::optional<wire::arena::part>> parts;
+    std::vector<std::optional<wire::arena_part>> parts;
     do parts.push_back(writer->allocate(3 * mib));
     while (parts.back());
     EXPECT_GE(parts.size(), 15u);

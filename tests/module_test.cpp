@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/wire/code_address.hpp"
+#include "procpool/detail/wire/code_address_impl.hpp"
 #include "support/processes.hpp"
 #include "support/rebuilt_library.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Results in an outbox survive the death of their worker at every point: what the pool's end of the
 // link (detail/process/worker_link.hpp) finds afterwards is each result that was put, once, in order.
-#include "procpool/detail/worker/outbox.hpp"
+#include "procpool/detail/worker/outbox_impl.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

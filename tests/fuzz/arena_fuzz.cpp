@@ -42,7 +42,7 @@ struct arenas {
     std::shared_ptr<const wire::arena_window> window = std::make_shared<const wire::arena_window>(
         pool, first, os::mapping(os::make_memfd("fuzz", size), 0, size));
     std::shared_ptr<wire::arena> memory = std::make_shared<wire::arena>(window, size, size);
-    std::vector<wire::arena::part> parts;
+    std::vector<wire::arena_part> parts;
 };
 
 bool lies_in(const void* begin, std::size_t size, const void* memory, std::size_t all) {

@@ -17,7 +17,7 @@
 
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/process/worker_link.hpp"
-#include "procpool/detail/worker/outbox.hpp"
+#include "procpool/detail/worker/outbox_impl.hpp"
 #include "support/worker_link.hpp"
 
 namespace test::outbox_steps {

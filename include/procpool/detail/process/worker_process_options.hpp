@@ -9,7 +9,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 

@@ -16,7 +16,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/pool_status.hpp"
 
 namespace procpool::detail::scheduler {

@@ -36,7 +36,7 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
-#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::scheduler {

@@ -28,17 +28,14 @@
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
 
 namespace procpool::detail::wire {
 
-/// Parts of so many bytes go through an arena; it costs as much as a copy through a pipe of about half of
-/// that.
-inline constexpr std::size_t arena_threshold = 64 * 1024;
-
 /// The range of one writer, who is this process. Thread-safe.
-template <class = only_if_used>
-class basic_arena : public std::enable_shared_from_this<basic_arena<>> {
+template <class>
+class basic_arena : public std::enable_shared_from_this<arena> {
 public:
     /// The range is the first `size` bytes of the window, of which `limit` bytes at the most are memory at
     /// any time. How many are is counted in `reserved`, where others may read it, also after our death.
@@ -50,14 +47,8 @@ public:
           unused_{{0, size}},
           reserved_(reserved ? *reserved : own_reserved_) {}
 
-    /// A part of a message, for as long as `memory` lives.
-    struct part {
-        std::shared_ptr<std::byte> memory;
-        arena_place place;
-    };
-
     /// Room for a part of `size` bytes; nothing if that is more than the limit allows or the machine has.
-    std::optional<part> allocate(std::size_t size) {
+    std::optional<arena_part> allocate(std::size_t size) {
         if (size > limit_) return std::nullopt;
         const std::size_t bytes = in_pages(arena_alignment + size);
         std::optional<piece> found;
@@ -76,9 +67,9 @@ public:
         const arena_place place{window_->pool(), window_->first() + found->offset + arena_alignment};
         const arena_part_header header{place.pool, place.offset, size};
         std::memcpy(at - arena_alignment, &header, sizeof header);
-        return part{std::shared_ptr<std::byte>(at, [self = this->shared_from_this(), piece = *found,
-                                                    bytes](std::byte*) { self->free(piece, bytes); }),
-                    place};
+        return arena_part{std::shared_ptr<std::byte>(at, [self = this->shared_from_this(), piece = *found,
+                                                          bytes](std::byte*) { self->free(piece, bytes); }),
+                          place};
     }
 
     /// Gives back all memory that no part takes.
@@ -226,7 +217,6 @@ private:
     std::atomic<std::uint64_t> own_reserved_{0};
     std::atomic<std::uint64_t>& reserved_;
 };
-using arena = basic_arena<>;
 
 }  // namespace procpool::detail::wire
 

@@ -14,14 +14,9 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/wire/arena_place.hpp"
 
 namespace procpool::detail::wire {
-
-/// Where a large part of a message lies: among the arenas of which pool, and where there.
-struct arena_place {
-    std::uint64_t pool = 0;
-    std::uint64_t offset = 0;
-};
 
 /// What stands before each part in an arena, so that no place is believed that was not given out.
 struct arena_part_header {

@@ -94,7 +94,7 @@ private:
         if constexpr (may_hold_pointers<F>) {
             std::uint64_t held = 0;
             for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t) {
-                if (find_code(word))
+                if (is_code(word))
                     ++held;
                 else
                     refuse_pointer(word, typeid(F));
@@ -102,7 +102,7 @@ private:
             out.to.append_value(held);
             if (held == 0) return;
             for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t place) {
-                if (!find_code(word)) return;
+                if (!is_code(word)) return;
                 out.to.append_value(std::uint64_t{place});
                 encode_function(out.to, reinterpret_cast<void (*)()>(word));
             });

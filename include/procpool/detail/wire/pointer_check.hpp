@@ -8,15 +8,10 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <string>
 #include <type_traits>
 #include <typeinfo>
 
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/memory_map.hpp"
-#include "procpool/detail/type_name.hpp"
-#include "procpool/detail/wire/code_address.hpp"
-#include "procpool/error.hpp"
 
 namespace procpool::detail::wire {
 
@@ -67,20 +62,7 @@ void for_each_possible_pointer(const T* objects, std::size_t count, Visit visit)
 
 /// Throws SerializationError if `word`, in an object of this type, is a pointer into this process.
 template <class = only_if_used>
-void refuse_pointer(std::uintptr_t word, const std::type_info& type) {
-    if (find_code(word))
-        throw SerializationError(
-            "procpool: " + type_name(type) +
-            " holds a function pointer, which only a task's own function or lambda may hold: send it as an "
-            "argument of its own or in a tuple, or bind it, procpool::partial(f, function)");
-    const std::string where = os::what_is_mapped_at(word);
-    if (where.empty()) return;
-    throw SerializationError("procpool: " + type_name(type) + " holds a pointer into this process's " +
-                             where +
-                             ", which means nothing in another process: send the value itself (capture it by "
-                             "value, [*this] instead of [this], or procpool::partial(f, value)), or a "
-                             "SharedArray");
-}
+void refuse_pointer(std::uintptr_t word, const std::type_info& type);
 
 /// Throws SerializationError if one of `count` objects at `objects` holds a pointer into this process.
 template <class T>
@@ -91,5 +73,9 @@ void refuse_pointers(const T* objects, std::size_t count) {
 }
 
 }  // namespace procpool::detail::wire
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/wire/pointer_check_impl.hpp"
+#endif
 
 #endif

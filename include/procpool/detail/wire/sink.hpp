@@ -13,9 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/wire/arena.hpp"
-#include "procpool/detail/wire/arena_window.hpp"
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/large_part.hpp"
 
 namespace procpool::detail::wire {
 
@@ -43,8 +42,8 @@ inline bool may_be_large_part(const sink& out, std::size_t size) noexcept {
     return size >= arena_threshold && out.large && out.large->memory;
 }
 /// Room in the arena for bytes that may be a large part; nothing if there is none.
-inline std::optional<arena::part> large_part(const sink& out, std::size_t size) {
-    auto part = out.large->memory->allocate(size);
+inline std::optional<arena_part> large_part(const sink& out, std::size_t size) {
+    auto part = allocate_part(*out.large->memory, size);
     if (!part) return std::nullopt;
     out.large->parts.push_back(part->memory);
     out.large->bytes += size;
@@ -92,7 +91,7 @@ inline std::span<const std::byte> take_bulk(cursor& from) {
     const auto size = from.value<std::uint64_t>();
     if ((size & lies_in_arena) == 0) return from.take(static_cast<std::size_t>(size));
     const auto place = from.value<arena_place>();
-    if (const auto part = arena_window::find(place, size & ~lies_in_arena)) return *part;
+    if (const auto part = find_part(place, size & ~lies_in_arena)) return *part;
     throw SerializationError("procpool: a message refers to " + std::to_string(size & ~lies_in_arena) +
                              " bytes of shared memory at " + std::to_string(place.offset) +
                              " that were never put there");
@@ -109,7 +108,7 @@ inline std::size_t size_of_part_ahead(cursor from) {
     if (from.left() < sizeof(std::uint64_t) + sizeof(arena_place)) return 0;
     const auto size = from.value<std::uint64_t>();
     if ((size & lies_in_arena) == 0) return 0;
-    const auto part = arena_window::find(from.value<arena_place>(), size & ~lies_in_arena);
+    const auto part = find_part(from.value<arena_place>(), size & ~lies_in_arena);
     return part ? part->size() : 0;
 }
 

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "procpool/detail/os/crash.hpp"
+#include "procpool/detail/os/crash_record.hpp"
 #include "procpool/detail/wire/activity.hpp"
 
 namespace procpool::detail::worker {

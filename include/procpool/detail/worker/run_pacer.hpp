@@ -6,21 +6,17 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <optional>
+#include <memory>
 #include <utility>
 
-#include "procpool/detail/clock.hpp"
-#include "procpool/detail/flush_policy.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/process.hpp"
-#include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
-#include "procpool/detail/worker/growth_watch.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 
 namespace procpool::detail::worker {
+
+class growth_watch;
 
 /// Who runs elements calls begin_element() and end_element() for each, an element that throws included.
 template <class = only_if_used>
@@ -29,17 +25,7 @@ public:
     basic_run_pacer(black_box& box, outbox& results) : box_(box), outbox_(results) {}
 
     /// The next elements are those of this frame. `recalls` are those that the worker knows of.
-    void begin_run(const wire::task_header& header, std::uint64_t recalls) noexcept {
-        left_ = header.count;
-        claimed_ = 0;
-        together_ = std::max(header.together, 1u);
-        recalls_ = recalls;
-        // Results that somebody may wait for are not kept longer for the sake of these.
-        bulk_ = header.bulk != 0 && (bulk_ || !results_wait_);
-        most_between_readings_ = header.timed != 0 ? 1 : 256;
-        // The first says anew whether the others are quick.
-        clock_every_ = reading_in_ = 1;
-    }
+    void begin_run(const wire::task_header& header, std::uint64_t recalls) noexcept;
 
     /// False if none is left, or the rest was taken back.
     bool begin_element() noexcept {
@@ -50,20 +36,9 @@ public:
         box_.told.begun.store(++begun_, std::memory_order_release);
         return true;
     }
-    void end_element() {
-        // By an element that throws, or in wide characters, which are looked for here only: from now on after
-        // each element, since it might die with what those before have printed.
-        if (os::flush_standard_output()) most_between_readings_ = reading_in_ = 1;
-        if (--reading_in_ == 0) read_clock();
-    }
+    void end_element();
 
-    void end_run() {
-        read_clock();
-        if (!overwritten_) return;
-        // It can't be known any more what is to run: what is left runs elsewhere.
-        flush();
-        os::exit_process(EXIT_FAILURE);
-    }
+    void end_run();
 
     /// From the element that has begun on, the next ones up to a reading of the clock or the end of the run.
     /// What is only counted may stay in registers.
@@ -101,13 +76,10 @@ public:
     };
 
     /// Sends what is done, before a pause.
-    void pause() {
-        flush();
-        idle_ = true;
-    }
+    void pause();
 
     /// From here on its memory may grow by so much.
-    void watch_growth(std::size_t most) { growth_.emplace(most); }
+    void watch_growth(std::size_t most) { growth_ = std::make_unique<growth_watch>(most); }
     void watch_growth_no_more() noexcept { growth_.reset(); }
 
 private:
@@ -125,52 +97,18 @@ private:
     }
 
     // The end of one element is the beginning of the next: one reading of the clock for both.
-    [[gnu::noinline]] void end_pause() noexcept {
-        idle_ = false;
-        now_ = steady_ns();
-        box_.told.begun_at.store(now_, std::memory_order_relaxed);
-    }
+    [[gnu::noinline]] void end_pause() noexcept;
 
     /// After an element. Where they take less than to read the clock, one reading is enough for some of them.
-    [[gnu::noinline]] void read_clock() {
-        constexpr std::int64_t between_readings_ns = 2'000;
-        const std::uint64_t elements = begun_ - timed_;
-        if (elements == 0) return;
-        const std::int64_t begun_at = std::exchange(now_, steady_ns());
-        const std::int64_t passed = now_ - begun_at;
-        const std::int64_t each = std::max<std::int64_t>(passed / static_cast<std::int64_t>(elements), 1);
-        clock_every_ =
-            std::min(std::clamp<std::int64_t>(between_readings_ns / each, 1, most_between_readings_),
-                     2 * clock_every_);
-        reading_in_ = clock_every_;
-        timed_ = begun_;
-        busy_ += passed;
-        box_.told.busy_ns.store(busy_, std::memory_order_relaxed);
-        box_.told.begun_at.store(now_, std::memory_order_relaxed);
-        box_.told.ended.store(begun_, std::memory_order_release);
-        flush_if_due(passed);
-    }
+    [[gnu::noinline]] void read_clock();
 
     /// Results of quick elements are sent in batches, since a write costs as much as some of them and wakes
     /// the pool; results of slow ones go at once, since the next may be slow too. Where nobody sees a result
     /// before all are there, they only must come before the worker has nothing left to do. `passed` is the
     /// time since the last reading.
-    void flush_if_due(std::int64_t passed) {
-        const std::int64_t longest_wait_ns = flush_policy_for(bulk_).held_back.count();
-        const std::int64_t quick_ns = longest_wait_ns / 2;
-        if (!std::exchange(results_wait_, true)) waiting_since_ = now_ - passed;
-        if (passed < quick_ns && now_ - waiting_since_ < longest_wait_ns && !outbox_.half_full()) return;
-        if (growth_) growth_->check(box_, now_);
-        flush();
-        // The pool may have been slow to read: that is nobody's running time.
-        now_ = steady_ns();
-        box_.told.begun_at.store(now_, std::memory_order_relaxed);
-    }
+    void flush_if_due(std::int64_t passed);
 
-    void flush() {
-        outbox_.flush();
-        results_wait_ = false;
-    }
+    void flush();
 
     black_box& box_;
     outbox& outbox_;
@@ -191,7 +129,7 @@ private:
     bool idle_ = true;
     bool results_wait_ = false;
     bool overwritten_ = false;  // what the black box says of claims isn't what was claimed
-    std::optional<growth_watch> growth_;
+    std::unique_ptr<growth_watch> growth_;
 };
 using run_pacer = basic_run_pacer<>;
 

@@ -18,22 +18,11 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/crash_record.hpp"
 #include "procpool/detail/os/module.hpp"
 #include "procpool/detail/os/symbols.hpp"
 
 namespace procpool::detail::os {
-
-/// Lies in memory that is shared with the reader.
-struct crash_record {
-    static constexpr std::size_t most_frames = 32;
-    std::atomic<std::uint32_t> frames{0};
-    /// A place in the code, that means the same in a process with other load addresses.
-    struct call {
-        std::atomic<std::uint64_t> module;  // key of its id
-        std::atomic<std::uint64_t> offset;
-    };
-    std::array<call, most_frames> calls{};  // innermost first
-};
 
 /// Makes faults and aborts leave a trace in a crash_record. The process still dies of the same signal.
 class crash_recorder {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Where large parts of messages come from.
+#ifndef PROCPOOL_DETAIL_WIRE_LARGE_PART_IMPL_HPP
+#define PROCPOOL_DETAIL_WIRE_LARGE_PART_IMPL_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/arena_window.hpp"
+#include "procpool/detail/wire/large_part.hpp"
+
+namespace procpool::detail::wire {
+
+template <class>
+std::optional<arena_part> allocate_part(arena& in, std::size_t size) {
+    return in.allocate(size);
+}
+
+template <class>
+std::optional<std::span<const std::byte>> find_part(const arena_place& place, std::uint64_t size) {
+    return arena_window::find(place, size);
+}
+
+}  // namespace procpool::detail::wire
+
+#endif
