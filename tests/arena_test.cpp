@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,6 +2,7 @@
 #include "procpool/detail/wire/callable.hpp"
 
 #include <gtest/gtest.h>
+#include <cereal/types/memory.hpp>
 
 #include <array>
 #include <functional>

@@ -2,6 +2,7 @@
 #include "procpool/detail/wire/codec.hpp"
 
 #include <gtest/gtest.h>
+#include <cereal/types/memory.hpp>
 
 #include <array>
 #include <cereal/types/array.hpp>

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "procpool/detail/os/cpu.hpp"
 #include "support/wait.hpp"
 
 namespace cpu_count_test {

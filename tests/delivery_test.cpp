@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Results on their way into their jobs: what happens when memory is out in the program just then.
 #include <gtest/gtest.h>
+#include <cereal/types/memory.hpp>
 
 #include <chrono>
 #include <cstddef>

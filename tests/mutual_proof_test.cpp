@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "procpool/detail/family/door.hpp"
+#include "procpool/detail/family/envelope.hpp"
+#include "procpool/detail/family/manager_link.hpp"
 #include "procpool/detail/siphash.hpp"
 #include "procpool/manager.hpp"
 
@@ -104,7 +106,7 @@ TEST(Door, is_knocked_at_again_by_a_client_that_was_sent_away) {
         answer.append_value(family::manager_answer::value);
         procpool::detail::family::send_envelope(client, answer);
     });
-    family::manager_client user(key);
+    family::manager_link user(key);
     EXPECT_NO_THROW(user.acquire(1));
     busy.join();
 }

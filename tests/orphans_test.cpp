@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <array>
 #include <atomic>

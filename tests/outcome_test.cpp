@@ -2,6 +2,7 @@
 #include "procpool/outcome.hpp"
 
 #include <gtest/gtest.h>
+#include <cereal/types/memory.hpp>
 
 #include <exception>
 #include <memory>

@@ -18,6 +18,7 @@
 #include <tuple>
 #include <vector>
 
+#include "procpool/detail/family/packets.hpp"
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/process.hpp"

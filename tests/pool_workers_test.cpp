@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <algorithm>
 #include <atomic>

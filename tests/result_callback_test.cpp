@@ -2,6 +2,7 @@
 // Callbacks of AsyncResult: when they run, where, and what may go on in them.
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <atomic>
 #include <exception>

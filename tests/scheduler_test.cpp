@@ -4,6 +4,7 @@
 #include "procpool/detail/scheduler/scheduler.hpp"
 
 #include <gtest/gtest.h>
+#include <cereal/types/memory.hpp>
 
 #include <chrono>
 #include <cstdint>

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "procpool/detail/zygote/exec.hpp"
 #include "procpool/pool.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <array>
 #include <atomic>

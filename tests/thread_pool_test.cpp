@@ -3,6 +3,7 @@
 #include "procpool/thread_pool.hpp"
 
 #include <gtest/gtest.h>
+#include <cereal/types/memory.hpp>
 
 #include <array>
 #include <atomic>

@@ -16,7 +16,9 @@
 #include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/owned_lock.hpp"
+#include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/handle.hpp"
+#include "procpool/detail/wire/sink.hpp"
 #include "procpool/lock.hpp"
 
 namespace procpool {

@@ -3,18 +3,14 @@
 #ifndef PROCPOOL_CPU_COUNT_HPP
 #define PROCPOOL_CPU_COUNT_HPP
 
-#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/this_process.hpp"
 
 namespace procpool {
 
 /// Processors that this process may use: those of its affinity mask, or fewer where a cgroup (a container)
 /// sets a quota, rounded up; at least 1.
-PROCPOOL_COMPILED_APART int cpu_count();
+inline int cpu_count() { return detail::os::usable_cpus(); }
 
 }  // namespace procpool
-
-#ifndef PROCPOOL_SEPARATE_COMPILATION
-#include "procpool/detail/job/cpu_count_impl.hpp"
-#endif
 
 #endif

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "procpool/detail/family/manager_client.hpp"
-#include "procpool/detail/family/manager_server.hpp"
-#include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/family/manager_request.hpp"
+#include "procpool/detail/family/reach_manager.hpp"
+#include "procpool/detail/family/server_key.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 #include "procpool/event.hpp"
@@ -64,7 +64,7 @@ public:
         } catch (const EOFError&) {
             throw BootstrapError("procpool: the manager's process has ended before it could serve");
         }
-        client_ = family::manager_client::of(key);
+        client_ = family::reach_manager(key);
     }
 
     Manager(const Manager&) = delete;
@@ -153,11 +153,10 @@ public:
 private:
     template <class = detail::only_if_used>
     static void serve(const detail::family::server_key& key, Connection ready) {
-        detail::os::leave_interrupts_to_the_program();
-        detail::family::manager_server server(key);
-        ready.send(true);
-        ready.close();
-        server.run();
+        detail::family::run_manager(key, [&] {
+            ready.send(true);
+            ready.close();
+        });
     }
 
     std::optional<Process> process_;

@@ -99,7 +99,7 @@ struct callable_check<Partial<F, Bound...>> {
             static_assert(((raw_pointer<Bound> || codec<Bound>::sendable) && ...),
                           "procpool: an argument of partial() can't be serialised: include its header "
                           "<cereal/types/...>, or give its class a serialize function for cereal (and a "
-                          "default constructor or load_and_construct)");
+                          "default constructor or load_and_construct with <cereal/types/memory.hpp>)");
             return (codec<Bound>::sendable && ...);
         } else {
             return false;

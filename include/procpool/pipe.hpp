@@ -17,6 +17,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/family/connection.hpp"
+#include "procpool/detail/family/make_pipe.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/callable.hpp"
@@ -150,18 +151,13 @@ private:
     template <class>
     friend std::pair<Connection, Connection> Pipe(bool duplex);
 
-    Connection(detail::os::fd receive, detail::os::fd send)
-        : end_(std::make_shared<detail::family::connection>(std::move(receive), std::move(send))) {}
+    explicit Connection(std::shared_ptr<detail::family::connection> end) noexcept : end_(std::move(end)) {}
 
-    void encode(const detail::wire::sink& out) const { out.to.append_value(end().handle(out.held)); }
+    void encode(const detail::wire::sink& out) const { end().encode(out); }
     /// @throws SerializationError if the sender has closed it, or is gone
+    template <class = detail::only_if_used>
     static Connection decode(detail::wire::cursor& from) {
-        using namespace detail::os;
-        const auto handle = from.value<detail::family::connection_handle>();
-        fd receive, send;
-        if (handle.receive.file >= 0) receive = open_packet_pipe(handle.receive, pipe_end::read);
-        if (handle.send.file >= 0) send = open_packet_pipe(handle.send, pipe_end::write);
-        return Connection(std::move(receive), std::move(send));
+        return Connection(detail::family::open_connection(from));
     }
 
     template <class T>
@@ -173,7 +169,7 @@ private:
         static_assert(detail::wire::raw_pointer<T> || detail::wire::codec<T>::sendable,
                       "procpool: this type can't be sent through a Connection: include its header "
                       "<cereal/types/...>, or give its class a serialize function for cereal (and a default "
-                      "constructor or load_and_construct)");
+                      "constructor or load_and_construct with <cereal/types/memory.hpp>)");
         return detail::wire::codec<T>::sendable;
     }
     /// Of a message with a T; 0 is one of bytes.
@@ -192,12 +188,8 @@ private:
 
 template <class>
 std::pair<Connection, Connection> Pipe(bool duplex) {
-    using namespace detail::os;
-    pipe_ends there = make_packet_pipe();
-    pipe_ends back;
-    if (duplex) back = make_packet_pipe();
-    return {Connection(std::move(there.read), std::move(back.write)),
-            Connection(std::move(back.read), std::move(there.write))};
+    auto ends = detail::family::make_pipe(duplex);
+    return {Connection(std::move(ends.first)), Connection(std::move(ends.second))};
 }
 
 }  // namespace procpool

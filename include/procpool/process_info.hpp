@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "procpool/detail/os/process.hpp"
-#include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/os/this_process.hpp"
+#include "procpool/detail/zygote/named_process.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool {
@@ -48,9 +48,9 @@ struct process_identity {
 /// count as daemons.
 inline ProcessInfo current_process() {
     if (const auto index = worker_index())
-        return {"PoolWorker-" + std::to_string(*index + 1), detail::os::current_pid(), true};
+        return {"PoolWorker-" + std::to_string(*index + 1), detail::os::own_pid(), true};
     const auto& identity = detail::worker::process_identity::instance();
-    return {identity.name, detail::os::current_pid(), identity.daemon};
+    return {identity.name, detail::os::own_pid(), identity.daemon};
 }
 
 /// The process that started this one, be it a Process or a pool's worker; nothing in the main process. It is

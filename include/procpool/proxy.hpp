@@ -13,7 +13,9 @@
 #include <utility>
 
 #include "procpool/detail/family/manager_client.hpp"
-#include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/family/manager_request.hpp"
+#include "procpool/detail/family/reach_manager.hpp"
+#include "procpool/detail/family/server_key.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/type_name.hpp"
@@ -102,15 +104,16 @@ public:
                     wire::callable_codec<function_type>::encode({request, pins}, callable);
                     (wire::encode({request, pins}, args), ...);
                 });
-            return reference().client().call(std::move(request), []([[maybe_unused]] wire::cursor& from) {
-                if constexpr (!std::is_void_v<result>)
-                    return wire::serializing(
-                        [] {
-                            return "procpool: the call's result, a " + type_name(typeid(result)) +
-                                   ", can't be rebuilt";
-                        },
-                        [&] { return wire::codec<result>::decode(from); });
-            });
+            const auto answer = reference().client().call(std::move(request));
+            if constexpr (!std::is_void_v<result>) {
+                wire::cursor from = answer.value();
+                return wire::serializing(
+                    [] {
+                        return "procpool: the call's result, a " + type_name(typeid(result)) +
+                               ", can't be rebuilt";
+                    },
+                    [&] { return wire::codec<result>::decode(from); });
+            }
         } else {
             return refused();
         }
@@ -138,12 +141,13 @@ private:
         out.held.push_back(reference_);
     }
     /// @throws ManagerDied; SerializationError if it is another type's
+    template <class = detail::only_if_used>
     static Proxy decode(detail::wire::cursor& from) {
         const auto arrived = from.value<sent_handle>();
         if (arrived.type != typeid(T).hash_code())
             throw SerializationError("procpool: a proxy of another type arrived where one of a " +
                                      detail::type_name(typeid(T)) + " was meant");
-        auto client = detail::family::manager_client::of(arrived.manager);
+        auto client = detail::family::reach_manager(arrived.manager);
         client->acquire(arrived.object);
         return Proxy(std::make_shared<detail::family::object_reference>(std::move(client), arrived.object));
     }

@@ -6,7 +6,7 @@
 #include <functional>
 #include <utility>
 
-#include "procpool/detail/os/fork_hooks.hpp"
+#include "procpool/detail/os/this_process.hpp"
 
 namespace procpool {
 
@@ -30,9 +30,8 @@ struct ForkHooks {
 ///
 /// They stay registered, and must not throw. Thread-safe.
 inline void register_at_fork(ForkHooks hooks) {
-    detail::os::fork_hooks::add({.before = std::move(hooks.before),
-                                 .after_in_parent = std::move(hooks.after_in_parent),
-                                 .after_in_child = std::move(hooks.after_in_child)});
+    detail::os::add_fork_hook(std::move(hooks.before), std::move(hooks.after_in_parent),
+                              std::move(hooks.after_in_child));
 }
 
 }  // namespace procpool

@@ -22,7 +22,9 @@
 #include "procpool/array_view.hpp"
 #include "procpool/detail/nested_list.hpp"
 #include "procpool/detail/os/shared_segment.hpp"
+#include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/handle.hpp"
+#include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool {

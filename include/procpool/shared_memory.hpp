@@ -3,11 +3,7 @@
 #ifndef PROCPOOL_SHARED_MEMORY_HPP
 #define PROCPOOL_SHARED_MEMORY_HPP
 
-#include <cerrno>
 #include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <random>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -15,10 +11,9 @@
 #include <utility>
 
 #include "procpool/detail/os/error.hpp"
-#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
-#include "procpool/detail/os/named_memory.hpp"
+#include "procpool/detail/shared/named_block.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool {
@@ -37,25 +32,18 @@ public:
     /// @throws std::system_error if there is a block of that name (errc::file_exists), or no room for it
     static SharedMemory create(std::size_t size, std::string_view name = {}) {
         if (size == 0) throw std::invalid_argument("procpool: shared memory has a size of 1 byte or more");
-        std::string chosen = name.empty() ? std::string() : checked(name);
-        detail::os::fd file;
-        do {
-            if (name.empty()) chosen = random_name();
-            file = detail::os::create_named_memory("/" + chosen, size);
-        } while (!file && name.empty());
-        if (!file) detail::os::throw_system_error(EEXIST, "shared memory " + chosen);
+        const auto made = detail::shared::create_block(size, name);
         try {
-            return SharedMemory(chosen, file, size, true);
+            return SharedMemory(made, true);
         } catch (...) {
-            detail::os::remove_named_memory("/" + chosen);
+            detail::shared::remove_block(made.name);
             throw;
         }
     }
 
     /// The block that somebody has created under this name.
     /// @throws std::system_error if there is none (errc::no_such_file_or_directory), or it may not be opened
-    explicit SharedMemory(std::string_view name)
-        : SharedMemory(checked(name), detail::os::open_named_memory("/" + checked(name))) {}
+    explicit SharedMemory(std::string_view name) : SharedMemory(detail::shared::open_block(name), false) {}
 
     /// Leaves `other` without a block.
     SharedMemory(SharedMemory&& other) noexcept
@@ -74,7 +62,7 @@ public:
         return *this;
     }
     ~SharedMemory() {
-        if (removes_ && made_.is_here()) detail::os::remove_named_memory("/" + name_);
+        if (removes_ && made_.is_here()) detail::shared::remove_block(name_);
     }
 
     /// By which others open it.
@@ -91,7 +79,7 @@ public:
     /// @throws std::system_error if there is no block of that name now
     void unlink() {
         removes_ = false;
-        if (const int error = detail::os::remove_named_memory("/" + name_))
+        if (const int error = detail::shared::remove_block(name_))
             detail::os::throw_system_error(error, "shm_unlink (" + name_ + ")");
     }
 
@@ -99,33 +87,17 @@ public:
     void keep() noexcept { removes_ = false; }
 
 private:
-    SharedMemory(std::string name, const detail::os::fd& file, std::size_t size, bool removes)
-        : name_(std::move(name)), memory_(file, 0, size), size_(size), removes_(removes) {}
-    SharedMemory(const std::string& name, const std::pair<detail::os::fd, std::size_t>& opened)
-        : SharedMemory(name, opened.first, not_empty(name, opened.second), false) {}
+    SharedMemory(const detail::shared::named_block& block, bool removes)
+        : name_(block.name),
+          memory_(block.file, 0, not_empty(block.name, block.size)),
+          size_(block.size),
+          removes_(removes) {}
 
     static std::size_t not_empty(const std::string& name, std::size_t size) {
         if (size == 0)
             throw Error("procpool: shared memory " + name +
                         " has no bytes: whoever creates it has not got that far, or has failed");
         return size;
-    }
-
-    static std::string checked(std::string_view name) {
-        std::string plain(name.substr(name.starts_with('/') ? 1 : 0));
-        if (plain.empty() || plain.size() > 255 || plain == "." || plain == ".." ||
-            plain.find_first_of(std::string_view("/\0", 2)) != std::string::npos)
-            throw std::invalid_argument("procpool: \"" + std::string(name) +
-                                        "\" can't be the name of shared memory: that is 1 to 255 bytes "
-                                        "without a slash");
-        return plain;
-    }
-
-    static std::string random_name() {
-        std::random_device dice;
-        char name[16];
-        std::snprintf(name, sizeof name, "psm_%08x", dice());
-        return name;
     }
 
     std::string name_;

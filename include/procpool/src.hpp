@@ -17,12 +17,23 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <typeinfo>
 #include <vector>
 
 #include "procpool/detail/family/make_child_impl.hpp"
-#include "procpool/detail/job/cpu_count_impl.hpp"
+#include "procpool/detail/family/make_pipe_impl.hpp"
+#include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/family/reach_manager_impl.hpp"
+#include "procpool/detail/family/wait_ready_impl.hpp"
+#include "procpool/detail/job/wait_list_impl.hpp"
+#include "procpool/detail/os/mapped_segment.hpp"
+#include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/shared/find_object_impl.hpp"
+#include "procpool/detail/shared/named_block_impl.hpp"
+#include "procpool/detail/shared/record_chain_impl.hpp"
+#include "procpool/detail/shared/record_queue_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/wire/code_address_impl.hpp"
 #include "procpool/detail/wire/large_part_impl.hpp"
@@ -37,10 +48,42 @@ template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolO
                                                                            process::pool_initializer);
 template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
 
+template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(std::size_t,
+                                                                              const ArrayOptions&);
+template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(const char*, std::size_t,
+                                                                              os::extent);
+template std::shared_ptr<os::shared_segment> os::shared_segment::open_file<void>(const std::string&,
+                                                                                 std::uint64_t);
+template std::shared_ptr<os::shared_segment> os::shared_segment::open<void>(const os::segment_handle&,
+                                                                            os::access, os::extent);
+template std::uint64_t os::shared_segment::number_of_spacious<void>() noexcept;
+
+template long os::own_pid<void>() noexcept;
+template int os::usable_cpus<void>();
+template void os::add_fork_hook<void>(std::function<void()>, std::function<void()>, std::function<void()>);
+
+template void shared::encode_place<void>(const wire::sink&, const std::shared_ptr<os::shared_segment>&,
+                                         const void*, std::size_t);
+template shared::object_place shared::find_object<void>(wire::cursor&, const shared::object_kind&,
+                                                        os::extent);
+template shared::named_block shared::create_block<void>(std::size_t, std::string_view);
+template shared::named_block shared::open_block<void>(std::string_view);
+template int shared::remove_block<void>(const std::string&) noexcept;
+template void shared::record_tail::trim<void>(const shared::record_memory&, std::uint32_t) noexcept;
+template void shared::record_tail::take_memory<void>(const shared::record_memory&, std::uint64_t);
+template shared::object<shared::record_queue> shared::record_queue::make<void>(std::uint32_t);
+
 template std::shared_ptr<family::child> family::make_child<void>(ProcessOptions, wire::buffer, wire::pins);
 template std::vector<std::shared_ptr<family::child>> family::running_children<void>();
 template class worker::basic_outbox<void>;
 template class worker::basic_run_pacer<void>;
+template family::connected_ends family::make_pipe<void>(bool);
+template std::shared_ptr<family::connection> family::open_connection<void>(wire::cursor&);
+template family::server_key family::server_key::random<void>();
+template std::shared_ptr<family::manager_client> family::reach_manager<void>(const family::server_key&);
+template void family::run_manager<void>(const family::server_key&, const std::function<void()>&);
+template int family::number_of<void>(const os::fd&) noexcept;
+template std::vector<bool> family::wait_ready<void>(const std::vector<int>&, steady_time);
 template void worker::support_fresh_runs<void>(int, const char* const*);
 template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
 template std::optional<wire::arena_part> wire::allocate_part<void>(wire::arena&, std::size_t);

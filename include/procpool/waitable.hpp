@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/os/fd.hpp"
-#include "procpool/detail/os/readable.hpp"
+#include "procpool/detail/family/wait_ready.hpp"
+#include "procpool/detail/os/fd_fwd.hpp"
 
 namespace procpool {
 
@@ -27,7 +27,7 @@ public:
 
     /// The descriptor, for the system's poll() and the like, which becomes readable. It must be left alone. A
     /// message that Connection::poll() has seen is no longer there.
-    int fileno() const noexcept { return file_->get(); }
+    int fileno() const noexcept { return detail::family::number_of(*file_); }
 
     /// Whether waiting is over without a check of the descriptor.
     bool is_ready() const noexcept { return ready_ && ready_->load(std::memory_order_relaxed); }
@@ -48,7 +48,7 @@ inline std::vector<Waitable> wait_until(const std::vector<Waitable>& objects, st
         files.push_back(object.fileno());
         if (object.is_ready()) until = steady_time::min();
     }
-    const std::vector<bool> readable = os::wait_readable(files, until);
+    const std::vector<bool> readable = family::wait_ready(files, until);
     std::vector<Waitable> ready;
     for (std::size_t i = 0; i < objects.size(); ++i)
         if (readable[i] || objects[i].is_ready()) ready.push_back(objects[i]);

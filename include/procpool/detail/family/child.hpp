@@ -8,7 +8,7 @@
 #include <string>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_fwd.hpp"
 
 namespace procpool::detail::family {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Messages of any size through a stream socket: a size, then the bytes.
+// Messages of any size through a stream socket: a size, then the bytes. See new_envelope.hpp.
 #ifndef PROCPOOL_DETAIL_FAMILY_ENVELOPE_HPP
 #define PROCPOOL_DETAIL_FAMILY_ENVELOPE_HPP
 
@@ -12,13 +12,6 @@
 #include "procpool/detail/wire/buffer.hpp"
 
 namespace procpool::detail::family {
-
-/// A message that is being made, with room for its size in front.
-inline wire::buffer new_envelope() {
-    wire::buffer message;
-    message.append_value(std::uint64_t{0});
-    return message;
-}
 
 /// False if the other side is gone.
 inline bool send_envelope(const os::fd& socket, wire::buffer& message) {

@@ -1,197 +1,63 @@
 // SPDX-License-Identifier: MIT
-// A manager as a process that uses its objects sees it: connections, and references to objects.
+// A manager as a process that uses its objects sees it, and references to objects.
 #ifndef PROCPOOL_DETAIL_FAMILY_MANAGER_CLIENT_HPP
 #define PROCPOOL_DETAIL_FAMILY_MANAGER_CLIENT_HPP
 
-#include <chrono>
 #include <cstdint>
-#include <exception>
-#include <map>
 #include <memory>
-#include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
-#include "procpool/detail/family/envelope.hpp"
-#include "procpool/detail/family/manager_server.hpp"
-#include "procpool/detail/family/mutual_proof.hpp"
-#include "procpool/detail/mutex.hpp"
-#include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/fd.hpp"
-#include "procpool/detail/os/fork_stamp.hpp"
-#include "procpool/detail/wire/error_record.hpp"
-#include "procpool/error.hpp"
+#include "procpool/detail/family/manager_request.hpp"
+#include "procpool/detail/family/new_envelope.hpp"
+#include "procpool/detail/family/server_key.hpp"
+#include "procpool/detail/wire/buffer.hpp"
 
 namespace procpool::detail::family {
 
-/// Shared by all proxies of one manager in this process. Thread-safe.
-template <class = only_if_used>
-class basic_manager_client {
-public:
-    static std::shared_ptr<basic_manager_client> of(const family::server_key& key) {
-        using clients = std::map<family::server_key, std::weak_ptr<basic_manager_client>>;
-        static auto* const known = new clients;  // guarded by hold_forks(); leaked: used by static objects
-        const auto lock = os::fd_registry::instance().hold_forks();
-        std::erase_if(*known, [](const auto& one) { return one.second.expired(); });
-        if (const auto at = known->find(key); at != known->end())
-            if (auto client = at->second.lock(); client && client->is_of_this_process()) return client;
-        auto client = std::make_shared<basic_manager_client>(key);
-        (*known)[key] = client;
-        return client;
-    }
+/// What a call has given. While this lives nobody uses the connection that it came by, so that the server
+/// keeps what the value refers to.
+struct call_answer {
+    wire::buffer bytes;
+    std::shared_ptr<void> connection;
 
-    explicit basic_manager_client(const family::server_key& key) : key_(key) {}
-    basic_manager_client(const basic_manager_client&) = delete;
-    basic_manager_client& operator=(const basic_manager_client&) = delete;
+    wire::cursor value() const { return wire::cursor(bytes.bytes().subspan(sizeof(manager_answer))); }
+};
+
+/// Shared by all proxies of one manager in this process. Thread-safe. What a request has thrown in the
+/// manager's process is thrown here; if there is no such process any more, that is ManagerDied.
+class manager_client {
+public:
+    manager_client() = default;
+    manager_client(const manager_client&) = delete;
+    manager_client& operator=(const manager_client&) = delete;
+    virtual ~manager_client() = default;
 
     /// Who has it is let in.
-    const family::server_key& key() const noexcept { return key_; }
+    virtual const server_key& key() const noexcept = 0;
 
-    /// The answer's value, through any connection. `decode` gets a cursor.
-    template <class Decode>
-    auto call(wire::buffer request, Decode decode) {
-        require_this_process();
-        os::fd socket = idle_or_new();
-        const wire::buffer answer = exchange(socket, request);
-        // After that the server lets go of what the answer refers to: as soon as somebody uses the
-        // connection.
-        struct give_back {
-            ~give_back() { self.put_back(std::move(socket)); }
-            basic_manager_client& self;
-            os::fd& socket;
-        } const afterwards{*this, socket};
-        wire::cursor from(answer.bytes());
-        read_status(from);
-        return decode(from);
-    }
-
+    /// Through any connection.
+    virtual call_answer call(wire::buffer request) = 0;
     /// @return the object's number
-    std::uint64_t create(wire::buffer request) {
-        require_this_process();
-        const mutex_guard lock(control_mutex_);
-        const wire::buffer answer = exchange(control(), request);
-        wire::cursor from(answer.bytes());
-        read_status(from);
-        return from.value<std::uint64_t>();
-    }
-    void acquire(std::uint64_t object) {
-        require_this_process();
-        wire::buffer request = new_request(manager_request::kind::acquire, object);
-        const mutex_guard lock(control_mutex_);
-        const wire::buffer answer = exchange(control(), request);
-        wire::cursor from(answer.bytes());
-        read_status(from);
-    }
-    void release(std::uint64_t object) noexcept {
-        if (!is_of_this_process()) return;
-        try {
-            wire::buffer request = new_request(manager_request::kind::release, object);
-            const mutex_guard lock(control_mutex_);
-            if (control_) family::send_envelope(control_, request);
-        } catch (const std::exception&) {  // the server drops it with the connection
-        }
-    }
+    virtual std::uint64_t create(wire::buffer request) = 0;
+    virtual void acquire(std::uint64_t object) = 0;
+    virtual void release(std::uint64_t object) noexcept = 0;
 
     static wire::buffer new_request(manager_request::kind what, std::uint64_t object) {
-        wire::buffer request = family::new_envelope();
+        wire::buffer request = new_envelope();
         request.append_value(manager_request{.what = what, .object = object});
         return request;
     }
-
-private:
-    [[noreturn]] static void throw_gone() { throw ManagerDied("procpool: the manager's process has ended"); }
-
-    bool is_of_this_process() const noexcept { return made_.is_here(); }
-    void require_this_process() const {
-        if (!is_of_this_process())
-            throw ManagerDied(
-                "procpool: a proxy that another process has made can't be used as a global variable; "
-                "pass it to the process as an argument");
-    }
-
-    /// A connection to the manager and nobody else, who is told nothing.
-    os::fd connected() const {
-        // A server lets go of who is slow, which this process was if it was stopped; and it may be stopped.
-        constexpr int tries = 6;
-        std::chrono::milliseconds pause{10};
-        for (int n = 0; n < tries; ++n, std::this_thread::sleep_for(pause), pause *= 2) {
-            auto met = family::shake_hands_with_server(key_);
-            switch (met.what) {
-                case family::who_listens::server: return std::move(met.socket);
-                case family::who_listens::nobody: throw_gone();
-                case family::who_listens::another_user:
-                    throw ManagerDied(
-                        "procpool: the manager's process has ended, or is another user's: "
-                        "a process of user " +
-                        std::to_string(met.other_user) + " listens under its name, and was told nothing");
-                case family::who_listens::impostor:
-                    throw ManagerDied(
-                        "procpool: the manager's process has ended: who listens under its name doesn't know "
-                        "its secret, and was told nothing");
-                case family::who_listens::silence: break;
-            }
-        }
-        throw ManagerDied(
-            "procpool: the manager doesn't answer: it is stopped, or somebody else has its name");
-    }
-    /// The connection that counts this process's references.
-    os::fd& control() PROCPOOL_REQUIRES(control_mutex_) {
-        if (!control_) control_ = connected();
-        return control_;
-    }
-    os::fd idle_or_new() {
-        {
-            const mutex_guard lock(mutex_);
-            if (!idle_.empty()) {
-                os::fd socket = std::move(idle_.back());
-                idle_.pop_back();
-                return socket;
-            }
-        }
-        return connected();
-    }
-    void put_back(os::fd socket) noexcept try {
-        const mutex_guard lock(mutex_);
-        idle_.push_back(std::move(socket));
-    } catch (const std::bad_alloc&) {
-    }
-
-    /// What fails ends the connection: the next answer there would be this one.
-    static wire::buffer exchange(os::fd& socket, wire::buffer& request) try {
-        wire::buffer answer;
-        if (!family::send_envelope(socket, request) || !family::receive_envelope(socket, answer))
-            throw_gone();
-        return answer;
-    } catch (...) {
-        socket.reset();
-        throw;
-    }
-
-    static void read_status(wire::cursor& from) {
-        if (from.value<manager_answer>() == manager_answer::value) return;
-        std::rethrow_exception(wire::decode_exception_of(from, 0, std::nullopt, "in the manager"));
-    }
-
-    const os::fork_stamp made_;
-    const family::server_key key_;
-    mutex mutex_;
-    std::vector<os::fd> idle_ PROCPOOL_GUARDED_BY(mutex_);
-    mutex control_mutex_;
-    os::fd control_ PROCPOOL_GUARDED_BY(control_mutex_);
 };
-using manager_client = basic_manager_client<>;
 
 /// One counted reference to an object.
-template <class = only_if_used>
-class basic_object_reference {
+class object_reference {
 public:
     /// Takes over a count that the server has made.
-    basic_object_reference(std::shared_ptr<manager_client> client, std::uint64_t object) noexcept
+    object_reference(std::shared_ptr<manager_client> client, std::uint64_t object) noexcept
         : client_(std::move(client)), object_(object) {}
-    basic_object_reference(const basic_object_reference&) = delete;
-    basic_object_reference& operator=(const basic_object_reference&) = delete;
-    ~basic_object_reference() { client_->release(object_); }
+    object_reference(const object_reference&) = delete;
+    object_reference& operator=(const object_reference&) = delete;
+    ~object_reference() { client_->release(object_); }
 
     manager_client& client() const noexcept { return *client_; }
     std::uint64_t object() const noexcept { return object_; }
@@ -200,7 +66,6 @@ private:
     std::shared_ptr<manager_client> client_;
     std::uint64_t object_;
 };
-using object_reference = basic_object_reference<>;
 
 }  // namespace procpool::detail::family
 

@@ -15,7 +15,10 @@
 
 #include "procpool/detail/family/door.hpp"
 #include "procpool/detail/family/envelope.hpp"
+#include "procpool/detail/family/manager_request.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
+#include "procpool/detail/family/new_envelope.hpp"
+#include "procpool/detail/family/server_key.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
@@ -26,21 +29,6 @@
 #include "procpool/error.hpp"
 
 namespace procpool::detail::family {
-
-struct manager_request {
-    enum class kind : std::uint32_t { create, acquire, release, call };
-    kind what{};
-    std::uint32_t unused = 0;
-    std::uint64_t object = 0;
-};
-
-/// In front of each answer but that to `release`, which has none: a value follows, or an error record.
-enum class manager_answer : std::uint8_t { value, error };
-
-/// What a request to create names by its code address.
-using object_maker = std::shared_ptr<void>(wire::cursor& arguments);
-/// What a call names: decodes its arguments, then locks, calls, and encodes the result.
-using object_call = void(void* object, mutex& lock, wire::cursor& arguments, wire::sink result);
 
 /// A thread serves each connection, so that whoever is slow or dies is alone with that. An object lives for
 /// as long as a connection refers to it. Whoever is let in may call any code of the loaded modules, so nobody

@@ -15,28 +15,25 @@
 
 #include <array>
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/family/server_key.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/local_address.hpp"
 #include "procpool/detail/os/local_socket.hpp"
 #include "procpool/detail/os/peer.hpp"
 #include "procpool/detail/siphash.hpp"
 
 namespace procpool::detail::family {
 
-/// What leads to a server, and gets in: only the server's family may ever know it.
-struct server_key {
-    os::local_address address;
-    os::random_words secret{};
-
-    static server_key random() { return {{os::make_random_words()}, os::make_random_words()}; }
-    friend auto operator<=>(const server_key&, const server_key&) = default;
-};
+template <class>
+server_key server_key::random() {
+    return {{os::make_random_words()}, os::make_random_words()};
+}
 
 /// So long a client has for its proof, and a server for its own.
 inline constexpr std::chrono::seconds time_for_proof{5};

@@ -11,6 +11,7 @@
 #include <span>
 #include <utility>
 
+#include "procpool/detail/family/packet_message.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
 namespace procpool::detail::family {
@@ -22,12 +23,6 @@ struct packet_header {
     std::uint64_t kind = 0;     // of the message
     std::uint64_t size = 0;     // of the whole message
     std::uint64_t offset = 0;   // of this packet's bytes in it
-};
-
-/// A message that has come as a whole.
-struct packet_message {
-    std::uint64_t kind = 0;
-    wire::buffer bytes;
 };
 
 /// Takes packets, gives messages. Those of several senders may come mixed; the remains of one that has died,

@@ -4,7 +4,6 @@
 #define PROCPOOL_DETAIL_SHARED_OBJECT_HPP
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <new>
 #include <string>
@@ -12,18 +11,11 @@
 #include <utility>
 
 #include "procpool/detail/os/shared_segment.hpp"
-#include "procpool/detail/wire/buffer.hpp"
-#include "procpool/detail/wire/sink.hpp"
+#include "procpool/detail/shared/find_object.hpp"
+#include "procpool/detail/wire/forward.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::shared {
-
-/// An object on its way to another process.
-struct object_handle {
-    os::segment_handle memory{};
-    std::uint64_t offset = 0;  // of the object in the memory
-    std::uint64_t size = 0;    // of the object
-};
 
 /// A State that several processes use at once. State has a `name`, is never destroyed, and holds nothing that
 /// means something in one process only. Copies are handles of the same object; its memory is freed with the
@@ -64,24 +56,12 @@ public:
         return {segment_, &(state_->*which)};
     }
 
-    void encode(const wire::sink& out) const {
-        const auto offset = reinterpret_cast<const std::byte*>(state_) - segment_->data();
-        out.to.append_value(
-            object_handle{segment_->handle(), static_cast<std::uint64_t>(offset), sizeof(State)});
-        out.held.push_back(segment_);
-    }
+    void encode(const wire::sink& out) const { encode_place(out, segment_, state_, sizeof(State)); }
 
     /// @throws SerializationError if its owner is gone, or this is something else
     static object decode(wire::cursor& from, os::extent means = os::extent::memory) {
-        const auto handle = from.value<object_handle>();
-        const std::uint64_t there = handle.memory.size;
-        if (handle.size != sizeof(State) || handle.offset % alignof(State) != 0 || there < sizeof(State) ||
-            handle.offset > there - sizeof(State))
-            throw SerializationError(std::string("procpool: something else arrived where a ") + State::name +
-                                     " was meant");
-        auto segment = os::shared_segment::open(handle.memory, os::access::read_write, means);
-        std::byte* const at = segment->data() + handle.offset;
-        return {std::move(segment), std::launder(reinterpret_cast<State*>(at))};
+        auto found = find_object(from, {State::name, sizeof(State), alignof(State)}, means);
+        return {std::move(found.segment), std::launder(reinterpret_cast<State*>(found.at))};
     }
 
     const std::shared_ptr<os::shared_segment>& segment() const noexcept { return segment_; }

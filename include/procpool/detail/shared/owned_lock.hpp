@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/robust_mutex.hpp"
+#include "procpool/detail/os/this_process.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/error.hpp"
 
@@ -140,7 +140,7 @@ private:
 
     void hold(lock_state& lock, death matters) const noexcept {
         lock.depth.store(1, std::memory_order_relaxed);
-        if (matters == death::told) lock.holder.store(os::current_pid(), std::memory_order_relaxed);
+        if (matters == death::told) lock.holder.store(os::own_pid(), std::memory_order_relaxed);
         // What is locked must be there when the kernel looks for it, whatever becomes of the handles.
         state_.segment()->keep(state_.segment());
     }

@@ -9,20 +9,15 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 
-#include "procpool/detail/os/available_memory.hpp"
-#include "procpool/detail/os/error.hpp"
-#include "procpool/detail/os/fd.hpp"
-#include "procpool/detail/os/memfd.hpp"
-#include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/fd_fwd.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::detail::shared {
@@ -103,17 +98,8 @@ public:
     bool is_large() const noexcept { return ready_.load(std::memory_order_relaxed) > much; }
 
     /// Gives most of it back. No record may be left, and none may be appended or taken meanwhile.
-    void trim(const record_memory& memory, std::uint32_t count) noexcept {
-        constexpr std::uint64_t enough = much / 4;
-        const std::uint64_t there = memory.bytes.size(), page = os::page_size();
-        const std::uint64_t ready = ready_.exchange(enough, std::memory_order_relaxed);
-        // The next record leads on from here.
-        const std::uint64_t at = places_[count % 2].at;
-        if (ready < enough || ready > there || at > there) return;  // damaged, as who puts next will say
-        const std::uint64_t before = std::max(enough, at / page * page), after = (at / page + 2) * page;
-        os::give_back_pages(memory.bytes.data() + enough, std::min(before, ready) - enough);
-        if (after < ready) os::give_back_pages(memory.bytes.data() + after, ready - after);
-    }
+    template <class = only_if_used>
+    void trim(const record_memory& memory, std::uint32_t count) noexcept;
 
 private:
     static constexpr std::uint64_t much = std::uint64_t{64} << 20;
@@ -158,22 +144,10 @@ private:
     }
 
     void grow(const record_memory& memory, std::uint64_t end) {
-        const std::uint64_t ready = ready_.load(std::memory_order_relaxed);
-        if (end <= ready) return;
-        if (ready % os::page_size() != 0) refuse_damaged_queue();
-        constexpr std::uint64_t most_ahead = 1 << 20;
-        const std::uint64_t there = memory.bytes.size();
-        const std::uint64_t wanted = std::max(end, ready + std::min(ready / 4, most_ahead));
-        const std::uint64_t rounded = std::min((wanted + step - 1) / step * step, there / step * step);
-        if (rounded < end)
-            os::throw_system_error(ENOMEM,
-                                   "a queue can't hold more than " + std::to_string(there) + " bytes");
-        const std::uint64_t more = rounded - ready;
-        if (!os::has_memory_for(more))
-            os::throw_system_error(ENOMEM, "memory for " + std::to_string(more) + " bytes more in a queue");
-        os::populate(memory.file, memory.bytes.data() + ready, more, memory.offset + ready);
-        ready_.store(rounded, std::memory_order_relaxed);
+        if (end > ready_.load(std::memory_order_relaxed)) take_memory(memory, end);
     }
+    template <class = only_if_used>
+    void take_memory(const record_memory& memory, std::uint64_t end);
 
     std::array<place, 2> places_{};
     std::atomic<std::uint64_t> ready_{0};  // memory up to here is there
@@ -214,5 +188,9 @@ private:
 };
 
 }  // namespace procpool::detail::shared
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/shared/record_chain_impl.hpp"
+#endif
 
 #endif

@@ -13,7 +13,7 @@
 #include <system_error>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/os/available_memory.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/held_locks.hpp"
 #include "procpool/detail/os/robust_mutex.hpp"
 #include "procpool/detail/os/shared_segment.hpp"
@@ -41,20 +41,8 @@ public:
     /// `capacity` 0: no limit.
     explicit record_queue(std::uint32_t capacity) : capacity_(capacity) {}
 
-    static object<record_queue> make(std::uint32_t capacity) {
-        // Addresses cost nothing, but a process has only 128 TiB of them, and may be allowed less.
-        constexpr std::uint64_t least = std::uint64_t{64} << 20, most = std::uint64_t{64} << 30;
-        constexpr std::uint64_t most_of_all = std::uint64_t{8} << 40;
-        const std::uint64_t share = most_of_all / (os::shared_segment::number_of_spacious() + 1);
-        std::uint64_t room = std::max(least, std::min({2 * os::physical_memory(), most, share}));
-        for (room = std::max(least_room, std::min(room, os::largest_file()));; room /= 2) {
-            try {
-                return object<record_queue>::make_in(room, os::extent::addresses, capacity);
-            } catch (const std::system_error& error) {
-                if (error.code() != std::errc::not_enough_memory || room / 2 < least) throw;
-            }
-        }
-    }
+    template <class = only_if_used>
+    static object<record_queue> make(std::uint32_t capacity);
 
     /// @throws SerializationError if that is less memory than any queue has
     static void require_room(std::size_t there) {
@@ -212,5 +200,9 @@ private:
 static_assert(sizeof(record_queue) <= record_queue::head_room);
 
 }  // namespace procpool::detail::shared
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/shared/record_queue_impl.hpp"
+#endif
 
 #endif

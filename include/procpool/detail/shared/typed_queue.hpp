@@ -41,7 +41,7 @@ consteval bool check_item() {
         static_assert(wire::codec<T>::sendable,
                       "procpool: an item of a queue can't be serialised: include its header "
                       "<cereal/types/...>, or give its class a serialize function for cereal (and a default "
-                      "constructor or load_and_construct)");
+                      "constructor or load_and_construct with <cereal/types/memory.hpp>)");
     return true;
 }
 

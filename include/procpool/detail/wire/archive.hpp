@@ -8,7 +8,6 @@
 
 #include <cereal/cereal.hpp>
 #include <cereal/types/common.hpp>
-#include <cereal/types/memory.hpp>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -129,6 +128,11 @@ concept plain_data = std::is_class_v<T> && std::is_trivially_copyable_v<T> &&
 // The archive is tested first in each constraint: cereal asks about other archives too, and plain_data
 // asks cereal.
 namespace cereal {
+
+namespace memory_detail {
+template <class T>
+struct PtrWrapper;  // of <cereal/types/memory.hpp>, which only who sends pointers needs
+}
 
 template <class T>
     requires std::is_class_v<T>

@@ -272,7 +272,7 @@ consteval bool check_call() {
             (codec<Args>::sendable && ...),
             "procpool: an argument can't be serialised: include its header <cereal/types/...>, or give "
             "its class a serialize function for cereal (and a default constructor or "
-            "load_and_construct)");
+            "load_and_construct with <cereal/types/memory.hpp>)");
         return false;
     } else if constexpr (!callable_with<F, Args...>) {
         static_assert(
@@ -295,7 +295,7 @@ consteval bool check_task() {
             sendable_result<result_of_call<F, Args...>>,
             "procpool: the task's result can't be sent back: return a value (no pointer), include its "
             "header <cereal/types/...>, or give its class a serialize function for cereal (and a "
-            "default constructor or load_and_construct)");
+            "default constructor or load_and_construct with <cereal/types/memory.hpp>)");
         return false;
     } else {
         return true;

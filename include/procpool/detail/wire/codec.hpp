@@ -3,7 +3,6 @@
 #ifndef PROCPOOL_DETAIL_WIRE_CODEC_HPP
 #define PROCPOOL_DETAIL_WIRE_CODEC_HPP
 
-#include <cereal/types/memory.hpp>
 #include <cereal/types/string.hpp>
 #include <cereal/types/tuple.hpp>
 #include <cereal/types/utility.hpp>
@@ -35,9 +34,11 @@ concept function_pointer = std::is_pointer_v<T> && std::is_function_v<std::remov
 template <class T>
 concept raw_pointer = (std::is_pointer_v<T> && !function_pointer<T>) || std::is_null_pointer_v<T>;
 
+/// cereal's public way to load_and_construct is a pointer, which <cereal/types/memory.hpp> knows.
 template <class T>
-concept rebuildable =
-    std::is_default_constructible_v<T> || cereal::traits::has_load_and_construct<T, input_archive>::value;
+concept rebuildable = std::is_default_constructible_v<T> ||
+                      (cereal::traits::has_load_and_construct<T, input_archive>::value &&
+                       cereal::traits::is_input_serializable<std::unique_ptr<T>, input_archive>::value);
 
 /// encode() and decode() for T, and whether it can be sent at all; the general case is cereal's.
 template <class T>
@@ -59,7 +60,7 @@ struct codec {
             archive(value);
             return value;
         } else {
-            // cereal's public way to load_and_construct is a pointer: a byte that says "not null", the value.
+            // A pointer is a byte that says "not null", and the value.
             std::unique_ptr<T> value;
             archive(value);
             if (!value) throw SerializationError("procpool: a message holds no object where one must be");

@@ -6,7 +6,7 @@
 #include <concepts>
 #include <type_traits>
 
-#include "procpool/detail/wire/archive.hpp"
+#include "procpool/detail/wire/forward.hpp"
 
 namespace procpool::detail::wire {
 

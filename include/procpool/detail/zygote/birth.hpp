@@ -4,16 +4,15 @@
 #ifndef PROCPOOL_DETAIL_ZYGOTE_BIRTH_HPP
 #define PROCPOOL_DETAIL_ZYGOTE_BIRTH_HPP
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/locale.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"
+#include "procpool/detail/zygote/named_process.hpp"
 #include "procpool/options.hpp"
 #include "procpool/start_method.hpp"
 
@@ -26,22 +25,6 @@ struct arena_layout {
     std::uint64_t size = 0;   // bytes of each; 0 if there are none
     std::uint64_t limit = 0;  // bytes of memory that each may take
 };
-
-/// A process of the program, as those are told that it starts.
-struct named_process {
-    std::int64_t pid = 0;
-    bool daemon = false;
-    std::array<char, 256> name{};  // with a zero at the end, so a longer one is cut
-
-    void rename(std::string_view to, bool is_daemon) noexcept {
-        daemon = is_daemon;
-        name = {};
-        to.copy(name.data(), name.size() - 1);
-    }
-};
-/// This process, but for its number; and the one whose worker it is, if it is one. Set at its birth.
-inline named_process own_name{0, false, {"MainProcess"}};
-inline named_process parent_of_worker;
 
 /// What a zygote's children are there for.
 enum class occupation : std::uint32_t {

@@ -10,7 +10,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,13 +20,12 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/local_address.hpp"
 #include "procpool/detail/os/peer.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
 
 namespace procpool::detail::os {
-
-using random_words = std::array<std::uint64_t, 2>;
 
 /// Nobody guesses them.
 inline random_words make_random_words() {
@@ -35,13 +33,6 @@ inline random_words make_random_words() {
     checked(retry_on_eintr([&] { return ::getrandom(words.data(), sizeof words, 0); }), "getrandom");
     return words;
 }
-
-/// It ends with the listener.
-struct local_address {
-    random_words number{};
-
-    friend auto operator<=>(const local_address&, const local_address&) = default;
-};
 
 class local_name {
 public:

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// How a shared_segment comes to be.
+#ifndef PROCPOOL_DETAIL_OS_MAPPED_SEGMENT_HPP
+#define PROCPOOL_DETAIL_OS_MAPPED_SEGMENT_HPP
+
+#include "procpool/detail/os/linux/mapped_segment.hpp"
+
+#endif
