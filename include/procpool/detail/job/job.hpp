@@ -16,7 +16,7 @@
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/mutex.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// Is told when jobs are settled that it observes.
 class observer {
@@ -165,6 +165,6 @@ private:
     std::vector<observer*> observers_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

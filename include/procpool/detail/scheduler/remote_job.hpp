@@ -21,7 +21,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Encoded elements [first, first + count) of a job, ready to go to a worker.
 struct block {
@@ -169,6 +169,6 @@ void apply_options(remote_job& job, const Options& options) {
     job.timeout = job::checked_limit(options.timeout, "timeout");
 }
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif
