@@ -44,7 +44,7 @@ link exporting parts.o libengine.a -rdynamic
 run 'a plugin without an engine, in a program that has it' exporting '' 1 "$work/plugin.so" left
 link hiding parts.o libengine.a
 ! "$work/hiding" '' 1 "$work/plugin.so" left 2>"$work/printed" || { echo 'found an engine that is not exported' && exit 1; }
-grep -q 'undefined symbol: .*make_' "$work/printed" || { cat "$work/printed" && exit 1; }
+grep -q 'undefined symbol: .*procpool' "$work/printed" || { cat "$work/printed" && exit 1; }
 echo 'a plugin without an engine, in a program that exports nothing: is not loaded'
 
 library libengine.so engine.o
@@ -72,6 +72,18 @@ link two_hidden parts.hidden.o engine.hidden.o -Wl,--no-as-needed libhidden_left
 run 'the same with hidden symbols' two_hidden "$work/worker_program" 2
 ! "$work/two_hidden" '' 2 2>"$work/printed" || { echo 'freeze_support of the program held for its libraries' && exit 1; }
 grep -q 'call procpool::freeze_support(argc, argv) first in main' "$work/printed" || { cat "$work/printed" && exit 1; }
+
+# ---- another version in a library
+
+cp -R "$here/../../include" "$work/other"
+find "$work/other" -type f -exec sed -i -E 's/\bv[0-9]+_[0-9]+\b/v9_9/' {} +
+other=("$compiler" -std=c++20 -pthread -fPIC "-I$work/other" "$@" -DPROCPOOL_SEPARATE_COMPILATION)
+"${other[@]}" -c "$here/../../src/procpool.cpp" -o "$work/engine.other.o"
+"${other[@]}" -DNAME=left -DOTHER_VERSION -c "$here/part.cpp" -o "$work/left.other.o"
+library libother.so left.other.o engine.other.o
+link two_versions parts.o engine.o -Wl,--no-as-needed libother.so
+run 'a library of another version' two_versions "$work/worker_program" 1
+! nm -CD "$work/libother.so" | grep 'procpool::' | grep -v 'procpool::v9_9::' || { echo 'names without a version' && exit 1; }
 
 # ---- files of both modes
 
