@@ -19,4 +19,5 @@ install(FILES ${PROJECT_BINARY_DIR}/procpoolConfig.cmake ${PROJECT_BINARY_DIR}/p
 # Relative to the .pc file, so that `cmake --install --prefix` and moved trees stay right.
 file(RELATIVE_PATH pc_includedir "${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig" "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
 configure_file(cmake/procpool.pc.in procpool.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/procpool.pc DESTINATION ${pkgconfig_dir})
+configure_file(cmake/procpool-engine.pc.in procpool-engine.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/procpool.pc ${PROJECT_BINARY_DIR}/procpool-engine.pc DESTINATION ${pkgconfig_dir})

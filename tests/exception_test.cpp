@@ -264,6 +264,10 @@ TEST(RegisterException, tells_whether_the_type_is_new) {
 
 TEST_F(Exceptions, that_are_no_std_exceptions_arrive_with_their_type_name) {
     EXPECT_EQ(thrown_by<mp::RemoteError>([&] { pool_.apply([] { throw 42; }); }).type_name(), "int");
+    EXPECT_EQ(thrown_by<mp::RemoteError>([&] {
+                  pool_.apply([] { throw std::optional<mp::start_method>(); });
+              }).type_name(),
+              "std::optional<procpool::start_method>");  // as it is written, without the version's namespace
     EXPECT_EQ(thrown_by<mp::RemoteError>([&] { pool_.apply([] { throw "text"; }); }).type_name(),
               "char const*");
     const auto error = thrown_by<mp::RemoteError>([&] { pool_.apply([] { throw std::vector<int>(3); }); });

@@ -113,6 +113,9 @@ FNR == 1 {
     next  # its line is that of the group
 }
 
+# Users never write the namespace of the version.
+{ sub(/procpool::inline v[0-9]+_[0-9]+/, "procpool") }
+
 # What is for the standard library follows the namespace.
 ended { print ""; next }
 

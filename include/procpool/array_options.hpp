@@ -3,7 +3,7 @@
 #ifndef PROCPOOL_ARRAY_OPTIONS_HPP
 #define PROCPOOL_ARRAY_OPTIONS_HPP
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// `SharedArray<float, 2> matrix({rows, cols}, {.prefault = true});`
 struct ArrayOptions {
@@ -18,6 +18,6 @@ struct ArrayOptions {
     bool prefault = false;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "procpool/array_view.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 namespace detail {
 
 template <class T>
@@ -100,6 +100,6 @@ std::ostream& operator<<(std::ostream& out, const ArrayView<T, Rank>& array) {
     return out;
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

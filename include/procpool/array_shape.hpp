@@ -12,7 +12,7 @@
 #include <string>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// The rank of a SharedArray that has as many dimensions as it turns out.
 inline constexpr std::size_t dynamic_rank = std::numeric_limits<std::size_t>::max();
@@ -102,6 +102,6 @@ constexpr std::array<std::ptrdiff_t, Rank> row_major_strides(
 }
 
 }  // namespace detail
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -8,7 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Some of the indices of a dimension, as Python's slices: from `from` up to before `to` in steps. What is
 /// left out reaches to the dimension's end, negative numbers count from there, a negative step goes
@@ -47,6 +47,6 @@ struct ArraySlice {
     }
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

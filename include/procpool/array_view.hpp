@@ -21,7 +21,7 @@
 #include "procpool/array_slice.hpp"
 #include "procpool/detail/array_iterator.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 template <class T, std::size_t Rank>
 class ArrayView;
@@ -321,7 +321,7 @@ struct codec<ArrayView<T, Rank>> {
 };
 
 }  // namespace detail::wire
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 template <class T, std::size_t Rank>
 inline constexpr bool std::ranges::enable_borrowed_range<procpool::ArrayView<T, Rank>> = true;

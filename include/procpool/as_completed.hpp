@@ -27,7 +27,7 @@
 #include "procpool/error.hpp"
 #include "procpool/future.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail {
 
@@ -287,6 +287,6 @@ auto as_completed(Range&& futures, std::chrono::nanoseconds timeout = std::chron
     return result(detail::distinct(futures), detail::deadline_in(timeout));
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -11,7 +11,7 @@
 #include "procpool/error.hpp"
 #include "procpool/worker.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Has this worker call `function` when it leaves by itself: when its pool was closed and is joined, or has
 /// given it as many elements (`maxtasksperchild`) or as much memory as it may have.
@@ -28,6 +28,6 @@ void at_worker_exit(std::function<void()> function) {
     detail::worker::exit_functions<>().push_back(std::move(function));
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

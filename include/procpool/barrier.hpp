@@ -14,7 +14,7 @@
 #include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// A place where processes wait until a number of them has arrived, again and again; as in Python.
 ///
@@ -75,6 +75,6 @@ private:
     detail::shared::object<state> state_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -27,7 +27,7 @@
 #include "procpool/pool_status.hpp"
 #include "procpool/result.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// What Pool and ThreadPool have in common; `Kind` says where tasks run.
 ///
@@ -336,6 +336,6 @@ private:
     detail::call::pool_owner<pool_type> pool_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

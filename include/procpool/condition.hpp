@@ -21,7 +21,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/lock.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail::shared {
 
@@ -169,6 +169,6 @@ private:
     detail::shared::relock relock_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

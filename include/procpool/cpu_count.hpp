@@ -5,12 +5,12 @@
 
 #include "procpool/detail/os/this_process.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Processors that this process may use: those of its affinity mask, or fewer where a cgroup (a container)
 /// sets a quota, rounded up; at least 1.
 inline int cpu_count() { return detail::os::usable_cpus(); }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

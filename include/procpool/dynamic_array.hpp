@@ -22,7 +22,7 @@
 #include "procpool/error.hpp"
 #include "procpool/shared_array.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// An array in shared memory, of any number of dimensions: `SharedArray<float> images({n, rows, cols});`
 ///
@@ -178,6 +178,6 @@ private:
 template <class T>
 using DynamicArray = SharedArray<T>;
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -18,7 +18,7 @@
     "procpool needs exceptions and run-time type information: compile without -fno-exceptions and -fno-rtti"
 #endif
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Base of all errors of the library itself (a bad argument is std::invalid_argument instead).
 class Error : public std::runtime_error {
@@ -233,6 +233,6 @@ private:
     std::optional<std::uint64_t> index_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

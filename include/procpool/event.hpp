@@ -11,7 +11,7 @@
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/wire/handle.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail::shared {
 
@@ -98,6 +98,6 @@ private:
     detail::shared::object<state> state_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -25,7 +25,7 @@
 #include "procpool/start_method.hpp"
 #include "procpool/thread_pool.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// `ProcessPoolExecutor executor({.max_workers = 3});` For all else that a pool can be told there is
 /// PoolOptions, which an executor takes as well.
@@ -182,6 +182,6 @@ using ProcessPoolExecutor = BasicExecutor<Pool>;
 /// Calls on threads, as futures: see ThreadPool for what they may be, and what threads can't do.
 using ThreadPoolExecutor = BasicExecutor<ThreadPool>;
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

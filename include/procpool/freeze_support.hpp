@@ -9,7 +9,7 @@
 
 #include "procpool/detail/worker/fresh_run.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// To be called first in main: allows start_method::forkserver and spawn, and makes forkserver the default.
 ///
@@ -29,6 +29,6 @@ namespace detail {
 }  // namespace detail
 #endif
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

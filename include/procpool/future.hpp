@@ -18,7 +18,7 @@
 #include "procpool/error.hpp"
 #include "procpool/result.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail {
 class completions;
@@ -212,7 +212,7 @@ private:
     std::shared_ptr<AsyncResult<T>> call_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 template <class T>
 struct std::hash<procpool::Future<T>> {

@@ -15,7 +15,7 @@
 #include "procpool/detail/call/stream.hpp"
 #include "procpool/detail/clock.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// The results of imap(): an input range, and Python's next().
 ///
@@ -112,6 +112,6 @@ private:
     std::unique_ptr<detail::call::stream<R>> stream_;  // on the heap: its iterators must survive a move
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -40,7 +40,7 @@ extern "C" [[gnu::noreturn]] void __assert_fail(const char*, const char*, unsign
 #include <boost/process/v1/error.hpp>
 #include <boost/process/v1/extend.hpp>
 #include <boost/process/v1/posix.hpp>
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 namespace boost_process = ::boost::process::v1;
 }
 #else
@@ -48,14 +48,14 @@ namespace boost_process = ::boost::process::v1;
 #include <boost/process/error.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/posix.hpp>
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 namespace boost_process = ::boost::process;
 }
 #endif
 
 #include "procpool/detail/zygote/exec.hpp"
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 /// Hands over exactly one descriptor.
 struct hand_over : boost_process::extend::handler {
@@ -104,6 +104,6 @@ namespace zygote {
 }
 }  // namespace zygote
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

@@ -12,7 +12,7 @@
 #include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 class Condition;
 template <class T>
@@ -126,6 +126,6 @@ private:
         : basic_lock(state) {}
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -18,7 +18,7 @@
 #include "procpool/detail/utf8.hpp"
 #include "procpool/proxy.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 namespace detail {
 
 /// Input iterator over a copy of a container, which it shares with its own copies.
@@ -290,6 +290,6 @@ public:
     }
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -29,7 +29,7 @@
 #include "procpool/queue.hpp"
 #include "procpool/value.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// `Manager manager({.start_method = start_method::spawn});`
 struct ManagerOptions {
@@ -163,6 +163,6 @@ private:
     std::shared_ptr<detail::family::manager_client> client_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

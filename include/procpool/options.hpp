@@ -13,7 +13,7 @@
 
 #include "procpool/start_method.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {
@@ -119,6 +119,6 @@ struct TaskOptions {
     std::stop_token stop = {};
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

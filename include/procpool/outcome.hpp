@@ -9,7 +9,7 @@
 
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail {
 [[noreturn]] inline void throw_instead_of_value(const std::exception_ptr& error) {
@@ -112,6 +112,6 @@ private:
     std::exception_ptr error_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -25,7 +25,7 @@
 #include "procpool/start_method.hpp"
 #include "procpool/thread_pool.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Where Parallel runs its calls.
 namespace prefer {
@@ -281,6 +281,6 @@ Parallel(int, Prefer, ParallelOptions = {}) -> Parallel<Prefer, return_as::list_
 template <detail::form_of_results ReturnAs>
 Parallel(int, ReturnAs, ParallelOptions = {}) -> Parallel<prefer::processes_t, ReturnAs>;
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -11,7 +11,7 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// What partial() returns: calls the function with the bound arguments, as const references, and then its
 /// own.
@@ -108,6 +108,6 @@ struct callable_check<Partial<F, Bound...>> {
 };
 
 }  // namespace detail::wire
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -27,7 +27,7 @@
 #include "procpool/error.hpp"
 #include "procpool/waitable.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 class Connection;
 /// Two connected ends: `auto [parent, child] = procpool::Pipe();`. If it is not `duplex`, the first one can
@@ -192,6 +192,6 @@ std::pair<Connection, Connection> Pipe(bool duplex) {
     return {Connection(std::move(ends.first)), Connection(std::move(ends.second))};
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

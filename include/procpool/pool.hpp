@@ -25,7 +25,7 @@
 #include "procpool/result.hpp"
 #include "procpool/worker.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// A pool of worker processes.
 ///
@@ -82,6 +82,6 @@ public:
     void swap(Pool& other) noexcept { BasicPool::swap(other); }
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

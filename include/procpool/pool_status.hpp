@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Where a pool is in its life.
 enum class pool_state {
@@ -39,6 +39,6 @@ struct WorkerStatus {
     std::optional<Running> running = {};
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -27,7 +27,7 @@
 #include "procpool/start_method.hpp"
 #include "procpool/waitable.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 class Process;
 /// The processes that this one has started and that run, in the order of their starts.
@@ -167,6 +167,6 @@ std::vector<Process> active_children() {
     return found;
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

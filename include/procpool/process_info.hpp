@@ -12,7 +12,7 @@
 #include "procpool/detail/zygote/named_process.hpp"
 #include "procpool/worker.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// A process of the program.
 struct ProcessInfo {
@@ -61,6 +61,6 @@ inline std::optional<ProcessInfo> parent_process() {
     return ProcessInfo{parent.name.data(), static_cast<long>(parent.pid), parent.daemon};
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

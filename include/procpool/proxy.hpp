@@ -26,7 +26,7 @@
 #include "procpool/detail/worker/arguments.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 namespace detail {
 
 template <class T, class F, class... Args>
@@ -187,6 +187,6 @@ private:
     std::shared_ptr<detail::family::object_reference> reference_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

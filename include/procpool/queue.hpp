@@ -15,7 +15,7 @@
 #include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail {
 
@@ -204,6 +204,6 @@ private:
     explicit JoinableQueue(const detail::shared::typed_queue<T>& queue) noexcept : base(queue) {}
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "procpool/detail/os/this_process.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Functions for register_at_fork(); each may be left out.
 struct ForkHooks {
@@ -34,6 +34,6 @@ inline void register_at_fork(ForkHooks hooks) {
                               std::move(hooks.after_in_child));
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "procpool/detail/wire/error_record.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Makes exceptions of type E arrive as E instead of RemoteError.
 ///
@@ -31,6 +31,6 @@ bool register_exception() {
         return detail::wire::exception_registry::instance().add(detail::wire::kind_from_text<E>());
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

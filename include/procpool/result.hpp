@@ -19,7 +19,7 @@
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// What apply_async(), map_async() and starmap_async() return; mirrors Python's AsyncResult.
 ///
@@ -204,6 +204,6 @@ private:
     std::uint64_t call_;  // of the job
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

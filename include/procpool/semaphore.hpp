@@ -15,7 +15,7 @@
 #include "procpool/detail/wire/handle.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail::shared {
 
@@ -149,6 +149,6 @@ private:
     detail::shared::object<state> state_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

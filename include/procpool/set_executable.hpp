@@ -9,7 +9,7 @@
 
 #include "procpool/detail/worker/fresh_run.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Lets pools start their workers as fresh runs of another executable, and makes forkserver the default: for
 /// a library whose program is somebody else's, as an extension of Python. Mirrors
@@ -26,6 +26,6 @@ inline void set_executable(const std::string& path, std::vector<std::string> arg
     detail::worker::use_executable(path, std::move(arguments));
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -27,7 +27,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail {
 
@@ -323,6 +323,6 @@ SharedArray<const T, Rank> share(const SharedArray<T, Rank>& array) noexcept {
     return array;
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

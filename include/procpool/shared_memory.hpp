@@ -16,7 +16,7 @@
 #include "procpool/detail/shared/named_block.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// A block of memory that other programs open by its name, as multiprocessing.shared_memory.SharedMemory.
 ///
@@ -107,6 +107,6 @@ private:
     detail::os::fork_stamp made_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -44,7 +44,7 @@
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolOptions,
                                                                            process::pool_initializer);
@@ -98,6 +98,6 @@ template std::uintptr_t wire::decode_code<void>(wire::cursor&);
 template void wire::refuse_pointer<void>(std::uintptr_t, const std::type_info&);
 template void worker::use_executable<void>(const std::string&, std::vector<std::string>);
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// The start methods of Python's multiprocessing. The last two need freeze_support(argc, argv) in main.
 enum class start_method {
@@ -34,6 +34,6 @@ inline void set_start_method(start_method method, bool force = false) {
 /// What set_start_method() has set; automatic if nothing. Thread-safe.
 inline start_method get_start_method() noexcept { return detail::default_start_method.load(); }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

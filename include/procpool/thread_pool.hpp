@@ -21,7 +21,7 @@
 #include "procpool/result.hpp"
 #include "procpool/worker.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// A pool of threads, with the calls, options and results of Pool: to change the one word is to change where
 /// tasks run.
@@ -86,6 +86,6 @@ public:
     void swap(ThreadPool& other) noexcept { BasicPool::swap(other); }
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -23,7 +23,7 @@
 #include "procpool/lock.hpp"
 #include "procpool/shared_array.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail::shared {
 
@@ -253,6 +253,6 @@ private:
     RLock lock_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -12,13 +12,13 @@
 #define PROCPOOL_DETAIL_DOTTED(major, minor, patch) #major "." #minor "." #patch
 #define PROCPOOL_DETAIL_EXPANDED(major, minor, patch) PROCPOOL_DETAIL_DOTTED(major, minor, patch)
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// "major.minor.patch".
 inline constexpr std::string_view version =
     PROCPOOL_DETAIL_EXPANDED(PROCPOOL_VERSION_MAJOR, PROCPOOL_VERSION_MINOR, PROCPOOL_VERSION_PATCH);
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #undef PROCPOOL_DETAIL_EXPANDED
 #undef PROCPOOL_DETAIL_DOTTED

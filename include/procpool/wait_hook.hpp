@@ -9,7 +9,7 @@
 
 #include "procpool/detail/job/poll_hook.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// While it lives, this thread calls `poll()` about every `interval` as long as it waits for a pool or an
 /// executor: in apply, map, get, next, join, result, wait and their kin.
@@ -37,6 +37,6 @@ private:
     detail::job::poll_hook* const before_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

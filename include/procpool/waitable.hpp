@@ -14,7 +14,7 @@
 #include "procpool/detail/family/wait_ready.hpp"
 #include "procpool/detail/os/fd_fwd.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// Something to wait for: that a Connection has a message (or its end), or that a Process has ended.
 /// A copy of it keeps it valid.
@@ -69,6 +69,6 @@ std::vector<Waitable> wait(const std::vector<Waitable>& objects, std::chrono::du
     return detail::wait_until(objects, detail::deadline_in(timeout));
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 namespace detail::worker {
 /// Who a worker is; that of a process is set once at its birth, before any task.
@@ -34,6 +34,6 @@ inline std::optional<std::uint32_t> worker_index() noexcept { return detail::wor
 /// all workers would begin with the generator state that they were forked with. 0 outside of a worker.
 inline std::uint64_t worker_seed() noexcept { return detail::worker::current().seed; }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

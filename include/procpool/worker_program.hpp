@@ -13,7 +13,7 @@
 #include "procpool/detail/os/program.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 
 /// To be returned by main: loads the library that its arguments name, and lives there as a worker.
 ///
@@ -48,6 +48,6 @@ inline int worker_program(int argc, const char* const* argv) {
     return 0;
 }
 
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

@@ -13,12 +13,12 @@ block() { # NAME
     awk -v mark="<!-- run: $1 -->" '$0 == mark { found = 1; next } found && /^```/ { if (inside) exit; inside = 1; next } inside' \
         "$source_dir/README.md" | sed "s|\bPREFIX\b|$work/prefix|; s|\bADDRESS\b|$work/source|" | grep .
 }
-project() { # NAME BLOCK: a program that uses the library as that block says
+project() { # NAME BLOCK...: a program that uses the library as those blocks say
     mkdir "$work/$1"
     cp "$source_dir/tests/consumers/installed/main.cpp" "$work/$1"
     {
         printf 'cmake_minimum_required(VERSION 3.24)\nproject(consumer LANGUAGES CXX)\nadd_executable(your_program main.cpp)\n'
-        block "$2"
+        for name in "${@:2}"; do block "$name"; done
     } >"$work/$1/CMakeLists.txt"
     cd "$work/$1"
     source <(block build)
@@ -34,4 +34,5 @@ git init -q -b main && git add -A && git -c user.name=test -c user.email=test@lo
 source <(block install)
 [[ -f $work/prefix/share/pkgconfig/procpool.pc ]]
 project installed project
+project installed_engine project engine
 project fetched fetch

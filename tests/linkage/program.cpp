@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "procpool/detail/os/module.hpp"
 #include "procpool/freeze_support.hpp"
 #include "procpool/pool.hpp"
 #include "support/engine.hpp"

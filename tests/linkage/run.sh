@@ -12,7 +12,9 @@ rm -rf "$work"
 mkdir -p "$work"
 
 plugin() { "$compiler" -shared -fPIC -DNAME=in_plugin "-DFACTOR=$2" "${@:3}" "$here/library.cpp" -o "$work/$1.so"; }
-"${compile[@]}" -fPIC -c "$here/../support/engine.cpp" -o "$work/engine.o"
+engine=$here/../support/engine.cpp
+if [[ " $* " == *' -DPROCPOOL_SEPARATE_COMPILATION '* ]]; then engine=$here/../../src/procpool.cpp; fi
+"${compile[@]}" -fPIC -c "$engine" -o "$work/engine.o"
 "$compiler" -fPIC -c "$here/library.cpp" -o "$work/library.o"
 "$compiler" -shared -Wl,--build-id "$work/library.o" -o "$work/liblinked.so"
 

@@ -3,7 +3,8 @@
 # Reads what headers include, and prints a line for each that breaks a rule of docs/design.md:
 # - headers of the system belong into detail/os/linux/, which others reach through detail/os/;
 # - a folder of detail/ includes only itself and those below it;
-# - a header of detail/ has 400 lines at most.
+# - a header of detail/ has 400 lines at most;
+# - all names are in the inline namespace of the version.
 # Usage: check_layers.sh SOURCE_DIR
 set -euo pipefail
 cd "$1/include/procpool"
@@ -69,4 +70,11 @@ awk '
         exit failed
     }
 ' "${headers[@]}"
+number() { sed -n "s/#define PROCPOOL_VERSION_$1 //p" version.hpp; }
+version=v$(number MAJOR)_$(number MINOR)
+if grep -nE 'namespace procpool|::v[0-9]+_[0-9]+|inline v[0-9]+_[0-9]+' "${headers[@]}" | sed 's|^|include/procpool/|' |
+    grep -vE ":(}  // )?namespace procpool::inline $version(::[a-z_]+)*( \{)?$|\"procpool::$version::\""; then
+    echo "these must name the namespace of the version: namespace procpool::inline $version"
+    exit 1
+fi
 echo "${#headers[@]} headers keep to their layers"

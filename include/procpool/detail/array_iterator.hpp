@@ -8,7 +8,7 @@
 #include <iterator>
 #include <type_traits>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 /// Walks the elements of a view, the last index fastest.
 template <class T, std::size_t Rank>
@@ -59,6 +59,6 @@ private:
     std::size_t left_ = 0;
 };
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

@@ -11,14 +11,14 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 [[noreturn]] inline void assertion_failed(const char* condition, const char* file, int line) noexcept {
     std::fprintf(stderr, "procpool: %s:%d: this must be true: %s\n", file, line, condition);
     std::abort();
 }
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #define PROCPOOL_ASSERT(condition) \
     ((condition) ? void() : ::procpool::detail::assertion_failed(#condition, __FILE__, __LINE__))

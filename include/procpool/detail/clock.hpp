@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 using steady_time = std::chrono::steady_clock::time_point;
 
@@ -50,6 +50,6 @@ steady_time deadline_in(std::chrono::duration<Rep, Period> after) {
     return now + std::chrono::ceil<std::chrono::steady_clock::duration>(after);
 }
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 // The thread sanitizer doesn't know fences; it sees one process only and needs none here.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -18,6 +18,6 @@ inline void fence() noexcept { std::atomic_thread_fence(std::memory_order_seq_cs
 #pragma GCC diagnostic pop
 #endif
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

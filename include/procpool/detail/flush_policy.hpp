@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 /// Times that belong together: results must come, and more work with them, well before a worker has done what
 /// it was sent ahead.
@@ -32,6 +32,6 @@ constexpr const flush_policy& flush_policy_for(bool seen_as_a_whole) noexcept {
     return seen_as_a_whole ? bulk : interactive;
 }
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

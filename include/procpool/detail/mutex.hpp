@@ -25,7 +25,7 @@
 /// What such a function does is right, but can't be followed.
 #define PROCPOOL_NO_THREAD_SAFETY_ANALYSIS PROCPOOL_THREAD_SAFETY(no_thread_safety_analysis)
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 class PROCPOOL_CAPABILITY("mutex") mutex {
 public:
@@ -68,6 +68,6 @@ private:
 class PROCPOOL_CAPABILITY("role") pool_mutex_role {};
 inline constexpr pool_mutex_role pool_mutex{};
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

@@ -9,7 +9,7 @@
 #include <initializer_list>
 #include <stdexcept>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 template <class T, std::size_t Rank>
 struct nested_list_type {
@@ -49,6 +49,6 @@ void for_each_element(const List& list, Visit visit) {
     }
 }
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

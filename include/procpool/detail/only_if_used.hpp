@@ -3,13 +3,13 @@
 #ifndef PROCPOOL_DETAIL_ONLY_IF_USED_HPP
 #define PROCPOOL_DETAIL_ONLY_IF_USED_HPP
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 /// Marks a template that is one only so that it is compiled where it is used: a compiler instantiates all
 /// templates that an inline function needs, even if nobody calls it, but not those that a template needs.
 using only_if_used = void;
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 // Before a function that is no template, and is compiled with the engine where that is compiled apart.
 #ifdef PROCPOOL_SEPARATE_COMPILATION

@@ -3,7 +3,7 @@
 #ifndef PROCPOOL_DETAIL_REFUSED_HPP
 #define PROCPOOL_DETAIL_REFUSED_HPP
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 /// It goes wherever the result would, so that the refusal stays the only error.
 struct refused {
@@ -15,6 +15,6 @@ struct refused {
     const refused* end() const;
 };
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

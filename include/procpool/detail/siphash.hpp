@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <span>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 /// 128 bits, as numbers of which the first bytes are the lowest.
 using two_words = std::array<std::uint64_t, 2>;
@@ -46,6 +46,6 @@ inline two_words siphash(const two_words& key, std::span<const std::byte> messag
     return tag;
 }
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

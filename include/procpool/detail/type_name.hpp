@@ -5,23 +5,34 @@
 
 #include <cxxabi.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <typeinfo>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
+
+/// Users never write the namespace of the version.
+inline std::string without_version(std::string name) {
+    constexpr std::string_view outer = "procpool::";
+    constexpr std::string_view whole = "procpool::v0_1::";
+    for (std::size_t at = 0; (at = name.find(whole, at)) != std::string::npos;)
+        name.erase(at + outer.size(), whole.size() - outer.size());
+    return name;
+}
 
 /// The linker's name of something as it stands in the source; other names stay as they are.
 inline std::string demangled(const char* symbol) {
     int status = 0;
     const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
                                                       &std::free);
-    return status == 0 ? name.get() : symbol;
+    return status == 0 ? without_version(name.get()) : symbol;
 }
 
 inline std::string type_name(const std::type_info& type) { return demangled(type.name()); }
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace procpool::detail {
+namespace procpool::inline v0_1::detail {
 
 /// Bytes of the UTF-8 character in front; 0 if there is none.
 constexpr std::size_t utf8_character(std::string_view text) noexcept {
@@ -55,6 +55,6 @@ inline void cut_off(std::string& text, std::size_t most) {
     text.resize(most);
 }
 
-}  // namespace procpool::detail
+}  // namespace procpool::inline v0_1::detail
 
 #endif

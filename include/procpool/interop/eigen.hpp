@@ -21,7 +21,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool {
+namespace procpool::inline v0_1 {
 namespace detail {
 
 template <class Derived>
@@ -203,6 +203,6 @@ void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, T& value) {
 }
 
 }  // namespace detail::wire
-}  // namespace procpool
+}  // namespace procpool::inline v0_1
 
 #endif

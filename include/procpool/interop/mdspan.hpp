@@ -15,7 +15,7 @@
 #include "procpool/array_shape.hpp"
 #include "procpool/array_view.hpp"
 
-namespace procpool::interop {
+namespace procpool::inline v0_1::interop {
 
 /// The elements that an array or view shows, without a copy, good for as long as they are.
 /// @throws std::logic_error of a view that goes backwards, as slice() with a negative step gives it: a
@@ -39,7 +39,7 @@ constexpr auto to_mdspan(const ArrayView<T, Rank>& view) {
     return std::mdspan<T, extents, std::layout_stride>(view.data(), mapping(extents(view.shape()), strides));
 }
 
-}  // namespace procpool::interop
+}  // namespace procpool::inline v0_1::interop
 
 #endif
 #endif

@@ -24,7 +24,7 @@
 
 #include "procpool/error.hpp"
 
-namespace procpool::interop {
+namespace procpool::inline v0_1::interop {
 
 /// Whether it is a std::complex.
 template <class T>
@@ -240,6 +240,6 @@ inline std::string NpyHeader::bytes() const {
     return start + text;
 }
 
-}  // namespace procpool::interop
+}  // namespace procpool::inline v0_1::interop
 
 #endif

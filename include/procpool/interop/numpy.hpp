@@ -26,7 +26,7 @@
 #include "procpool/interop/npy_header.hpp"
 #include "procpool/shared_array.hpp"
 
-namespace procpool::interop {
+namespace procpool::inline v0_1::interop {
 namespace detail {
 
 /// How many elements pass through a buffer at a time, where they don't lie in memory as in the file.
@@ -240,6 +240,6 @@ SharedArray<const T, Rank> map_npy(const std::string& path) {
     }
 }
 
-}  // namespace procpool::interop
+}  // namespace procpool::inline v0_1::interop
 
 #endif

@@ -9,3 +9,11 @@ mkdir -p "$work"
 cp -R "$include_dir" "$work/include"
 "$compiler" -std=c++20 -I "$work/include" "$(dirname "$0")/main.cpp" -pthread -o "$work/consumer"
 "$work/consumer"
+
+# With the engine in a file of its own.
+echo '#include <procpool/src.hpp>' >"$work/engine.cpp"
+"$compiler" -std=c++20 -I "$work/include" -DPROCPOOL_SEPARATE_COMPILATION "$(dirname "$0")/main.cpp" "$work/engine.cpp" \
+    -pthread -o "$work/consumer"
+"$work/consumer"
+if "$compiler" -std=c++20 -I "$work/include" -fsyntax-only "$work/engine.cpp" 2>"$work/printed"; then exit 1; fi
+grep -q 'define PROCPOOL_SEPARATE_COMPILATION for all their files' "$work/printed"

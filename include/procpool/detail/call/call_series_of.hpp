@@ -21,7 +21,7 @@
 #include "procpool/detail/call/results.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// Calls that may share a job: nothing of one is left in the callable for the next, results are plain data
 /// that can stay until the handles of all are gone, and arguments are encoded without running user code.
@@ -72,6 +72,6 @@ private:
         std::byte values_[room * sizeof(call::stored<R>)];  // not cleared: most are written at once
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

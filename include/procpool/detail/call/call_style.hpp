@@ -3,7 +3,7 @@
 #ifndef PROCPOOL_DETAIL_CALL_CALL_STYLE_HPP
 #define PROCPOOL_DETAIL_CALL_CALL_STYLE_HPP
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 enum class call_style {
     waits,    ///< the caller waits for the tasks: function and input stay where they are
@@ -11,6 +11,6 @@ enum class call_style {
     returns,  ///< nothing is there when the call has returned
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

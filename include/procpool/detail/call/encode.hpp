@@ -25,7 +25,7 @@
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// Size of every encoded T, or variable_stride.
 template <class T>
@@ -198,6 +198,6 @@ struct reader_of<scheduler::pool_backend> {
     }
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -26,7 +26,7 @@
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 struct in_processes {
     using pool = scheduler::pool_backend;
@@ -174,6 +174,6 @@ private:
     }
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -11,7 +11,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// The end results of a job's calls, of type T; one may be read once its call is done.
 template <class T>
@@ -70,6 +70,6 @@ private:
     mutex looking_;
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

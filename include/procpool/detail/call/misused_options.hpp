@@ -8,7 +8,7 @@
 #include "procpool/detail/refused.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// What takes a value of any type.
 struct any_value {
@@ -95,6 +95,6 @@ protected:
     }
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "procpool/error.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// `Pool` is a job::runner. Handles of results share it.
 template <class Pool>
@@ -51,6 +51,6 @@ private:
     std::shared_ptr<Pool> pool_;
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -23,7 +23,7 @@
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/task.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// Decodes `count` values and puts them into `results` as those of the elements from `first` on.
 template <class R, class Results>
@@ -166,6 +166,6 @@ struct unpacking_task<F, std::tuple<Wire...>> : remote_task<F, Wire...> {};
 template <class F, class First, class Second>
 struct unpacking_task<F, std::pair<First, Second>> : remote_task<F, First, Second> {};
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

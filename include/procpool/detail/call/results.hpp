@@ -17,7 +17,7 @@
 #include "procpool/error.hpp"
 #include "procpool/outcome.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// What a void task leaves behind.
 struct nothing {};
@@ -233,6 +233,6 @@ private:
     std::uint64_t next_ = 0;
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -17,7 +17,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// Of a task that returns an R. One thread at a time; without the lock.
 template <class R>
@@ -84,6 +84,6 @@ private:
     stream_of_results<R>* results_;
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -19,7 +19,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// For the rest of the job's life, a request to stop cancels it.
 template <class = only_if_used>
@@ -99,6 +99,6 @@ void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>&
     pool->seal(job);
 }
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -18,7 +18,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// Ranges whose elements are there already, so that reading them runs no code that may take long.
 template <class Range>
@@ -141,6 +141,6 @@ private:
     std::uint64_t bytes_ = 0;  // of the elements that were pulled
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

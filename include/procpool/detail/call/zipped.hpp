@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// What stays where it is is referred to; the element of a range that is read once may be gone at the next.
 template <class Range>
@@ -92,6 +92,6 @@ private:
     std::tuple<Ranges...> ranges_;
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

@@ -10,7 +10,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/fd_fwd.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// A single process of the program, as its parent sees it. Thread-safe.
 class child {
@@ -47,6 +47,6 @@ public:
     virtual bool is_of_this_process() const noexcept = 0;
 };
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

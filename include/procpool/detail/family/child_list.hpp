@@ -14,7 +14,7 @@
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// The list is used while forks are held.
 template <class = only_if_used>
@@ -57,6 +57,6 @@ private:
 };
 using child_list = basic_child_list<>;
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

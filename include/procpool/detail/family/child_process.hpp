@@ -34,7 +34,7 @@
 #include "procpool/error.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 template <class = only_if_used>
 class basic_child_process final : public child {
@@ -333,6 +333,6 @@ private:
 };
 using child_process = basic_child_process<>;
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

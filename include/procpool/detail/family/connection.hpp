@@ -15,7 +15,7 @@
 #include "procpool/detail/os/fd_fwd.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// One end of a Pipe in one process. Thread-safe.
 class connection {
@@ -42,6 +42,6 @@ public:
     virtual void encode(const wire::sink& out) const = 0;
 };
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

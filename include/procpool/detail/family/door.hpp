@@ -15,7 +15,7 @@
 #include "procpool/detail/os/local_socket.hpp"
 #include "procpool/detail/os/watch_list.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// Who waits at it costs a descriptor and no thread, for a limited time; of many, the newest may stay.
 class door {
@@ -93,6 +93,6 @@ private:
     os::watch_list watched_;          // the listener, and these in the same order
 };
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

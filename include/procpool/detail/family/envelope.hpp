@@ -11,7 +11,7 @@
 #include "procpool/detail/os/local_socket.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// False if the other side is gone.
 inline bool send_envelope(const os::fd& socket, wire::buffer& message) {
@@ -40,6 +40,6 @@ inline bool receive_envelope(const os::fd& socket, wire::buffer& to) {
     return fill(size);
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -12,7 +12,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// `call` is a body_maker's address, and what that needs.
 template <class = only_if_used>
@@ -22,7 +22,7 @@ std::shared_ptr<child> make_child(ProcessOptions options, wire::buffer call, wir
 template <class = only_if_used>
 std::vector<std::shared_ptr<child>> running_children();
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/family/make_child_impl.hpp"

@@ -11,7 +11,7 @@
 #include "procpool/detail/family/child_process.hpp"
 #include "procpool/detail/family/make_child.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 template <class>
 std::shared_ptr<child> make_child(ProcessOptions options, wire::buffer call, wire::pins pins) {
@@ -23,6 +23,6 @@ std::vector<std::shared_ptr<child>> running_children() {
     return child_list::running();
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -9,7 +9,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 struct connected_ends {
     std::shared_ptr<connection> first;
@@ -25,7 +25,7 @@ connected_ends make_pipe(bool duplex);
 template <class = only_if_used>
 std::shared_ptr<connection> open_connection(wire::cursor& from);
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/family/make_pipe_impl.hpp"

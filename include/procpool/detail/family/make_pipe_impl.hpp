@@ -11,7 +11,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/packet_pipe.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 template <class>
 connected_ends make_pipe(bool duplex) {
@@ -31,6 +31,6 @@ std::shared_ptr<connection> open_connection(wire::cursor& from) {
     return std::make_shared<packet_connection>(std::move(receive), std::move(send));
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

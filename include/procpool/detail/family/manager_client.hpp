@@ -12,7 +12,7 @@
 #include "procpool/detail/family/server_key.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// What a call has given. While this lives nobody uses the connection that it came by, so that the server
 /// keeps what the value refers to.
@@ -67,6 +67,6 @@ private:
     std::uint64_t object_;
 };
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -25,7 +25,7 @@
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// Shared by all proxies of one manager in this process. Thread-safe.
 template <class = only_if_used>
@@ -178,6 +178,6 @@ private:
 };
 using manager_link = basic_manager_link<>;
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -10,7 +10,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 struct manager_request {
     enum class kind : std::uint32_t { create, acquire, release, call };
@@ -27,6 +27,6 @@ using object_maker = std::shared_ptr<void>(wire::cursor& arguments);
 /// What a call names: decodes its arguments, then locks, calls, and encodes the result.
 using object_call = void(void* object, mutex& lock, wire::cursor& arguments, wire::sink result);
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -28,7 +28,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// A thread serves each connection, so that whoever is slow or dies is alone with that. An object lives for
 /// as long as a connection refers to it. Whoever is let in may call any code of the loaded modules, so nobody
@@ -176,6 +176,6 @@ private:
 };
 using manager_server = basic_manager_server<>;
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

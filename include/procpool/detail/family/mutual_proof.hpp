@@ -28,7 +28,7 @@
 #include "procpool/detail/os/peer.hpp"
 #include "procpool/detail/siphash.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 template <class>
 server_key server_key::random() {
@@ -135,6 +135,6 @@ inline handshake_with_server shake_hands_with_server(const server_key& key) {
     return {who_listens::server, std::move(socket)};
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// A message that is being made, with room for its size in front.
 inline wire::buffer new_envelope() {
@@ -16,6 +16,6 @@ inline wire::buffer new_envelope() {
     return message;
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -28,7 +28,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// What travels of a Connection.
 struct connection_handle {
@@ -186,6 +186,6 @@ private:
 };
 using packet_connection = basic_packet_connection<>;
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

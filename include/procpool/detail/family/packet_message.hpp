@@ -7,7 +7,7 @@
 
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// A message that has come as a whole.
 struct packet_message {
@@ -15,6 +15,6 @@ struct packet_message {
     wire::buffer bytes;
 };
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -14,7 +14,7 @@
 #include "procpool/detail/family/packet_message.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// In front of each packet.
 struct packet_header {
@@ -83,6 +83,6 @@ private:
     std::deque<part> parts_;
 };
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

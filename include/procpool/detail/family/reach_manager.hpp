@@ -10,7 +10,7 @@
 #include "procpool/detail/family/server_key.hpp"
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// This process's only client of that manager.
 template <class = only_if_used>
@@ -20,7 +20,7 @@ std::shared_ptr<manager_client> reach_manager(const server_key& key);
 template <class = only_if_used>
 [[noreturn]] void run_manager(const server_key& key, const std::function<void()>& ready);
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/family/reach_manager_impl.hpp"

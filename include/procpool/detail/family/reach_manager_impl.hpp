@@ -12,7 +12,7 @@
 #include "procpool/detail/family/reach_manager.hpp"
 #include "procpool/detail/os/signal.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 template <class>
 std::shared_ptr<manager_client> reach_manager(const server_key& key) {
@@ -27,6 +27,6 @@ template <class>
     server.run();
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -8,7 +8,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/local_address.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// What leads to a server, and gets in: only the server's family may ever know it.
 struct server_key {
@@ -21,6 +21,6 @@ struct server_key {
     friend auto operator<=>(const server_key&, const server_key&) = default;
 };
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

@@ -9,7 +9,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd_fwd.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// The system's number for it.
 template <class = only_if_used>
@@ -19,7 +19,7 @@ int number_of(const os::fd& file) noexcept;
 template <class = only_if_used>
 std::vector<bool> wait_ready(const std::vector<int>& files, steady_time until);
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/family/wait_ready_impl.hpp"

@@ -10,7 +10,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/readable.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 template <class>
 int number_of(const os::fd& file) noexcept {
@@ -22,6 +22,6 @@ std::vector<bool> wait_ready(const std::vector<int>& files, steady_time until) {
     return os::wait_readable(files, until);
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

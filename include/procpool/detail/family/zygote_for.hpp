@@ -18,7 +18,7 @@
 #include "procpool/detail/zygote/zygote.hpp"
 #include "procpool/start_method.hpp"
 
-namespace procpool::detail::family {
+namespace procpool::inline v0_1::detail::family {
 
 /// The zygote of one process that is forked from this one, or of all that are born by the same other method.
 ///
@@ -47,6 +47,6 @@ std::shared_ptr<zygote::zygote> zygote_for(start_method how) {
     return zygote;
 }
 
-}  // namespace procpool::detail::family
+}  // namespace procpool::inline v0_1::detail::family
 
 #endif

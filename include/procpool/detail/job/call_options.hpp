@@ -12,7 +12,7 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// The time limit of what has none.
 inline constexpr std::chrono::nanoseconds no_limit = std::chrono::nanoseconds::max();
@@ -47,6 +47,6 @@ void apply_options_but_timeout(job::basic_job& job, const Options& options) {
     if constexpr (requires { options.fail_fast; }) job.fail_fast = options.fail_fast;
 }
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "procpool/detail/job/poll_hook.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 class callback_runner {
 public:
@@ -57,6 +57,6 @@ private:
     const error_handler handler_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

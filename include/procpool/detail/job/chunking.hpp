@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// The default of Python's Pool.map: four chunks a worker, rounded up.
 inline std::uint64_t default_chunksize(std::uint64_t elements, std::size_t workers) {
@@ -33,6 +33,6 @@ inline std::optional<std::uint64_t> checked_size(std::optional<std::ptrdiff_t> g
     return static_cast<std::uint64_t>(*given);
 }
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

@@ -17,7 +17,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// Is told when jobs are settled that it observes.
 class observer {
@@ -151,7 +151,7 @@ private:
     std::vector<observer*> observers_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/job/job_impl.hpp"

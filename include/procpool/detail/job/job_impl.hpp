@@ -13,7 +13,7 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 PROCPOOL_COMPILED_APART void basic_job::fail_all(std::exception_ptr error) {
     if (!failure_) failure_ = std::move(error);
@@ -41,6 +41,6 @@ PROCPOOL_COMPILED_APART std::list<ending> basic_job::take_callbacks() noexcept {
     return std::move(callbacks_);
 }
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

@@ -13,7 +13,7 @@
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/mutex.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// `Job` is the kind of basic_job that the pool runs.
 template <class Job>
@@ -93,6 +93,6 @@ private:
     std::vector<std::shared_ptr<const void>> retired_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

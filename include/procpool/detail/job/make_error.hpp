@@ -5,7 +5,7 @@
 
 #include <exception>
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// An `Error` with this text, or what keeps it from being made: memory may be short.
 template <class Error>
@@ -17,6 +17,6 @@ std::exception_ptr make_error(const char* text) noexcept {
     }
 }
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

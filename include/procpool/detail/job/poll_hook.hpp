@@ -9,7 +9,7 @@
 
 #include "procpool/detail/clock.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// One thread's.
 class poll_hook {
@@ -52,6 +52,6 @@ private:
     steady_time next_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

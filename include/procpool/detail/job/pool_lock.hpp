@@ -7,7 +7,7 @@
 
 #include "procpool/detail/mutex.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// Until its end, but for where it lets go meanwhile.
 class PROCPOOL_SCOPED_CAPABILITY pool_lock {
@@ -29,6 +29,6 @@ private:
     std::unique_lock<std::mutex> lock_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

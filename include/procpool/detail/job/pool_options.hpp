@@ -11,7 +11,7 @@
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// How many workers. @throws std::invalid_argument
 template <class = only_if_used>
@@ -31,6 +31,6 @@ int checked_nice(const WorkerLimits& limits) {
     return limits.nice;
 }
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "procpool/detail/mutex.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// Belongs to the thread that takes the results. While that waits in join() nobody takes any, so join() pulls
 /// what is left, until another thread begins to take them.
@@ -30,6 +30,6 @@ protected:
     ~pulled_input() = default;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

@@ -28,7 +28,7 @@
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// What handles of results hold: all that they need, and nothing of where tasks run.
 ///
@@ -249,6 +249,6 @@ private:
     std::vector<pulled_input*> inputs_ PROCPOOL_GUARDED_BY(pool_mutex);
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

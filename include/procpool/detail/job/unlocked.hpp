@@ -6,7 +6,7 @@
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/mutex.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// Lets a lock go that is held, and takes it again at its end, however that comes.
 class PROCPOOL_SCOPED_CAPABILITY unlocked {
@@ -20,6 +20,6 @@ private:
     pool_lock& lock_;
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

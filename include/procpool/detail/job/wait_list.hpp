@@ -10,7 +10,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 /// Only those are woken for whom it is time.
 class wait_list {
@@ -40,7 +40,7 @@ private:
     std::vector<waiter*> waiters_ PROCPOOL_GUARDED_BY(pool_mutex);
 };
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/job/wait_list_impl.hpp"

@@ -8,7 +8,7 @@
 
 #include "procpool/detail/job/wait_list.hpp"
 
-namespace procpool::detail::job {
+namespace procpool::inline v0_1::detail::job {
 
 struct wait_list::waiter {
     condition ready;
@@ -36,6 +36,6 @@ PROCPOOL_COMPILED_APART void wait_list::wake_one() {
     if (!waiters_.empty()) waiters_.front()->woken.notify_one();
 }
 
-}  // namespace procpool::detail::job
+}  // namespace procpool::inline v0_1::detail::job
 
 #endif

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Lies in memory that is shared with the reader.
 struct crash_record {
@@ -22,6 +22,6 @@ struct crash_record {
     std::array<call, most_frames> calls{};  // innermost first
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

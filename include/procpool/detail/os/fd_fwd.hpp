@@ -3,10 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_FD_FWD_HPP
 #define PROCPOOL_DETAIL_OS_FD_FWD_HPP
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 class fd;
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

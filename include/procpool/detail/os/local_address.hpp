@@ -7,7 +7,7 @@
 #include <compare>
 #include <cstdint>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 using random_words = std::array<std::uint64_t, 2>;
 
@@ -18,6 +18,6 @@ struct local_address {
     friend auto operator<=>(const local_address&, const local_address&) = default;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

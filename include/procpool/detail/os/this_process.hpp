@@ -7,7 +7,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 template <class = only_if_used>
 long own_pid() noexcept;
@@ -21,7 +21,7 @@ template <class = only_if_used>
 void add_fork_hook(std::function<void()> before, std::function<void()> after_in_parent,
                    std::function<void()> after_in_child);
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/os/this_process_impl.hpp"

@@ -11,7 +11,7 @@
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/this_process.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 template <class>
 long own_pid() noexcept {
@@ -31,6 +31,6 @@ void add_fork_hook(std::function<void()> before, std::function<void()> after_in_
                      .after_in_child = std::move(after_in_child)});
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

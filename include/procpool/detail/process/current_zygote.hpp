@@ -25,7 +25,7 @@
 #include "procpool/error.hpp"
 #include "procpool/start_method.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// Knows which zygote has forked a worker, and whether the present one owes news.
 template <class = only_if_used>
@@ -111,6 +111,6 @@ private:
 };
 using current_zygote = basic_current_zygote<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

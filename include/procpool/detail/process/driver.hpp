@@ -25,7 +25,7 @@
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// What is driven.
 class driven {
@@ -240,6 +240,6 @@ private:
     std::thread::id standby_driver_id_;  // until it has ended, while somebody waits for that, too
 };
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

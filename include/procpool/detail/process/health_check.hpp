@@ -10,7 +10,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// Checks all workers now and then, while results are to come: ten times a second, and where nothing
 /// happens ever more rarely. A worker of which nothing has come since the last time is probed.
@@ -63,6 +63,6 @@ private:
 };
 using health_check = basic_health_check<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

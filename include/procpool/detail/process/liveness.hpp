@@ -16,7 +16,7 @@
 #include "procpool/detail/scheduler/runs_in_flight.hpp"
 #include "procpool/detail/wire/activity.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 template <class = only_if_used>
 class basic_liveness {
@@ -99,6 +99,6 @@ private:
 };
 using liveness = basic_liveness<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -10,7 +10,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// What each new worker runs before anything else.
 struct pool_initializer {
@@ -22,7 +22,7 @@ struct pool_initializer {
 template <class = only_if_used>
 std::shared_ptr<scheduler::pool_backend> make_pool(PoolOptions options, pool_initializer initializer = {});
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/process/make_pool_impl.hpp"

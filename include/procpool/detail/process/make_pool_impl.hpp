@@ -13,7 +13,7 @@
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// To be called when nobody holds the pool any more. The last may have been a callback, in a thread of the
 /// pool's own: then another thread waits for its end.
@@ -39,6 +39,6 @@ std::shared_ptr<scheduler::pool_backend> make_pool(PoolOptions options, pool_ini
     return {new process_pool(std::move(all)), &end<>};
 }
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

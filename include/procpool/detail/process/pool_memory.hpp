@@ -21,7 +21,7 @@
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 template <class = only_if_used>
 class basic_pool_memory {
@@ -89,6 +89,6 @@ private:
 };
 using pool_memory = basic_pool_memory<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -19,7 +19,7 @@
 #include "procpool/detail/zygote/start_check.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
@@ -55,6 +55,6 @@ Options checked(PoolOptions options) {
     return all;
 }
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -20,7 +20,7 @@
 #include "procpool/detail/utf8.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// A duration with a unit that fits.
 template <class = only_if_used>
@@ -144,6 +144,6 @@ private:
 };
 using post_mortem = basic_post_mortem<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

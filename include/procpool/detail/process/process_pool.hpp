@@ -35,7 +35,7 @@
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 struct process_pool_options {
     worker_process_options workers;
@@ -344,6 +344,6 @@ private:
 
 using process_pool = basic_process_pool<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -15,7 +15,7 @@
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 template <class = only_if_used>
 class basic_result_stream {
@@ -150,6 +150,6 @@ private:
 };
 using result_stream = basic_result_stream<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

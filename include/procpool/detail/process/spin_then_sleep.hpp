@@ -11,7 +11,7 @@
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/poller.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// Waits for events. To fall asleep and be woken takes longer than a quick call: where its result is all that
 /// is to come, and a processor is free for that, it is quicker to poll again and again.
@@ -46,6 +46,6 @@ private:
     unsigned naps_after_failure_ = 1;
 };
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -22,7 +22,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 template <class = only_if_used>
 class basic_task_stream {
@@ -152,6 +152,6 @@ private:
 };
 using task_stream = basic_task_stream<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -25,7 +25,7 @@
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 template <class = only_if_used>
 class basic_worker_link final : public scheduler::peer {
@@ -263,6 +263,6 @@ private:
 };
 using worker_link = basic_worker_link<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

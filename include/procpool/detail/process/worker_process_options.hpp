@@ -13,7 +13,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 struct worker_process_options {
     std::uint32_t count = 1;
@@ -36,6 +36,6 @@ void share_arguments(scheduler::block& arguments, const std::shared_ptr<wire::ar
     arguments = arguments.element(0);  // without the room that they took before
 }
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

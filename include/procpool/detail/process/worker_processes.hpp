@@ -35,7 +35,7 @@
 #include "procpool/detail/zygote/zygote.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// Knows nothing of what the workers work on, apart from the initializer.
 template <class = only_if_used>
@@ -338,6 +338,6 @@ private:
 };
 using worker_processes = basic_worker_processes<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -15,7 +15,7 @@
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/pool_status.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// With the pool's lock held.
 template <class = only_if_used>
@@ -37,6 +37,6 @@ WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_argument
     return status;
 }
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

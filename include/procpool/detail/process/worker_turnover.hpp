@@ -24,7 +24,7 @@
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// With the pool's lock held.
 template <class = only_if_used>
@@ -148,6 +148,6 @@ private:
 };
 using worker_turnover = basic_worker_turnover<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

@@ -20,7 +20,7 @@
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::process {
+namespace procpool::inline v0_1::detail::process {
 
 /// With the pool's lock held.
 template <class = only_if_used>
@@ -121,6 +121,6 @@ private:
 };
 using worker_watch = basic_worker_watch<>;
 
-}  // namespace procpool::detail::process
+}  // namespace procpool::inline v0_1::detail::process
 
 #endif

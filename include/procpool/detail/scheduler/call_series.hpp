@@ -19,7 +19,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// What a job with a definition, a queue of blocks and so on costs is shared by all calls that join it; to
 /// their callers each of them is alone. The part that doesn't know the type of the results.
@@ -168,6 +168,6 @@ private:
     std::atomic<bool> has_errors_ = false;
 };
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

@@ -21,7 +21,7 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// With the pool's lock held, where they don't say otherwise.
 template <class = only_if_used>
@@ -98,6 +98,6 @@ private:
 };
 using deliveries = basic_deliveries<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

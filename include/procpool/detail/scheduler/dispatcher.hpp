@@ -18,7 +18,7 @@
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/window.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// The elements that are ready, of all jobs in turn.
 template <class = only_if_used>
@@ -254,6 +254,6 @@ private:
 };
 using dispatcher = basic_dispatcher<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

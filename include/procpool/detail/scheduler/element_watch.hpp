@@ -14,7 +14,7 @@
 #include "procpool/detail/scheduler/runs_in_flight.hpp"
 #include "procpool/detail/wire/activity.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Compares what a peer tells with what it was given; a corrupt one may tell anything.
 template <class = only_if_used>
@@ -91,6 +91,6 @@ private:
 };
 using element_watch = basic_element_watch<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

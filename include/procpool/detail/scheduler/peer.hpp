@@ -27,7 +27,7 @@
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Runs elements one after the other, in the order in which it gets them, and sends their results in that
 /// order. Here are the books on what it has got; how elements reach it and results come back is its kind's.
@@ -245,6 +245,6 @@ protected:
 };
 using peer_group = basic_peer_group<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

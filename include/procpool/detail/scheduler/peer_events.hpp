@@ -20,7 +20,7 @@
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Whoever drives collects results of peers into collected() and calls this.
 template <class = only_if_used>
@@ -94,6 +94,6 @@ private:
 };
 using peer_events = basic_peer_events<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

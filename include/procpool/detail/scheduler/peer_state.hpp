@@ -7,7 +7,7 @@
 
 #include "procpool/detail/assert.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 enum class peer_state : std::uint8_t {
     absent,       ///< there is nobody: not yet, or not any more
@@ -59,6 +59,6 @@ private:
     peer_state state_ = peer_state::absent;
 };
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

@@ -19,7 +19,7 @@
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/pool_status.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Runs jobs somewhere. A file that only uses a pool compiles this; what is behind it, a file that makes one.
 class pool_backend : public job::runner {
@@ -104,6 +104,6 @@ private:
     call_kind last_kind_ PROCPOOL_GUARDED_BY(pool_mutex);  // that of the open series, if there is one
 };
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

@@ -16,7 +16,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// The element that was running gets another try, or the death as its error; those that were not begun run
 /// elsewhere.
@@ -86,6 +86,6 @@ private:
 };
 using recovery = basic_recovery<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

@@ -22,7 +22,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Encoded elements [first, first + count) of a job, ready to go to a worker.
 struct block {
@@ -135,7 +135,7 @@ void apply_options(remote_job& job, const Options& options) {
     job.timeout = job::checked_limit(options.timeout, "timeout");
 }
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/scheduler/remote_job_impl.hpp"

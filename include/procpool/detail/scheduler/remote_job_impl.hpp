@@ -10,7 +10,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 PROCPOOL_COMPILED_APART remote_job::remote_job(task_definition&& definition, bool once)
     : own_definition_(std::move(definition)), definition_(own_definition_), once_(once) {
@@ -61,6 +61,6 @@ PROCPOOL_COMPILED_APART void block::append(block next) {
     large.bytes += next.large.bytes;
 }
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "procpool/detail/clock.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Counts deaths in a row without progress, and starts in a row that failed. A worker that dies of its work
 /// is replaced at once; workers that die before any work are replaced ever more slowly, and at last not at
@@ -58,6 +58,6 @@ private:
     std::size_t failed_starts_ = 0;
 };
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

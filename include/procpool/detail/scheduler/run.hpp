@@ -14,7 +14,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// The frames that tell a worker of elements, or of something else.
 struct announcement {
@@ -67,6 +67,6 @@ inline std::string describe_attempts(const std::vector<std::string>& attempts) {
     return text;
 }
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

@@ -19,7 +19,7 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 template <class = only_if_used>
 class basic_runs_in_flight {
@@ -224,6 +224,6 @@ private:
 };
 using runs_in_flight = basic_runs_in_flight<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

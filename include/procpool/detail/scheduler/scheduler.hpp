@@ -39,7 +39,7 @@
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 struct scheduler_options {
     std::uint64_t max_elements_per_peer = ~std::uint64_t{0};
@@ -349,6 +349,6 @@ private:
 };
 using scheduler = basic_scheduler<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

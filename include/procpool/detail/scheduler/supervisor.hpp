@@ -19,7 +19,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_grace{2};
@@ -119,6 +119,6 @@ private:
 };
 using supervisor = basic_supervisor<>;
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

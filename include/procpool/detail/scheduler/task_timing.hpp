@@ -10,7 +10,7 @@
 #include <cstring>
 #include <span>
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// How long the elements of one kind of task take; shared by all calls with the same callable.
 class task_timing {
@@ -59,6 +59,6 @@ private:
     std::array<entry, 256> entries_;
 };
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

@@ -12,7 +12,7 @@
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 
-namespace procpool::detail::scheduler {
+namespace procpool::inline v0_1::detail::scheduler {
 
 /// How many elements of `job` to give to one of `workers` workers, that has `out` elements of `out_bytes`
 /// already and may take `may_take` more; 0 if it has enough.
@@ -51,6 +51,6 @@ inline std::uint32_t elements_together(const remote_job& job) noexcept {
     return static_cast<std::uint32_t>(std::clamp<double>(together, 1, largest));
 }
 
-}  // namespace procpool::detail::scheduler
+}  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

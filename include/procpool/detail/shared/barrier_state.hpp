@@ -12,7 +12,7 @@
 #include "procpool/detail/os/robust_mutex.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// One word says how many have arrived in all rounds, and whether the barrier is broken. So an arrival is one
 /// store, the last of a round is one step with the waking of the others, and nobody has to leave before the
@@ -122,6 +122,6 @@ private:
     const std::uint32_t end_;  // where the word begins again, at the end of a round
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

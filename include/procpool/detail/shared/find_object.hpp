@@ -10,7 +10,7 @@
 #include "procpool/detail/os/shared_segment.hpp"
 #include "procpool/detail/wire/forward.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// Some object, of which only the place is known.
 struct object_place {
@@ -34,7 +34,7 @@ void encode_place(const wire::sink& out, const std::shared_ptr<os::shared_segmen
 template <class = only_if_used>
 object_place find_object(wire::cursor& from, const object_kind& kind, os::extent means);
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/shared/find_object_impl.hpp"

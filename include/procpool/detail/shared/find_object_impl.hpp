@@ -15,7 +15,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// An object on its way to another process.
 struct object_handle {
@@ -45,6 +45,6 @@ object_place find_object(wire::cursor& from, const object_kind& kind, os::extent
     return {std::move(segment), at};
 }
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

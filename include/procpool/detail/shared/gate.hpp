@@ -10,7 +10,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/robust_mutex.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// Only who is inside sleeps on the word, so a change wakes one. If that one dies, the kernel lets the next
 /// one in, who finds what the dead was woken for. It may be stopped as well, and is inside until it goes on:
@@ -40,6 +40,6 @@ private:
     os::robust_mutex inside_;
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -10,7 +10,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 struct named_block {
     std::string name;  // without the system's leading slash
@@ -32,7 +32,7 @@ named_block open_block(std::string_view name);
 template <class = only_if_used>
 int remove_block(const std::string& name) noexcept;
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/shared/named_block_impl.hpp"

@@ -17,7 +17,7 @@
 #include "procpool/detail/os/named_memory.hpp"
 #include "procpool/detail/shared/named_block.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 inline std::string checked_name(std::string_view name) {
     std::string plain(name.substr(name.starts_with('/') ? 1 : 0));
@@ -60,6 +60,6 @@ int remove_block(const std::string& name) noexcept {
     return os::remove_named_memory("/" + name);
 }
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -15,7 +15,7 @@
 #include "procpool/detail/wire/forward.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// A State that several processes use at once. State has a `name`, is never destroyed, and holds nothing that
 /// means something in one process only. Copies are handles of the same object; its memory is freed with the
@@ -79,6 +79,6 @@ private:
     State* state_;
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

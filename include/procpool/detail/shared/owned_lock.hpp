@@ -15,7 +15,7 @@
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 struct lock_state {
     static constexpr const char* name = "Lock";
@@ -166,6 +166,6 @@ private:
     object<lock_state> state_;
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -19,7 +19,7 @@
 #include "procpool/detail/shared/owned_lock.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// Lies in memory that has room for its table.
 class owned_permits {
@@ -134,6 +134,6 @@ private:
     const std::uint32_t size_;
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -10,7 +10,7 @@
 #include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/shared/gate.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 class permits {
 public:
@@ -67,6 +67,6 @@ private:
     gate gate_;
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

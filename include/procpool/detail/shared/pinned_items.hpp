@@ -17,7 +17,7 @@
 #include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// Those of this process. Thread-safe; guarded by hold_forks(), so that no child inherits it locked.
 class pinned_items {
@@ -84,6 +84,6 @@ private:
     std::atomic<std::size_t> number_{0};  // of entries, for a quick check
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

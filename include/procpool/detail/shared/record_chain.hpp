@@ -20,7 +20,7 @@
 #include "procpool/detail/os/fd_fwd.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// Before each record's bytes.
 struct record_header {
@@ -187,7 +187,7 @@ private:
     std::array<std::uint64_t, 2> ends_{};
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/shared/record_chain_impl.hpp"

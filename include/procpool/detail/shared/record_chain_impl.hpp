@@ -15,7 +15,7 @@
 #include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/shared/record_chain.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 template <class>
 void record_tail::trim(const record_memory& memory, std::uint32_t count) noexcept {
@@ -47,6 +47,6 @@ void record_tail::take_memory(const record_memory& memory, std::uint64_t end) {
     ready_.store(rounded, std::memory_order_relaxed);
 }
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -23,7 +23,7 @@
 #include "procpool/detail/shared/wait_counter.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// Those who put and those who get have a lock each, so that they don't wait for each other, and a count,
 /// whose one store is what makes an item come or go: a process that dies before it has changed nothing. Who
@@ -199,7 +199,7 @@ private:
 };
 static_assert(sizeof(record_queue) <= record_queue::head_room);
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/shared/record_queue_impl.hpp"

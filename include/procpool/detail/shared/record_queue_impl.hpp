@@ -13,7 +13,7 @@
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/record_queue.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 template <class>
 object<record_queue> record_queue::make(std::uint32_t capacity) {
@@ -31,6 +31,6 @@ object<record_queue> record_queue::make(std::uint32_t capacity) {
     }
 }
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -27,7 +27,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// True if T can be an item; one clear compile error if not.
 template <class T>
@@ -155,6 +155,6 @@ private:
     std::shared_ptr<std::atomic<bool>> closed_ = std::make_shared<std::atomic<bool>>(false);
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -8,7 +8,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/futex.hpp"
 
-namespace procpool::detail::shared {
+namespace procpool::inline v0_1::detail::shared {
 
 /// To count is one step with the waking of those who wait: no death leaves them asleep. The count begins
 /// again after 2^31; differences are right as long as they are smaller.
@@ -44,6 +44,6 @@ private:
     os::futex_word word_{0};
 };
 
-}  // namespace procpool::detail::shared
+}  // namespace procpool::inline v0_1::detail::shared
 
 #endif

@@ -14,7 +14,7 @@
 #include "procpool/detail/thread/thread_job_of.hpp"
 #include "procpool/detail/thread/thread_task.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 struct in_threads {
     using pool = thread_backend;
@@ -52,6 +52,6 @@ struct in_threads {
     }
 };
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #endif

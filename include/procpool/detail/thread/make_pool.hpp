@@ -10,14 +10,14 @@
 #include "procpool/detail/thread/thread_backend.hpp"
 #include "procpool/options.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 /// Each thread calls `initializer`, unless that is empty, before anything else.
 /// @throws std::invalid_argument, std::system_error
 template <class = only_if_used>
 std::shared_ptr<thread_backend> make_pool(PoolOptions options, std::function<void()> initializer = {});
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/thread/make_pool_impl.hpp"

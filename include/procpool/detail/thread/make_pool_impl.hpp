@@ -13,7 +13,7 @@
 #include "procpool/detail/thread/make_pool.hpp"
 #include "procpool/detail/thread/thread_pool.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 /// @throws std::invalid_argument
 template <class Options = thread_pool_options>
@@ -43,6 +43,6 @@ std::shared_ptr<thread_backend> make_pool(PoolOptions options, std::function<voi
     return pool;
 }
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #endif

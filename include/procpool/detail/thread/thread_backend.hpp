@@ -15,7 +15,7 @@
 #include "procpool/detail/thread/thread_input.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 class thread_backend : public job::runner {
 public:
@@ -63,9 +63,9 @@ void submit_at_once(thread_backend& pool, const std::shared_ptr<Job>& job,
         if (some.count > 0) pool.submit(job, std::move(some));
 }
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
-namespace procpool::detail::call {
+namespace procpool::inline v0_1::detail::call {
 
 /// Turns a range into elements of a job of this pool. Without the lock.
 template <>
@@ -77,6 +77,6 @@ struct reader_of<thread::thread_backend> {
     }
 };
 
-}  // namespace procpool::detail::call
+}  // namespace procpool::inline v0_1::detail::call
 
 #endif

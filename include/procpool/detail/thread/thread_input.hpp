@@ -16,7 +16,7 @@
 
 #include "procpool/detail/thread/thread_job.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 // Where elements are. `Passed` is the reference as which a task gets one; get() finds the n-th.
 
@@ -167,6 +167,6 @@ private:
     std::exception_ptr broken_;  // what the range has thrown
 };
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #endif

@@ -14,7 +14,7 @@
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/mutex.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 /// Elements [first, first + count) of a job.
 struct elements {
@@ -63,6 +63,6 @@ void apply_options(thread_job& job, const Options& options) {
             "let the task take it by reference");
 }
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #endif

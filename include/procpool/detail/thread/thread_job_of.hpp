@@ -15,7 +15,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 /// `Task` is a thread_task, `Results` one of job/results.hpp.
 template <class Task, class Results>
@@ -156,6 +156,6 @@ private:
     bool has_places_ = is_one;
 };
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #endif

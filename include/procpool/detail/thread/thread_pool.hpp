@@ -32,7 +32,7 @@
 #include "procpool/error.hpp"
 #include "procpool/worker.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 struct thread_pool_options {
     std::uint32_t threads = 1;
@@ -388,6 +388,6 @@ private:
 
 using thread_pool = basic_thread_pool<>;
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #endif

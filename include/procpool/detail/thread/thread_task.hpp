@@ -14,7 +14,7 @@
 #include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/thread/thread_input.hpp"
 
-namespace procpool::detail::thread {
+namespace procpool::inline v0_1::detail::thread {
 
 template <class F, class Tuple, class Index>
 inline constexpr bool fits_members = false;
@@ -198,6 +198,6 @@ struct thread_task<Style, F, Unpack, void> {
     }
 };
 
-}  // namespace procpool::detail::thread
+}  // namespace procpool::inline v0_1::detail::thread
 
 #endif

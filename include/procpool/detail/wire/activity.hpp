@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Written by the worker, read by the pool, unless it says otherwise. Counters start at 0 with each new
 /// worker. A corrupt worker may write anything here.
@@ -56,6 +56,6 @@ struct activity {  // NOLINT(clang-analyzer-optin.performance.Padding): each wri
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

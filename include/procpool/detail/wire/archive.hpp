@@ -24,7 +24,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// How much of the stack is taken by objects that hold objects of their own type, and these again.
 class nesting {
@@ -123,7 +123,7 @@ template <class T>
 concept plain_data = std::is_class_v<T> && std::is_trivially_copyable_v<T> &&
                      !cereal::traits::is_output_serializable<T, probe_archive>::value;
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 // The archive is tested first in each constraint: cereal asks about other archives too, and plain_data
 // asks cereal.

@@ -31,7 +31,7 @@
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// The range of one writer, who is this process. Thread-safe.
 template <class>
@@ -218,6 +218,6 @@ private:
     std::atomic<std::uint64_t>& reserved_;
 };
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 template <class>
 class basic_arena;
@@ -31,6 +31,6 @@ struct arena_part {
     arena_place place;
 };
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

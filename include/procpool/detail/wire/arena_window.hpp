@@ -16,7 +16,7 @@
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// What stands before each part in an arena, so that no place is believed that was not given out.
 struct arena_part_header {
@@ -88,6 +88,6 @@ private:
 };
 using arena_window = basic_arena_window<>;
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

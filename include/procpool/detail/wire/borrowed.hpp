@@ -14,7 +14,7 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// A View of an encoded Owner.
 template <class Owner, class View>
@@ -61,6 +61,6 @@ template <class F, std::size_t Index, class Wire>
 using argument_t =
     typename argument<std::remove_cvref_t<typename signature<F>::template parameter<Index>>, Wire>::type;
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

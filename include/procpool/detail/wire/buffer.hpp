@@ -16,7 +16,7 @@
 
 #include "procpool/error.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// A growing byte buffer that, unlike std::vector, leaves new bytes uninitialised.
 class buffer {
@@ -139,6 +139,6 @@ private:
     std::size_t claimable_;  // elements
 };
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

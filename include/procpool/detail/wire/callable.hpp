@@ -21,7 +21,7 @@
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/pointer_check.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 template <class T>
 inline constexpr bool is_std_function = false;
@@ -302,6 +302,6 @@ consteval bool check_task() {
     }
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

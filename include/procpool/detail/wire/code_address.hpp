@@ -9,7 +9,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Whether a library that is missing here may be loaded: in workers, which do what the program says.
 inline bool may_load_libraries = false;
@@ -42,7 +42,7 @@ Function* decode_function(cursor& from) {
     return reinterpret_cast<Function*>(decode_code(from));
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/wire/code_address_impl.hpp"

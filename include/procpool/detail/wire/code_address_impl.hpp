@@ -14,7 +14,7 @@
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Where a function was found.
 struct known_code {
@@ -112,6 +112,6 @@ std::uintptr_t decode_code(cursor& from) {
     return find_function(location, {reinterpret_cast<const char*>(path.data()), path.size()});
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

@@ -22,7 +22,7 @@
 #include "procpool/detail/wire/pointer_check.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Travels as its bytes.
 template <class T>
@@ -282,6 +282,6 @@ void encode(sink out, const T& value) {
         codec<wire_type_t<T>>::encode(out, as_wire_type(value));
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

@@ -17,7 +17,7 @@
 #include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 inline constexpr std::size_t longest_description = 100;
 
@@ -98,6 +98,6 @@ std::string describe(std::span<const std::byte> arguments) try {
     return {};
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

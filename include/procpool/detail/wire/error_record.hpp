@@ -24,7 +24,7 @@
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// An E with the exception that is being handled when it is made: where it comes from.
 template <class E>
@@ -340,6 +340,6 @@ std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::ui
                                    note);
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

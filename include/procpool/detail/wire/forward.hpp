@@ -3,13 +3,13 @@
 #ifndef PROCPOOL_DETAIL_WIRE_FORWARD_HPP
 #define PROCPOOL_DETAIL_WIRE_FORWARD_HPP
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 class cursor;
 struct sink;
 class output_archive;
 class input_archive;
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

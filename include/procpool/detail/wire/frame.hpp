@@ -13,7 +13,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 // A sequence of encoded elements is either of one fixed `stride` in bytes, or (stride 0) each element is
 // preceded by its size as a std::uint64_t, and may lie in an arena (see sink.hpp).
@@ -169,6 +169,6 @@ private:
     std::uint64_t stride_;
 };
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "procpool/detail/wire/forward.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 template <class T>
 struct codec;
@@ -48,6 +48,6 @@ struct codec<T> {
     static T decode(cursor& from) { return T::decode(from); }
 };
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

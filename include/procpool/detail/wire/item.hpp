@@ -11,7 +11,7 @@
 
 #include "procpool/detail/wire/codec.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Types whose encoding is their bytes, behind a size if that varies: to encode or decode them is a copy,
 /// runs no code of the user's, and pins nothing.
@@ -49,6 +49,6 @@ struct copied_item<std::basic_string<Char, Traits, Allocator>>
     static void check(const std::basic_string<Char, Traits, Allocator>&) noexcept {}
 };
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

@@ -11,7 +11,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Room for a part of `size` bytes; nothing if that is more than the limit allows or the machine has.
 template <class = only_if_used>
@@ -21,7 +21,7 @@ std::optional<arena_part> allocate_part(arena& in, std::size_t size);
 template <class = only_if_used>
 std::optional<std::span<const std::byte>> find_part(const arena_place& place, std::uint64_t size);
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/wire/large_part_impl.hpp"

@@ -12,7 +12,7 @@
 #include "procpool/detail/wire/arena_window.hpp"
 #include "procpool/detail/wire/large_part.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 template <class>
 std::optional<arena_part> allocate_part(arena& in, std::size_t size) {
@@ -24,6 +24,6 @@ std::optional<std::span<const std::byte>> find_part(const arena_place& place, st
     return arena_window::find(place, size);
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

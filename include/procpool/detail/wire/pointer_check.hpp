@@ -13,7 +13,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Whether `word` lies in the same terabyte as this process's stack, program, libraries or heap; few numbers
 /// do.
@@ -72,7 +72,7 @@ void refuse_pointers(const T* objects, std::size_t count) {
                                   [](std::uintptr_t word, std::size_t) { refuse_pointer(word, typeid(T)); });
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/wire/pointer_check_impl.hpp"

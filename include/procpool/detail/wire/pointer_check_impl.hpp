@@ -13,7 +13,7 @@
 #include "procpool/detail/wire/pointer_check.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 template <class>
 void refuse_pointer(std::uintptr_t word, const std::type_info& type) {
@@ -31,6 +31,6 @@ void refuse_pointer(std::uintptr_t word, const std::type_info& type) {
                              "SharedArray");
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

@@ -12,7 +12,7 @@
 #include "procpool/detail/utf8.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// In a handler: throws what was thrown as a SerializationError that begins with `what`, unless it is one
 /// already, or tells that a proxy's manager is gone.
@@ -43,6 +43,6 @@ decltype(auto) serializing(What what, Call call) {
     }
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

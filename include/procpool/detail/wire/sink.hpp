@@ -16,7 +16,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/large_part.hpp"
 
-namespace procpool::detail::wire {
+namespace procpool::inline v0_1::detail::wire {
 
 /// Objects that must live until a message that refers to them was received.
 using pins = std::vector<std::shared_ptr<const void>>;
@@ -112,6 +112,6 @@ inline std::size_t size_of_part_ahead(cursor from) {
     return part ? part->size() : 0;
 }
 
-}  // namespace procpool::detail::wire
+}  // namespace procpool::inline v0_1::detail::wire
 
 #endif

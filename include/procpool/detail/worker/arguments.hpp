@@ -20,7 +20,7 @@
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// What is a T for the task: that, or what borrows one.
 template <class T, class Argument>
@@ -68,6 +68,6 @@ private:
     typename decoded<std::index_sequence_for<Args...>>::type values_;
 };
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

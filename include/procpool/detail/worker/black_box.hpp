@@ -10,7 +10,7 @@
 #include "procpool/detail/os/crash_record.hpp"
 #include "procpool/detail/wire/activity.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// Written by the worker, read by the pool, unless it says otherwise. Everything starts at 0 with each new
 /// worker of a slot.
@@ -46,6 +46,6 @@ static_assert(sizeof(black_box) <= outbox_offset);
 static_assert(offsetof(black_box, told) == 0 &&
               offsetof(wire::activity, pid) == 0);  // see zygote::birth_record
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

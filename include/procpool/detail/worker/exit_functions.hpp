@@ -11,7 +11,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// Of the worker that this thread is.
 template <class = only_if_used>
@@ -37,6 +37,6 @@ void run_exit_functions() noexcept {
     }
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

@@ -20,7 +20,7 @@
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/zygote_process.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// Becomes what the first message from `socket` says: a zygote, a worker, or a Process.
 [[noreturn]] inline void live_fresh_process(int socket) noexcept {
@@ -53,6 +53,6 @@ namespace procpool::detail::worker {
     os::exit_process(EXIT_FAILURE);
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

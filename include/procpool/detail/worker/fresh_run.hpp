@@ -8,7 +8,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// As freeze_support().
 template <class = only_if_used>
@@ -23,7 +23,7 @@ void keep_fresh_runs_from_main(int argc, char** argv, char** environment);
 template <class = only_if_used>
 void use_executable(const std::string& path, std::vector<std::string> arguments);
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/worker/fresh_run_impl.hpp"

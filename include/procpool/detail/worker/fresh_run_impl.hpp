@@ -21,7 +21,7 @@
 #include "procpool/launcher.hpp"
 #endif
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 template <class>
 void support_fresh_runs(int argc, const char* const* argv) {
@@ -70,6 +70,6 @@ void use_executable(const std::string& path, std::vector<std::string> arguments)
     zygote::launcher = &zygote::launch_fresh_run;
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

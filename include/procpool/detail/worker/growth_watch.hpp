@@ -8,7 +8,7 @@
 #include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 class growth_watch {
 public:
@@ -28,6 +28,6 @@ private:
     std::int64_t next_check_ = 0;
 };
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

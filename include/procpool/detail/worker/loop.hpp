@@ -32,7 +32,7 @@
 #include "procpool/options.hpp"
 #include "procpool/worker.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// Runs what arrives in the task pipe until that ends.
 template <class = only_if_used>
@@ -272,6 +272,6 @@ int main(zygote::worker_birth& birth) {
     os::exit_process(code);
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

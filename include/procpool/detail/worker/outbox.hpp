@@ -17,7 +17,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// What is not done for each result is defined in outbox_impl.hpp.
 template <class = only_if_used>
@@ -168,6 +168,6 @@ private:
 };
 using outbox = basic_outbox<>;
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

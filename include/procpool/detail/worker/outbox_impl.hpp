@@ -21,7 +21,7 @@
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 template <class Mark>
 wire::sink basic_outbox<Mark>::scratch() {
@@ -157,6 +157,6 @@ void basic_outbox<Mark>::send(const std::byte* from, std::size_t size) {
     os::exit_process(EXIT_FAILURE);
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

@@ -10,7 +10,7 @@
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/arguments.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// What a process's definition names by its code address: rebuilds what is to be called, from the rest.
 using body_maker = std::function<void()>(wire::cursor&);
@@ -29,6 +29,6 @@ std::function<void()> make_body(wire::cursor& from) {
     return [made = std::make_shared<call>(from)] { static_cast<void>(made->values.call(made->function)); };
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

@@ -28,7 +28,7 @@
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/process_info.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// A process's first message to its parent: this byte alone, or another one and why it can't begin.
 inline constexpr std::byte process_begins{1};
@@ -109,6 +109,6 @@ int process_main(zygote::worker_birth& birth) {
     os::exit_process(code);
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

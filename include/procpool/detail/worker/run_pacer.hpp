@@ -14,7 +14,7 @@
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/outbox.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 class growth_watch;
 
@@ -133,6 +133,6 @@ private:
 };
 using run_pacer = basic_run_pacer<>;
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

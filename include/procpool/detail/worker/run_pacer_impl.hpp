@@ -16,7 +16,7 @@
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 template <class Mark>
 void basic_run_pacer<Mark>::begin_run(const wire::task_header& header, std::uint64_t recalls) noexcept {
@@ -99,6 +99,6 @@ void basic_run_pacer<Mark>::flush() {
     results_wait_ = false;
 }
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

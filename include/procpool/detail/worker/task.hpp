@@ -19,7 +19,7 @@
 #include "procpool/detail/worker/outbox.hpp"
 #include "procpool/detail/worker/run_pacer.hpp"
 
-namespace procpool::detail::worker {
+namespace procpool::inline v0_1::detail::worker {
 
 /// How to call one kind of task. Each task function costs a program one of these.
 struct task_ops {
@@ -129,6 +129,6 @@ private:
     }
 };
 
-}  // namespace procpool::detail::worker
+}  // namespace procpool::inline v0_1::detail::worker
 
 #endif

@@ -16,7 +16,7 @@
 #include "procpool/options.hpp"
 #include "procpool/start_method.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 /// Where in a pool's memory file the arenas lie: one for arguments, then one for each worker's results.
 struct arena_layout {
@@ -105,6 +105,6 @@ struct process_birth {
     os::locale_names locale;
 };
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

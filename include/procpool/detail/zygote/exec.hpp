@@ -26,7 +26,7 @@
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 /// Runs this program with `argument`; to be called in the child before that: prepare_exec(). Returns the
 /// process id.
@@ -150,6 +150,6 @@ inline long start_anew(const os::fd& socket, birth_record record = {}) {
     return launcher.load()(argument.c_str(), socket.get());
 }
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

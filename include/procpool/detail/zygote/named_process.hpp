@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 /// A process of the program, as those are told that it starts.
 struct named_process {
@@ -25,6 +25,6 @@ struct named_process {
 inline named_process own_name{0, false, {"MainProcess"}};
 inline named_process parent_of_worker;
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

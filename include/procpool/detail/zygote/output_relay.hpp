@@ -15,7 +15,7 @@
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/zygote/output_stream.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 /// What one child prints.
 template <class = only_if_used>
@@ -96,6 +96,6 @@ private:
 };
 using output_relay = basic_output_relay<>;
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

@@ -9,7 +9,7 @@
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 /// A stream of this process that must never block it, though its reader may be slow.
 class output_stream {
@@ -42,6 +42,6 @@ private:
     std::string pending_;
 };
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

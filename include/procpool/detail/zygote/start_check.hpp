@@ -16,7 +16,7 @@
 #include "procpool/error.hpp"
 #include "procpool/start_method.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 #if defined(__SANITIZE_THREAD__)
 inline constexpr int runtime_threads = 1;  // the sanitizer's own
@@ -112,6 +112,6 @@ std::string end_of_zygote(start_method how_started, const os::exit_status& how) 
            "whatever the arguments are";
 }
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

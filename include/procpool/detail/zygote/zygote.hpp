@@ -34,7 +34,7 @@
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/zygote_process.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 /// The pool's end of its zygote.
 template <class = only_if_used>
@@ -200,6 +200,6 @@ private:
 };
 using zygote = basic_zygote<>;
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

@@ -30,7 +30,7 @@
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/output_relay.hpp"
 
-namespace procpool::detail::zygote {
+namespace procpool::inline v0_1::detail::zygote {
 
 /// Tasks, results, memory, and what to print errors and output to if that isn't the program's own.
 using worker_files = std::array<int, os::max_passed_fds>;
@@ -339,6 +339,6 @@ private:
 };
 using zygote_process = basic_zygote_process<>;
 
-}  // namespace procpool::detail::zygote
+}  // namespace procpool::inline v0_1::detail::zygote
 
 #endif

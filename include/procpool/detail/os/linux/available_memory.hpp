@@ -17,7 +17,7 @@
 
 #include "procpool/detail/os/cgroup.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 inline constexpr std::uint64_t unknown_memory = std::numeric_limits<std::uint64_t>::max();
 
@@ -114,6 +114,6 @@ inline std::uint64_t memory_left() {
 /// Whether `size` bytes more can be taken; does not always read it.
 inline bool has_memory_for(std::uint64_t size) { return !is_worth_a_check(size) || size <= memory_left(); }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

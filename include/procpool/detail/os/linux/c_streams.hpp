@@ -12,7 +12,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 enum class buffered_text { goes_out, is_dropped };
 /// std::cout and std::clog that are not synchronised with the streams of C keep what is printed in buffers of
@@ -31,6 +31,6 @@ void print_by_c_streams([[maybe_unused]] buffered_text before) {
 #endif
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

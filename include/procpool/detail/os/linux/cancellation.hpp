@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// While it lives its thread isn't cancelled, but afterwards: what others rely on would be left half done.
 class cancellation_deferred {
@@ -19,6 +19,6 @@ private:
     int before_ = PTHREAD_CANCEL_ENABLE;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 struct close_file {
     void operator()(std::FILE* file) const noexcept { std::fclose(file); }
@@ -53,6 +53,6 @@ void for_each_cgroup(const std::string& root, std::string_view controller, const
     });
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -23,7 +23,7 @@
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A descriptor that stands for the process that has this id now, and is readable when that has ended. None
 /// if there is no such process, no descriptor left, or if the kernel is older than 5.3.
@@ -123,6 +123,6 @@ private:
     fd handle_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

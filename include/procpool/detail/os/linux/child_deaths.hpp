@@ -17,7 +17,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/process.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Tells that children have died, instead of the signal, from now on. For a process of one thread.
 class child_deaths {
@@ -64,6 +64,6 @@ inline std::optional<child_death> death_of(long pid) noexcept {
     return death;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "procpool/detail/os/cgroup.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Processors in this process's affinity mask.
 inline int affinity_count() {
@@ -75,6 +75,6 @@ inline int thread_count() {
     return count;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

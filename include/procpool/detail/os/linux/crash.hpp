@@ -22,7 +22,7 @@
 #include "procpool/detail/os/module.hpp"
 #include "procpool/detail/os/symbols.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Makes faults and aborts leave a trace in a crash_record. The process still dies of the same signal.
 class crash_recorder {
@@ -119,6 +119,6 @@ std::vector<std::string> describe_calls(const crash_record& record) {
     return calls;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -7,7 +7,7 @@
 #include <string>
 #include <system_error>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {
     throw std::system_error(error, std::generic_category(), "procpool: " + what);
@@ -29,6 +29,6 @@ auto retry_on_eintr(Call call) {
     return result;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -11,7 +11,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 class event {
 public:
@@ -37,6 +37,6 @@ private:
     fd file_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

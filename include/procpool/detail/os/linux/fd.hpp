@@ -24,7 +24,7 @@
 
 #include "procpool/detail/os/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// The streams that each process has.
 inline constexpr int standard_output = STDOUT_FILENO;
@@ -170,6 +170,6 @@ inline void inherit_only(int file) noexcept {
     ::fcntl(file, F_SETFD, 0);
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "procpool/detail/os/process_identity.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Whether there is such a process, but not in /proc: there it may be seen by its user and by debuggers only.
 inline bool is_hidden(std::int64_t pid) {
@@ -33,6 +33,6 @@ inline std::string why_not_opened(std::int64_t pid, int error) {
     return std::generic_category().message(error);
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 struct fork_hook {
     std::function<void()> before;
@@ -58,6 +58,6 @@ private:
     std::shared_ptr<const list> hooks_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A member that remembers in which process the object was made. What isn't here must not be touched: its
 /// memory, threads and descriptors may be something else's by now.
@@ -20,6 +20,6 @@ private:
     unsigned generation_ = fork_generation.load(std::memory_order_relaxed);
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

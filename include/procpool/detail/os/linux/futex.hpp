@@ -17,7 +17,7 @@
 #include "procpool/detail/os/thread_sanitizer.hpp"
 #include "procpool/detail/os/timespec.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// In memory that processes share. The kernel keeps no trace of a sleeper that dies.
 using futex_word = std::atomic<std::uint32_t>;
@@ -49,6 +49,6 @@ inline void futex_change_and_wake(futex_word& word, futex_change how, int argume
     checked(::syscall(SYS_futex, &word, FUTEX_WAKE_OP, most, nullptr, &word, change), "futex (wake)");
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -10,7 +10,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// The kernel follows a thread's list of held locks so far and no further (ROBUST_LIST_LIMIT): those that it
 /// doesn't get to stay locked for ever.
@@ -49,6 +49,6 @@ private:
     }
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

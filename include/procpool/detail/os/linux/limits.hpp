@@ -21,7 +21,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/memfd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Memory of this process, in bytes.
 struct memory_use {
@@ -115,6 +115,6 @@ inline void pin_to_cpu(std::size_t n) {
     }
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -25,7 +25,7 @@
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/readable.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Nobody guesses them.
 inline random_words make_random_words() {
@@ -140,6 +140,6 @@ inline bool receive_at_once(const fd& socket, std::span<std::byte> to) noexcept 
     return n == static_cast<ssize_t>(to.size());
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

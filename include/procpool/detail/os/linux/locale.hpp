@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 class locale_names {
 public:
@@ -42,6 +42,6 @@ private:
     text cpp_{};
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -31,7 +31,7 @@
 #include "procpool/detail/os/shared_segment.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A mapping by Boost.Interprocess, which a forked child doesn't inherit and doesn't undo.
 class shared_mapping {
@@ -286,6 +286,6 @@ std::uint64_t shared_segment::number_of_spacious() noexcept {
     return mapped_segment::number_of_spacious();
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -21,7 +21,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 inline std::size_t page_size() {
     static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -110,6 +110,6 @@ private:
     fork_stamp made_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

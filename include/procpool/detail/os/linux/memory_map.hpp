@@ -10,7 +10,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Names the mapping that holds `address`, for example "[stack]", "[heap]", the path of a program or
 /// "memory"; empty if nothing that can be read is mapped there (or /proc can't be read).
@@ -36,6 +36,6 @@ std::string what_is_mapped_at(std::uintptr_t address) {
     return {};
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

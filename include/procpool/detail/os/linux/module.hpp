@@ -20,7 +20,7 @@
 #include "procpool/detail/os/memory_map.hpp"
 #include "procpool/detail/os/process.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Names one build of a module: its GNU build id, or where it is loaded if it has none (which only
 /// processes forked from one another share). Any bytes are one, since it comes from other processes.
@@ -200,6 +200,6 @@ inline std::string load_module(const std::string& path) {
     return why ? why : "unknown error";
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -18,7 +18,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/memfd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Removes a name; whoever has the memory mapped keeps it. @return the error, or 0
 inline int remove_named_memory(const std::string& name) noexcept {
@@ -63,6 +63,6 @@ inline std::pair<fd, std::size_t> open_named_memory(const std::string& name) {
     return {std::move(file), static_cast<std::size_t>(status.st_size)};
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

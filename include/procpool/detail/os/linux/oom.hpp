@@ -11,7 +11,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cgroup.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Number of processes that the kernel has killed so far, in this process's control group if that is
 /// counted, else on the machine. `root` is for tests.
@@ -33,6 +33,6 @@ std::uint64_t oom_kills(const std::string& root = {}) {
     return kills.value_or(0);
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -22,7 +22,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/process_identity.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A process that has a process id, and when that was sure, in the kernel's ticks. Whoever gets the id after
 /// it was started later.
@@ -66,6 +66,6 @@ inline void reap_orphans(std::span<const known_process> dying) noexcept {
     }
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -27,7 +27,7 @@
 #include "procpool/detail/os/process.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// The kernel writes so many bytes at once, and no more.
 inline constexpr std::size_t packet_size = PIPE_BUF;
@@ -124,6 +124,6 @@ inline std::size_t write_packets(const fd& end, std::span<const iovec> parts) {
     return (done.bytes + packet_size - 1) / packet_size;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

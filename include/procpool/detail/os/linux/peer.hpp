@@ -8,7 +8,7 @@
 
 #include <optional>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Who has connected, or listened when this side connected, or has made the pair of sockets; nothing if it is
 /// no socket, or none that tells. Users who have no number in this process's user namespace are all told as
@@ -26,6 +26,6 @@ inline std::optional<ucred> peer_of(int socket) noexcept {
 
 inline bool is_own_user(const ucred& peer) noexcept { return peer.uid == ::geteuid(); }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -20,7 +20,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/readable.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 struct pipe_ends {
     fd read;
@@ -105,6 +105,6 @@ inline bool write_all(const fd& file, const std::byte* from, std::size_t size) {
     return true;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

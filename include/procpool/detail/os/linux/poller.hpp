@@ -14,7 +14,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 class poller {
 public:
@@ -84,6 +84,6 @@ private:
     std::array<ready, 64> ready_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -16,7 +16,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/memfd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A wish: kernels without huge pages refuse it, and those that have none for shared memory ignore it.
 inline void prefer_huge_pages(std::byte* memory, std::size_t size) noexcept {
@@ -89,6 +89,6 @@ inline void populate(const fd& file, std::byte* memory, std::size_t size, std::s
     reserve_and_touch(file, memory, size, offset);
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

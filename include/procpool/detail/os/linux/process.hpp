@@ -22,7 +22,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_hooks.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Whether this process, or one that it was forked from, was started by a pool as a fresh run of the program.
 inline bool started_anew = false;
@@ -120,6 +120,6 @@ inline void redirect(const fd& file, int stream) {
     checked(retry_on_eintr([&] { return ::dup2(file.get(), stream); }), "dup2 (of an output stream)");
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

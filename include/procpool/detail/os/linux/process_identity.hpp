@@ -15,7 +15,7 @@
 #include "procpool/detail/os/cgroup.hpp"
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A process id, and when that process was started, in the kernel's ticks.
 struct process_identity {
@@ -96,6 +96,6 @@ inline process_identity own_identity() {
     return {::getpid(), started.load(std::memory_order_relaxed)};
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -17,7 +17,7 @@
 
 #include "procpool/detail/os/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// The arguments of this process, its name first; none if they can't be read.
 inline std::vector<std::string> own_arguments() {
@@ -56,6 +56,6 @@ inline void require_executable(const std::string& file, const char* what) {
     if (::access(file.c_str(), X_OK) != 0) throw_system_error(errno, what + (" (" + file + ")"));
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

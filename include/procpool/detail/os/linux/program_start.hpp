@@ -12,12 +12,12 @@
 
 #include "procpool/detail/os/module.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A function that runs before main; the GNU C library passes main's arguments.
 using initial_function = void (*)(int argc, char** argv, char** environment);
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker's and the C library's names
 extern "C" {
@@ -30,7 +30,7 @@ void __pthread_register_cancel(__pthread_unwind_buf_t*);
 }
 // NOLINTEND(bugprone-reserved-identifier)
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// To be called by `self`: runs the initial functions after it, which construct the program's other global
 /// variables. False, and nothing has run, if `self` is none of the program's own, but a shared library's.
@@ -60,6 +60,6 @@ template <class Life>
     ::_exit(EXIT_FAILURE);
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

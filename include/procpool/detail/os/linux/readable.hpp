@@ -14,7 +14,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/watch_list.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Waits until one of `files` can be read, or is at its end, or `until` has come.
 /// @return which of them
@@ -38,6 +38,6 @@ inline wait_end wait_writable(int file, int milliseconds) noexcept {
     return n > 0 ? wait_end::ready : n == 0 ? wait_end::timed_out : wait_end::failed;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

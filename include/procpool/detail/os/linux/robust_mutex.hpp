@@ -22,7 +22,7 @@
 #include "procpool/detail/os/timespec.hpp"
 #include "procpool/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 enum class lock_result {
     taken,
@@ -167,6 +167,6 @@ private:
 inline const int robust_mutex::right_kind = robust_mutex().mutex_.__data.__kind;
 #endif
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

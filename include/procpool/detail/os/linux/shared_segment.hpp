@@ -22,7 +22,7 @@
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// How another process finds a segment: it opens /proc/`pid`/fd/`fd` and checks what it got.
 struct segment_handle {
@@ -98,7 +98,7 @@ protected:
     std::shared_ptr<shared_segment> kept_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/os/linux/mapped_segment.hpp"

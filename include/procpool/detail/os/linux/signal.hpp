@@ -10,7 +10,7 @@
 
 #include "procpool/detail/os/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Sets what a signal does in this process: SIG_IGN or SIG_DFL.
 inline void set_signal(int signal, void (*action)(int)) {
@@ -87,6 +87,6 @@ private:
     sigset_t mask_{};
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

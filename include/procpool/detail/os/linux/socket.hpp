@@ -17,7 +17,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 struct socket_ends {
     fd near;
@@ -121,6 +121,6 @@ std::optional<received<Message>> receive_message(const fd& socket, bool wait, st
     return result;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <cstdio>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Whether there may be some. For a thread that checks after each task, which takes three instructions.
 class output_watch {
@@ -34,6 +34,6 @@ inline bool flush_standard_output() noexcept {
     return true;
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

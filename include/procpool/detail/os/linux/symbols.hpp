@@ -18,7 +18,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/type_name.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Function at `offset` in an ELF file, mangled, from its table of all symbols, which dladdr() does not know;
 /// empty if the file is stripped or can't be read.
@@ -75,6 +75,6 @@ std::string describe_code(std::uintptr_t address) {
     return std::string(info.dli_fname ? info.dli_fname : "?").append(hex.data());
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "procpool/detail/os/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// A new thread that runs `body`. @throws std::system_error
 template <class Body>
@@ -21,6 +21,6 @@ std::thread start_thread(Body body, const char* what) {
     }
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <string>
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// The kernel keeps 15 characters.
 inline void name_this_thread(const std::string& name) noexcept {
@@ -21,6 +21,6 @@ inline void name_this_process_after_program() noexcept {
     ::prctl(PR_SET_NAME, program_invocation_short_name);
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -15,7 +15,7 @@
 extern "C" void __tsan_release(void*);
 #endif
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// Who reads what the kernel is about to write there sees all that this thread has done before.
 inline void tell_thread_sanitizer_of_release([[maybe_unused]] void* word) noexcept {
@@ -24,6 +24,6 @@ inline void tell_thread_sanitizer_of_release([[maybe_unused]] void* word) noexce
 #endif
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

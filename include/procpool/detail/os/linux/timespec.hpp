@@ -10,7 +10,7 @@
 
 #include "procpool/detail/clock.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 static_assert(std::is_same_v<steady_time::duration, std::chrono::nanoseconds>);
 
@@ -21,6 +21,6 @@ inline timespec to_timespec(steady_time when) noexcept {
     return {seconds.count(), (since_start - seconds).count()};
 }
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif

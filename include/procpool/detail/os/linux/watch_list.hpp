@@ -15,7 +15,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
 
-namespace procpool::detail::os {
+namespace procpool::inline v0_1::detail::os {
 
 /// What has ended a wait; `errno` says how it has failed.
 enum class wait_end { ready, timed_out, failed };
@@ -64,6 +64,6 @@ private:
     std::vector<pollfd> files_;
 };
 
-}  // namespace procpool::detail::os
+}  // namespace procpool::inline v0_1::detail::os
 
 #endif
