@@ -468,8 +468,7 @@ TYPED_TEST(JoinedImap, reads_a_single_pass_input_to_its_end) {
     std::string numbers;
     for (int i = 0; i < 500; ++i) numbers += std::to_string(i) + ' ';
     std::istringstream text(numbers);
-    auto results = pool.imap(
-        twice, std::ranges::subrange(std::istream_iterator<int>(text), std::istream_iterator<int>()));
+    auto results = pool.imap(twice, test::views::istream<int>(text));
     pool.close();
     pool.join();
     EXPECT_EQ(drain(results).size(), 500u);

@@ -402,6 +402,9 @@ struct chain {
         int number = 0;
         std::unique_ptr<node> next;
 
+        node() = default;
+        node(int i, std::unique_ptr<node> after) : number(i), next(std::move(after)) {}
+
         template <class Archive>
         void serialize(Archive& archive) {
             archive(number, next);

@@ -384,7 +384,8 @@ constexpr std::array<std::uint64_t, 6> mistakes{
     0, 1, 1000, std::uint64_t{1} << 48, std::uint64_t{1} << 63, std::numeric_limits<std::uint64_t>::max()};
 
 void change(int place) {
-    std::byte* const at = reinterpret_cast<std::byte*>(&black_box()) + place / 16 * sizeof(std::uint64_t);
+    const auto word_at = static_cast<std::size_t>(place / 16) * sizeof(std::uint64_t);
+    std::byte* const at = reinterpret_cast<std::byte*>(&black_box()) + word_at;
     auto& word = *std::launder(reinterpret_cast<std::atomic<std::uint64_t>*>(at));
     const auto which = static_cast<std::size_t>(place % 16);
     if (which < mistakes.size())
