@@ -33,9 +33,10 @@ fi
 for name in "${failed[@]}"; do
     printf '\n==> %s has failed; it runs %d times more, alone\n' "$name" "$again"
     pattern=$(sed 's/[][().*+?^$|\\]/\\&/g' <<<"$name")
-    if ! "${ctest[@]}" --preset "$preset" -j1 -R "^$pattern\$" --repeat "until-fail:$again" >"build/flaky/$name.log" 2>&1
+    log=build/flaky/${name//[^A-Za-z0-9._-]/_}.log
+    if ! "${ctest[@]}" --preset "$preset" -j1 -R "^$pattern\$" --repeat "until-fail:$again" >"$log" 2>&1
     then
-        cat "build/flaky/$name.log"
+        cat "$log"
         printf '\nfailed again: %s\n' "$name"
         exit "$status"
     fi
