@@ -30,11 +30,9 @@
 #include "support/temporary_folder.hpp"
 #include "support/users.hpp"
 
-/// The leak sanitizer can't look at a program with rights of its own, nor does an option turn it off in each: such a
-/// program may not be able to read what it reads them from, /proc/self/environ.
-extern "C" int __lsan_is_turned_off() {
-    return ::getauxval(AT_SECURE) != 0;
-}
+/// The leak sanitizer can't look at a program with rights of its own, nor does an option turn it off in each:
+/// such a program may not be able to read what it reads them from, /proc/self/environ.
+extern "C" int __lsan_is_turned_off() { return ::getauxval(AT_SECURE) != 0; }
 
 namespace birth_security_test {
 

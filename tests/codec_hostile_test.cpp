@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Messages that no worker sends unless it is corrupt: they fail, at once and without harm.
 #include <gtest/gtest.h>
+#include <cereal/types/memory.hpp>
 
 #include <atomic>
 #include <cstdint>

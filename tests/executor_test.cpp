@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <atomic>
 #include <chrono>

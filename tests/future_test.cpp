@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <cereal/types/memory.hpp>
 
 #include <atomic>
 #include <chrono>

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <cereal/types/memory.hpp>
 
 #include <array>
 #include <atomic>

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <cereal/types/memory.hpp>
 
 #include <array>
 #include <cstddef>

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <cereal/types/memory.hpp>
 
 #include <algorithm>
 #include <array>

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <atomic>
 #include <chrono>

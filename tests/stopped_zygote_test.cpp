@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cereal/types/memory.hpp>
 
 #include <atomic>
 #include <chrono>
