@@ -61,7 +61,7 @@ TEST(Proof, depends_on_the_secret_on_both_challenges_and_on_whose_it_is) {
         family::is_same_proof(proof, family::make_proof(secret, prover::client, of_client, of_server)));
     EXPECT_FALSE(
         family::is_same_proof(proof, family::make_proof(secret, prover::server, of_server, of_client)));
-    for (std::size_t word : {0, 1}) {
+    for (const std::size_t word : {0u, 1u}) {
         for (const std::uint64_t bit : {std::uint64_t{1}, std::uint64_t{1} << 63}) {
             const auto changed = [&](two_words words) {
                 words[word] ^= bit;

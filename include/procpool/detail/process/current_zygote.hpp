@@ -9,8 +9,10 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/clock.hpp"
@@ -55,14 +57,14 @@ public:
     /// It was found dead, and its workers are dying.
     void lose() {
         poller_.remove(zygote_->control());
+        lost_at_ = os::known_now(0).known_at;
         zygote_.reset();
         ++number_;
-        lost_at_ = os::known_now(0).known_at;
         expect_nothing();
     }
     /// Takes it out, to end it and what is left of its workers.
     std::unique_ptr<zygote::zygote> release() noexcept {
-        lost_at_ = 0;
+        if (zygote_) lost_at_ = os::known_now(0).known_at;
         return std::move(zygote_);
     }
 
@@ -92,10 +94,11 @@ public:
         due_ = deadline_in(zygote::zygote::answer_timeout);
     }
 
-    /// A zygote that was killed before it could tell of this worker didn't wait for it, either.
-    void reap_untold(long pid) const noexcept {
-        const os::known_process untold{pid, lost_at_ != 0 ? lost_at_ : os::known_now(0).known_at};
-        os::reap_orphans({&untold, 1});
+    /// A zygote that was killed before it could tell of these workers didn't wait for them, either.
+    void reap_untold(std::span<const long> pids) const {
+        std::vector<os::known_process> untold;
+        for (const long pid : pids) untold.push_back({pid, lost_at_});
+        os::reap_orphans(untold);
     }
 
 private:
@@ -107,7 +110,7 @@ private:
     const os::fd no_news_;
     std::uint64_t number_ = 0;
     steady_time due_ = steady_time::max();  // when something that it owes is overdue
-    std::uint64_t lost_at_ = 0;             // the last one, in the kernel's ticks; 0 if it was released
+    std::uint64_t lost_at_ = 0;             // the last one, in the kernel's ticks
 };
 using current_zygote = basic_current_zygote<>;
 

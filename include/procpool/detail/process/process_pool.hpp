@@ -307,15 +307,15 @@ private:
         {
             const job::unlocked meanwhile(held);
             if (last) last->wait();
-            reap_untold();
+            end_untold(!last || last->was_killed());
         }
         has_ended_ = true;
         ended_.notify_all();
     }
 
     /// Nobody drives any more, or will.
-    void reap_untold() noexcept PROCPOOL_EXCLUDES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
-        workers_.reap_untold();
+    void end_untold(bool killed) noexcept PROCPOOL_EXCLUDES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
+        workers_.end_untold(killed);
     }
 
     static constexpr std::chrono::milliseconds program_check_interval{10};

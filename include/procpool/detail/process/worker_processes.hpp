@@ -226,7 +226,10 @@ public:
     void dismiss(worker_link& link) {
         if (has_lost(link)) {
             --lost_;
-            if (link.is_untold()) zygote_.reap_untold(link.told_pid());
+            try {
+                if (link.is_untold()) reap_untold({&link});
+            } catch (const std::bad_alloc&) {  // then it stays
+            }
         } else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
@@ -254,23 +257,31 @@ public:
     }
     /// Takes the zygote out, to end it and what is left of the workers.
     std::unique_ptr<zygote::zygote> take_zygote() noexcept { return zygote_.release(); }
-    /// To be called when all workers are disconnected and the zygote has ended: it may have been killed.
-    void reap_untold() noexcept {
+    /// To be called when all workers are disconnected and the zygote has ended. If that was `killed`, nobody
+    /// has waited for those of whom it hasn't told.
+    void end_untold(bool killed) noexcept {
         const steady_time until = deadline_in(std::chrono::seconds(1));
-        for (worker_link& link : links_) {
-            if (!link.is_untold()) continue;
-            // If there is one, it has said which process it is when its pipe ends.
-            try {
-                if (link.results() && os::wait_readable(link.results().get(), until))
-                    zygote_.reap_untold(link.told_pid());
-            } catch (const std::exception&) {  // then it stays
+        try {
+            std::vector<const worker_link*> ended;
+            for (const worker_link& link : links_) {
+                if (!killed || !link.is_untold() || !link.results()) continue;
+                // If there is one, it has said which process it is when its pipe ends.
+                if (os::wait_readable(link.results().get(), until)) ended.push_back(&link);
             }
-            link.disconnect();
+            reap_untold(ended);
+        } catch (const std::exception&) {  // then they stay
         }
+        for (worker_link& link : links_) link.disconnect();
     }
 
 private:
     using peer_state = scheduler::peer_state;
+
+    void reap_untold(const std::vector<const worker_link*>& workers) const {
+        std::vector<long> pids;
+        for (const worker_link* const one : workers) pids.push_back(one->told_pid());
+        zygote_.reap_untold(pids);
+    }
 
     std::uint32_t slot_of(const worker_link& link) const noexcept {
         return static_cast<std::uint32_t>(&link - links_.data());

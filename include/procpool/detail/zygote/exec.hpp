@@ -138,7 +138,7 @@ inline long start_anew(const os::fd& socket, birth_record record = {}) {
     auto& registry = os::fd_registry::instance();
     const auto no_fork = registry.hold_forks();
     // It may be a fork after all: by Boost.Process without vfork, or by the thread sanitizer, which has none.
-    const std::array keep{socket.get()};
+    const std::array keep{socket.get(), record.memory};
     registry.keep_in_next_child(keep);
     next_record = record;
     const struct forget_it {

@@ -166,8 +166,11 @@ public:
         while (!process_.ends_within(answer_timeout))
             if (!rouse()) return;
         const os::exit_status how = process_.wait();
-        if (!how.code) os::reap_orphans(workers_);
+        killed_ = !how.code;
+        if (killed_) os::reap_orphans(workers_);
     }
+    /// Once it was waited for: by somebody else, so that it has waited for no worker.
+    bool was_killed() const noexcept { return killed_; }
 
 private:
     void remember(const worker_report& started) {
@@ -195,6 +198,7 @@ private:
     std::vector<os::known_process> workers_;  // of each slot the last one
     bool ready_ = false;
     bool gone_ = false;
+    bool killed_ = false;
     std::string_view output_;
     std::array<char, worker_report::most_output> output_room_;  // not touched, and so no memory, until needed
 };

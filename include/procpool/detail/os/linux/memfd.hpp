@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_OS_LINUX_MEMFD_HPP
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -55,10 +56,16 @@ inline fd make_memfd(const char* name, std::size_t size) {
     return file;
 }
 
-/// Writes into memory that isn't mapped here. Safe between fork or vfork and exec.
+/// Writes into memory that isn't mapped here, unless this process may make no such files any more. Safe
+/// between fork or vfork and exec.
 inline void write_to_memory(int file, std::uint64_t offset, std::int64_t value) noexcept {
-    // It can't fail where the owner of the memory has touched it: nothing is allocated.
+    // Where files are limited (RLIMIT_FSIZE) since the memory was made, the signal would end the process.
+    struct sigaction ignored{}, before{};
+    ignored.sa_handler = SIG_IGN;
+    if (::sigaction(SIGXFSZ, &ignored, &before) != 0) return;
+    // Nothing else can fail where the owner of the memory has touched it: nothing is allocated.
     static_cast<void>(::pwrite(file, &value, sizeof value, static_cast<off_t>(offset)) == sizeof value);
+    ::sigaction(SIGXFSZ, &before, nullptr);
 }
 
 /// In bytes.
