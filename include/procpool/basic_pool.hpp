@@ -274,8 +274,7 @@ private:
         }
     }
 
-    // What a call does is compiled once for each type of jobs and of input: for processes that is less than
-    // once for each task function.
+    // What follows is compiled once for each type of jobs and of input, not for each task function.
 
     template <class R, class Job, class Range>
     R run_job(const std::shared_ptr<Job>& job, Range& input, const MapOptions& options) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -95,10 +96,13 @@ public:
     }
 
     /// A zygote that was killed before it could tell of these workers didn't wait for them, either.
-    void reap_untold(std::span<const long> pids) const {
-        std::vector<os::known_process> untold;
-        for (const long pid : pids) untold.push_back({pid, lost_at_});
-        os::reap_orphans(untold);
+    void reap_untold(std::span<const long> pids) const noexcept {
+        try {
+            std::vector<os::known_process> untold;
+            for (const long pid : pids) untold.push_back({pid, lost_at_});
+            os::reap_orphans(untold);
+        } catch (const std::bad_alloc&) {  // then they stay
+        }
     }
 
 private:

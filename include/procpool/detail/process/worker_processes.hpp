@@ -226,10 +226,8 @@ public:
     void dismiss(worker_link& link) {
         if (has_lost(link)) {
             --lost_;
-            try {
-                if (link.is_untold()) reap_untold({&link});
-            } catch (const std::bad_alloc&) {  // then it stays
-            }
+            const long pid = link.told_pid();
+            if (link.is_untold()) zygote_.reap_untold({&pid, 1});
         } else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
@@ -262,13 +260,13 @@ public:
     void end_untold(bool killed) noexcept {
         const steady_time until = deadline_in(std::chrono::seconds(1));
         try {
-            std::vector<const worker_link*> ended;
+            std::vector<long> ended;
             for (const worker_link& link : links_) {
                 if (!killed || !link.is_untold() || !link.results()) continue;
                 // If there is one, it has said which process it is when its pipe ends.
-                if (os::wait_readable(link.results().get(), until)) ended.push_back(&link);
+                if (os::wait_readable(link.results().get(), until)) ended.push_back(link.told_pid());
             }
-            reap_untold(ended);
+            zygote_.reap_untold(ended);
         } catch (const std::exception&) {  // then they stay
         }
         for (worker_link& link : links_) link.disconnect();
@@ -276,12 +274,6 @@ public:
 
 private:
     using peer_state = scheduler::peer_state;
-
-    void reap_untold(const std::vector<const worker_link*>& workers) const {
-        std::vector<long> pids;
-        for (const worker_link* const one : workers) pids.push_back(one->told_pid());
-        zygote_.reap_untold(pids);
-    }
 
     std::uint32_t slot_of(const worker_link& link) const noexcept {
         return static_cast<std::uint32_t>(&link - links_.data());
