@@ -97,6 +97,7 @@ public:
 
     /// A zygote that was killed before it could tell of these workers didn't wait for them, either.
     void reap_untold(std::span<const long> pids) const noexcept {
+        if (pids.empty()) return;
         try {
             std::vector<os::known_process> untold;
             for (const long pid : pids) untold.push_back({pid, lost_at_});

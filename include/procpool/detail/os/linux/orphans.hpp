@@ -42,7 +42,7 @@ inline known_process known_now(long pid) noexcept {
 /// Waits for the ends of `dying`, whose parent has ended. What takes longer than a second is waited for in
 /// the next call.
 inline void reap_orphans(std::span<const known_process> dying) noexcept {
-    static auto* const left = new std::vector<known_process>;
+    static std::vector<known_process>* left = nullptr;  // used while forks are held
     const auto is_reaped = [](const known_process& one) {
         siginfo_t end{};
         const auto id = static_cast<id_t>(one.pid);
@@ -57,8 +57,10 @@ inline void reap_orphans(std::span<const known_process> dying) noexcept {
     };
     const auto no_fork = fd_registry::instance().hold_forks();
     try {
+        if (!left) left = new std::vector<known_process>;
         left->insert(left->end(), dying.begin(), dying.end());
     } catch (const std::bad_alloc&) {  // then they stay
+        if (!left) return;
     }
     for (const steady_time until = deadline_in(std::chrono::seconds(1));; ::usleep(1000)) {
         std::erase_if(*left, is_reaped);
