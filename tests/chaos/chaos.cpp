@@ -13,6 +13,7 @@
 #include <string>
 
 #include "board.hpp"
+#include "procpool/detail/zygote/exec.hpp"
 #include "supervisor.hpp"
 #include "support/freeze.hpp"
 
