@@ -21,7 +21,7 @@ namespace simulation {
 class simulated_group final : public scheduler::peer_group {
 public:
     simulated_group(std::size_t count, random& chance) : all(count), dice_(chance) {
-        for (auto& one : all) peers_.push_back(&one);
+        for (auto& one : all) add(one);
     }
 
     /// Now and then a peer takes only a part.

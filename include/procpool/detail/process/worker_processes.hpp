@@ -57,7 +57,7 @@ public:
           memory_(options_.count, options_.arena_limit),
           links_(options_.count),
           restarts_(options_.count, options_.restart_limit) {
-        for (worker_link& link : links_) peers_.push_back(&link);
+        for (worker_link& link : links_) add(link);
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
         options_.settings.slot_bytes = worker::slot_memory;

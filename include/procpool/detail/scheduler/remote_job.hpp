@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <list>
 #include <memory>
 #include <optional>
@@ -38,6 +39,7 @@ struct block {
         {};                        // how those ended that were made with it (then it is one element)
     wire::pins pins;               // what the elements refer to
     wire::large_parts large = {};  // of the elements
+    unsigned lost = 0;             // times that they were with a peer of many workers when it was lost
 
     /// Bytes to be moved, wherever they lie.
     std::size_t weight() const noexcept { return bytes.size() - begin + large.bytes; }
@@ -118,6 +120,7 @@ public:
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
     bool listed = false;                            // among those that have blocks ready
     bool keeps_its_place = false;                   // among them, instead of taking turns with others
+    std::exception_ptr withdrawn;                   // what elements get that come back without having begun
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;

@@ -42,7 +42,8 @@ PROCPOOL_COMPILED_APART block block::copy(std::uint64_t from, std::uint64_t n) c
                .bytes = {},
                .attempts = attempts,
                .pins = pins,
-               .large = share_of_large(n)};
+               .large = share_of_large(n),
+               .lost = lost};
     some.bytes.append(wanted.data(), wanted.size());
     return some;
 }

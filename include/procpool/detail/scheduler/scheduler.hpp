@@ -150,6 +150,7 @@ public:
             return count;
         }
         const auto error = job::make_error<TaskCancelled>(why);
+        job->withdrawn = error;
         for (const block& some : std::exchange(job->ready, {}))
             for (std::uint64_t i = 0; i < some.count; ++i) deliveries_.fail(job, some.first + i, error);
         job->drop_ready();
