@@ -247,7 +247,6 @@ public:
                 next->callbacks.clear();
             }
             jobs_.end_callbacks(*next);
-            jobs_.retire(std::move(next->job));
             interrupt_driver();  // it may be the one that waits for this
         }
     }
