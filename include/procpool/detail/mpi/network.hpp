@@ -97,7 +97,7 @@ public:
     void send(int to, wire::buffer&& message) {
         {
             const mutex_guard lock(mutex_);
-            if (lost_[static_cast<std::size_t>(to)]) return;
+            if (closed_ || lost_[static_cast<std::size_t>(to)]) return;
             const auto bytes = std::make_shared<const wire::buffer>(std::move(message));
             for (std::size_t sent = 0, part = 0; sent < bytes->size(); sent += part) {
                 part = std::min(bytes->size() - sent, most_at_once);
@@ -115,11 +115,13 @@ public:
         bell_.ring(to);
     }
 
-    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them.
+    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them; not
+    /// for those of lost ranks. It may not use the network.
     /// @return whether there was any, or a part of one
     template <class Take>
     bool receive(Take take) {
         const mutex_guard lock(mutex_);
+        if (closed_) return false;
         const bool any = begin_to_receive();
         bool came = false;
         for (std::size_t from = 0; from < reading_.size(); ++from) {
@@ -132,7 +134,9 @@ public:
                     one.begun = std::move(next.bytes);
                 else
                     one.begun.append(next.bytes.data(), next.bytes.size());
-                if (next.is_last) take(static_cast<int>(from), std::exchange(one.begun, {}));
+                if (!next.is_last) continue;
+                wire::buffer message = std::exchange(one.begun, {});
+                if (!lost_[from]) take(static_cast<int>(from), std::move(message));
             }
         }
         test_sendings();
@@ -148,12 +152,18 @@ public:
     /// Whether a message to one that isn't lost is still to be sent.
     bool is_sending() {
         const mutex_guard lock(mutex_);
+        if (closed_) return false;
         test_sendings();
         return std::any_of(sendings_.begin(), sendings_.end(), [this](const sending& one) {
             return !lost_[static_cast<std::size_t>(one.to)];
         });
     }
 
+    /// MPI is about to end: from now on nothing is sent, and nothing comes.
+    void close() {
+        const mutex_guard lock(mutex_);
+        closed_ = true;
+    }
     /// Nothing is sent to that rank any more.
     void lose(int rank) {
         const mutex_guard lock(mutex_);
@@ -244,6 +254,7 @@ private:
     int rank_on_node_ = 0;
     mpi::bell bell_;
     mutex mutex_;
+    bool closed_ PROCPOOL_GUARDED_BY(mutex_) = false;
     std::list<sending> sendings_ PROCPOOL_GUARDED_BY(mutex_);
     std::vector<source> reading_ PROCPOOL_GUARDED_BY(mutex_);
     std::vector<bool> lost_ PROCPOOL_GUARDED_BY(mutex_);

@@ -39,7 +39,8 @@ public:
     /// The block that the next call's arguments, of `stride` bytes, are appended to.
     block& open_block(std::size_t stride) {
         constexpr std::size_t usual_count = 64;
-        if (ready.empty() || ready.back().first + ready.back().count != submitted()) {
+        if (ready.empty() || ready.back().lost > 0 ||
+            ready.back().first + ready.back().count != submitted()) {
             block next{.first = submitted(), .bytes = {}, .begin = block::room_for_frames, .pins = {}};
             next.bytes.reserve(next.begin + usual_count * stride);
             next.bytes.extend(next.begin);
@@ -52,9 +53,8 @@ public:
         if (!ready.empty() && ready.back().count == 0) ready.pop_back();
     }
 
-    /// The call is given up: its result is `error`, and what has not begun won't run, which is the pool's
-    /// affair. `now` in steady ns. @return false if it has a result already
-    bool give_up(std::uint64_t call, std::exception_ptr error, std::int64_t now) {
+    bool elements_are_calls() const noexcept override { return true; }
+    bool give_up(std::uint64_t call, std::exception_ptr error, std::int64_t now) override {
         if (failure() || state_of(call) != state::open) return false;
         fail(call, std::move(error));
         given_up_.emplace(call, now);

@@ -132,7 +132,7 @@ public:
             return false;
         }
         std::vector<returned> back = to.recall();
-        if (to.work().elements() > 0)
+        if (to.work().elements() >= to.workers)
             to.stall();  // until the result of what runs has come
         else
             to.unstall();

@@ -87,6 +87,13 @@ public:
 
     // Of one element, where elements have callers of their own.
 
+    virtual bool elements_are_calls() const noexcept { return false; }
+    /// Its caller gives it up: its result is `error`, and it needn't run, which is the pool's affair. `now` in
+    /// steady ns. @return false if it has a result already
+    virtual bool give_up(std::uint64_t /*index*/, std::exception_ptr /*error*/, std::int64_t /*now*/) {
+        return false;
+    }
+
     /// Whether nobody wants the results of some of these elements any more.
     virtual bool has_dropped(std::uint64_t /*first*/, std::uint64_t /*count*/) const noexcept {
         return abandoned;

@@ -121,8 +121,8 @@ public:
 
     bool abandon_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
                       const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
-        const auto series = std::dynamic_pointer_cast<call_series>(job);
-        if (!series) return abandon(job, running::is_ended, why);
+        const auto series = std::static_pointer_cast<remote_job>(job);
+        if (!series->elements_are_calls()) return abandon(job, running::is_ended, why);
         if (!series->give_up(call, job::make_error<TaskCancelled>(why), ns_of(clock_.now()))) return false;
         or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
