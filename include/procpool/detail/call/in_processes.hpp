@@ -21,6 +21,7 @@
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"

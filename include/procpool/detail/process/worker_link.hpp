@@ -19,6 +19,7 @@
 #include "procpool/detail/process/result_stream.hpp"
 #include "procpool/detail/process/signs_of_life.hpp"
 #include "procpool/detail/process/task_stream.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"

@@ -12,6 +12,7 @@
 
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/pool_status.hpp"

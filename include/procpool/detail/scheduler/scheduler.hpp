@@ -26,6 +26,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
