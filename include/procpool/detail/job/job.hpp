@@ -15,7 +15,6 @@
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/mutex.hpp"
-#include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 

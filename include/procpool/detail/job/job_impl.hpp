@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "procpool/detail/assert.hpp"
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 

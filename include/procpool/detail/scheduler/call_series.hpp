@@ -17,6 +17,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
