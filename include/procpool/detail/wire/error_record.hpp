@@ -99,6 +99,10 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              kind_from_text<QueueClosed>(),
              kind_from_text<BrokenBarrier>(),
              lock_owner_died_kind(),
+             death_kind<WorkerDied>(),
+             death_kind<TaskTimeout>(),
+             node_died_kind(),
+             remote_error_kind(),
              system_error_kind(),
              filesystem_error_kind()} {}
 
@@ -176,14 +180,14 @@ std::string text_of_exception(std::span<const std::byte> record) {
 }
 
 /// The exception that another process encoded; SerializationError if it is garbage. `where` is told with its
-/// origin.
+/// origin, and `host` if that is another machine.
 template <class = only_if_used>
 std::exception_ptr decode_exception_of(cursor from, long pid, std::optional<std::uint64_t> index,
-                                       const std::string& where) try {
+                                       const std::string& where, const std::string& host = {}) try {
     const auto name = codec<std::string>::decode(from);
     const auto text = codec<std::string>::decode(from);
     const auto mangled_name = codec<std::string>::decode(from);
-    const RemoteError origin(name, valid_utf8(name + ": " + text + " (" + where + ")"), pid, index);
+    const RemoteError origin(name, valid_utf8(name + ": " + text + " (" + where + ")"), pid, index, host);
     try {
         throw origin;
     } catch (...) {
@@ -205,11 +209,12 @@ std::exception_ptr decode_exception_of(cursor from, long pid, std::optional<std:
 /// The same of a worker.
 template <class = only_if_used>
 std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index,
-                                    const std::string& note = {}) {
+                                    const std::string& note = {}, const std::string& host = {}) {
     return decode_exception_of(from, pid, index,
-                               "in worker " + std::to_string(pid) +
+                               "in worker " + std::to_string(pid) + (host.empty() ? "" : " on " + host) +
                                    (index ? ", element " + std::to_string(*index) : ", in the initializer") +
-                                   note);
+                                   note,
+                               host);
 }
 
 }  // namespace procpool::inline v0_1::detail::wire
