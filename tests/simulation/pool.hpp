@@ -145,11 +145,16 @@ public:
     }
 
     std::vector<procpool::WorkerStatus> workers() override { return {}; }
+    const std::shared_ptr<procpool::detail::wire::arena>& arena() const noexcept override {
+        return no_arena_;
+    }
     void leave(lock&) override {}
     void join(lock&) override {}
     void terminate(lock&) override {}
 
 private:
+    const std::shared_ptr<procpool::detail::wire::arena> no_arena_;
+
     bool help(lock&, steady_time, procpool::detail::job::basic_job*) override { return false; }
     void interrupt_driver() override { interrupted_ = true; }
     void hand_over() override {}

@@ -29,6 +29,7 @@
 #include "procpool/detail/process/post_mortem.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/process/worker_process_options.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/restart_policy.hpp"
 #include "procpool/detail/wire/error_record.hpp"

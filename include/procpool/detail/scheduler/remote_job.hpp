@@ -3,7 +3,6 @@
 #ifndef PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -11,64 +10,16 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
-#include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
-
-/// Encoded elements [first, first + count) of a job, ready to go to a worker.
-struct block {
-    /// Who leaves so many bytes before `begin` gets the frames there that announce the elements.
-    static constexpr std::size_t room_for_frames = 2 * sizeof(wire::task_header);
-
-    std::uint64_t first = 0;
-    std::uint64_t count = 0;
-    std::uint64_t stride = 0;
-    wire::buffer bytes;
-    std::size_t begin = 0;  // where in `bytes` the elements start; what is before that is of no more use
-    std::vector<std::string> attempts =
-        {};                        // how those ended that were made with it (then it is one element)
-    wire::pins pins;               // what the elements refer to
-    wire::large_parts large = {};  // of the elements
-
-    /// Bytes to be moved, wherever they lie.
-    std::size_t weight() const noexcept { return bytes.size() - begin + large.bytes; }
-    std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
-
-    /// Cuts off the first `n` elements.
-    block take_front(std::uint64_t n);
-
-    /// A copy of the n-th element alone.
-    block element(std::uint64_t n) const { return copy(n, 1); }
-
-    /// A copy of `n` elements after the first `from`.
-    block copy(std::uint64_t from, std::uint64_t n) const;
-
-    /// Adds the elements that follow these.
-    void append(block next);
-
-private:
-    /// Which part is whose isn't known: all stay until all elements are done, their bytes are divided.
-    wire::large_parts share_of_large(std::uint64_t n) const {
-        return {large.memory, large.parts, large.bytes / std::max<std::uint64_t>(count, 1) * n};
-    }
-};
-
-/// What tells a worker how to run a task: the location of its ops, then the callable.
-struct task_definition {
-    wire::buffer bytes;
-    wire::pins pins;  // what the callable refers to
-    /// An encoded element as text, for messages.
-    std::string (*describe)(std::span<const std::byte> element) = nullptr;
-};
 
 class remote_job : public job::basic_job {
 public:

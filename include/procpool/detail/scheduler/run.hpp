@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
