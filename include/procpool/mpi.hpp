@@ -148,6 +148,7 @@ private:
                         .terminate_grace = options.terminate_grace,
                         .restart_limit = options.restart_limit,
                         .limits = options.limits,
+                        .arena_limit = {},
                         .output = options.output,
                         .stderr_tail = options.stderr_tail,
                         .quote_arguments = options.quote_arguments};

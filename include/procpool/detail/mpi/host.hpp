@@ -23,6 +23,7 @@
 #include "procpool/detail/mpi/session.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/os/program.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -55,7 +56,12 @@ public:
                 append_frame(message, {.what = frame_header::kind::beat});
                 net_.send(0, std::move(message));
             }
-            if (rank_0_is_lost(now)) return departure::orphaned;
+            if (rank_0_is_lost(now)) {
+                std::fprintf(stderr, "procpool: %s: rank 0 was silent for %lld s, so this node ends\n",
+                             os::host_name().c_str(),
+                             static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(now - heard_).count()));
+                return departure::orphaned;
+            }
             nap(now);
         }
     }

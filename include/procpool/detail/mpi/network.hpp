@@ -99,11 +99,11 @@ public:
             const mutex_guard lock(mutex_);
             if (closed_ || lost_[static_cast<std::size_t>(to)]) return;
             const auto bytes = std::make_shared<const wire::buffer>(std::move(message));
-            for (std::size_t sent = 0, part = 0; sent < bytes->size(); sent += part) {
-                part = std::min(bytes->size() - sent, most_at_once);
-                const int tag = sent + part == bytes->size() ? tag_end : tag_more;
+            for (std::size_t sent = 0, size = 0; sent < bytes->size(); sent += size) {
+                size = std::min(bytes->size() - sent, most_at_once);
+                const int tag = sent + size == bytes->size() ? tag_end : tag_more;
                 sendings_.push_back({to, bytes, MPI_REQUEST_NULL});
-                if (MPI_Isend(bytes->data() + sent, static_cast<int>(part), MPI_BYTE, to, tag, comm_,
+                if (MPI_Isend(bytes->data() + sent, static_cast<int>(size), MPI_BYTE, to, tag, comm_,
                               &sendings_.back().request) != MPI_SUCCESS) {
                     sendings_.pop_back();
                     lost_[static_cast<std::size_t>(to)] = true;

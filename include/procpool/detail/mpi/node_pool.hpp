@@ -124,7 +124,7 @@ public:
         poller_.add(session_.net().bell().file(), os::poller::interest::read, key_bell);
         try {
             lock held = acquire();
-            open_nodes(held, options.request);
+            open_nodes(held, options);
             driver_.start();
         } catch (...) {
             lock held = acquire();
@@ -146,6 +146,8 @@ public:
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
+    /// What lies in the memory of a machine can't leave it.
+    const std::shared_ptr<wire::arena>& arena() const noexcept override { return no_arena_; }
 
     /// Calls `take(node, is_alive)` for each.
     template <class Take>
@@ -293,17 +295,19 @@ private:
 
     // ---- the start and the end
 
-    void open_nodes(lock& held, const wire::buffer& request) PROCPOOL_REQUIRES(pool_mutex) {
+    void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
         group_.make(number_);
-        std::size_t first_index = 0;
         for (node& one : group_.nodes()) {
             if (one.rank() == session_.net().rank()) {
                 group_.here() = std::make_unique<hosted_pool>(
-                    number_, request.bytes(), [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
+                    number_, options.request.bytes(), [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
                 continue;
             }
             wire::buffer message;
-            append_frame(message, {.what = frame_header::kind::open, .pool = number_, .first = first_index++}, request.bytes());
+            append_frame(
+                message,
+                {.what = frame_header::kind::open, .pool = number_, .ns = options.node_timeout.count()},
+                options.request.bytes());
             group_.transmit(one, std::move(message));
         }
         std::exception_ptr failed;
@@ -386,6 +390,7 @@ private:
     node_group group_;
     const std::uint64_t number_;
     const os::fd no_news_;
+    const std::shared_ptr<wire::arena> no_arena_;
     os::poller poller_;
     pace pace_;  // of whoever drives
     std::atomic<std::size_t> size_ = 0;

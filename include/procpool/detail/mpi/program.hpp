@@ -5,14 +5,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,6 +20,7 @@
 #include "procpool/detail/mpi/session.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/program.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
@@ -119,11 +116,25 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
     if (may_finalize) {
         check_mpi(MPI_Finalize(), "MPI_Finalize");
     } else if (!thrown) {
-        std::fflush(nullptr);
-        os::end_process(code);  // MPI_Finalize would wait for the dead
+        os::exit_process(code);  // MPI_Finalize would wait for the dead
     }
     if (thrown) std::rethrow_exception(thrown);
     return code;
+}
+
+/// The same where the program has started MPI, and ends it.
+template <class = only_if_used>
+int run_within(MPI_Comm comm, const std::function<int()>& body) {
+    int level = 0;
+    check_mpi(MPI_Query_thread(&level), "MPI_Query_thread");
+    if (level < MPI_THREAD_SERIALIZED)
+        throw Error(
+            "procpool: mpi::run needs an MPI that several threads may use: start it by MPI_Init_thread with "
+            "MPI_THREAD_SERIALIZED or MPI_THREAD_MULTIPLE");
+    program all(comm);
+    if (all.is_rank_0()) return all.lead(body);
+    if (all.follow() == departure::orphaned) throw Error("procpool: rank 0 is lost");
+    return 0;
 }
 
 }  // namespace procpool::inline v0_1::detail::mpi
