@@ -47,9 +47,10 @@
 
 namespace procpool::inline v0_1::detail {
 
-template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolOptions,
-                                                                           process::pool_initializer);
-template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
+template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(
+    PoolOptions, const std::function<process::pool_initializer()>&);
+template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(
+    PoolOptions, const std::function<std::function<void()>()>&);
 
 template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(std::size_t,
                                                                               const ArrayOptions&);
