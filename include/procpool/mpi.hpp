@@ -159,8 +159,10 @@ private:
 /// Starts MPI and calls `main_function(argc, argv)` on rank 0, while all other ranks host workers; ends MPI when
 /// it returns. To be called first in main, on all ranks.
 ///
-/// @return what `main_function` returns; 0 on the other ranks
-/// @throws what it throws
+/// @return what `main_function` returns; 0 on the other ranks. If the program was started wrongly, by the
+/// launcher of another MPI or as different builds, a sentence on standard error says so, and it returns
+/// EXIT_FAILURE.
+/// @throws what it throws, after all ranks have ended MPI
 template <class F>
 int run(int argc, char** argv, F&& main_function) {
     freeze_support(argc, argv);

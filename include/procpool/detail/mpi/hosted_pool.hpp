@@ -163,19 +163,20 @@ private:
     void make_pool() {
         wire::cursor from(request_.bytes());
         const auto options = from.value<node_options>();
-        process::pool_initializer initializer;
-        if (options.has_initializer) {
-            scheduler::task_definition definition;
-            const auto bytes = from.take(options.initializer_bytes);
-            definition.bytes.append(bytes.data(), bytes.size());
-            initializer.job = std::make_shared<call::initializer_job>(std::move(definition));
-            if (options.initializer_timeout) initializer.job->timeout = *options.initializer_timeout;
-            const auto arguments = from.take(from.left());
-            initializer.arguments.count = 1;
-            initializer.arguments.stride = wire::variable_stride;
-            initializer.arguments.bytes.append(arguments.data(), arguments.size());
-        }
-        set_pool(process::make_pool(options.for_pool(), std::move(initializer)));
+        const auto definition = from.take(options.initializer_bytes);
+        const auto arguments = from.take(from.left());
+        const auto initializer = [&] {
+            scheduler::task_definition initial;
+            initial.bytes.append(definition.data(), definition.size());
+            process::pool_initializer each_runs{std::make_shared<call::initializer_job>(std::move(initial)), {}};
+            each_runs.job->timeout = job::checked_limit(options.initializer_timeout, "initializer_timeout");
+            each_runs.arguments.count = 1;
+            each_runs.arguments.stride = wire::variable_stride;
+            each_runs.arguments.bytes.append(arguments.data(), arguments.size());
+            return each_runs;
+        };
+        set_pool(options.has_initializer ? process::make_pool(options.for_pool(), initializer)
+                                         : process::make_pool(options.for_pool()));
         up_.append({.what = frame_header::kind::opened, .count = pool()->size()});
     }
 

@@ -19,8 +19,8 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,7 +55,8 @@ public:
         bell_.know(told);
         MPI_Comm here = MPI_COMM_NULL;
         check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &here), "MPI_Comm_split_type");
-        check_mpi(MPI_Comm_rank(here, &rank_on_node_), "MPI_Comm_rank");
+        first_on_node_ = rank_;
+        check_mpi(MPI_Bcast(&first_on_node_, 1, MPI_INT, 0, here), "MPI_Bcast");
         check_mpi(MPI_Comm_free(&here), "MPI_Comm_free");
         if (rank_ != 0) bell_.ring(0);
         lost_.resize(static_cast<std::size_t>(size_));
@@ -67,12 +68,12 @@ public:
 
     int rank() const noexcept { return rank_; }
     int size() const noexcept { return size_; }
-    /// Its rank among those that share its node.
-    int rank_on_node() const noexcept { return rank_on_node_; }
+    /// The first of the ranks that share this one's node.
+    int first_on_node() const noexcept { return first_on_node_; }
     mpi::bell& bell() noexcept { return bell_; }
 
     /// What each rank says, on all of them. Collective, and only at the start.
-    std::vector<std::string> exchange(std::string_view mine) {
+    std::vector<wire::buffer> exchange(std::span<const std::byte> mine) {
         const mutex_guard lock(mutex_);
         const int length = static_cast<int>(mine.size());
         std::vector<int> lengths(static_cast<std::size_t>(size_));
@@ -83,14 +84,15 @@ public:
             places.push_back(total);
             total += one;
         }
-        std::string all(static_cast<std::size_t>(total), '\0');
+        wire::buffer all;
+        all.extend(static_cast<std::size_t>(total));
         check_mpi(MPI_Allgatherv(mine.data(), length, MPI_BYTE, all.data(), lengths.data(), places.data(), MPI_BYTE,
                                  comm_),
                   "MPI_Allgatherv");
-        std::vector<std::string> texts;
+        std::vector<wire::buffer> parts(lengths.size());
         for (std::size_t i = 0; i < lengths.size(); ++i)
-            texts.push_back(all.substr(static_cast<std::size_t>(places[i]), static_cast<std::size_t>(lengths[i])));
-        return texts;
+            parts[i].append(all.data() + places[i], static_cast<std::size_t>(lengths[i]));
+        return parts;
     }
 
     /// Starts to send a message, which isn't empty; receive() moves it on.
@@ -251,7 +253,7 @@ private:
     const MPI_Comm comm_;
     const int rank_;
     const int size_;
-    int rank_on_node_ = 0;
+    int first_on_node_ = 0;
     mpi::bell bell_;
     mutex mutex_;
     bool closed_ PROCPOOL_GUARDED_BY(mutex_) = false;

@@ -287,7 +287,9 @@ private:
         group_.lose_workers_of(gone);
         size_.store(group_.workers(), std::memory_order_relaxed);
         const auto error = std::make_exception_ptr(
-            Error("procpool: node " + std::to_string(gone.rank()) + " (" + gone.host() + ") was lost"));
+            NodeDied("procpool: " + gone.host() + " (rank " + std::to_string(gone.rank()) +
+                         ") was lost: its process has died, or nothing has come from it for too long",
+                     gone.host(), gone.rank()));
         auto back = gone.take_lost(fails_with_node_, error, events().collected());
         events().take_returned(std::move(back));
         if (group_.workers() == 0) fail(error);

@@ -148,11 +148,10 @@ private:
         }
     }
     void beat() {
-        for (const host_rank& one : hosts_) {
-            if (one.rank == net_.rank()) continue;
+        for (int rank = 1; rank < net_.size(); ++rank) {
             wire::buffer message;
             append_frame(message, {.what = frame_header::kind::beat});
-            net_.send(one.rank, std::move(message));
+            net_.send(rank, std::move(message));
         }
     }
     void find_lost(steady_time now) PROCPOOL_REQUIRES(mutex_) {
