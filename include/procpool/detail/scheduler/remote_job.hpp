@@ -34,6 +34,12 @@ public:
     /// basic_job::fail).
     virtual void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                         std::span<const std::byte> values) = 0;
+    /// An element's error as a worker has encoded it, for a job that passes it on; `attempts` tells of those
+    /// before. False if it shall be decoded, for fail().
+    virtual bool fail_with_record(std::uint64_t /*index*/, std::span<const std::byte> /*record*/,
+                                  long /*pid*/, const std::string& /*attempts*/) {
+        return false;
+    }
 
     // Of one element, where elements have callers of their own.
 
