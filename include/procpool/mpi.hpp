@@ -18,14 +18,22 @@
 #include <vector>
 
 #include "procpool/basic_pool.hpp"
+#include "procpool/cpu_count.hpp"
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/in_processes.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/mpi/make_pool.hpp"
 #include "procpool/detail/mpi/program.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/error.hpp"
 #include "procpool/freeze_support.hpp"
+#include "procpool/imap.hpp"
 #include "procpool/options.hpp"
+#include "procpool/outcome.hpp"
+#include "procpool/partial.hpp"
+#include "procpool/result.hpp"
+#include "procpool/start_method.hpp"
+#include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::mpi {
 

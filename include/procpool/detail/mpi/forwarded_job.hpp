@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,8 @@
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/error.hpp"
@@ -81,9 +84,9 @@ private:
 
 class forwarded_job final : public scheduler::remote_job {
 public:
-    forwarded_job(std::uint64_t number, const job_settings& settings, std::span<const std::byte> definition,
-                  outgoing_frames& up)
-        : remote_job(definition_of(definition), false), number_(number), up_(up) {
+    /// `from` has what describes an element, and the definition.
+    forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from, outgoing_frames& up)
+        : remote_job(definition_from(from), false), number_(number), up_(up) {
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
         retries = settings.retries;
@@ -110,6 +113,14 @@ public:
         });
     }
 
+    /// A task's own error.
+    bool fail_with_record(std::uint64_t index, std::span<const std::byte> record, long pid,
+                          const std::string& attempts) override {
+        append_error({.what = frame_header::kind::error, .job = number_, .first = index, .count = 1, .pid = pid},
+                     attempts, record);
+        return true;
+    }
+    /// An error of this node's pool.
     void fail(std::uint64_t index, std::exception_ptr error) override {
         wire::buffer record;
         wire::pins nothing;
@@ -124,8 +135,8 @@ public:
         } catch (...) {
             wire::encode_current_exception({record, nothing});
         }
-        up_.append({.what = frame_header::kind::error, .flag = 1, .job = number_, .first = index, .count = 1},
-                   record.bytes());
+        append_error({.what = frame_header::kind::error, .job = number_, .first = index, .count = 1}, {},
+                     record.bytes());
     }
 
     // ---- elements of callers of their own
@@ -148,8 +159,20 @@ public:
     }
 
 private:
-    static scheduler::task_definition definition_of(std::span<const std::byte> bytes) {
+    void append_error(const frame_header& header, const std::string& attempts,
+                      std::span<const std::byte> record) {
+        up_.append_filled(header, [&](wire::buffer& to) {
+            to.append_value(std::uint64_t{attempts.size()});
+            to.append(attempts.data(), attempts.size());
+            to.append(record.data(), record.size());
+        });
+    }
+
+    static scheduler::task_definition definition_from(wire::cursor& from) {
         scheduler::task_definition definition;
+        if (from.value<bool>())
+            definition.describe = wire::decode_function<std::string(std::span<const std::byte>)>(from);
+        const auto bytes = from.take(from.left());
         definition.bytes.append(bytes.data(), bytes.size());
         return definition;
     }

@@ -78,7 +78,7 @@ private:
         if (header.what == kind::define) {
             wire::cursor from(payload);
             const auto settings = from.value<job_settings>();
-            const auto job = std::make_shared<forwarded_job>(header.job, settings, from.take(from.left()), up_);
+            const auto job = std::make_shared<forwarded_job>(header.job, settings, from, up_);
             local.add(job);
             jobs_.insert_or_assign(header.job, job);
             return;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/activity.hpp"
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
@@ -33,6 +35,9 @@ public:
 
     int rank() const noexcept { return rank_; }
     const std::string& host() const noexcept { return host_; }
+
+    /// Its share of the pool has ended.
+    bool has_closed = false;
 
     /// It has a pool of so many workers.
     void open(std::size_t count) {
@@ -95,16 +100,21 @@ public:
         const std::shared_ptr<scheduler::remote_job> job = at->second;
         switch (header.what) {
             case kind::values: collect_values(job, header, payload, into); break;
-            case kind::error:
+            case kind::error: {
+                wire::cursor from(payload);
+                const std::string_view attempts = text_of(from.sized());
                 if (books().got(*job, header.first, 1) == 0) break;
                 into.push_back({.job = job,
                                 .first = header.first,
                                 .count = 1,
                                 .what = scheduler::delivery::kind::error_record,
-                                .bytes = payload,
+                                .bytes = from.take(from.left()),
                                 .error = {},
-                                .pid = static_cast<long>(header.pid)});
+                                .pid = static_cast<long>(header.pid),
+                                .note = attempts,
+                                .host = &host_});
                 break;
+            }
             case kind::returned: take_returned(job, header, back); break;
             default: throw SerializationError("procpool: a node sent a message that nobody knows");
         }
@@ -152,6 +162,8 @@ private:
                                     .keeps_its_place = job->keeps_its_place};
         const std::size_t begin = begin_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id});
         out_.append_value(settings);
+        out_.append_value(job->describer() != nullptr);
+        if (job->describer()) wire::encode_function(out_, job->describer());
         out_.append(job->definition().data(), job->definition().size());
         end_frame(out_, begin);
     }

@@ -268,7 +268,9 @@ private:
                                                   PROCPOOL_REQUIRES(pool_mutex) {
                 if (header.what == frame_header::kind::failed)
                     fail(decoded(payload));
-                else if (header.what != frame_header::kind::closed)
+                else if (header.what == frame_header::kind::closed)
+                    from->has_closed = true;
+                else
                     from->collect(header, payload, events().collected(), back);
             });
         } catch (const SerializationError&) {
@@ -283,13 +285,16 @@ private:
         return wire::decode_exception_of(wire::cursor(record), 0, std::nullopt, "on a node");
     }
 
-    void lose(node& gone) PROCPOOL_REQUIRES(pool_mutex) {
-        group_.lose_workers_of(gone);
-        size_.store(group_.workers(), std::memory_order_relaxed);
-        const auto error = std::make_exception_ptr(
+    static std::exception_ptr lost(const node& gone) {
+        return std::make_exception_ptr(
             NodeDied("procpool: " + gone.host() + " (rank " + std::to_string(gone.rank()) +
                          ") was lost: its process has died, or nothing has come from it for too long",
                      gone.host(), gone.rank()));
+    }
+    void lose(node& gone) PROCPOOL_REQUIRES(pool_mutex) {
+        group_.lose_workers_of(gone);
+        size_.store(group_.workers(), std::memory_order_relaxed);
+        const std::exception_ptr error = lost(gone);
         auto back = gone.take_lost(fails_with_node_, error, events().collected());
         events().take_returned(std::move(back));
         if (group_.workers() == 0) fail(error);
@@ -314,12 +319,20 @@ private:
         }
         std::exception_ptr failed;
         std::size_t open = 0;
-        wait_for_nodes(held, [&](node& from, const frame_header& header, std::span<const std::byte> payload) {
+        wait_for_nodes(held, [&](node& from, const frame_header& header, std::span<const std::byte> payload)
+                                 PROCPOOL_REQUIRES(pool_mutex) {
             if (header.what == frame_header::kind::opened) {
                 group_.open(from, header.count);
                 ++open;
+            } else if (header.what == frame_header::kind::failed) {
+                // An initializer's error is told to each call; what keeps workers from starting, here.
+                if (from.is_alive())
+                    fail(decoded(payload));
+                else
+                    failed = decoded(payload);
+            } else if (is_loss(header) && !from.is_alive()) {
+                failed = lost(from);
             }
-            if (header.what == frame_header::kind::failed) failed = decoded(payload);
             return failed || open == group_.nodes().size();
         });
         if (failed) std::rethrow_exception(failed);
@@ -327,19 +340,19 @@ private:
     }
 
     void close_nodes(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
-        std::vector<int> left;
         for (node& one : group_.nodes()) {
-            if (session_.is_lost(one.rank()) || (one.rank() == session_.net().rank() && !group_.here())) continue;
+            if (is_gone(one)) continue;
             wire::buffer message = one.take_output();
             append_frame(message, {.what = frame_header::kind::close, .flag = gracefully, .pool = number_});
             group_.transmit(one, std::move(message));
-            left.push_back(one.rank());
         }
-        wait_for_nodes(held, [&](node& from, const frame_header& header, std::span<const std::byte> /*payload*/) {
-            if (header.what == frame_header::kind::closed) std::erase(left, from.rank());
-            std::erase_if(left, [this](int rank) { return session_.is_lost(rank); });
-            return left.empty();
-        });
+        const auto all_gone = [this] {
+            const auto& nodes = group_.nodes();
+            return std::all_of(nodes.begin(), nodes.end(), [this](const node& one) { return is_gone(one); });
+        };
+        if (!all_gone())
+            wait_for_nodes(held, [&](node& /*from*/, const frame_header& /*header*/,
+                                     std::span<const std::byte> /*payload*/) { return all_gone(); });
         group_.here().reset();
     }
 
@@ -356,12 +369,21 @@ private:
             for (const inbox::message& one : came) {
                 node* const from = group_.find(one.from);
                 if (!from) continue;
-                if (one.bytes.empty()) done = take(*from, {.what = frame_header::kind::beat}, {}) || done;
+                if (one.bytes.empty()) done = take(*from, loss, {}) || done;
                 each_frame(one.bytes.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
+                    if (header.what == frame_header::kind::closed) from->has_closed = true;
                     done = take(*from, header, payload) || done;
                 });
             }
         }
+    }
+    /// Stands for the loss of a node.
+    static constexpr frame_header loss{.what = frame_header::kind::leave};
+    static bool is_loss(const frame_header& header) noexcept { return header.what == loss.what; }
+    /// Whether its share of the pool has ended, or won't begin.
+    bool is_gone(const node& one) {
+        return one.has_closed || session_.is_lost(one.rank()) ||
+               (one.rank() == session_.net().rank() && !group_.here());
     }
 
     void shut_down(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {

@@ -63,6 +63,8 @@ public:
 
     const wire::buffer& definition() const noexcept { return definition_.bytes; }
     bool once() const noexcept { return once_; }
+    /// What describe() uses; null if it can't.
+    auto describer() const noexcept { return definition_.describe; }
     /// The arguments of one encoded element, as far as they can be printed.
     std::string describe(std::span<const std::byte> element) const {
         return definition_.describe ? definition_.describe(element) : std::string();

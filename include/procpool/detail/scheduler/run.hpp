@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "procpool/detail/scheduler/block.hpp"
@@ -60,6 +61,8 @@ struct delivery {
     std::exception_ptr error;
     long pid = 0;
     std::vector<std::string> attempts = {};  // how those ended that were made before
+    std::string_view note = {};              // as other machines tell of that
+    const std::string* host = nullptr;       // the name of another machine
 };
 
 /// What is told of the attempts before the last one.
