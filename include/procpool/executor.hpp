@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "procpool/as_completed.hpp"
+#include "procpool/basic_pool.hpp"
+#include "procpool/detail/call/stream.hpp"
 #include "procpool/detail/call/zipped.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
@@ -144,12 +146,8 @@ public:
     /// its results then end with PoolNotRunning.
     /// @throws Error in a callback, which can't wait for its own end
     void shutdown(bool wait = true, bool cancel_futures = false) {
-        {
-            auto& core = pool_.core();
-            auto lock = core.acquire();
-            core.wind_up(cancel_futures ? "procpool: cancelled, since its executor was shut down" : nullptr);
-            core.leave(lock);
-        }
+        detail::wind_up(pool_,
+                        cancel_futures ? "procpool: cancelled, since its executor was shut down" : nullptr);
         if (wait) pool_.join();
     }
 
@@ -162,12 +160,13 @@ private:
 
     template <class T>
     static Future<T> in_future(AsyncResult<T> call) {
-        return Future<T>(std::move(call));
+        return detail::future_of(std::move(call));
     }
     template <class R>
     static ImapResults<R> until(detail::steady_time deadline, ImapResults<R> results) {
-        results.stream_->deadline = deadline;
-        results.stream_->when_left = detail::job::runner::running::goes_on;
+        detail::call::stream<R>& stream = detail::stream_of(results);
+        stream.deadline = deadline;
+        stream.when_left = detail::job::runner::running::goes_on;
         return results;
     }
     // The refusal of a call stays the only error.

@@ -31,6 +31,7 @@
 #include "procpool/detail/os/mapped_segment.hpp"
 #include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/scheduler/block_impl.hpp"
 #include "procpool/detail/scheduler/remote_job_impl.hpp"
 #include "procpool/detail/shared/find_object_impl.hpp"
 #include "procpool/detail/shared/named_block_impl.hpp"
@@ -46,9 +47,10 @@
 
 namespace procpool::inline v0_1::detail {
 
-template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolOptions,
-                                                                           process::pool_initializer);
-template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
+template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(
+    PoolOptions, const std::function<process::pool_initializer()>&);
+template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(
+    PoolOptions, const std::function<std::function<void()>()>&);
 
 template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(std::size_t,
                                                                               const ArrayOptions&);

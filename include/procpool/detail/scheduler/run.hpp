@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
@@ -27,6 +28,8 @@ struct run {
     std::shared_ptr<remote_job> job;
     block elements;
     std::uint64_t results = 0;  // elements whose result has come
+    /// Where their bytes are, if the peer answers in any order: this run may be one of several parts of it.
+    std::shared_ptr<const block> source = nullptr;
     wire::buffer head;          // as in its announcement
     std::size_t in_front = 0;
     std::size_t sent = 0;     // bytes of all that went out

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// A job of another machine's pool, as the pool of a node runs it: of its results it knows bytes only.
+#ifndef PROCPOOL_DETAIL_MPI_FORWARDED_JOB_HPP
+#define PROCPOOL_DETAIL_MPI_FORWARDED_JOB_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/mutex.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// Frames of one pool that are to be sent. Thread-safe: results come from whoever drives the node's pool.
+class outgoing_frames {
+public:
+    explicit outgoing_frames(std::uint64_t pool) : pool_(pool) {}
+
+    void append(frame_header header, std::span<const std::byte> payload = {}) {
+        const mutex_guard lock(mutex_);
+        header.pool = pool_;
+        append_frame(bytes_, header, payload);
+    }
+    /// `fill(buffer)` appends the payload.
+    template <class Fill>
+    void append_filled(frame_header header, Fill fill) {
+        const mutex_guard lock(mutex_);
+        header.pool = pool_;
+        const std::size_t begin = begin_frame(bytes_, header);
+        fill(bytes_);
+        end_frame(bytes_, begin);
+    }
+    bool empty() {
+        const mutex_guard lock(mutex_);
+        return bytes_.empty();
+    }
+    wire::buffer take() {
+        const mutex_guard lock(mutex_);
+        return std::exchange(bytes_, {});
+    }
+
+    // ---- elements that are given back
+
+    /// So many elements will fail with `given_back_text`; they are returned, and then that is told.
+    void expect_returned(std::uint64_t count) {
+        const mutex_guard lock(mutex_);
+        to_return_ += count;
+        tell_if_all_returned();
+    }
+    void append_returned(std::uint64_t job, std::uint64_t index) {
+        const mutex_guard lock(mutex_);
+        append_frame(bytes_, {.what = frame_header::kind::returned, .pool = pool_, .job = job, .first = index, .count = 1});
+        --to_return_;
+        tell_if_all_returned();
+    }
+    static constexpr const char* given_back_text = "procpool: given back to another node";
+
+private:
+    void tell_if_all_returned() PROCPOOL_REQUIRES(mutex_) {
+        if (to_return_ == 0) append_frame(bytes_, {.what = frame_header::kind::given_back, .pool = pool_});
+    }
+
+    const std::uint64_t pool_;
+    mutex mutex_;
+    wire::buffer bytes_ PROCPOOL_GUARDED_BY(mutex_);
+    std::uint64_t to_return_ PROCPOOL_GUARDED_BY(mutex_) = 0;
+};
+
+class forwarded_job final : public scheduler::remote_job {
+public:
+    forwarded_job(std::uint64_t number, const job_settings& settings, std::span<const std::byte> definition,
+                  outgoing_frames& up)
+        : remote_job(definition_of(definition), false), number_(number), up_(up) {
+        chunk = settings.chunk;
+        timeout = std::chrono::nanoseconds(settings.timeout_ns);
+        retries = settings.retries;
+        retry_exceptions = settings.retry_exceptions;
+        guided = settings.guided;
+        bulk = settings.bulk;
+        keeps_its_place = settings.keeps_its_place;
+    }
+
+    void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
+                std::span<const std::byte> values) override {
+        frame_header header{.what = frame_header::kind::values, .job = number_, .first = first, .count = count, .stride = stride};
+        if (timing && timing->known()) header.ns = static_cast<std::int64_t>(timing->mean_ns());
+        if (stride != wire::variable_stride) {
+            up_.append(header, values);
+            return;
+        }
+        up_.append_filled(header, [&](wire::buffer& to) {
+            for (wire::element_reader from(values, stride); !from.done();) {
+                const std::span<const std::byte> value = from.next();  // wherever it lies
+                to.append_value(std::uint64_t{value.size()});
+                to.append(value.data(), value.size());
+            }
+        });
+    }
+
+    void fail(std::uint64_t index, std::exception_ptr error) override {
+        wire::buffer record;
+        wire::pins nothing;
+        try {
+            std::rethrow_exception(std::move(error));
+        } catch (const TaskCancelled& cancelled) {
+            if (std::string_view(cancelled.what()) == outgoing_frames::given_back_text) {
+                up_.append_returned(number_, index);
+                return;
+            }
+            wire::encode_current_exception({record, nothing});
+        } catch (...) {
+            wire::encode_current_exception({record, nothing});
+        }
+        up_.append({.what = frame_header::kind::error, .flag = 1, .job = number_, .first = index, .count = 1},
+                   record.bytes());
+    }
+
+    // ---- elements of callers of their own
+
+    bool elements_are_calls() const noexcept override { return keeps_its_place; }
+    bool give_up(std::uint64_t index, std::exception_ptr /*error*/, std::int64_t now) override {
+        return given_up_.emplace(index, now).second;
+    }
+    bool has_dropped(std::uint64_t first, std::uint64_t count) const noexcept override {
+        if (abandoned) return true;
+        const auto next = given_up_.lower_bound(first);
+        return next != given_up_.end() && next->first < first + count;
+    }
+    std::optional<std::int64_t> unwanted_since(std::uint64_t index) const noexcept override {
+        const auto at = given_up_.find(index);
+        return at != given_up_.end() ? std::optional(at->second) : end_running_since;
+    }
+    std::uint64_t index_told(std::uint64_t index) const noexcept override {
+        return keeps_its_place ? 0 : index;
+    }
+
+private:
+    static scheduler::task_definition definition_of(std::span<const std::byte> bytes) {
+        scheduler::task_definition definition;
+        definition.bytes.append(bytes.data(), bytes.size());
+        return definition;
+    }
+
+    const std::uint64_t number_;
+    outgoing_frames& up_;
+    std::map<std::uint64_t, std::int64_t> given_up_;  // which, and when in steady ns
+};
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

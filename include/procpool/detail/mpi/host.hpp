@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// What a rank does that isn't rank 0: hosts shares of pools until the program is over.
+#ifndef PROCPOOL_DETAIL_MPI_HOST_HPP
+#define PROCPOOL_DETAIL_MPI_HOST_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/hosted_pool.hpp"
+#include "procpool/detail/mpi/network.hpp"
+#include "procpool/detail/mpi/pace.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/mpi/session.hpp"
+#include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/os/program.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// How the program has ended for a host.
+enum class departure {
+    in_peace,  ///< all ranks end MPI together
+    abrupt,    ///< some are lost, and nobody waits for them
+    orphaned,  ///< rank 0 is lost
+};
+
+class host {
+public:
+    explicit host(network& net) : net_(net) {
+        poller_.add(net_.bell().file(), os::poller::interest::read, 0);
+        poller_.add(sent_.file(), os::poller::interest::read, 1);
+    }
+
+    /// Does what rank 0 says, until the program is over.
+    departure serve() {
+        auto last_beat = std::chrono::steady_clock::now();
+        heard_ = checked_ = last_beat;
+        for (;;) {
+            if (receive()) pace_.restart();
+            if (ended_) return departure_;
+            std::erase_if(pools_, [](const auto& one) { return one.second->has_ended(); });
+            const auto now = std::chrono::steady_clock::now();
+            if (now - last_beat >= beat_interval) {
+                last_beat = now;
+                wire::buffer message;
+                append_frame(message, {.what = frame_header::kind::beat});
+                net_.send(0, std::move(message));
+            }
+            if (rank_0_is_lost(now)) {
+                std::fprintf(stderr, "procpool: %s: rank 0 was silent for %lld s, so this node ends\n",
+                             os::host_name().c_str(),
+                             static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(now - heard_).count()));
+                return departure::orphaned;
+            }
+            nap(now);
+        }
+    }
+
+private:
+    bool receive() {
+        net_.bell().silence();
+        std::vector<wire::buffer> came;
+        const bool any = net_.receive([&](int from, wire::buffer&& message) {
+            if (from == 0) came.push_back(std::move(message));
+        });
+        if (!came.empty()) heard_ = std::chrono::steady_clock::now();
+        for (const wire::buffer& one : came)
+            each_frame(one.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
+                handle(header, payload);
+            });
+        return any;
+    }
+
+    void handle(const frame_header& header, std::span<const std::byte> payload) {
+        using kind = frame_header::kind;
+        if (header.what == kind::beat) return;
+        if (header.what == kind::leave) {
+            ended_ = true;
+            departure_ = header.flag != 0 ? departure::abrupt : departure::in_peace;
+            return;
+        }
+        if (header.what == kind::open) {
+            node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
+            pools_[header.pool] = std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
+                net_.send(0, std::move(up));
+                sent_.ring();
+            });
+            return;
+        }
+        const auto at = pools_.find(header.pool);
+        if (at != pools_.end()) at->second->handle(header, payload);
+    }
+
+    bool rank_0_is_lost(steady_time now) {
+        // Who was stopped itself can't tell who was silent.
+        if (now - std::exchange(checked_, now) > 3 * beat_interval) heard_ = now;
+        return now - heard_ > node_timeout_;
+    }
+
+    void nap(steady_time now) {
+        const auto time = pace_.next(net_.is_busy(), true);
+        if (time.count() == 0) {
+            std::this_thread::yield();
+            return;
+        }
+        for (const auto& event : poller_.wait_precisely(now + time)) {
+            if (event.key == 0) continue;
+            sent_.silence();
+            pace_.restart();  // what was sent may need another call of MPI
+        }
+    }
+
+    network& net_;
+    std::map<std::uint64_t, std::unique_ptr<hosted_pool>> pools_;
+    os::event sent_;  // rung when a pool has sent something
+    os::poller poller_;
+    pace pace_;
+    bool ended_ = false;
+    departure departure_ = departure::in_peace;
+    steady_time heard_;
+    steady_time checked_;
+    std::chrono::nanoseconds node_timeout_ = std::chrono::seconds(30);
+};
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

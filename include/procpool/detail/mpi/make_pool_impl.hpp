@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Pools of many machines.
+#ifndef PROCPOOL_DETAIL_MPI_MAKE_POOL_IMPL_HPP
+#define PROCPOOL_DETAIL_MPI_MAKE_POOL_IMPL_HPP
+
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/mpi/make_pool.hpp"
+#include "procpool/detail/mpi/node_pool.hpp"
+#include "procpool/detail/mpi/program.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// To be called when nobody holds the pool any more; see the same of process/.
+template <class = only_if_used>
+void end(node_pool* pool) {
+    if (pool->is_copy()) return;
+    if (!pool->is_own_thread()) {
+        delete pool;
+        return;
+    }
+    std::thread([pool] { delete pool; }).detach();
+}
+
+template <class>
+std::shared_ptr<scheduler::pool_backend> make_pool(pool_request request,
+                                                   std::function<void(std::exception_ptr)> error_handler) {
+    session& all = require_session();
+    if (request.node_timeout < beat_interval * 2) job::refuse("node_timeout must be 2 seconds or more");
+    request.node.initializer_bytes = request.initializer.size();
+    request.node.arena_limit = 0;  // what lies in a node's memory can't travel
+    wire::buffer bytes;
+    bytes.append_value(request.node);
+    bytes.append(request.initializer.data(), request.initializer.size());
+    bytes.append(request.arguments.data(), request.arguments.size());
+    return {new node_pool(all, {.request = std::move(bytes),
+                                .node_timeout = request.node_timeout,
+                                .fails_with_node = request.fails_with_node,
+                                .error_handler = std::move(error_handler)}),
+            &end<>};
+}
+
+template <class>
+void each_node(scheduler::pool_backend& pool,
+               const std::function<void(int, const std::string&, std::size_t, bool)>& take) {
+    auto& nodes = static_cast<node_pool&>(pool);
+    const auto lock = nodes.acquire();
+    nodes.each_node([&](const node& one, bool alive) { take(one.rank(), one.host(), one.workers, alive); });
+}
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif
