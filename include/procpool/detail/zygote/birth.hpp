@@ -54,6 +54,8 @@ struct worker_settings {
     arena_layout arenas = {};
     occupation purpose = occupation::tasks;
     named_process parent = {};
+    std::uint32_t first_index = 0;  // worker_index() in slot 0: others may come before
+    bool is_rank = false;           // MPI's launcher has started the program, and its variables tell so
 };
 
 /// What a new worker process starts with.
