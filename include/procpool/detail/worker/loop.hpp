@@ -48,6 +48,7 @@ public:
           limited_(limits.memory.has_value()),
           pacer_(box_, outbox_) {
         open_arenas(birth);
+        if (birth.settings.serves_other_machine) outbox_.serve_other_machine();
         birth.memory.reset();
         os::crash_recorder::install(box_.crash);
         if (most_growth_) pacer_.watch_growth(*most_growth_);
