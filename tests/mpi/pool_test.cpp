@@ -65,28 +65,23 @@ std::vector<int> squares(int count) {
     return all;
 }
 
-int ranks() {
-    int size = 0;
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    return size;
-}
-
 class MpiPool : public testing::Test {
 protected:
     mp::mpi::Pool pool{2};
 };
 
 TEST_F(MpiPool, has_the_workers_of_all_nodes) {
-    EXPECT_EQ(pool.size(), static_cast<std::size_t>(2 * ranks()));
     const auto nodes = pool.nodes();
-    ASSERT_EQ(nodes.size(), static_cast<std::size_t>(ranks()));
-    for (int rank = 0; rank < ranks(); ++rank) {
-        const auto& one = nodes[static_cast<std::size_t>(rank)];
-        EXPECT_EQ(one.rank, rank);
+    ASSERT_FALSE(nodes.empty());
+    EXPECT_EQ(pool.size(), 2 * nodes.size());
+    EXPECT_EQ(nodes.front().rank, 0);
+    std::set<std::string> names;
+    for (const auto& one : nodes) {
         EXPECT_EQ(one.workers, 2U);
         EXPECT_TRUE(one.alive);
-        EXPECT_FALSE(one.host.empty());
+        names.insert(one.host);
     }
+    EXPECT_EQ(names.size(), nodes.size());
 }
 
 TEST_F(MpiPool, maps_in_order_for_few_and_many_elements) {
