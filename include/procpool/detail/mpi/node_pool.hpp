@@ -32,13 +32,15 @@
 #include "procpool/detail/process/driver.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
 struct node_pool_options {
-    wire::buffer request;  // the payload of `open`
+    node_options node;
+    wire::buffer initializer;  // its definition and its arguments
     std::chrono::nanoseconds node_timeout{};
     bool fails_with_node = false;  // elements that a lost node had; else they run elsewhere, once
     bool workers_on_rank_0 = true;
@@ -147,8 +149,7 @@ public:
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
-    /// What lies in the memory of a machine can't leave it.
-    const std::shared_ptr<wire::arena>& arena() const noexcept override { return no_arena_; }
+    const std::shared_ptr<wire::arena>& arena() const noexcept override { return wire::other_machines(); }
 
     /// Calls `take(node, is_alive)` for each.
     template <class Take>
@@ -304,17 +305,26 @@ private:
 
     void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
         group_.make(number_, options.workers_on_rank_0);
+        std::uint32_t first_index = 0;
         for (node& one : group_.nodes()) {
+            node_options its = options.node;
+            its.first_index = first_index;
+            if (!its.processes) its.processes = session_.processors_of(one.rank());
+            first_index += static_cast<std::uint32_t>(std::max(*its.processes, 0));
+            wire::buffer request;
+            request.append_value(its);
+            request.append(options.initializer.data(), options.initializer.size());
             if (one.rank() == session_.net().rank()) {
                 group_.here() = std::make_unique<hosted_pool>(
-                    number_, options.request.bytes(), [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
+                    number_, request.bytes(),
+                    [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
                 continue;
             }
             wire::buffer message;
             append_frame(
                 message,
                 {.what = frame_header::kind::open, .pool = number_, .ns = options.node_timeout.count()},
-                options.request.bytes());
+                request.bytes());
             group_.transmit(one, std::move(message));
         }
         std::exception_ptr failed;
@@ -414,7 +424,6 @@ private:
     node_group group_;
     const std::uint64_t number_;
     const os::fd no_news_;
-    const std::shared_ptr<wire::arena> no_arena_;
     os::poller poller_;
     pace pace_;  // of whoever drives
     std::atomic<std::size_t> size_ = 0;

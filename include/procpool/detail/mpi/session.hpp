@@ -64,6 +64,7 @@ private:
 struct host_rank {
     int rank = 0;
     std::string name;  // of its machine
+    int processors = 1;
 };
 
 /// Of rank 0. Thread-safe.
@@ -86,6 +87,11 @@ public:
     }
 
     const std::vector<host_rank>& hosts() const noexcept { return hosts_; }
+    int processors_of(int rank) const noexcept {
+        const auto at = std::find_if(hosts_.begin(), hosts_.end(),
+                                     [rank](const host_rank& one) { return one.rank == rank; });
+        return at != hosts_.end() ? at->processors : 1;
+    }
     bool is_lost(int rank) { return net_.has_lost(rank); }
     network& net() noexcept { return net_; }
 
