@@ -25,7 +25,10 @@
 #include "procpool/detail/mpi/make_pool.hpp"
 #include "procpool/detail/mpi/program.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/error.hpp"
+#include "procpool/executor.hpp"
 #include "procpool/freeze_support.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -47,6 +50,8 @@ enum class on_node_loss {
 struct PoolOptions {
     /// Number of workers on each node, 1 or more; cpu_count() of the node by default.
     std::optional<int> processes_per_node = {};
+    /// Whether rank 0's node has workers, too.
+    bool workers_on_rank_0 = true;
     /// A node that was silent for so long is lost.
     std::chrono::nanoseconds node_timeout = std::chrono::seconds(30);
     /// What happens to the elements of a lost node.
@@ -68,6 +73,8 @@ struct PoolOptions {
     std::optional<int> restart_limit = {};
     /// What each worker may use of its machine.
     WorkerLimits limits = {};
+    /// Bytes of shared memory that large values may take between a node and its workers.
+    std::optional<std::size_t> arena_limit = {};
     /// Where what workers print goes, on their node; launchers bring it to the program's own output.
     worker_output output = worker_output::direct;
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells.
@@ -120,9 +127,10 @@ public:
         using task = call::in_processes::call_task<call::call_style::returns, Initializer, Args...>;
         if constexpr (task::check()) {
             detail::mpi::pool_request request = request_of(options);
-            const auto& definition = task::define(initializer);
+            const auto& definition = task::define(initializer, wire::other_machines());
             request.initializer.append(definition.bytes.data(), definition.bytes.size());
             scheduler::block arguments;
+            arguments.large.memory = wire::other_machines();
             call::append_element(arguments, std::forward_as_tuple(std::as_const(initargs)...));
             call::put_size_in_front(arguments);
             request.arguments = std::move(arguments.bytes);
@@ -148,6 +156,7 @@ private:
     static detail::mpi::pool_request request_of(const PoolOptions& options) {
         detail::mpi::pool_request request;
         request.node_timeout = options.node_timeout;
+        request.workers_on_rank_0 = options.workers_on_rank_0;
         request.fails_with_node = options.on_node_loss == on_node_loss::fail;
         request.node = {.processes = options.processes_per_node,
                         .maxtasksperchild = options.maxtasksperchild,
@@ -156,13 +165,16 @@ private:
                         .terminate_grace = options.terminate_grace,
                         .restart_limit = options.restart_limit,
                         .limits = options.limits,
-                        .arena_limit = {},
+                        .arena_limit = options.arena_limit,
                         .output = options.output,
                         .stderr_tail = options.stderr_tail,
                         .quote_arguments = options.quote_arguments};
         return request;
     }
 };
+
+/// concurrent.futures' executor on the workers of all nodes, with the options of mpi::Pool.
+using Executor = BasicExecutor<Pool, PoolOptions>;
 
 /// Starts MPI and calls `main_function(argc, argv)` on rank 0, while all other ranks host workers; ends MPI when
 /// it returns. To be called first in main, on all ranks.

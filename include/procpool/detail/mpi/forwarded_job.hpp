@@ -22,7 +22,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
-#include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/whole_elements.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
@@ -86,7 +86,7 @@ class forwarded_job final : public scheduler::remote_job {
 public:
     /// `from` has what describes an element, and the definition.
     forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from, outgoing_frames& up)
-        : remote_job(definition_from(from), false), number_(number), up_(up) {
+        : remote_job(definition_from(from), settings.once), number_(number), up_(up) {
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
         retries = settings.retries;
@@ -100,17 +100,7 @@ public:
                 std::span<const std::byte> values) override {
         frame_header header{.what = frame_header::kind::values, .job = number_, .first = first, .count = count, .stride = stride};
         if (timing && timing->known()) header.ns = static_cast<std::int64_t>(timing->mean_ns());
-        if (stride != wire::variable_stride) {
-            up_.append(header, values);
-            return;
-        }
-        up_.append_filled(header, [&](wire::buffer& to) {
-            for (wire::element_reader from(values, stride); !from.done();) {
-                const std::span<const std::byte> value = from.next();  // wherever it lies
-                to.append_value(std::uint64_t{value.size()});
-                to.append(value.data(), value.size());
-            }
-        });
+        up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
     }
 
     /// A task's own error.

@@ -22,9 +22,12 @@
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/os/thread.hpp"
-#include "procpool/detail/process/make_pool.hpp"
+#include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/process/pool_options.hpp"
+#include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/whole_elements.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -91,9 +94,12 @@ private:
         if (at == jobs_.end()) return;  // it is over
         const std::shared_ptr<forwarded_job> job = at->second;
         switch (header.what) {
-            case kind::run: local.submit(job, block_of(header, payload)); break;
+            case kind::run:
+                local.submit(job, block_of(header, payload, local.arena()));
+                if (job->once()) local.seal(job);  // not later, when that would wake who drives
+                break;
             case kind::forget:
-                local.seal(job);
+                if (!job->once()) local.seal(job);
                 jobs_.erase(at);
                 break;
             case kind::cancel:
@@ -110,16 +116,19 @@ private:
     }
     static constexpr const char* cancelled = "procpool: cancelled";
 
-    static scheduler::block block_of(const frame_header& header, std::span<const std::byte> payload) {
+    /// Large elements go to the workers through memory that they share.
+    static scheduler::block block_of(const frame_header& header, std::span<const std::byte> payload,
+                                     const std::shared_ptr<wire::arena>& memory) {
         scheduler::block elements{.first = header.first,
                                   .count = header.count,
                                   .stride = header.stride,
                                   .bytes = {},
                                   .begin = scheduler::block::room_for_frames,
-                                  .pins = {}};
-        elements.bytes.reserve(elements.begin + payload.size());
+                                  .pins = {},
+                                  .large = {memory}};
+        if (payload.size() < wire::arena_threshold) elements.bytes.reserve(elements.begin + payload.size());
         elements.bytes.extend(elements.begin);
-        elements.bytes.append(payload.data(), payload.size());
+        wire::append_to_arena({elements.bytes, elements.pins, &elements.large}, elements.stride, payload);
         return elements;
     }
 
@@ -165,18 +174,21 @@ private:
         const auto options = from.value<node_options>();
         const auto definition = from.take(options.initializer_bytes);
         const auto arguments = from.take(from.left());
-        const auto initializer = [&] {
+        process::process_pool_options all = process::checked(options.for_pool());
+        all.workers.settings.first_index = options.first_index;
+        all.workers.settings.is_rank = true;
+        all.workers.settings.serves_other_machine = true;
+        if (options.has_initializer) {
             scheduler::task_definition initial;
             initial.bytes.append(definition.data(), definition.size());
-            process::pool_initializer each_runs{std::make_shared<call::initializer_job>(std::move(initial)), {}};
-            each_runs.job->timeout = job::checked_limit(options.initializer_timeout, "initializer_timeout");
-            each_runs.arguments.count = 1;
-            each_runs.arguments.stride = wire::variable_stride;
-            each_runs.arguments.bytes.append(arguments.data(), arguments.size());
-            return each_runs;
-        };
-        set_pool(options.has_initializer ? process::make_pool(options.for_pool(), initializer)
-                                         : process::make_pool(options.for_pool()));
+            all.workers.initializer = std::make_shared<call::initializer_job>(std::move(initial));
+            all.workers.initializer->timeout =
+                job::checked_limit(options.initializer_timeout, "initializer_timeout");
+            all.workers.initializer_arguments.count = 1;
+            all.workers.initializer_arguments.stride = wire::variable_stride;
+            all.workers.initializer_arguments.bytes.append(arguments.data(), arguments.size());
+        }
+        set_pool({new process::process_pool(std::move(all)), &process::end<>});
         up_.append({.what = frame_header::kind::opened, .count = pool()->size()});
     }
 

@@ -14,7 +14,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -33,15 +32,18 @@
 #include "procpool/detail/process/driver.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
 struct node_pool_options {
-    wire::buffer request;  // the payload of `open`
+    node_options node;
+    wire::buffer initializer;  // its definition and its arguments
     std::chrono::nanoseconds node_timeout{};
     bool fails_with_node = false;  // elements that a lost node had; else they run elsewhere, once
+    bool workers_on_rank_0 = true;
     std::function<void(std::exception_ptr)> error_handler;
 };
 
@@ -58,9 +60,10 @@ public:
         return at != nodes_.end() ? &*at : nullptr;
     }
 
-    void make(std::uint64_t pool) {
+    void make(std::uint64_t pool, bool with_rank_0) {
         for (const host_rank& one : session_.hosts())
-            if (!session_.is_lost(one.rank)) nodes_.emplace_back(one.rank, one.name, pool);
+            if (!session_.is_lost(one.rank) && (with_rank_0 || one.rank != session_.net().rank()))
+                nodes_.emplace_back(one.rank, one.name, pool);
     }
     /// It has opened its share of the pool.
     void open(node& one, std::size_t workers) {
@@ -146,8 +149,7 @@ public:
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
-    /// What lies in the memory of a machine can't leave it.
-    const std::shared_ptr<wire::arena>& arena() const noexcept override { return no_arena_; }
+    const std::shared_ptr<wire::arena>& arena() const noexcept override { return wire::other_machines(); }
 
     /// Calls `take(node, is_alive)` for each.
     template <class Take>
@@ -231,26 +233,25 @@ private:
     /// Waits until something has come, or the time has, or whoever drives is interrupted.
     std::vector<inbox::message> receive(steady_time until) PROCPOOL_EXCLUDES(pool_mutex) {
         for (;;) {
-            const bool any = session_.receive();
+            const bool any = session_.receive(&inbox_);
             std::vector<inbox::message> came = inbox_.take();
             if (any || !came.empty()) pace_.restart();
             if (!came.empty()) return came;
             const auto now = std::chrono::steady_clock::now();
             if (now >= until) return came;
             const auto nap = pace_.next(session_.net().is_busy(), true);
-            if (nap.count() == 0) {
-                std::this_thread::yield();
-                if (interrupted(now)) return inbox_.take();
-            } else if (interrupted(std::min(until, now + nap))) {
-                return inbox_.take();
-            }
+            if (nap.count() > 0 && interrupted(std::min(until, now + nap))) return inbox_.take();
         }
     }
     /// Sleeps until the bell rings, at the latest until that time. @return whether there is something else to do
     bool interrupted(steady_time until) {
         bool is_interrupted = false;
-        for (const auto& event : poller_.wait_precisely(until))
-            is_interrupted = is_interrupted || event.key == key_interruption;
+        for (const auto& event : poller_.wait_precisely(until)) {
+            if (event.key == key_bell)
+                session_.net().bell().silence();
+            else
+                is_interrupted = true;
+        }
         if (is_interrupted) driver_.interruption().silence();
         return is_interrupted;
     }
@@ -303,18 +304,27 @@ private:
     // ---- the start and the end
 
     void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
-        group_.make(number_);
+        group_.make(number_, options.workers_on_rank_0);
+        std::uint32_t first_index = 0;
         for (node& one : group_.nodes()) {
+            node_options its = options.node;
+            its.first_index = first_index;
+            if (!its.processes) its.processes = session_.processors_of(one.rank());
+            first_index += static_cast<std::uint32_t>(std::max(*its.processes, 0));
+            wire::buffer request;
+            request.append_value(its);
+            request.append(options.initializer.data(), options.initializer.size());
             if (one.rank() == session_.net().rank()) {
                 group_.here() = std::make_unique<hosted_pool>(
-                    number_, options.request.bytes(), [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
+                    number_, request.bytes(),
+                    [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
                 continue;
             }
             wire::buffer message;
             append_frame(
                 message,
                 {.what = frame_header::kind::open, .pool = number_, .ns = options.node_timeout.count()},
-                options.request.bytes());
+                request.bytes());
             group_.transmit(one, std::move(message));
         }
         std::exception_ptr failed;
@@ -414,7 +424,6 @@ private:
     node_group group_;
     const std::uint64_t number_;
     const os::fd no_news_;
-    const std::shared_ptr<wire::arena> no_arena_;
     os::poller poller_;
     pace pace_;  // of whoever drives
     std::atomic<std::size_t> size_ = 0;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/cpu_count.hpp"
 #include "procpool/detail/mpi/affinity.hpp"
 #include "procpool/detail/mpi/finalize.hpp"
 #include "procpool/detail/mpi/host.hpp"
@@ -67,7 +68,13 @@ public:
             if (first == first_on_node) processors |= all.back().processors;
         }
         fault_ = different_programs(all);
-        if (fault_.empty() && first_on_node == net_.rank()) os::set_affinity(processors);
+        if (!fault_.empty()) return;
+        if (first_on_node == net_.rank()) os::set_affinity(processors);
+        wire::buffer count;
+        count.append_value(cpu_count());
+        const std::vector<wire::buffer> counts = net_.exchange(count.bytes());
+        for (host_rank& one : hosts_)
+            one.processors = wire::cursor(counts[static_cast<std::size_t>(one.rank)].bytes()).value<int>();
     }
     basic_program(const basic_program&) = delete;
     basic_program& operator=(const basic_program&) = delete;
