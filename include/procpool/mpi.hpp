@@ -47,6 +47,8 @@ enum class on_node_loss {
 struct PoolOptions {
     /// Number of workers on each node, 1 or more; cpu_count() of the node by default.
     std::optional<int> processes_per_node = {};
+    /// Whether rank 0's node has workers, too.
+    bool workers_on_rank_0 = true;
     /// A node that was silent for so long is lost.
     std::chrono::nanoseconds node_timeout = std::chrono::seconds(30);
     /// What happens to the elements of a lost node.
@@ -148,6 +150,7 @@ private:
     static detail::mpi::pool_request request_of(const PoolOptions& options) {
         detail::mpi::pool_request request;
         request.node_timeout = options.node_timeout;
+        request.workers_on_rank_0 = options.workers_on_rank_0;
         request.fails_with_node = options.on_node_loss == on_node_loss::fail;
         request.node = {.processes = options.processes_per_node,
                         .maxtasksperchild = options.maxtasksperchild,

@@ -86,7 +86,7 @@ class forwarded_job final : public scheduler::remote_job {
 public:
     /// `from` has what describes an element, and the definition.
     forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from, outgoing_frames& up)
-        : remote_job(definition_from(from), false), number_(number), up_(up) {
+        : remote_job(definition_from(from), settings.once), number_(number), up_(up) {
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
         retries = settings.retries;

@@ -11,7 +11,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -37,8 +36,8 @@ enum class departure {
 class host {
 public:
     explicit host(network& net) : net_(net) {
-        poller_.add(net_.bell().file(), os::poller::interest::read, 0);
-        poller_.add(sent_.file(), os::poller::interest::read, 1);
+        poller_.add(net_.bell().file(), os::poller::interest::read, key_bell);
+        poller_.add(sent_.file(), os::poller::interest::read, key_sent);
     }
 
     /// Does what rank 0 says, until the program is over.
@@ -68,7 +67,6 @@ public:
 
 private:
     bool receive() {
-        net_.bell().silence();
         std::vector<wire::buffer> came;
         const bool any = net_.receive([&](int from, wire::buffer&& message) {
             if (from == 0) came.push_back(std::move(message));
@@ -92,8 +90,7 @@ private:
         if (header.what == kind::open) {
             node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
             pools_[header.pool] = std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
-                net_.send(0, std::move(up));
-                sent_.ring();
+                if (!net_.send(0, std::move(up))) sent_.ring();
             });
             return;
         }
@@ -109,16 +106,19 @@ private:
 
     void nap(steady_time now) {
         const auto time = pace_.next(net_.is_busy(), true);
-        if (time.count() == 0) {
-            std::this_thread::yield();
-            return;
-        }
+        if (time.count() == 0) return;
         for (const auto& event : poller_.wait_precisely(now + time)) {
-            if (event.key == 0) continue;
+            if (event.key == key_bell) {
+                net_.bell().silence();
+                continue;
+            }
             sent_.silence();
             pace_.restart();  // what was sent may need another call of MPI
         }
     }
+
+    static constexpr std::uint64_t key_bell = 0;
+    static constexpr std::uint64_t key_sent = 1;
 
     network& net_;
     std::map<std::uint64_t, std::unique_ptr<hosted_pool>> pools_;

@@ -91,9 +91,12 @@ private:
         if (at == jobs_.end()) return;  // it is over
         const std::shared_ptr<forwarded_job> job = at->second;
         switch (header.what) {
-            case kind::run: local.submit(job, block_of(header, payload)); break;
+            case kind::run:
+                local.submit(job, block_of(header, payload));
+                if (job->once()) local.seal(job);  // not later, when that would wake who drives
+                break;
             case kind::forget:
-                local.seal(job);
+                if (!job->once()) local.seal(job);
                 jobs_.erase(at);
                 break;
             case kind::cancel:

@@ -21,6 +21,7 @@ struct pool_request {
     node_options node;
     std::chrono::nanoseconds node_timeout{};
     bool fails_with_node = false;
+    bool workers_on_rank_0 = true;
     // Both empty if there is no initializer.
     wire::buffer initializer;  // its definition
     wire::buffer arguments;    // of it, with their size in front

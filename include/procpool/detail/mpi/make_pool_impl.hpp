@@ -30,6 +30,8 @@ std::shared_ptr<scheduler::pool_backend> make_pool(pool_request request,
                                                    std::function<void(std::exception_ptr)> error_handler) {
     session& all = require_session();
     if (request.node_timeout < beat_interval * 2) job::refuse("node_timeout must be 2 seconds or more");
+    if (!request.workers_on_rank_0 && all.hosts().size() == 1)
+        job::refuse("workers_on_rank_0 must be true where there is no other node");
     request.node.initializer_bytes = request.initializer.size();
     request.node.arena_limit = 0;  // what lies in a node's memory can't travel
     wire::buffer bytes;
@@ -39,6 +41,7 @@ std::shared_ptr<scheduler::pool_backend> make_pool(pool_request request,
     return {new node_pool(all, {.request = std::move(bytes),
                                 .node_timeout = request.node_timeout,
                                 .fails_with_node = request.fails_with_node,
+                                .workers_on_rank_0 = request.workers_on_rank_0,
                                 .error_handler = std::move(error_handler)}),
             &end<>};
 }

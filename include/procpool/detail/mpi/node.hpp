@@ -42,6 +42,7 @@ public:
     /// It has a pool of so many workers.
     void open(std::size_t count) {
         workers = count;
+        checks_itself = true;
         begin(activity_);
         activity_.ready.store(1, std::memory_order_relaxed);
         tell_start();
@@ -159,7 +160,8 @@ private:
                                     .retry_exceptions = job->retry_exceptions,
                                     .guided = job->guided,
                                     .bulk = job->bulk,
-                                    .keeps_its_place = job->keeps_its_place};
+                                    .keeps_its_place = job->keeps_its_place,
+                                    .once = job->once()};
         const std::size_t begin = begin_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id});
         out_.append_value(settings);
         out_.append_value(job->describer() != nullptr);

@@ -14,7 +14,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -42,6 +41,7 @@ struct node_pool_options {
     wire::buffer request;  // the payload of `open`
     std::chrono::nanoseconds node_timeout{};
     bool fails_with_node = false;  // elements that a lost node had; else they run elsewhere, once
+    bool workers_on_rank_0 = true;
     std::function<void(std::exception_ptr)> error_handler;
 };
 
@@ -58,9 +58,10 @@ public:
         return at != nodes_.end() ? &*at : nullptr;
     }
 
-    void make(std::uint64_t pool) {
+    void make(std::uint64_t pool, bool with_rank_0) {
         for (const host_rank& one : session_.hosts())
-            if (!session_.is_lost(one.rank)) nodes_.emplace_back(one.rank, one.name, pool);
+            if (!session_.is_lost(one.rank) && (with_rank_0 || one.rank != session_.net().rank()))
+                nodes_.emplace_back(one.rank, one.name, pool);
     }
     /// It has opened its share of the pool.
     void open(node& one, std::size_t workers) {
@@ -231,26 +232,25 @@ private:
     /// Waits until something has come, or the time has, or whoever drives is interrupted.
     std::vector<inbox::message> receive(steady_time until) PROCPOOL_EXCLUDES(pool_mutex) {
         for (;;) {
-            const bool any = session_.receive();
+            const bool any = session_.receive(&inbox_);
             std::vector<inbox::message> came = inbox_.take();
             if (any || !came.empty()) pace_.restart();
             if (!came.empty()) return came;
             const auto now = std::chrono::steady_clock::now();
             if (now >= until) return came;
             const auto nap = pace_.next(session_.net().is_busy(), true);
-            if (nap.count() == 0) {
-                std::this_thread::yield();
-                if (interrupted(now)) return inbox_.take();
-            } else if (interrupted(std::min(until, now + nap))) {
-                return inbox_.take();
-            }
+            if (nap.count() > 0 && interrupted(std::min(until, now + nap))) return inbox_.take();
         }
     }
     /// Sleeps until the bell rings, at the latest until that time. @return whether there is something else to do
     bool interrupted(steady_time until) {
         bool is_interrupted = false;
-        for (const auto& event : poller_.wait_precisely(until))
-            is_interrupted = is_interrupted || event.key == key_interruption;
+        for (const auto& event : poller_.wait_precisely(until)) {
+            if (event.key == key_bell)
+                session_.net().bell().silence();
+            else
+                is_interrupted = true;
+        }
         if (is_interrupted) driver_.interruption().silence();
         return is_interrupted;
     }
@@ -303,7 +303,7 @@ private:
     // ---- the start and the end
 
     void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
-        group_.make(number_);
+        group_.make(number_, options.workers_on_rank_0);
         for (node& one : group_.nodes()) {
             if (one.rank() == session_.net().rank()) {
                 group_.here() = std::make_unique<hosted_pool>(

@@ -15,13 +15,13 @@ public:
     /// Something came, or went.
     void restart() noexcept { naps_ = 0; }
 
-    /// The next nap; 0 is to let others run and look again. `busy` while a message is on its way.
+    /// The next nap; 0 is to look again at once. `busy` while a message is on its way.
     std::chrono::nanoseconds next(bool busy, bool has_bell) noexcept {
         struct stage {
             unsigned until;
             std::chrono::microseconds nap;
         };
-        constexpr std::array<stage, 4> stages{{{16, std::chrono::microseconds(0)},
+        constexpr std::array<stage, 4> stages{{{2, std::chrono::microseconds(0)},
                                                {24, std::chrono::microseconds(50)},
                                                {48, std::chrono::microseconds(100)},
                                                {64, std::chrono::microseconds(1000)}}};

@@ -17,6 +17,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/affinity.hpp"
+#include "procpool/detail/mpi/finalize.hpp"
 #include "procpool/detail/mpi/host.hpp"
 #include "procpool/detail/mpi/launch_check.hpp"
 #include "procpool/detail/mpi/network.hpp"
@@ -129,7 +130,7 @@ int lead_until_exit(program& all, const std::function<int()>& body, bool& may_fi
         program* const left = leading.exchange(nullptr, std::memory_order_acq_rel);
         if (!left || os::started_anew) return;
         left->dismiss();
-        if (left->may_finalize()) MPI_Finalize();
+        if (left->may_finalize()) finalize();
     });
     const struct not_left {
         ~not_left() {
@@ -182,7 +183,7 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
         thrown = std::current_exception();
     }
     if (may_finalize)
-        check_mpi(MPI_Finalize(), "MPI_Finalize");
+        finalize();
     else if (!thrown)
         os::exit_process(code);  // MPI_Finalize would wait for the dead
     if (thrown) std::rethrow_exception(thrown);

@@ -58,6 +58,7 @@ struct job_settings {
     bool guided = false;
     bool bulk = false;
     bool keeps_its_place = false;
+    bool once = false;  // no more elements follow the first run
 };
 
 inline void append_frame(wire::buffer& to, frame_header header, std::span<const std::byte> payload = {}) {

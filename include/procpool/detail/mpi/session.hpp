@@ -38,12 +38,12 @@ public:
     /// `arrival` is rung for each.
     explicit inbox(os::event& arrival) : arrival_(arrival) {}
 
-    void put(int from, wire::buffer&& bytes) {
+    void put(int from, wire::buffer&& bytes, bool by_receiver = false) {
         {
             const mutex_guard lock(mutex_);
             messages_.push_back({from, std::move(bytes)});
         }
-        arrival_.ring();
+        if (!by_receiver) arrival_.ring();  // who receives messages looks here next
     }
     std::vector<message> take() {
         const mutex_guard lock(mutex_);
@@ -109,9 +109,9 @@ public:
 
     // ---- messages
 
-    /// Puts what has come into the inboxes of its pools. @return whether anything has come
-    bool receive() {
-        net_.bell().silence();
+    /// Puts what has come into the inboxes of its pools, of which the caller looks at `own` next.
+    /// @return whether anything has come
+    bool receive(const inbox* own = nullptr) {
         const mutex_guard lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
         return net_.receive([&](int from, wire::buffer&& message) PROCPOOL_REQUIRES(mutex_) {
@@ -119,7 +119,8 @@ public:
             if (message.size() < sizeof(frame_header)) return;
             const auto header = wire::cursor(message.bytes()).value<frame_header>();
             const auto at = pools_.find(header.pool);
-            if (at != pools_.end()) at->second.to->put(from, std::move(message));
+            if (at == pools_.end()) return;
+            at->second.to->put(from, std::move(message), at->second.to == own);
         });
     }
 
@@ -141,6 +142,7 @@ private:
                 for (auto& [rank, heard] : heard_) heard = now;
             last = now;
             lock.unlock();
+            net_.bell().silence();
             beat();
             receive();
             lock.lock();

@@ -149,6 +149,7 @@ public:
     // ---- the scheduler's notes
 
     std::size_t workers = 1;                    // that run its elements side by side
+    bool checks_itself = false;                 // what runs too long there isn't ended from here
     std::uint64_t taken = 0;                    // elements that it was given since its start
     bool keeps_all = false;                     // nothing can be taken back from it until a result has come
     steady_time check_at = steady_time::max();  // when to check what it does

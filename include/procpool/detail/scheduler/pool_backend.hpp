@@ -59,7 +59,7 @@ public:
         job.guided = true;
     }
 
-    /// For large arguments; null if there is none. Always the same.
+    /// For large arguments; null if there is none, wire::other_machines() for workers there. Always the same.
     virtual const std::shared_ptr<wire::arena>& arena() const noexcept = 0;
 };
 

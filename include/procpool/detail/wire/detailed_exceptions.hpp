@@ -104,59 +104,76 @@ inline std::string host_of_origin() {
     }
 }
 
-template <class T>
-void save_optional(const std::optional<T>& value, sink out) {
-    encode(out, value.has_value());
-    encode(out, value.value_or(T{}));
-}
-template <class T>
-std::optional<T> load_optional(cursor& from) {
-    const auto there = codec<bool>::decode(from);
-    const auto value = codec<T>::decode(from);
-    return there ? std::optional<T>(value) : std::nullopt;
-}
+/// All numbers that an exception tells, in one piece: it is rare, and shall take little code.
+struct told_numbers {
+    enum flag : std::uint64_t { has_index = 1, has_exit_code = 2, out_of_memory = 4 };
+
+    std::uint64_t flags = 0;  // no bool, of which not all bytes are values
+    std::int64_t pid = 0;
+    std::uint64_t index = 0;
+    std::int64_t run_time = 0;
+    std::uint64_t peak_memory = 0;
+    std::int32_t exit_code = 0;
+    std::int32_t signal_or_rank = 0;
+
+    void tell_index(const std::optional<std::uint64_t>& known) {
+        if (!known) return;
+        flags |= has_index;
+        index = *known;
+    }
+    std::optional<std::uint64_t> told_index() const {
+        return flags & has_index ? std::optional(index) : std::nullopt;
+    }
+};
 
 template <class = only_if_used>
 void save_death(const std::exception& error, sink out) {
     const auto& death = dynamic_cast<const WorkerDied&>(error);
+    told_numbers numbers{.flags = death.out_of_memory() ? told_numbers::out_of_memory : std::uint64_t{0},
+                         .pid = death.pid(),
+                         .run_time = death.run_time().count(),
+                         .peak_memory = death.peak_memory(),
+                         .signal_or_rank = death.signal()};
+    numbers.tell_index(death.index());
+    if (const auto code = death.exit_code()) {
+        numbers.flags |= told_numbers::has_exit_code;
+        numbers.exit_code = *code;
+    }
+    out.to.append_value(numbers);
     save_text(error, out);
-    encode(out, death.pid());
-    save_optional(death.exit_code(), out);
-    encode(out, death.signal());
-    save_optional(death.index(), out);
-    encode(out, death.run_time().count());
-    encode(out, death.peak_memory());
-    encode(out, death.out_of_memory());
-    encode(out, death.stack_trace());
-    encode(out, death.error_output());
-    encode(out, death.host());
+    for (const std::string* text : {&death.stack_trace(), &death.error_output(), &death.host()})
+        encode(out, *text);
 }
 
-template <class Death>
-void rethrow_death(cursor& from) {
-    auto text = codec<std::string>::decode(from);
-    WorkerDied::Cause cause;
-    cause.pid = codec<long>::decode(from);
-    cause.exit_code = load_optional<int>(from);
-    cause.signal = codec<int>::decode(from);
-    cause.index = load_optional<std::uint64_t>(from);
-    cause.run_time = std::chrono::nanoseconds(codec<std::chrono::nanoseconds::rep>::decode(from));
-    cause.peak_memory = codec<std::uint64_t>::decode(from);
-    cause.out_of_memory = codec<bool>::decode(from);
-    cause.stack_trace = codec<std::string>::decode(from);
-    cause.error_output = codec<std::string>::decode(from);
-    cause.host = codec<std::string>::decode(from);
+/// @return its text
+template <class = only_if_used>
+std::string load_death(cursor& from, WorkerDied::Cause& cause) {
+    const auto numbers = from.value<told_numbers>();
+    cause.pid = static_cast<long>(numbers.pid);
+    cause.signal = numbers.signal_or_rank;
+    cause.index = numbers.told_index();
+    cause.run_time = std::chrono::nanoseconds(numbers.run_time);
+    cause.peak_memory = numbers.peak_memory;
+    cause.out_of_memory = (numbers.flags & told_numbers::out_of_memory) != 0;
+    if (numbers.flags & told_numbers::has_exit_code) cause.exit_code = numbers.exit_code;
+    std::string text;
+    for (std::string* part : {&text, &cause.stack_trace, &cause.error_output, &cause.host})
+        *part = codec<std::string>::decode(from);
     if (cause.host.empty()) {
         cause.host = host_of_origin();
         if (!cause.host.empty()) text.append(" (on ").append(cause.host).append(")");
     }
-    throw_with_origin(Death(text, std::move(cause)));
+    return text;
 }
 
 /// A WorkerDied, or what derives from it without members.
 template <class Death>
 exception_kind death_kind() {
-    return {&typeid(Death), &save_death<>, &rethrow_death<Death>};
+    return {&typeid(Death), &save_death<>, [](cursor& from) {
+                WorkerDied::Cause cause;
+                const std::string text = load_death(from, cause);
+                throw_with_origin(Death(text, std::move(cause)));
+            }};
 }
 
 template <class = only_if_used>
@@ -164,14 +181,14 @@ exception_kind node_died_kind() {
     return {&typeid(NodeDied),
             [](const std::exception& error, sink out) {
                 const auto& death = dynamic_cast<const NodeDied&>(error);
+                out.to.append_value(told_numbers{.signal_or_rank = death.rank()});
                 save_text(error, out);
                 encode(out, death.host());
-                encode(out, death.rank());
             },
             [](cursor& from) {
+                const auto numbers = from.value<told_numbers>();
                 const auto text = codec<std::string>::decode(from);
-                auto host = codec<std::string>::decode(from);
-                throw_with_origin(NodeDied(text, std::move(host), codec<int>::decode(from)));
+                throw_with_origin(NodeDied(text, codec<std::string>::decode(from), numbers.signal_or_rank));
             }};
 }
 
@@ -180,20 +197,21 @@ exception_kind remote_error_kind() {
     return {&typeid(RemoteError),
             [](const std::exception& error, sink out) {
                 const auto& remote = dynamic_cast<const RemoteError&>(error);
+                told_numbers numbers{.pid = remote.pid()};
+                numbers.tell_index(remote.index());
+                out.to.append_value(numbers);
                 save_text(error, out);
                 encode(out, remote.type_name());
-                encode(out, remote.pid());
-                save_optional(remote.index(), out);
                 encode(out, remote.host());
             },
             [](cursor& from) {
+                const auto numbers = from.value<told_numbers>();
                 const auto text = codec<std::string>::decode(from);
                 auto type_name = codec<std::string>::decode(from);
-                const auto pid = codec<long>::decode(from);
-                const auto index = load_optional<std::uint64_t>(from);
                 auto host = codec<std::string>::decode(from);
                 if (host.empty()) host = host_of_origin();
-                throw_with_origin(RemoteError(std::move(type_name), text, pid, index, std::move(host)));
+                throw_with_origin(RemoteError(std::move(type_name), text, static_cast<long>(numbers.pid),
+                                              numbers.told_index(), std::move(host)));
             }};
 }
 

@@ -27,7 +27,7 @@ template <class Mark>
 wire::sink basic_outbox<Mark>::scratch() {
     new_large_.parts.clear();
     if (!pins_.empty()) release_pins(box_.received.load(std::memory_order_acquire));
-    return cleared({scratch_, new_pins_, &new_large_});
+    return cleared({scratch_, new_pins_, inner_.memory ? &inner_ : &new_large_});
 }
 
 template <class Mark>

@@ -3,7 +3,6 @@
 #ifndef PROCPOOL_DETAIL_OS_LINUX_POLLER_HPP
 #define PROCPOOL_DETAIL_OS_LINUX_POLLER_HPP
 
-#include <poll.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -49,22 +48,22 @@ public:
     /// Blocks until something is ready, `until` has come, or for some seconds, whatever is first; what is
     /// ready stays valid until the next call.
     std::span<const ready> wait(steady_time until) { return wait_for(milliseconds_to(until)); }
-    /// The same to the microsecond, for one more system call.
+    /// The same to the microsecond.
     std::span<const ready> wait_precisely(steady_time until) {
-        pollfd itself{.fd = file_.get(), .events = POLLIN, .revents = 0};
         constexpr std::chrono::nanoseconds most = std::chrono::seconds(2), none{0};
         const timespec left =
             to_timespec(steady_time(std::clamp(until - std::chrono::steady_clock::now(), none, most)));
-        if (::ppoll(&itself, 1, &left, nullptr) < 0 && errno != EINTR) throw_system_error(errno, "ppoll");
-        return poll();
+        return came(::epoll_pwait2(file_.get(), events_.data(), static_cast<int>(events_.size()), &left, nullptr));
     }
     /// What is ready now.
     std::span<const ready> poll() { return wait_for(0); }
 
 private:
     std::span<const ready> wait_for(int milliseconds) {
-        const int n =
-            ::epoll_wait(file_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds);
+        return came(
+            ::epoll_wait(file_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds));
+    }
+    std::span<const ready> came(int n) {
         if (n < 0 && errno != EINTR) throw_system_error(errno, "epoll_wait");
         const std::size_t count = n < 0 ? 0 : static_cast<std::size_t>(n);
         for (std::size_t i = 0; i < count; ++i) {

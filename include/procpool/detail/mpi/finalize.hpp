@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The end of MPI, which all ranks come to together.
+#ifndef PROCPOOL_DETAIL_MPI_FINALIZE_HPP
+#define PROCPOOL_DETAIL_MPI_FINALIZE_HPP
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "procpool/detail/mpi/network.hpp"
+#include "procpool/detail/only_if_used.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// Whether a rank of this MPI, told by what MPI_Get_library_version says, may wait for ever in MPI_Finalize.
+/// MPICH before 4.2 closes its connections there and then waits for all ranks without making progress. A rank
+/// that sees another's end closed before it has closed its own asks for a new connection, and gets no answer.
+template <class = only_if_used>
+bool may_hang_at_end(const std::string& library) {
+    int major = 0;
+    int minor = 0;
+    return std::sscanf(library.c_str(), "MPICH Version: %d.%d", &major, &minor) == 2 &&
+           (major < 4 || (major == 4 && minor < 2));
+}
+
+/// Collective over all ranks of the program.
+template <class = only_if_used>
+void finalize() {
+    std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> library{};
+    int length = 0;
+    int size = 0;
+    check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
+    check_mpi(MPI_Get_library_version(library.data(), &length), "MPI_Get_library_version");
+    if (size > 1 && may_hang_at_end(library.data())) {
+        // None looks at the network while all come to the end.
+        check_mpi(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    check_mpi(MPI_Finalize(), "MPI_Finalize");
+}
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif
