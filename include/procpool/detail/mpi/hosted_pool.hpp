@@ -13,10 +13,12 @@
 #include <span>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/forwarded_job.hpp"
 #include "procpool/detail/mpi/node_options.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
@@ -59,6 +61,15 @@ public:
             end(header.flag != 0 ? ending::when_done : ending::now);
             return;
         }
+        if (header.what == kind::define_part) {
+            take_part(header, definition_part(payload));
+            return;
+        }
+        const auto partial = partial_.find(header.job);
+        if (partial != partial_.end() && header.what != kind::give_back) {
+            partial->second.wait(header, payload);
+            return;
+        }
         const std::shared_ptr<scheduler::pool_backend> local = pool();
         if (!local) return;  // it has failed, and that was told
         auto lock = local->acquire();
@@ -67,9 +78,13 @@ public:
             handle(*local, header, payload);
         } catch (const PoolNotRunning&) {
             return;  // its end has begun
+        } catch (...) {
+            append_error(std::current_exception());
         }
         local->leave(lock);
     }
+    /// Whether parts of a definition are on their way.
+    bool awaits_parts() const noexcept { return !partial_.empty(); }
 
     bool has_ended() const noexcept { return has_ended_.load(std::memory_order_acquire); }
 
@@ -138,6 +153,17 @@ private:
         std::uint64_t count = 0;
         for (const auto& [number, job] : jobs_) count += local.withdraw(job, outgoing_frames::given_back_text);
         up_.expect_returned(count);
+    }
+
+    void take_part(const frame_header& header, const definition_part& part) {
+        if (complete_.contains(header.job)) return;  // it came on two ways
+        if (!partial_[header.job].add(header, part.bytes)) return;
+        const partial_definition whole = std::move(partial_[header.job]);
+        partial_.erase(header.job);
+        complete_.insert(header.job);
+        up_.append({.what = frame_header::kind::defined, .job = header.job});
+        handle({.what = frame_header::kind::define, .pool = header.pool, .job = header.job}, whole.bytes());
+        for (const auto& one : whole.waiting()) handle(one.header, one.payload.bytes());
     }
 
     // ---- the thread of its own
@@ -239,6 +265,9 @@ private:
     mutex pool_pointer_;
     std::shared_ptr<scheduler::pool_backend> pool_ PROCPOOL_GUARDED_BY(pool_pointer_);
     std::unordered_map<std::uint64_t, std::shared_ptr<forwarded_job>> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
+    // Of the thread that receives:
+    std::unordered_map<std::uint64_t, partial_definition> partial_;  // of jobs
+    std::unordered_set<std::uint64_t> complete_;                     // jobs that came in parts
     std::thread thread_;
 };
 using hosted_pool = basic_hosted_pool<>;

@@ -13,6 +13,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/node.hpp"
 #include "procpool/detail/mpi/pace.hpp"
@@ -65,7 +67,27 @@ public:
         for (const host_rank& one : session_.hosts())
             if (!session_.is_lost(one.rank) && (with_rank_0 || one.rank != session_.net().rank()))
                 nodes_.emplace_back(one.rank, one.name, pool);
+        pool_ = pool;
+        if (std::count_if(nodes_.begin(), nodes_.end(), [this](const node& one) { return is_remote(one); }) < 2) return;
+        for (node& one : nodes_)
+            if (is_remote(one))
+                one.use_chain([this](const std::shared_ptr<scheduler::remote_job>& job) { define_along_chain(job); });
     }
+    /// Tells all nodes but rank 0 of a job, one through the other, and those that know it nothing.
+    void define_along_chain(const std::shared_ptr<scheduler::remote_job>& job) {
+        std::vector<int> route;
+        for (node& one : nodes_)
+            if (is_remote(one) && one.is_alive() && !session_.is_lost(one.rank()) && one.await_definition(job))
+                route.push_back(one.rank());
+        if (!route.empty()) send_definition(*job, route);
+    }
+    /// A node of the chain is lost, and with it perhaps what it would have passed on.
+    void repair_chain() {
+        for (const node& one : nodes_)
+            for (const auto& job : one.in_parts())
+                if (!session_.is_lost(one.rank())) send_definition(*job, {one.rank()});
+    }
+
     /// It has opened its share of the pool.
     void open(node& one, std::size_t workers) {
         one.open(workers);
@@ -104,7 +126,20 @@ public:
     }
 
 private:
+    bool is_remote(const node& one) const { return one.rank() != session_.net().rank(); }
+
+    void send_definition(const scheduler::remote_job& job, const std::vector<int>& route) {
+        const wire::buffer definition = node::definition_of(job);
+        const std::span further = std::span(route).subspan(1);
+        send_parts({.pool = pool_, .job = job.id}, further, definition.bytes(), [&](wire::buffer&& message) {
+            session_.net().send(route[0], std::move(message));
+            // They don't hear one another.
+            for (const int rank : further) session_.net().bell().ring(rank);
+        });
+    }
+
     session& session_;
+    std::uint64_t pool_ = 0;
     std::deque<node> nodes_;  // which stay where they are
     std::unique_ptr<hosted_pool> here_;
 };
@@ -300,6 +335,7 @@ private:
         const std::exception_ptr error = lost(gone);
         auto back = gone.take_lost(fails_with_node_, error, events().collected());
         events().take_returned(std::move(back));
+        group_.repair_chain();
         if (group_.workers() == 0) fail(error);
     }
 
