@@ -2,7 +2,7 @@
 // Pools whose workers are on many machines, over MPI: change mp::Pool to mp::mpi::Pool, and start the program
 // with mpiexec or srun.
 //
-// For the file with main, and those that make such pools. Link procpool::mpi.
+// Link procpool::mpi; with the engine compiled apart procpool::mpi_engine, or see src_mpi.hpp.
 #ifndef PROCPOOL_MPI_HPP
 #define PROCPOOL_MPI_HPP
 
@@ -23,7 +23,7 @@
 #include "procpool/detail/call/in_processes.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/mpi/make_pool.hpp"
-#include "procpool/detail/mpi/program.hpp"
+#include "procpool/detail/mpi/run_program.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/wire/other_machines.hpp"

@@ -20,6 +20,7 @@
 #include "procpool/detail/mpi/pace.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/session.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/program.hpp"
@@ -33,9 +34,10 @@ enum class departure {
     orphaned,  ///< rank 0 is lost
 };
 
-class host {
+template <class = only_if_used>
+class basic_host {
 public:
-    explicit host(network& net) : net_(net) {
+    explicit basic_host(network& net) : net_(net) {
         poller_.add(net_.bell().file(), os::poller::interest::read, key_bell);
         poller_.add(sent_.file(), os::poller::interest::read, key_sent);
     }
@@ -131,6 +133,7 @@ private:
     steady_time checked_;
     std::chrono::nanoseconds node_timeout_ = std::chrono::seconds(30);
 };
+using host = basic_host<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

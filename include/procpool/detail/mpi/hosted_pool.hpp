@@ -21,6 +21,7 @@
 #include "procpool/detail/mpi/node_options.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/process/pool_options.hpp"
@@ -34,18 +35,19 @@ namespace procpool::inline v0_1::detail::mpi {
 /// What comes from rank 0 goes to the workers by the thread that receives it. A thread of its own makes the
 /// local pool, drives it, and sends the results: so a call wakes one thread on its way down, and one on its
 /// way up.
-class hosted_pool {
+template <class = only_if_used>
+class basic_hosted_pool {
 public:
     /// `open` is the payload of a frame of that kind. `send` is called by any thread.
-    hosted_pool(std::uint64_t number, std::span<const std::byte> open, std::function<void(wire::buffer&&)> send)
+    basic_hosted_pool(std::uint64_t number, std::span<const std::byte> open, std::function<void(wire::buffer&&)> send)
         : send_(std::move(send)), up_(number) {
         request_.append(open.data(), open.size());
         thread_ = os::start_thread([this] { run(); }, "a node's pool");
     }
-    hosted_pool(const hosted_pool&) = delete;
-    hosted_pool& operator=(const hosted_pool&) = delete;
+    basic_hosted_pool(const basic_hosted_pool&) = delete;
+    basic_hosted_pool& operator=(const basic_hosted_pool&) = delete;
     /// Ends the workers now, unless they have ended.
-    ~hosted_pool() {
+    ~basic_hosted_pool() {
         end(ending::now);
         thread_.join();
     }
@@ -239,6 +241,7 @@ private:
     std::unordered_map<std::uint64_t, std::shared_ptr<forwarded_job>> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::thread thread_;
 };
+using hosted_pool = basic_hosted_pool<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pools of many machines.
+// What is behind the door to pools of many machines.
 #ifndef PROCPOOL_DETAIL_MPI_MAKE_POOL_IMPL_HPP
 #define PROCPOOL_DETAIL_MPI_MAKE_POOL_IMPL_HPP
 
@@ -10,7 +10,7 @@
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/mpi/make_pool.hpp"
 #include "procpool/detail/mpi/node_pool.hpp"
-#include "procpool/detail/mpi/program.hpp"
+#include "procpool/detail/mpi/session.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 

@@ -18,6 +18,7 @@
 
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
@@ -29,9 +30,10 @@
 namespace procpool::inline v0_1::detail::mpi {
 
 /// With the pool's lock held.
-class node final : public scheduler::peer {
+template <class = only_if_used>
+class basic_node final : public scheduler::peer {
 public:
-    node(int rank, std::string host, std::uint64_t pool) : rank_(rank), host_(std::move(host)), pool_(pool) {}
+    basic_node(int rank, std::string host, std::uint64_t pool) : rank_(rank), host_(std::move(host)), pool_(pool) {}
 
     int rank() const noexcept { return rank_; }
     const std::string& host() const noexcept { return host_; }
@@ -267,6 +269,7 @@ private:
     std::unordered_map<std::uint64_t, std::shared_ptr<scheduler::remote_job>> jobs_;  // that it was told of
     bool asked_back_ = false;
 };
+using node = basic_node<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

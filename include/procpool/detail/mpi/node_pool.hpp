@@ -48,9 +48,10 @@ struct node_pool_options {
 };
 
 /// The nodes of a pool, those that are lost, too.
-class node_group final : public scheduler::peer_group {
+template <class = only_if_used>
+class basic_node_group final : public scheduler::peer_group {
 public:
-    explicit node_group(session& all) : session_(all) {}
+    explicit basic_node_group(session& all) : session_(all) {}
 
     std::deque<node>& nodes() noexcept { return nodes_; }
     const std::deque<node>& nodes() const noexcept { return nodes_; }
@@ -107,6 +108,7 @@ private:
     std::deque<node> nodes_;  // which stay where they are
     std::unique_ptr<hosted_pool> here_;
 };
+using node_group = basic_node_group<>;
 
 template <class = only_if_used>
 class basic_node_pool final : public scheduler::scheduler, private process::driven {

@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_MPI_SESSION_HPP
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -18,9 +19,11 @@
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -28,7 +31,8 @@ namespace procpool::inline v0_1::detail::mpi {
 inline constexpr std::chrono::seconds beat_interval{1};
 
 /// Messages for one pool. Thread-safe.
-class inbox {
+template <class = only_if_used>
+class basic_inbox {
 public:
     struct message {
         int from = 0;
@@ -36,7 +40,7 @@ public:
     };
 
     /// `arrival` is rung for each.
-    explicit inbox(os::event& arrival) : arrival_(arrival) {}
+    explicit basic_inbox(os::event& arrival) : arrival_(arrival) {}
 
     void put(int from, wire::buffer&& bytes, bool by_receiver = false) {
         {
@@ -59,6 +63,7 @@ private:
     mutex mutex_;
     std::vector<message> messages_ PROCPOOL_GUARDED_BY(mutex_);
 };
+using inbox = basic_inbox<>;
 
 /// What is known of a rank that hosts workers.
 struct host_rank {
@@ -68,16 +73,17 @@ struct host_rank {
 };
 
 /// Of rank 0. Thread-safe.
-class session {
+template <class = only_if_used>
+class basic_session {
 public:
     /// `hosts` begins with rank 0 itself.
-    session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
+    basic_session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
         for (const host_rank& one : hosts_) heard_[one.rank] = std::chrono::steady_clock::now();
         pulse_ = os::start_thread([this] { beat_until_stopped(); }, "MPI's");
     }
-    session(const session&) = delete;
-    session& operator=(const session&) = delete;
-    ~session() {
+    basic_session(const basic_session&) = delete;
+    basic_session& operator=(const basic_session&) = delete;
+    ~basic_session() {
         {
             const mutex_guard lock(mutex_);
             stopping_ = true;
@@ -187,6 +193,18 @@ private:
     std::condition_variable stopped_;
     std::thread pulse_;
 };
+using session = basic_session<>;
+
+/// The program's nodes while rank 0 is in the function that it was given; null otherwise.
+inline std::atomic<session*> current_session = nullptr;
+
+/// @throws Error if there are none
+inline session& require_session() {
+    if (session* const all = current_session.load(std::memory_order_acquire)) return *all;
+    throw Error(
+        "procpool: an mpi::Pool is made in the function that mpi::run calls: in main, return "
+        "procpool::mpi::run(argc, argv, f), and make the pool in f");
+}
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

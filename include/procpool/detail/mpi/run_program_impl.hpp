@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The life of a program over MPI: from MPI's start to its end, on each rank.
-#ifndef PROCPOOL_DETAIL_MPI_PROGRAM_HPP
-#define PROCPOOL_DETAIL_MPI_PROGRAM_HPP
+#ifndef PROCPOOL_DETAIL_MPI_RUN_PROGRAM_IMPL_HPP
+#define PROCPOOL_DETAIL_MPI_RUN_PROGRAM_IMPL_HPP
 
 #include <array>
 #include <atomic>
@@ -24,6 +24,7 @@
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/rank_description.hpp"
+#include "procpool/detail/mpi/run_program.hpp"
 #include "procpool/detail/mpi/session.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -33,17 +34,6 @@
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
-
-/// The program's nodes while rank 0 is in the function that it was given; null otherwise.
-inline std::atomic<session*> current_session = nullptr;
-
-/// @throws Error if there are none
-inline session& require_session() {
-    if (session* const all = current_session.load(std::memory_order_acquire)) return *all;
-    throw Error(
-        "procpool: an mpi::Pool is made in the function that mpi::run calls: in main, return "
-        "procpool::mpi::run(argc, argv, f), and make the pool in f");
-}
 
 /// What all ranks do together, from MPI's start to its end.
 template <class = only_if_used>
@@ -162,9 +152,7 @@ std::string wrong_start(int thread_level) {
     return wrong_launcher(size, library.data(), [](const char* name) { return std::getenv(name); });
 }
 
-/// Starts MPI and ends it. @return what `body` returns on rank 0; on other ranks 0; after a wrong start, which
-/// is told on standard error, EXIT_FAILURE
-template <class = only_if_used>
+template <class>
 int run_program(int argc, char** argv, const std::function<int()>& body) {
     int level = 0;
     check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread");
@@ -197,8 +185,7 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
     return code;
 }
 
-/// The same where the program has started MPI, and ends it.
-template <class = only_if_used>
+template <class>
 int run_within(MPI_Comm comm, const std::function<int()>& body) {
     int level = 0;
     check_mpi(MPI_Query_thread(&level), "MPI_Query_thread");
