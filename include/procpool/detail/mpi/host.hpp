@@ -59,9 +59,10 @@ public:
                 net_.send(0, std::move(message));
             }
             if (rank_0_is_lost(now)) {
-                std::fprintf(stderr, "procpool: %s: rank 0 was silent for %lld s, so this node ends\n",
-                             os::host_name().c_str(),
-                             static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(now - heard_).count()));
+                std::fprintf(
+                    stderr, "procpool: %s: rank 0 was silent for %lld s, so this node ends\n",
+                    os::host_name().c_str(),
+                    static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(now - heard_).count()));
                 return departure::orphaned;
             }
             nap(now);
@@ -92,9 +93,10 @@ private:
         }
         if (header.what == kind::open) {
             node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
-            pools_[header.pool] = std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
-                if (!net_.send(0, std::move(up))) sent_.ring();
-            });
+            pools_[header.pool] =
+                std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
+                    if (!net_.send(0, std::move(up))) sent_.ring();
+                });
             return;
         }
         if (header.what == kind::define_part) pass_on(header, definition_part(payload));

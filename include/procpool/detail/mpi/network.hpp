@@ -42,13 +42,15 @@ template <class = only_if_used>
 class basic_network {
 public:
     /// Collective. Works with a copy of `from`.
-    explicit basic_network(MPI_Comm from) : comm_(copy_of(from)), rank_(rank_in(comm_)), size_(size_of(comm_)), bell_(rank_, size_) {
+    explicit basic_network(MPI_Comm from)
+        : comm_(copy_of(from)), rank_(rank_in(comm_)), size_(size_of(comm_)), bell_(rank_, size_) {
         bell_of_rank_0 told;
         if (rank_ == 0) told = bell_.describe();
         check_mpi(MPI_Bcast(&told, sizeof told, MPI_BYTE, 0, comm_), "MPI_Bcast");
         bell_.know(told);
         MPI_Comm here = MPI_COMM_NULL;
-        check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &here), "MPI_Comm_split_type");
+        check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &here),
+                  "MPI_Comm_split_type");
         first_on_node_ = rank_;
         check_mpi(MPI_Bcast(&first_on_node_, 1, MPI_INT, 0, here), "MPI_Bcast");
         check_mpi(MPI_Comm_free(&here), "MPI_Comm_free");
@@ -80,8 +82,8 @@ public:
         }
         wire::buffer all;
         all.extend(static_cast<std::size_t>(total));
-        check_mpi(MPI_Allgatherv(mine.data(), length, MPI_BYTE, all.data(), lengths.data(), places.data(), MPI_BYTE,
-                                 comm_),
+        check_mpi(MPI_Allgatherv(mine.data(), length, MPI_BYTE, all.data(), lengths.data(), places.data(),
+                                 MPI_BYTE, comm_),
                   "MPI_Allgatherv");
         std::vector<wire::buffer> parts(lengths.size());
         for (std::size_t i = 0; i < lengths.size(); ++i)
@@ -154,9 +156,8 @@ public:
         const mutex_guard lock(mutex_);
         if (closed_) return false;
         test_sendings();
-        return std::any_of(sendings_.begin(), sendings_.end(), [this](const sending& one) {
-            return !lost_[static_cast<std::size_t>(one.to)];
-        });
+        return std::any_of(sendings_.begin(), sendings_.end(),
+                           [this](const sending& one) { return !lost_[static_cast<std::size_t>(one.to)]; });
     }
 
     /// MPI is about to end: from now on nothing is sent, and nothing comes.
@@ -179,8 +180,8 @@ public:
     }
 
 private:
-    static constexpr int tag_end = 0;   // of the last part of a message
-    static constexpr int tag_more = 1;  // another part follows
+    static constexpr int tag_end = 0;                                  // of the last part of a message
+    static constexpr int tag_more = 1;                                 // another part follows
     static constexpr std::size_t most_at_once = std::size_t{1} << 29;  // MPI counts with int
 
     struct sending {
@@ -222,7 +223,8 @@ private:
             int there = 0;
             MPI_Message message = MPI_MESSAGE_NULL;
             MPI_Status status;
-            if (MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, &message, &status) != MPI_SUCCESS) break;
+            if (MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, &message, &status) != MPI_SUCCESS)
+                break;
             if (!there) {
                 ++misses;
                 continue;
@@ -243,7 +245,8 @@ private:
     void put_on_the_wire() PROCPOOL_REQUIRES(mutex_) {
         constexpr int calls = 2;
         int there = 0;
-        for (int i = 0; i < calls; ++i) MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, MPI_STATUS_IGNORE);
+        for (int i = 0; i < calls; ++i)
+            MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, MPI_STATUS_IGNORE);
     }
     static bool is_done(MPI_Request& request) {
         int done = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The nodes of a program that runs over MPI, as rank 0 sees them: who is there, who is lost, whose message it is.
+// The nodes of a program that runs over MPI, as rank 0 sees them: who is there, who is lost, whose message it
+// is.
 #ifndef PROCPOOL_DETAIL_MPI_SESSION_HPP
 #define PROCPOOL_DETAIL_MPI_SESSION_HPP
 
@@ -170,9 +171,10 @@ private:
     }
     void find_lost(steady_time now) PROCPOOL_REQUIRES(mutex_) {
         if (pools_.empty()) return;
-        const auto shortest = std::min_element(pools_.begin(), pools_.end(), [](const auto& one, const auto& other) {
-            return one.second.node_timeout < other.second.node_timeout;
-        });
+        const auto shortest =
+            std::min_element(pools_.begin(), pools_.end(), [](const auto& one, const auto& other) {
+                return one.second.node_timeout < other.second.node_timeout;
+            });
         for (const host_rank& one : hosts_) {
             if (one.rank == net_.rank()) continue;
             const bool is_silent = now - heard_[one.rank] > shortest->second.node_timeout;
