@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Programs that lose nodes, or end in odd ways; loss.sh runs them, and does to their processes what they must bear.
-// Usage: loss MODE FOLDER [NODE_TIMEOUT, 2 seconds]
-// Rank 0 makes FOLDER/ready when it may be disturbed, and prints what loss.sh looks for.
+// Programs that lose nodes, or end in odd ways; loss.sh runs them, and does to their processes what they must
+// bear. Usage: loss MODE FOLDER [NODE_TIMEOUT, 2 seconds] Rank 0 makes FOLDER/ready when it may be disturbed,
+// and prints what loss.sh looks for.
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -62,9 +62,8 @@ int slow_square(int x) {
     std::this_thread::sleep_for(5ms);
     return x * x;
 }
-int sleep_elsewhere(const std::string& here, int x) {
-    if (host() != here) std::this_thread::sleep_for(1h);
-    std::this_thread::sleep_for(200ms);
+int slow(int x) {
+    std::this_thread::sleep_for(500ms);
     return x;
 }
 
@@ -78,7 +77,8 @@ void expect(bool good, const std::string& what) {
 }
 void expect_squares(const std::vector<int>& values, int count) {
     expect(values.size() == static_cast<std::size_t>(count), "number of results");
-    for (int i = 0; i < count; ++i) expect(values[static_cast<std::size_t>(i)] == i * i, "value " + std::to_string(i));
+    for (int i = 0; i < count; ++i)
+        expect(values[static_cast<std::size_t>(i)] == i * i, "value " + std::to_string(i));
 }
 void print_nodes(const mp::mpi::Pool& pool) {
     std::printf("nodes:");
@@ -91,7 +91,8 @@ mp::mpi::PoolOptions options() { return {.processes_per_node = 2, .node_timeout 
 /// Prints when a node is found lost, in seconds since the epoch.
 class watch {
 public:
-    explicit watch(const mp::mpi::Pool& pool) : thread_([this, &pool](const std::stop_token& stop) { look(pool, stop); }) {}
+    explicit watch(const mp::mpi::Pool& pool)
+        : thread_([this, &pool](const std::stop_token& stop) { look(pool, stop); }) {}
 
 private:
     void look(const mp::mpi::Pool& pool, const std::stop_token& stop) {
@@ -120,6 +121,7 @@ int map() {
         std::this_thread::sleep_for(100ms);
         tell("ready");
         expect_squares(results.get(), 3000);
+        std::printf("mapped\n");
         wait_for("done");
         expect_squares(pool.map(slow_square, numbers(300)), 300);
     }
@@ -161,8 +163,9 @@ int fail_with_node() {
 int lose_all() {
     mp::mpi::Pool pool(options());
     const std::jthread teller(tell_soon);
+    const watch of(pool);
     int failed = 0;
-    for (const auto& one : pool.try_map(mp::partial(sleep_elsewhere, host()), numbers(30), {.chunksize = 1})) {
+    for (const auto& one : pool.try_map(slow, numbers(90), {.chunksize = 1})) {
         try {
             one.value();
         } catch (const mp::NodeDied&) {
@@ -302,10 +305,8 @@ int kills_all_at_13(int x) {
     }
     return x;
 }
-int dies_elsewhere(const std::string& here, int x) {
+void dies_elsewhere(const std::string& here) {
     if (host() != here) ::raise(SIGKILL);
-    std::this_thread::sleep_for(20ms);
-    return x;
 }
 template <class F>
 void count_failures(mp::mpi::Pool& pool, const F& f, int count) {
@@ -332,29 +333,36 @@ void print_failure(mp::mpi::Pool& pool, const std::function<void()>& call) {
         call();
         std::printf("no failure\n");
     } catch (const std::exception& error) {
-        std::printf("%s: %s\n", pool.state() == mp::pool_state::failed ? "pool failed" : "call failed", error.what());
+        std::printf("%s: %s\n", pool.state() == mp::pool_state::failed ? "pool failed" : "call failed",
+                    error.what());
     }
 }
 int restarts() {
     auto with = options();
     with.restart_limit = 3;
-    mp::mpi::Pool pool(with);
-    print_failure(pool, [&] { pool.map(mp::partial(dies_elsewhere, host()), numbers(500), {.chunksize = 1}); });
+    mp::mpi::Pool pool(with, dies_elsewhere, host());
+    print_failure(pool, [&] { expect_squares(pool.map(slow_square, numbers(300)), 300); });
     return 0;
 }
 int initializer_throws() {
-    mp::mpi::Pool pool(options(), [](const std::string& here) {
-        if (host() != here) throw std::runtime_error("no licence on " + host());
-    }, host());
+    mp::mpi::Pool pool(
+        options(),
+        [](const std::string& here) {
+            if (host() != here) throw std::runtime_error("no licence on " + host());
+        },
+        host());
     print_failure(pool, [&] { expect_squares(pool.map(slow_square, numbers(300)), 300); });
     return 0;
 }
 int initializer_hangs() {
     auto with = options();
     with.initializer_timeout = 1s;
-    mp::mpi::Pool pool(with, [](const std::string& here) {
-        if (host() != here) std::this_thread::sleep_for(1h);
-    }, host());
+    mp::mpi::Pool pool(
+        with,
+        [](const std::string& here) {
+            if (host() != here) std::this_thread::sleep_for(1h);
+        },
+        host());
     print_failure(pool, [&] { expect_squares(pool.map(slow_square, numbers(300)), 300); });
     return 0;
 }
@@ -383,7 +391,8 @@ int big() {
     {
         const std::string large(size, 'x');
         const auto count = [](const std::string& all, int) { return std::pair(host(), all.size()); };
-        for (const auto& [where, length] : pool.map(mp::partial(count, std::cref(large)), numbers(8), {.chunksize = 1})) {
+        for (const auto& [where, length] :
+             pool.map(mp::partial(count, std::cref(large)), numbers(8), {.chunksize = 1})) {
             expect(length == size, "length of the argument");
             std::printf("argument on %s\n", where.c_str());
         }
@@ -392,7 +401,8 @@ int big() {
         std::this_thread::sleep_for(300ms);
         return host() == here ? std::string() : std::string(length, 'y');
     };
-    for (const auto& one : pool.map(mp::partial(back, host()), std::vector<std::size_t>(2, size), {.chunksize = 1}))
+    for (const auto& one :
+         pool.map(mp::partial(back, host()), std::vector<std::size_t>(2, size), {.chunksize = 1}))
         std::printf("result of %zu\n", one.size());
     return 0;
 }
@@ -409,12 +419,36 @@ const std::map<std::string, std::function<int()>> modes{
     {"exit3", [] { return exits(3); }},
     {"exit0", [] { return exits(0); }},
     {"exit_in_callback", exits_in_a_callback},
-    {"_exit4", [] { start_working(); ::_exit(4); return 0; }},
-    {"abort", [] { start_working(); std::abort(); return 0; }},
-    {"quick_exit5", [] { start_working(); std::quick_exit(5); return 0; }},
+    {"_exit4",
+     [] {
+         start_working();
+         ::_exit(4);
+         return 0;
+     }},
+    {"abort",
+     [] {
+         start_working();
+         std::abort();
+         return 0;
+     }},
+    {"quick_exit5",
+     [] {
+         start_working();
+         std::quick_exit(5);
+         return 0;
+     }},
     {"return7", [] { return 7; }},
-    {"global_pool", [] { start_working(); return 8; }},
-    {"global_pool_exit", [] { start_working(); std::exit(9); return 0; }},
+    {"global_pool",
+     [] {
+         start_working();
+         return 8;
+     }},
+    {"global_pool_exit",
+     [] {
+         start_working();
+         std::exit(9);
+         return 0;
+     }},
     {"result_outlives_pool", result_outlives_pool},
     {"task_exits", task_exits},
     {"task_kills", task_kills},

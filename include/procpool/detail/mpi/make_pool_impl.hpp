@@ -38,12 +38,15 @@ std::shared_ptr<scheduler::pool_backend> make_pool(pool_request request,
     bytes.append_value(request.node);
     bytes.append(request.initializer.data(), request.initializer.size());
     bytes.append(request.arguments.data(), request.arguments.size());
-    return {new node_pool(all, {.request = std::move(bytes),
-                                .node_timeout = request.node_timeout,
-                                .fails_with_node = request.fails_with_node,
-                                .workers_on_rank_0 = request.workers_on_rank_0,
-                                .error_handler = std::move(error_handler)}),
-            &end<>};
+    const std::shared_ptr<scheduler::pool_backend> pool{
+        new node_pool(all, {.request = std::move(bytes),
+                            .node_timeout = request.node_timeout,
+                            .fails_with_node = request.fails_with_node,
+                            .workers_on_rank_0 = request.workers_on_rank_0,
+                            .error_handler = std::move(error_handler)}),
+        &end<>};
+    all.end_with_this(pool);
+    return pool;
 }
 
 template <class>
