@@ -2,7 +2,7 @@
 // Pools whose workers are on many machines, over MPI: change mp::Pool to mp::mpi::Pool, and start the program
 // with mpiexec or srun.
 //
-// For the file with main, and those that make such pools. Link procpool::mpi.
+// Link procpool::mpi; with the engine compiled apart procpool::mpi_engine, or see src_mpi.hpp.
 #ifndef PROCPOOL_MPI_HPP
 #define PROCPOOL_MPI_HPP
 
@@ -23,9 +23,12 @@
 #include "procpool/detail/call/in_processes.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/mpi/make_pool.hpp"
-#include "procpool/detail/mpi/program.hpp"
+#include "procpool/detail/mpi/run_program.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/error.hpp"
+#include "procpool/executor.hpp"
 #include "procpool/freeze_support.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -70,6 +73,8 @@ struct PoolOptions {
     std::optional<int> restart_limit = {};
     /// What each worker may use of its machine.
     WorkerLimits limits = {};
+    /// Bytes of shared memory that large values may take between a node and its workers.
+    std::optional<std::size_t> arena_limit = {};
     /// Where what workers print goes, on their node; launchers bring it to the program's own output.
     worker_output output = worker_output::direct;
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells.
@@ -122,9 +127,10 @@ public:
         using task = call::in_processes::call_task<call::call_style::returns, Initializer, Args...>;
         if constexpr (task::check()) {
             detail::mpi::pool_request request = request_of(options);
-            const auto& definition = task::define(initializer);
+            const auto& definition = task::define(initializer, wire::other_machines());
             request.initializer.append(definition.bytes.data(), definition.bytes.size());
             scheduler::block arguments;
+            arguments.large.memory = wire::other_machines();
             call::append_element(arguments, std::forward_as_tuple(std::as_const(initargs)...));
             call::put_size_in_front(arguments);
             request.arguments = std::move(arguments.bytes);
@@ -159,13 +165,16 @@ private:
                         .terminate_grace = options.terminate_grace,
                         .restart_limit = options.restart_limit,
                         .limits = options.limits,
-                        .arena_limit = {},
+                        .arena_limit = options.arena_limit,
                         .output = options.output,
                         .stderr_tail = options.stderr_tail,
                         .quote_arguments = options.quote_arguments};
         return request;
     }
 };
+
+/// concurrent.futures' executor on the workers of all nodes, with the options of mpi::Pool.
+using Executor = BasicExecutor<Pool, PoolOptions>;
 
 /// Starts MPI and calls `main_function(argc, argv)` on rank 0, while all other ranks host workers; ends MPI when
 /// it returns. To be called first in main, on all ranks.

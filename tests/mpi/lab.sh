@@ -9,10 +9,12 @@
 #   limit HOST RATE [DELAY] slows what goes to the host and comes from it: limit node2 200mbit 1ms. DELAY takes a
 #                           kernel with sch_netem
 #   unlimit HOST            ends that
-#   cut HOST, restore HOST  takes the host off the switch, where its packets get lost, and puts it back
+#   cut HOST, restore HOST  takes the host off the switch, where its packets get lost, and puts it back; the program
+#                           of that name is `command cut`
 #   start_slurm             has Slurm on all hosts; `on node1 srun ...` then works
 #   launcher MPI RANKS      sets array `launcher` to what starts so many ranks of openmpi or mpich: on the hosts, by
 #                           Slurm if that runs, or just here if there are no hosts; LAUNCHER_OPTIONS are added
+#   wait_until SECONDS COMMAND...   tries until it succeeds; fails if the time is over
 #   nothing_left            fails, and says what it is, if a process or a file of a program is left
 
 skip() {

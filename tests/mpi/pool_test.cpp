@@ -67,6 +67,11 @@ std::vector<int> squares(int count) {
 
 class MpiPool : public testing::Test {
 protected:
+    bool is_node(const std::string& host) const {
+        const auto nodes = pool.nodes();
+        return std::any_of(nodes.begin(), nodes.end(), [&](const auto& one) { return one.host == host; });
+    }
+
     mp::mpi::Pool pool{2};
 };
 
@@ -156,7 +161,7 @@ TEST_F(MpiPool, throws_what_a_task_threw_and_names_its_host) {
             std::rethrow_if_nested(error);
             FAIL() << "nothing is nested";
         } catch (const mp::RemoteError& origin) {
-            EXPECT_EQ(origin.host(), pool.nodes().front().host);
+            EXPECT_TRUE(is_node(origin.host())) << origin.host();
         }
     }
 }
@@ -175,7 +180,7 @@ TEST_F(MpiPool, a_death_costs_one_element_and_names_host_and_call) {
     } catch (const mp::WorkerDied& death) {
         EXPECT_EQ(death.signal(), SIGKILL);
         EXPECT_EQ(death.index(), 13U);
-        EXPECT_EQ(death.host(), pool.nodes().front().host);
+        EXPECT_TRUE(is_node(death.host())) << death.host();
         EXPECT_NE(std::string(death.what()).find("f(13)"), std::string::npos) << death.what();
     }
     EXPECT_EQ(pool.map(square, numbers(100)), squares(100));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/datagram.hpp"
 #include "procpool/detail/os/fd.hpp"
 
@@ -27,9 +28,10 @@ struct bell_of_rank_0 {
 /// Rank 0 and each other one ring at each other. What name a machine has for itself says nothing of how others
 /// reach it, so addresses are learnt from what comes. A datagram that gets lost wakes nobody: nobody may sleep
 /// for long. Thread-safe.
-class bell {
+template <class = only_if_used>
+class basic_bell {
 public:
-    bell(int rank, int size) : rank_(rank), addresses_(static_cast<std::size_t>(size)) {}
+    basic_bell(int rank, int size) : rank_(rank), addresses_(static_cast<std::size_t>(size)) {}
 
     /// Of rank 0, for the others.
     bell_of_rank_0 describe() {
@@ -81,6 +83,7 @@ private:
     mutex mutex_;
     std::vector<std::optional<os::datagram_address>> addresses_ PROCPOOL_GUARDED_BY(mutex_);
 };
+using bell = basic_bell<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

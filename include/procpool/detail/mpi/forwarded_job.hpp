@@ -18,19 +18,21 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
-#include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/whole_elements.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
 /// Frames of one pool that are to be sent. Thread-safe: results come from whoever drives the node's pool.
-class outgoing_frames {
+template <class = only_if_used>
+class basic_outgoing_frames {
 public:
-    explicit outgoing_frames(std::uint64_t pool) : pool_(pool) {}
+    explicit basic_outgoing_frames(std::uint64_t pool) : pool_(pool) {}
 
     void append(frame_header header, std::span<const std::byte> payload = {}) {
         const mutex_guard lock(mutex_);
@@ -81,11 +83,13 @@ private:
     wire::buffer bytes_ PROCPOOL_GUARDED_BY(mutex_);
     std::uint64_t to_return_ PROCPOOL_GUARDED_BY(mutex_) = 0;
 };
+using outgoing_frames = basic_outgoing_frames<>;
 
-class forwarded_job final : public scheduler::remote_job {
+template <class = only_if_used>
+class basic_forwarded_job final : public scheduler::remote_job {
 public:
     /// `from` has what describes an element, and the definition.
-    forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from, outgoing_frames& up)
+    basic_forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from, outgoing_frames& up)
         : remote_job(definition_from(from), settings.once), number_(number), up_(up) {
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
@@ -100,17 +104,7 @@ public:
                 std::span<const std::byte> values) override {
         frame_header header{.what = frame_header::kind::values, .job = number_, .first = first, .count = count, .stride = stride};
         if (timing && timing->known()) header.ns = static_cast<std::int64_t>(timing->mean_ns());
-        if (stride != wire::variable_stride) {
-            up_.append(header, values);
-            return;
-        }
-        up_.append_filled(header, [&](wire::buffer& to) {
-            for (wire::element_reader from(values, stride); !from.done();) {
-                const std::span<const std::byte> value = from.next();  // wherever it lies
-                to.append_value(std::uint64_t{value.size()});
-                to.append(value.data(), value.size());
-            }
-        });
+        up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
     }
 
     /// A task's own error.
@@ -181,6 +175,7 @@ private:
     outgoing_frames& up_;
     std::map<std::uint64_t, std::int64_t> given_up_;  // which, and when in steady ns
 };
+using forwarded_job = basic_forwarded_job<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

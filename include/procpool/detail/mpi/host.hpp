@@ -15,11 +15,13 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mpi/pace.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/session.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/program.hpp"
@@ -33,9 +35,10 @@ enum class departure {
     orphaned,  ///< rank 0 is lost, or this rank can't go on
 };
 
-class host {
+template <class = only_if_used>
+class basic_host {
 public:
-    explicit host(network& net) : net_(net) {
+    explicit basic_host(network& net) : net_(net) {
         poller_.add(net_.bell().file(), os::poller::interest::read, key_bell);
         poller_.add(sent_.file(), os::poller::interest::read, key_sent);
     }
@@ -68,9 +71,9 @@ private:
     bool receive() {
         std::vector<wire::buffer> came;
         const bool any = net_.receive([&](int from, wire::buffer&& message) {
-            if (from == 0) came.push_back(std::move(message));
+            if (from == 0) heard_ = std::chrono::steady_clock::now();
+            came.push_back(std::move(message));
         });
-        if (!came.empty()) heard_ = std::chrono::steady_clock::now();
         for (const wire::buffer& one : came)
             each_frame(one.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
                 handle(header, payload);
@@ -104,8 +107,13 @@ private:
                 });
             return;
         }
+        if (header.what == kind::define_part) pass_on(header, definition_part(payload));
         const auto at = pools_.find(header.pool);
         if (at != pools_.end()) at->second->handle(header, payload);
+    }
+    void pass_on(const frame_header& header, const definition_part& part) {
+        if (part.route.empty()) return;
+        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes));
     }
 
     void say(frame_header::kind what) {
@@ -130,7 +138,9 @@ private:
     }
 
     void nap(steady_time now) {
-        const auto time = pace_.next(net_.is_busy(), true);
+        const bool more_comes = std::any_of(pools_.begin(), pools_.end(),
+                                            [](const auto& one) { return one.second->awaits_parts(); });
+        const auto time = pace_.next(more_comes || net_.is_busy(), true);
         if (time.count() == 0) return;
         for (const auto& event : poller_.wait_precisely(now + time)) {
             if (event.key == key_bell) {
@@ -157,6 +167,7 @@ private:
     steady_time checked_;
     std::chrono::nanoseconds node_timeout_ = std::chrono::seconds(30);
 };
+using host = basic_host<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

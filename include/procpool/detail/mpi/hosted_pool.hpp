@@ -13,36 +13,43 @@
 #include <span>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/forwarded_job.hpp"
 #include "procpool/detail/mpi/node_options.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/thread.hpp"
-#include "procpool/detail/process/make_pool.hpp"
+#include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/process/pool_options.hpp"
+#include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/whole_elements.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
 /// What comes from rank 0 goes to the workers by the thread that receives it. A thread of its own makes the
 /// local pool, drives it, and sends the results: so a call wakes one thread on its way down, and one on its
 /// way up.
-class hosted_pool {
+template <class = only_if_used>
+class basic_hosted_pool {
 public:
     /// `open` is the payload of a frame of that kind. `send` is called by any thread.
-    hosted_pool(std::uint64_t number, std::span<const std::byte> open, std::function<void(wire::buffer&&)> send)
+    basic_hosted_pool(std::uint64_t number, std::span<const std::byte> open, std::function<void(wire::buffer&&)> send)
         : send_(std::move(send)), up_(number) {
         request_.append(open.data(), open.size());
         thread_ = os::start_thread([this] { run(); }, "a node's pool");
     }
-    hosted_pool(const hosted_pool&) = delete;
-    hosted_pool& operator=(const hosted_pool&) = delete;
+    basic_hosted_pool(const basic_hosted_pool&) = delete;
+    basic_hosted_pool& operator=(const basic_hosted_pool&) = delete;
     /// Ends the workers now, unless they have ended.
-    ~hosted_pool() {
+    ~basic_hosted_pool() {
         end(ending::now);
         thread_.join();
     }
@@ -54,6 +61,15 @@ public:
             end(header.flag != 0 ? ending::when_done : ending::now);
             return;
         }
+        if (header.what == kind::define_part) {
+            take_part(header, definition_part(payload));
+            return;
+        }
+        const auto partial = partial_.find(header.job);
+        if (partial != partial_.end() && header.what != kind::give_back) {
+            partial->second.wait(header, payload);
+            return;
+        }
         const std::shared_ptr<scheduler::pool_backend> local = pool();
         if (!local) return;  // it has failed, and that was told
         auto lock = local->acquire();
@@ -62,9 +78,13 @@ public:
             handle(*local, header, payload);
         } catch (const PoolNotRunning&) {
             return;  // its end has begun
+        } catch (...) {
+            append_error(std::current_exception());
         }
         local->leave(lock);
     }
+    /// Whether parts of a definition are on their way.
+    bool awaits_parts() const noexcept { return !partial_.empty(); }
 
     bool has_ended() const noexcept { return has_ended_.load(std::memory_order_acquire); }
 
@@ -92,7 +112,7 @@ private:
         const std::shared_ptr<forwarded_job> job = at->second;
         switch (header.what) {
             case kind::run:
-                local.submit(job, block_of(header, payload));
+                local.submit(job, block_of(header, payload, local.arena()));
                 if (job->once()) local.seal(job);  // not later, when that would wake who drives
                 break;
             case kind::forget:
@@ -113,16 +133,19 @@ private:
     }
     static constexpr const char* cancelled = "procpool: cancelled";
 
-    static scheduler::block block_of(const frame_header& header, std::span<const std::byte> payload) {
+    /// Large elements go to the workers through memory that they share.
+    static scheduler::block block_of(const frame_header& header, std::span<const std::byte> payload,
+                                     const std::shared_ptr<wire::arena>& memory) {
         scheduler::block elements{.first = header.first,
                                   .count = header.count,
                                   .stride = header.stride,
                                   .bytes = {},
                                   .begin = scheduler::block::room_for_frames,
-                                  .pins = {}};
-        elements.bytes.reserve(elements.begin + payload.size());
+                                  .pins = {},
+                                  .large = {memory}};
+        if (payload.size() < wire::arena_threshold) elements.bytes.reserve(elements.begin + payload.size());
         elements.bytes.extend(elements.begin);
-        elements.bytes.append(payload.data(), payload.size());
+        wire::append_to_arena({elements.bytes, elements.pins, &elements.large}, elements.stride, payload);
         return elements;
     }
 
@@ -130,6 +153,17 @@ private:
         std::uint64_t count = 0;
         for (const auto& [number, job] : jobs_) count += local.withdraw(job, outgoing_frames::given_back_text);
         up_.expect_returned(count);
+    }
+
+    void take_part(const frame_header& header, const definition_part& part) {
+        if (complete_.contains(header.job)) return;  // it came on two ways
+        if (!partial_[header.job].add(header, part.bytes)) return;
+        const partial_definition whole = std::move(partial_[header.job]);
+        partial_.erase(header.job);
+        complete_.insert(header.job);
+        up_.append({.what = frame_header::kind::defined, .job = header.job});
+        handle({.what = frame_header::kind::define, .pool = header.pool, .job = header.job}, whole.bytes());
+        for (const auto& one : whole.waiting()) handle(one.header, one.payload.bytes());
     }
 
     // ---- the thread of its own
@@ -168,18 +202,21 @@ private:
         const auto options = from.value<node_options>();
         const auto definition = from.take(options.initializer_bytes);
         const auto arguments = from.take(from.left());
-        const auto initializer = [&] {
+        process::process_pool_options all = process::checked(options.for_pool());
+        all.workers.settings.first_index = options.first_index;
+        all.workers.settings.is_rank = true;
+        all.workers.settings.serves_other_machine = true;
+        if (options.has_initializer) {
             scheduler::task_definition initial;
             initial.bytes.append(definition.data(), definition.size());
-            process::pool_initializer each_runs{std::make_shared<call::initializer_job>(std::move(initial)), {}};
-            each_runs.job->timeout = job::checked_limit(options.initializer_timeout, "initializer_timeout");
-            each_runs.arguments.count = 1;
-            each_runs.arguments.stride = wire::variable_stride;
-            each_runs.arguments.bytes.append(arguments.data(), arguments.size());
-            return each_runs;
-        };
-        set_pool(options.has_initializer ? process::make_pool(options.for_pool(), initializer)
-                                         : process::make_pool(options.for_pool()));
+            all.workers.initializer = std::make_shared<call::initializer_job>(std::move(initial));
+            all.workers.initializer->timeout =
+                job::checked_limit(options.initializer_timeout, "initializer_timeout");
+            all.workers.initializer_arguments.count = 1;
+            all.workers.initializer_arguments.stride = wire::variable_stride;
+            all.workers.initializer_arguments.bytes.append(arguments.data(), arguments.size());
+        }
+        set_pool({new process::process_pool(std::move(all)), &process::end<>});
         up_.append({.what = frame_header::kind::opened, .count = pool()->size()});
     }
 
@@ -228,8 +265,12 @@ private:
     mutex pool_pointer_;
     std::shared_ptr<scheduler::pool_backend> pool_ PROCPOOL_GUARDED_BY(pool_pointer_);
     std::unordered_map<std::uint64_t, std::shared_ptr<forwarded_job>> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
+    // Of the thread that receives:
+    std::unordered_map<std::uint64_t, partial_definition> partial_;  // of jobs
+    std::unordered_set<std::uint64_t> complete_;                     // jobs that came in parts
     std::thread thread_;
 };
+using hosted_pool = basic_hosted_pool<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a file that makes a pool of many machines needs to know of it.
+// The door to pools of many machines: all that a file which makes one needs to know of them.
 #ifndef PROCPOOL_DETAIL_MPI_MAKE_POOL_HPP
 #define PROCPOOL_DETAIL_MPI_MAKE_POOL_HPP
 
@@ -39,6 +39,8 @@ void each_node(scheduler::pool_backend& pool,
 
 }  // namespace procpool::inline v0_1::detail::mpi
 
+#ifndef PROCPOOL_SEPARATE_COMPILATION
 #include "procpool/detail/mpi/make_pool_impl.hpp"
+#endif
 
 #endif

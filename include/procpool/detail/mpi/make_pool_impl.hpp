@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pools of many machines.
+// What is behind the door to pools of many machines.
 #ifndef PROCPOOL_DETAIL_MPI_MAKE_POOL_IMPL_HPP
 #define PROCPOOL_DETAIL_MPI_MAKE_POOL_IMPL_HPP
 
@@ -10,7 +10,7 @@
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/mpi/make_pool.hpp"
 #include "procpool/detail/mpi/node_pool.hpp"
-#include "procpool/detail/mpi/program.hpp"
+#include "procpool/detail/mpi/session.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -33,13 +33,11 @@ std::shared_ptr<scheduler::pool_backend> make_pool(pool_request request,
     if (!request.workers_on_rank_0 && all.hosts().size() == 1)
         job::refuse("workers_on_rank_0 must be true where there is no other node");
     request.node.initializer_bytes = request.initializer.size();
-    request.node.arena_limit = 0;  // what lies in a node's memory can't travel
-    wire::buffer bytes;
-    bytes.append_value(request.node);
-    bytes.append(request.initializer.data(), request.initializer.size());
-    bytes.append(request.arguments.data(), request.arguments.size());
+    wire::buffer initializer = std::move(request.initializer);
+    initializer.append(request.arguments.data(), request.arguments.size());
     const std::shared_ptr<scheduler::pool_backend> pool{
-        new node_pool(all, {.request = std::move(bytes),
+        new node_pool(all, {.node = request.node,
+                            .initializer = std::move(initializer),
                             .node_timeout = request.node_timeout,
                             .fails_with_node = request.fails_with_node,
                             .workers_on_rank_0 = request.workers_on_rank_0,

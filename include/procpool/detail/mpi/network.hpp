@@ -3,15 +3,6 @@
 #ifndef PROCPOOL_DETAIL_MPI_NETWORK_HPP
 #define PROCPOOL_DETAIL_MPI_NETWORK_HPP
 
-// The C++ interface that MPI once had: nobody needs it.
-#ifndef OMPI_SKIP_MPICXX
-#define OMPI_SKIP_MPICXX 1
-#endif
-#ifndef MPICH_SKIP_MPICXX
-#define MPICH_SKIP_MPICXX 1
-#endif
-#include <mpi.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -26,7 +17,9 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/bell.hpp"
+#include "procpool/detail/mpi/mpi_header.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/error.hpp"
 
@@ -45,10 +38,11 @@ inline void check_mpi(int code, const char* call) {
 ///
 /// MPI makes progress only while somebody calls it, so whoever waits for a message, or for one to be sent,
 /// comes back to receive() now and then.
-class network {
+template <class = only_if_used>
+class basic_network {
 public:
     /// Collective. Works with a copy of `from`.
-    explicit network(MPI_Comm from) : comm_(copy_of(from)), rank_(rank_in(comm_)), size_(size_of(comm_)), bell_(rank_, size_) {
+    explicit basic_network(MPI_Comm from) : comm_(copy_of(from)), rank_(rank_in(comm_)), size_(size_of(comm_)), bell_(rank_, size_) {
         bell_of_rank_0 told;
         if (rank_ == 0) told = bell_.describe();
         check_mpi(MPI_Bcast(&told, sizeof told, MPI_BYTE, 0, comm_), "MPI_Bcast");
@@ -62,9 +56,9 @@ public:
         lost_.resize(static_cast<std::size_t>(size_));
         reading_.resize(static_cast<std::size_t>(size_));
     }
-    network(const network&) = delete;
-    network& operator=(const network&) = delete;
-    ~network() = default;  // the communicator ends with MPI: to free it would wait for everybody
+    basic_network(const basic_network&) = delete;
+    basic_network& operator=(const basic_network&) = delete;
+    ~basic_network() = default;  // the communicator ends with MPI: to free it would wait for everybody
 
     int rank() const noexcept { return rank_; }
     int size() const noexcept { return size_; }
@@ -287,6 +281,7 @@ private:
     std::vector<source> reading_ PROCPOOL_GUARDED_BY(mutex_);
     std::vector<bool> lost_ PROCPOOL_GUARDED_BY(mutex_);
 };
+using network = basic_network<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

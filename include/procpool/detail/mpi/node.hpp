@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,7 +18,9 @@
 #include <vector>
 
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
@@ -29,12 +32,18 @@
 namespace procpool::inline v0_1::detail::mpi {
 
 /// With the pool's lock held.
-class node final : public scheduler::peer {
+template <class = only_if_used>
+class basic_node final : public scheduler::peer {
 public:
-    node(int rank, std::string host, std::uint64_t pool) : rank_(rank), host_(std::move(host)), pool_(pool) {}
+    basic_node(int rank, std::string host, std::uint64_t pool) : rank_(rank), host_(std::move(host)), pool_(pool) {}
 
     int rank() const noexcept { return rank_; }
     const std::string& host() const noexcept { return host_; }
+
+    /// Large definitions go along a chain of nodes: `chain` tells all of them of a job.
+    void use_chain(std::function<void(const std::shared_ptr<scheduler::remote_job>&)> chain) {
+        chain_ = std::move(chain);
+    }
 
     /// Its share of the pool has ended.
     bool has_closed = false;
@@ -54,6 +63,7 @@ public:
               std::uint32_t /*together*/) override {
         taken += elements.count;
         keeps_all = false;
+        if (chain_ && job->definition().size() >= chain_threshold) chain_(job);
         define(job);
         append_frame(out_,
                      {.what = frame_header::kind::run,
@@ -74,6 +84,32 @@ public:
         tell_activity();
         return {};
     }
+    /// The job's settings and its definition.
+    static wire::buffer definition_of(const scheduler::remote_job& job) {
+        const job_settings settings{.chunk = job.chunk,
+                                    .timeout_ns = job.timeout.count(),
+                                    .retries = job.retries,
+                                    .retry_exceptions = job.retry_exceptions,
+                                    .guided = job.guided,
+                                    .bulk = job.bulk,
+                                    .keeps_its_place = job.keeps_its_place,
+                                    .once = job.once()};
+        wire::buffer bytes;
+        bytes.append_value(settings);
+        bytes.append_value(job.describer() != nullptr);
+        if (job.describer()) wire::encode_function(bytes, job.describer());
+        bytes.append(job.definition().data(), job.definition().size());
+        return bytes;
+    }
+    /// It is being told of the job in parts, which may take a while.
+    /// @return false if it knows of it already
+    bool await_definition(const std::shared_ptr<scheduler::remote_job>& job) {
+        if (!jobs_.emplace(job->id, job).second) return false;
+        in_parts_.push_back(job);
+        return true;
+    }
+    /// Jobs whose definitions it may not have completely.
+    const std::vector<std::shared_ptr<scheduler::remote_job>>& in_parts() const noexcept { return in_parts_; }
     bool knows(const scheduler::remote_job& job) const noexcept { return jobs_.contains(job.id); }
     void forget(const scheduler::remote_job& job) {
         if (jobs_.erase(job.id) > 0)
@@ -94,6 +130,10 @@ public:
         using kind = frame_header::kind;
         if (header.what == kind::given_back) {
             asked_back_ = false;
+            return;
+        }
+        if (header.what == kind::defined) {
+            std::erase_if(in_parts_, [&](const auto& job) { return job->id == header.job; });
             return;
         }
         const auto at = jobs_.find(header.job);
@@ -144,6 +184,7 @@ public:
             ++back.back().elements.lost;
         }
         jobs_.clear();
+        in_parts_.clear();
         out_.clear();
         drain();
         die();
@@ -154,20 +195,8 @@ public:
 private:
     void define(const std::shared_ptr<scheduler::remote_job>& job) {
         if (!jobs_.emplace(job->id, job).second) return;
-        const job_settings settings{.chunk = job->chunk,
-                                    .timeout_ns = job->timeout.count(),
-                                    .retries = job->retries,
-                                    .retry_exceptions = job->retry_exceptions,
-                                    .guided = job->guided,
-                                    .bulk = job->bulk,
-                                    .keeps_its_place = job->keeps_its_place,
-                                    .once = job->once()};
-        const std::size_t begin = begin_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id});
-        out_.append_value(settings);
-        out_.append_value(job->describer() != nullptr);
-        if (job->describer()) wire::encode_function(out_, job->describer());
-        out_.append(job->definition().data(), job->definition().size());
-        end_frame(out_, begin);
+        const wire::buffer definition = definition_of(*job);
+        append_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id}, definition.bytes());
     }
 
     /// @return whether there was any
@@ -262,11 +291,14 @@ private:
     const int rank_;
     const std::string host_;
     const std::uint64_t pool_;
+    std::function<void(const std::shared_ptr<scheduler::remote_job>&)> chain_;
     wire::activity activity_;
     wire::buffer out_;
     std::unordered_map<std::uint64_t, std::shared_ptr<scheduler::remote_job>> jobs_;  // that it was told of
+    std::vector<std::shared_ptr<scheduler::remote_job>> in_parts_;
     bool asked_back_ = false;
 };
+using node = basic_node<>;
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

@@ -25,6 +25,7 @@ struct node_options {
     std::optional<int> restart_limit;
     WorkerLimits limits;
     std::optional<std::size_t> arena_limit;
+    std::uint32_t first_index = 0;  // of its workers among those of all nodes
     worker_output output = worker_output::direct;
     std::size_t stderr_tail = 0;
     bool quote_arguments = true;

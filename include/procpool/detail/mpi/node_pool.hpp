@@ -13,6 +13,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/node.hpp"
 #include "procpool/detail/mpi/pace.hpp"
@@ -32,13 +34,15 @@
 #include "procpool/detail/process/driver.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
 struct node_pool_options {
-    wire::buffer request;  // the payload of `open`
+    node_options node;
+    wire::buffer initializer;  // its definition and its arguments
     std::chrono::nanoseconds node_timeout{};
     bool fails_with_node = false;  // elements that a lost node had; else they run elsewhere, once
     bool workers_on_rank_0 = true;
@@ -46,9 +50,10 @@ struct node_pool_options {
 };
 
 /// The nodes of a pool, those that are lost, too.
-class node_group final : public scheduler::peer_group {
+template <class = only_if_used>
+class basic_node_group final : public scheduler::peer_group {
 public:
-    explicit node_group(session& all) : session_(all) {}
+    explicit basic_node_group(session& all) : session_(all) {}
 
     std::deque<node>& nodes() noexcept { return nodes_; }
     const std::deque<node>& nodes() const noexcept { return nodes_; }
@@ -62,7 +67,27 @@ public:
         for (const host_rank& one : session_.hosts())
             if (!session_.is_lost(one.rank) && (with_rank_0 || one.rank != session_.net().rank()))
                 nodes_.emplace_back(one.rank, one.name, pool);
+        pool_ = pool;
+        if (std::count_if(nodes_.begin(), nodes_.end(), [this](const node& one) { return is_remote(one); }) < 2) return;
+        for (node& one : nodes_)
+            if (is_remote(one))
+                one.use_chain([this](const std::shared_ptr<scheduler::remote_job>& job) { define_along_chain(job); });
     }
+    /// Tells all nodes but rank 0 of a job, one through the other, and those that know it nothing.
+    void define_along_chain(const std::shared_ptr<scheduler::remote_job>& job) {
+        std::vector<int> route;
+        for (node& one : nodes_)
+            if (is_remote(one) && one.is_alive() && !session_.is_lost(one.rank()) && one.await_definition(job))
+                route.push_back(one.rank());
+        if (!route.empty()) send_definition(*job, route);
+    }
+    /// A node of the chain is lost, and with it perhaps what it would have passed on.
+    void repair_chain() {
+        for (const node& one : nodes_)
+            for (const auto& job : one.in_parts())
+                if (!session_.is_lost(one.rank())) send_definition(*job, {one.rank()});
+    }
+
     /// It has opened its share of the pool.
     void open(node& one, std::size_t workers) {
         one.open(workers);
@@ -101,10 +126,24 @@ public:
     }
 
 private:
+    bool is_remote(const node& one) const { return one.rank() != session_.net().rank(); }
+
+    void send_definition(const scheduler::remote_job& job, const std::vector<int>& route) {
+        const wire::buffer definition = node::definition_of(job);
+        const std::span further = std::span(route).subspan(1);
+        send_parts({.pool = pool_, .job = job.id}, further, definition.bytes(), [&](wire::buffer&& message) {
+            session_.net().send(route[0], std::move(message));
+            // They don't hear one another.
+            for (const int rank : further) session_.net().bell().ring(rank);
+        });
+    }
+
     session& session_;
+    std::uint64_t pool_ = 0;
     std::deque<node> nodes_;  // which stay where they are
     std::unique_ptr<hosted_pool> here_;
 };
+using node_group = basic_node_group<>;
 
 template <class = only_if_used>
 class basic_node_pool final : public scheduler::scheduler, private process::driven {
@@ -147,8 +186,7 @@ public:
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
-    /// What lies in the memory of a machine can't leave it.
-    const std::shared_ptr<wire::arena>& arena() const noexcept override { return no_arena_; }
+    const std::shared_ptr<wire::arena>& arena() const noexcept override { return wire::other_machines(); }
 
     /// Calls `take(node, is_alive)` for each.
     template <class Take>
@@ -298,6 +336,7 @@ private:
         const std::exception_ptr error = lost(gone);
         auto back = gone.take_lost(fails_with_node_, error, events().collected());
         events().take_returned(std::move(back));
+        group_.repair_chain();
         if (group_.workers() == 0) fail(error);
     }
 
@@ -305,17 +344,26 @@ private:
 
     void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
         group_.make(number_, options.workers_on_rank_0);
+        std::uint32_t first_index = 0;
         for (node& one : group_.nodes()) {
+            node_options its = options.node;
+            its.first_index = first_index;
+            if (!its.processes) its.processes = session_.processors_of(one.rank());
+            first_index += static_cast<std::uint32_t>(std::max(*its.processes, 0));
+            wire::buffer request;
+            request.append_value(its);
+            request.append(options.initializer.data(), options.initializer.size());
             if (one.rank() == session_.net().rank()) {
                 group_.here() = std::make_unique<hosted_pool>(
-                    number_, options.request.bytes(), [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
+                    number_, request.bytes(),
+                    [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
                 continue;
             }
             wire::buffer message;
             append_frame(
                 message,
                 {.what = frame_header::kind::open, .pool = number_, .ns = options.node_timeout.count()},
-                options.request.bytes());
+                request.bytes());
             group_.transmit(one, std::move(message));
         }
         std::exception_ptr failed;
@@ -415,7 +463,6 @@ private:
     node_group group_;
     const std::uint64_t number_;
     const os::fd no_news_;
-    const std::shared_ptr<wire::arena> no_arena_;
     os::poller poller_;
     pace pace_;  // of whoever drives
     std::atomic<std::size_t> size_ = 0;

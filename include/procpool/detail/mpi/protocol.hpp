@@ -19,6 +19,7 @@ struct frame_header {
         // Of rank 0:
         open,      // makes a pool: node_options, the initializer's definition and arguments
         define,    // a job: job_settings, then its definition
+        define_part,  // a part of that, from byte `first` of `count` on: see definition_part
         run,       // elements of it
         forget,    // it is over
         cancel,    // the same, before its end: what runs is ended if `flag`
@@ -27,6 +28,7 @@ struct frame_header {
         close,     // ends the pool; work that is there ends before, if `flag`
         // Of a host:
         opened,    // it has `count` workers
+        defined,   // a definition that came in parts is complete
         values,    // results of elements; each took `ns`
         error,     // an element's error: the texts of attempts before, then the record
         returned,  // elements that had not begun

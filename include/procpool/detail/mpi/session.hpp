@@ -5,6 +5,7 @@
 #define PROCPOOL_DETAIL_MPI_SESSION_HPP
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -21,10 +22,12 @@
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -32,7 +35,8 @@ namespace procpool::inline v0_1::detail::mpi {
 inline constexpr std::chrono::seconds beat_interval{1};
 
 /// Messages for one pool. Thread-safe.
-class inbox {
+template <class = only_if_used>
+class basic_inbox {
 public:
     struct message {
         int from = 0;
@@ -40,7 +44,7 @@ public:
     };
 
     /// `arrival` is rung for each.
-    explicit inbox(os::event& arrival) : arrival_(arrival) {}
+    explicit basic_inbox(os::event& arrival) : arrival_(arrival) {}
 
     void put(int from, wire::buffer&& bytes, bool by_receiver = false) {
         {
@@ -63,24 +67,27 @@ private:
     mutex mutex_;
     std::vector<message> messages_ PROCPOOL_GUARDED_BY(mutex_);
 };
+using inbox = basic_inbox<>;
 
 /// What is known of a rank that hosts workers.
 struct host_rank {
     int rank = 0;
     std::string name;  // of its machine
+    int processors = 1;
 };
 
 /// Of rank 0. Thread-safe.
-class session {
+template <class = only_if_used>
+class basic_session {
 public:
     /// `hosts` begins with rank 0 itself.
-    session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
+    basic_session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
         for (int rank = 1; rank < net_.size(); ++rank) heard_[rank] = std::chrono::steady_clock::now();
         pulse_ = os::start_thread([this] { beat_until_stopped(); }, "MPI's");
     }
-    session(const session&) = delete;
-    session& operator=(const session&) = delete;
-    ~session() {
+    basic_session(const basic_session&) = delete;
+    basic_session& operator=(const basic_session&) = delete;
+    ~basic_session() {
         {
             const mutex_guard lock(mutex_);
             stopping_ = true;
@@ -90,6 +97,11 @@ public:
     }
 
     const std::vector<host_rank>& hosts() const noexcept { return hosts_; }
+    int processors_of(int rank) const noexcept {
+        const auto at = std::find_if(hosts_.begin(), hosts_.end(),
+                                     [rank](const host_rank& one) { return one.rank == rank; });
+        return at != hosts_.end() ? at->processors : 1;
+    }
     bool is_lost(int rank) { return net_.has_lost(rank); }
     network& net() noexcept { return net_; }
 
@@ -273,6 +285,18 @@ private:
     std::condition_variable changed_;
     std::thread pulse_;
 };
+using session = basic_session<>;
+
+/// The program's nodes while rank 0 is in the function that it was given; null otherwise.
+inline std::atomic<session*> current_session = nullptr;
+
+/// @throws Error if there are none
+inline session& require_session() {
+    if (session* const all = current_session.load(std::memory_order_acquire)) return *all;
+    throw Error(
+        "procpool: an mpi::Pool is made in the function that mpi::run calls: in main, return "
+        "procpool::mpi::run(argc, argv, f), and make the pool in f");
+}
 
 }  // namespace procpool::inline v0_1::detail::mpi
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The life of a program over MPI: from MPI's start to its end, on each rank.
-#ifndef PROCPOOL_DETAIL_MPI_PROGRAM_HPP
-#define PROCPOOL_DETAIL_MPI_PROGRAM_HPP
+#ifndef PROCPOOL_DETAIL_MPI_RUN_PROGRAM_IMPL_HPP
+#define PROCPOOL_DETAIL_MPI_RUN_PROGRAM_IMPL_HPP
 
 #include <array>
 #include <atomic>
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/cpu_count.hpp"
 #include "procpool/detail/mpi/affinity.hpp"
 #include "procpool/detail/mpi/finalize.hpp"
 #include "procpool/detail/mpi/host.hpp"
@@ -23,6 +24,7 @@
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/rank_description.hpp"
+#include "procpool/detail/mpi/run_program.hpp"
 #include "procpool/detail/mpi/session.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/affinity.hpp"
@@ -33,17 +35,6 @@
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
-
-/// The program's nodes while rank 0 is in the function that it was given; null otherwise.
-inline std::atomic<session*> current_session = nullptr;
-
-/// @throws Error if there are none
-inline session& require_session() {
-    if (session* const all = current_session.load(std::memory_order_acquire)) return *all;
-    throw Error(
-        "procpool: an mpi::Pool is made in the function that mpi::run calls: in main, return "
-        "procpool::mpi::run(argc, argv, f), and make the pool in f");
-}
 
 /// What all ranks do together, from MPI's start to its end.
 template <class = only_if_used>
@@ -68,7 +59,13 @@ public:
             if (first == first_on_node) processors |= all.back().processors;
         }
         fault_ = different_programs(all);
-        if (fault_.empty() && first_on_node == net_.rank()) os::set_affinity(processors);
+        if (!fault_.empty()) return;
+        if (first_on_node == net_.rank()) os::set_affinity(processors);
+        wire::buffer count;
+        count.append_value(cpu_count());
+        const std::vector<wire::buffer> counts = net_.exchange(count.bytes());
+        for (host_rank& one : hosts_)
+            one.processors = wire::cursor(counts[static_cast<std::size_t>(one.rank)].bytes()).value<int>();
         if (net_.size() > 1) os::survive_broken_connections();  // MPI writes to ranks that have died
     }
     basic_program(const basic_program&) = delete;
@@ -160,9 +157,7 @@ std::string wrong_start(int thread_level) {
     return wrong_launcher(size, library.data(), [](const char* name) { return std::getenv(name); });
 }
 
-/// Starts MPI and ends it. @return what `body` returns on rank 0; on other ranks 0; after a wrong start,
-/// which is told on standard error, EXIT_FAILURE
-template <class = only_if_used>
+template <class>
 int run_program(int argc, char** argv, const std::function<int()>& body) {
     int level = 0;
     check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread");
@@ -195,9 +190,7 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
     return code;
 }
 
-/// The same where the program has started MPI, and ends it; but if it can't, since ranks are lost, that ends
-/// here.
-template <class = only_if_used>
+template <class>
 int run_within(MPI_Comm comm, const std::function<int()>& body) {
     int level = 0;
     check_mpi(MPI_Query_thread(&level), "MPI_Query_thread");
