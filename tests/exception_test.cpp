@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cereal/types/string.hpp>
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -331,6 +332,16 @@ TEST_F(Exceptions, of_a_pool_inside_the_task_keep_their_type_and_tell_both_place
     const std::string text = origin_of([&] { pool_.apply(task, 5); }).what();
     for (const char* part : {"element 0", "element 2"})
         EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+}
+
+TEST_F(Exceptions, of_deaths_in_a_pool_inside_the_task_keep_their_type) {
+    const auto error = thrown_by<mp::WorkerDied>(
+        [&] { pool_.apply([] { mp::Pool(1).apply([] { std::raise(SIGKILL); }); }); });
+    EXPECT_EQ(error.signal(), SIGKILL);
+    EXPECT_EQ(error.host(), "");
+    const auto unknown = thrown_by<mp::RemoteError>(
+        [&] { pool_.apply([] { mp::Pool(1).apply(throw_with_text<UnknownError>); }); });
+    EXPECT_NE(unknown.type_name().find("UnknownError"), std::string::npos) << unknown.type_name();
 }
 
 class OwnNestedError : public std::runtime_error, public std::nested_exception {

@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -105,6 +106,32 @@ TEST(ExecutorsOfThreads, run_what_their_only_thread_waits_for) {
     EXPECT_EQ(executor.submit([&] { return executor.submit(twice, 3).result() + 1; }).result(), 7);
 }
 #endif
+
+struct pair_options {
+    int pairs = 1;
+};
+/// A pool whose options are its own.
+class PairedPool : public mp::Pool {
+public:
+    explicit PairedPool(int pairs) : PairedPool(pair_options{pairs}) {}
+    explicit PairedPool(pair_options options) : mp::Pool(2 * options.pairs) {}
+    template <class Initializer>
+    PairedPool(pair_options options, Initializer&& initializer)
+        : mp::Pool(2 * options.pairs, std::forward<Initializer>(initializer)) {}
+};
+
+TEST(ExecutorsOfOtherPools, take_the_options_of_that_pool) {
+    using paired = mp::BasicExecutor<PairedPool, pair_options>;
+    static_assert(!std::is_constructible_v<paired, mp::ExecutorOptions>);
+    static_assert(!std::is_constructible_v<paired, mp::PoolOptions>);
+    seen.reset();
+    paired executor({.pairs = 2}, [] { ++seen->prepared; });
+    EXPECT_EQ(executor.submit(twice, 4).result(), 8);
+    executor.shutdown();
+    EXPECT_EQ(seen->prepared, 4);
+    EXPECT_EQ(paired(1).submit(twice, 2).result(), 4);
+    EXPECT_EQ(paired().submit(twice, 1).result(), 2);
+}
 
 TYPED_TEST(Executors, take_calls_from_several_threads) {
     TypeParam executor(2);

@@ -11,11 +11,13 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "procpool/executor.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/register_exception.hpp"
+#include "procpool/thread_pool.hpp"
 #include "support/processes.hpp"
 #include "support/rounds.hpp"
 #include "support/shared.hpp"
@@ -357,6 +359,39 @@ TEST_F(Initializer, argument_that_can_not_be_serialised_is_the_constructors_erro
 TEST_F(Initializer, that_captures_a_pointer_is_refused_by_the_constructor) {
     int here = 1;
     EXPECT_THROW(mp::Pool(2, [pointer = &here] { ++*pointer; }), mp::SerializationError);
+}
+
+// ---- that wait until the options are known to make sense
+
+struct notes_copies {
+    template <class Archive>
+    void save(Archive&) const {
+        ++saved;
+    }
+    template <class Archive>
+    void load(Archive&) {}
+    static inline int saved = 0;
+};
+
+TEST_F(Initializer, arguments_are_not_encoded_if_an_option_is_wrong) {
+    const auto begin = [](const notes_copies&) {};
+    EXPECT_THROW(mp::Pool({.processes = 0}, begin, notes_copies{}), std::invalid_argument);
+    EXPECT_THROW(mp::Pool({.processes = 1, .restart_limit = -1}, begin, notes_copies{}),
+                 std::invalid_argument);
+    EXPECT_EQ(notes_copies::saved, 0);
+    const mp::Pool pool({.processes = 1}, begin, notes_copies{});
+    EXPECT_EQ(notes_copies::saved, 1);
+}
+
+TEST_F(Initializer, arguments_are_not_moved_into_a_pool_of_threads_if_an_option_is_wrong) {
+    const auto begin = [](const std::vector<int>&) {};
+    std::vector<int> numbers{1, 2, 3};
+    EXPECT_THROW(mp::ThreadPool({.processes = 0}, begin, std::move(numbers)), std::invalid_argument);
+    EXPECT_THROW(mp::ThreadPoolExecutor({.max_tasks_per_child = 1}, begin, std::move(numbers)),
+                 std::invalid_argument);
+    EXPECT_EQ(numbers.size(), 3u);  // NOLINT(bugprone-use-after-move): that is the point
+    const mp::ThreadPool pool({.processes = 1}, begin, std::move(numbers));
+    EXPECT_TRUE(numbers.empty());  // NOLINT(bugprone-use-after-move): that is the point
 }
 
 }  // namespace initializer_test

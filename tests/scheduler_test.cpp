@@ -62,7 +62,7 @@ public:
             one.connect();
             one.tell_start();
             one.words().ready.store(1);
-            peers_.push_back(&one);
+            add(one);
         }
     }
     void send(scheduler::peer& to) override { static_cast<simulated_peer&>(to).transfer(1000); }

@@ -29,6 +29,21 @@
 
 namespace procpool::inline v0_1 {
 
+template <class Kind>
+class BasicPool;
+
+namespace detail {
+/// close(), also for calls at hand: no more elements of theirs come. If there is a `why`, those that have not
+/// begun are cancelled with it.
+template <class Kind>
+void wind_up(BasicPool<Kind>& pool, const char* why) {
+    auto& core = pool.core();
+    auto lock = core.acquire();
+    core.wind_up(why);
+    core.leave(lock);
+}
+}  // namespace detail
+
 /// What Pool and ThreadPool have in common; `Kind` says where tasks run.
 ///
 /// All methods may be called from several threads, but only in the process that made the pool. The
@@ -214,8 +229,7 @@ protected:
     pool_type& core() const { return pool_.get(); }
 
 private:
-    template <class PoolType>
-    friend class BasicExecutor;
+    friend void detail::wind_up<Kind>(BasicPool&, const char*);
 
     template <style Style, class F, class... Args>
     auto start_one(const TaskOptions& options, F&& function, Args&&... args) {

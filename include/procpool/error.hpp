@@ -173,6 +173,8 @@ public:
         std::string stack_trace = {};
         /// See WorkerDied::error_output().
         std::string error_output = {};
+        /// See WorkerDied::host().
+        std::string host = {};
     };
 
     /// With a text, and what is known of the death.
@@ -198,6 +200,8 @@ public:
     const std::string& stack_trace() const noexcept { return cause_->stack_trace; }
     /// The last that the worker printed to standard error, if PoolOptions::stderr_tail asks for it.
     const std::string& error_output() const noexcept { return cause_->error_output; }
+    /// Name of the machine where that was; empty for the caller's own.
+    const std::string& host() const noexcept { return cause_->host; }
 
 private:
     std::shared_ptr<const Cause> cause_;  // shared, so that copies of the exception can't throw
@@ -209,6 +213,23 @@ public:
     using WorkerDied::WorkerDied;
 };
 
+/// A whole machine was lost, or the process of the program that is there, and the element was on it.
+class NodeDied : public Error {
+public:
+    /// With a text, the name of the machine, and the rank of its process.
+    NodeDied(const std::string& text, std::string host, int rank)
+        : Error(text), host_(std::move(host)), rank_(rank) {}
+
+    /// Name of the machine.
+    const std::string& host() const noexcept { return host_; }
+    /// Rank of the process among those of the program, as in MPI.
+    int rank() const noexcept { return rank_; }
+
+private:
+    std::string host_;
+    int rank_;
+};
+
 /// An exception of a task, as text.
 ///
 /// It stands for an exception whose type can't be rebuilt here, and is nested in each exception that
@@ -217,8 +238,9 @@ public:
 class RemoteError : public Error {
 public:
     /// With the text of the exception, and where it was thrown.
-    RemoteError(std::string type_name, const std::string& text, long pid, std::optional<std::uint64_t> index)
-        : Error(text), type_name_(std::move(type_name)), pid_(pid), index_(index) {}
+    RemoteError(std::string type_name, const std::string& text, long pid, std::optional<std::uint64_t> index,
+                std::string host = {})
+        : Error(text), type_name_(std::move(type_name)), pid_(pid), index_(index), host_(std::move(host)) {}
 
     /// Name of the exception's type in the worker, for example "std::out_of_range" or "int".
     const std::string& type_name() const noexcept { return type_name_; }
@@ -226,11 +248,14 @@ public:
     long pid() const noexcept { return pid_; }
     /// Position of the element in its call's input; nothing for an initializer.
     std::optional<std::uint64_t> index() const noexcept { return index_; }
+    /// Name of the worker's machine; empty for the caller's own.
+    const std::string& host() const noexcept { return host_; }
 
 private:
     std::string type_name_;
     long pid_;
     std::optional<std::uint64_t> index_;
+    std::string host_;
 };
 
 }  // namespace procpool::inline v0_1

@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "procpool/as_completed.hpp"
+#include "procpool/basic_pool.hpp"
+#include "procpool/detail/call/stream.hpp"
 #include "procpool/detail/call/zipped.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
@@ -54,19 +56,25 @@ struct ExecutorMapOptions {
 /// As with Python's executors, calls that were taken on are run to their end: the destructor waits for them
 /// (in a callback, where nothing can wait for the pool, it ends them with PoolTerminated). Unlike there, the
 /// death of a worker costs one future, and all others go on; all workers start at once. All methods may be
-/// called from several threads, but only in the process that made the executor.
-template <class PoolType>
+/// called from several threads, but only in the process that made the executor. `Options` are those of the
+/// pool.
+template <class PoolType, class Options = PoolOptions>
 class BasicExecutor {
+    /// Whether the pool has what ExecutorOptions speak of.
+    static constexpr bool has_usual_options = std::same_as<Options, PoolOptions>;
+
 public:
     /// Starts cpu_count() workers.
-    BasicExecutor() : BasicExecutor(PoolOptions{}) {}
+    BasicExecutor() : BasicExecutor(Options{}) {}
 
     /// @throws std::invalid_argument if it is less than 1; BootstrapError, std::system_error
-    explicit BasicExecutor(int max_workers) : BasicExecutor(PoolOptions{.processes = max_workers}) {}
+    explicit BasicExecutor(int max_workers) : pool_(max_workers) {}
     /// With options, by the names that Python has for them.
-    explicit BasicExecutor(const ExecutorOptions& options) : pool_(pool_options(options)) {}
+    explicit BasicExecutor(const ExecutorOptions& options)
+        requires has_usual_options
+        : pool_(pool_options(options)) {}
     /// With all options that a pool has.
-    explicit BasicExecutor(PoolOptions options) : pool_(std::move(options)) {}
+    explicit BasicExecutor(Options options) : pool_(std::move(options)) {}
 
     /// Each worker calls `initializer(initargs...)` before its first call. If it throws, all futures end with
     /// that error.
@@ -75,12 +83,13 @@ public:
         : pool_(max_workers, std::forward<Initializer>(initializer), std::forward<Args>(initargs)...) {}
     /// The same with options.
     template <class Initializer, class... Args>
+        requires has_usual_options
     BasicExecutor(const ExecutorOptions& options, Initializer&& initializer, Args&&... initargs)
         : pool_(pool_options(options), std::forward<Initializer>(initializer),
                 std::forward<Args>(initargs)...) {}
     /// The same with all options that a pool has.
     template <class Initializer, class... Args>
-    BasicExecutor(PoolOptions options, Initializer&& initializer, Args&&... initargs)
+    BasicExecutor(Options options, Initializer&& initializer, Args&&... initargs)
         : pool_(std::move(options), std::forward<Initializer>(initializer), std::forward<Args>(initargs)...) {
     }
 
@@ -144,12 +153,8 @@ public:
     /// its results then end with PoolNotRunning.
     /// @throws Error in a callback, which can't wait for its own end
     void shutdown(bool wait = true, bool cancel_futures = false) {
-        {
-            auto& core = pool_.core();
-            auto lock = core.acquire();
-            core.wind_up(cancel_futures ? "procpool: cancelled, since its executor was shut down" : nullptr);
-            core.leave(lock);
-        }
+        detail::wind_up(pool_,
+                        cancel_futures ? "procpool: cancelled, since its executor was shut down" : nullptr);
         if (wait) pool_.join();
     }
 
@@ -162,12 +167,13 @@ private:
 
     template <class T>
     static Future<T> in_future(AsyncResult<T> call) {
-        return Future<T>(std::move(call));
+        return detail::future_of(std::move(call));
     }
     template <class R>
     static ImapResults<R> until(detail::steady_time deadline, ImapResults<R> results) {
-        results.stream_->deadline = deadline;
-        results.stream_->when_left = detail::job::runner::running::goes_on;
+        detail::call::stream<R>& stream = detail::stream_of(results);
+        stream.deadline = deadline;
+        stream.when_left = detail::job::runner::running::goes_on;
         return results;
     }
     // The refusal of a call stays the only error.

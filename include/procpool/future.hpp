@@ -20,8 +20,17 @@
 
 namespace procpool::inline v0_1 {
 
+template <class T>
+class Future;
+
 namespace detail {
 class completions;
+
+/// A call that was started, as a future.
+template <class T>
+Future<T> future_of(AsyncResult<T> call) {
+    return Future<T>(std::move(call));
+}
 }  // namespace detail
 
 /// What submit() returns.
@@ -142,8 +151,7 @@ public:
     bool operator==(const Future&) const noexcept = default;
 
 private:
-    template <class>
-    friend class BasicExecutor;
+    friend Future detail::future_of<T>(AsyncResult<T>);
     friend detail::completions;
     friend std::hash<Future>;
 

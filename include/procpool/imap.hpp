@@ -17,6 +17,17 @@
 
 namespace procpool::inline v0_1 {
 
+template <class R>
+class ImapResults;
+
+namespace detail {
+/// What results are taken from, for who has something to say of it.
+template <class R>
+call::stream<R>& stream_of(ImapResults<R>& results) noexcept {
+    return *results.stream_;
+}
+}  // namespace detail
+
 /// The results of imap(): an input range, and Python's next().
 ///
 /// The input is pulled by the thread that takes results, never by another, and no more than the window
@@ -91,8 +102,7 @@ public:
 private:
     template <class Kind>
     friend class BasicPool;
-    template <class PoolType>
-    friend class BasicExecutor;
+    friend detail::call::stream<R>& detail::stream_of<R>(ImapResults&) noexcept;
 
     explicit ImapResults(std::unique_ptr<detail::call::stream<R>> stream) : stream_(std::move(stream)) {}
 

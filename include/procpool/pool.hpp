@@ -56,19 +56,21 @@ public:
         BasicPool::start(detail::process::make_pool(std::move(options)));
     }
 
-    /// With options and an initializer.
+    /// With options and an initializer. Its arguments are taken only if the options make sense.
     template <class Initializer, class... Args>
     Pool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
         using namespace detail;
         using task = call::in_processes::call_task<call::call_style::returns, Initializer, Args...>;
         if constexpr (task::check()) {
             const auto limit = job::checked_limit(options.initializer_timeout, "initializer_timeout");
-            process::pool_initializer each_runs{
-                std::make_shared<call::initializer_job>(task::define(initializer)), {}};
-            each_runs.job->timeout = limit;
-            call::append_element(each_runs.arguments, std::forward_as_tuple(std::as_const(initargs)...));
-            call::put_size_in_front(each_runs.arguments);
-            BasicPool::start(process::make_pool(std::move(options), std::move(each_runs)));
+            BasicPool::start(process::make_pool(std::move(options), [&] {
+                process::pool_initializer each_runs{
+                    std::make_shared<call::initializer_job>(task::define(initializer)), {}};
+                each_runs.job->timeout = limit;
+                call::append_element(each_runs.arguments, std::forward_as_tuple(std::as_const(initargs)...));
+                call::put_size_in_front(each_runs.arguments);
+                return each_runs;
+            }));
         }
     }
 

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "procpool/detail/call/job_with_results.hpp"
+#include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/runner.hpp"
@@ -70,7 +70,7 @@ public:
     /// it); tells whether the result is there.
     bool wait(const std::stop_token& stop) const {
         pool_->refuse_copy();
-        const auto ended = [this] { return job_->call_done(call_); };
+        const auto ended = [this] { return source_->call_done(call_); };
         const std::stop_callback wake(stop, [this] { pool_->wake_waiters(); });
         auto lock = pool_->acquire();
         pool_->wait_or_poll(
@@ -81,9 +81,9 @@ public:
     /// Whether the result, or an error, is there.
     bool ready() const {
         pool_->refuse_copy();
-        if (job_->call_seen_done(call_)) return true;
+        if (source_->call_seen_done(call_)) return true;
         const auto lock = pool_->acquire();
-        return job_->call_done(call_);
+        return source_->call_done(call_);
     }
 
     /// Waits until the call has ended and returns its error; null if there is none.
@@ -154,9 +154,9 @@ private:
 
     bool wait_until(detail::steady_time deadline) const {
         pool_->refuse_copy();
-        if (job_->call_seen_done(call_)) return true;
+        if (source_->call_seen_done(call_)) return true;
         auto lock = pool_->acquire();
-        return pool_->wait_or_poll(lock, [this] { return job_->call_done(call_); }, deadline, job_.get());
+        return pool_->wait_or_poll(lock, [this] { return source_->call_done(call_); }, deadline, job_.get());
     }
     template <class Duration>
     void wait_or_throw(Duration timeout) const {
@@ -189,11 +189,11 @@ private:
         // Shared, since std::function copies and the callback may be move-only.
         auto shared = std::make_shared<F>(std::move(function));
         std::function<void()> callback = [job = job_, from = source_, call = call_, shared] {
-            if (!job->was_empty()) (*shared)(*from, call);
+            if (!from->was_empty()) (*shared)(*from, call);
         };
         {
             const auto lock = pool_->acquire();
-            if (job_->add_call_callback(call_, callback)) return;
+            if (source_->add_call_callback(call_, callback)) return;
         }
         pool_->run_callback(callback);
     }

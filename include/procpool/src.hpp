@@ -31,6 +31,7 @@
 #include "procpool/detail/os/mapped_segment.hpp"
 #include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/scheduler/block_impl.hpp"
 #include "procpool/detail/scheduler/remote_job_impl.hpp"
 #include "procpool/detail/shared/find_object_impl.hpp"
 #include "procpool/detail/shared/named_block_impl.hpp"
@@ -39,6 +40,7 @@
 #include "procpool/detail/thread/make_pool_impl.hpp"
 #include "procpool/detail/wire/code_address_impl.hpp"
 #include "procpool/detail/wire/large_part_impl.hpp"
+#include "procpool/detail/wire/other_machines_impl.hpp"
 #include "procpool/detail/wire/pointer_check_impl.hpp"
 #include "procpool/detail/worker/fresh_run_impl.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
@@ -46,9 +48,10 @@
 
 namespace procpool::inline v0_1::detail {
 
-template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(PoolOptions,
-                                                                           process::pool_initializer);
-template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(PoolOptions, std::function<void()>);
+template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(
+    PoolOptions, const std::function<process::pool_initializer()>&);
+template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(
+    PoolOptions, const std::function<std::function<void()>()>&);
 
 template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(std::size_t,
                                                                               const ArrayOptions&);
@@ -91,6 +94,8 @@ template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
 template std::optional<wire::arena_part> wire::allocate_part<void>(wire::arena&, std::size_t);
 template std::optional<std::span<const std::byte>> wire::find_part<void>(const wire::arena_place&,
                                                                          std::uint64_t);
+template const std::shared_ptr<wire::arena>& wire::other_machines<void>();
+template void wire::require_this_machine<void>(const wire::sink&, const std::type_info&);
 template bool wire::is_code<void>(std::uintptr_t);
 template std::uint64_t wire::generation_of_code<void>(std::uintptr_t);
 template void wire::encode_code<void>(wire::buffer&, std::uintptr_t);

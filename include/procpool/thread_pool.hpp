@@ -68,18 +68,21 @@ public:
         BasicPool::start(detail::thread::make_pool(std::move(options)));
     }
 
-    /// With options and an initializer.
+    /// With options and an initializer. Its arguments are taken only if the options make sense.
     template <class Initializer, class... Args>
     ThreadPool(PoolOptions options, Initializer&& initializer, Args&&... initargs) {
         using call = std::tuple<std::decay_t<Initializer>, std::decay_t<Args>...>;
-        const auto shared =
-            std::make_shared<call>(std::forward<Initializer>(initializer), std::forward<Args>(initargs)...);
-        BasicPool::start(detail::thread::make_pool(std::move(options), [shared] {
-            const auto invoke = [](auto&&... parts) { std::invoke(std::forward<decltype(parts)>(parts)...); };
-            if constexpr (std::is_copy_constructible_v<call>)  // threads may change theirs
-                std::apply(invoke, call(*shared));
-            else
-                std::apply(invoke, *shared);
+        BasicPool::start(detail::thread::make_pool(std::move(options), [&] {
+            return [shared = std::make_shared<call>(std::forward<Initializer>(initializer),
+                                                    std::forward<Args>(initargs)...)] {
+                const auto invoke = [](auto&&... parts) {
+                    std::invoke(std::forward<decltype(parts)>(parts)...);
+                };
+                if constexpr (std::is_copy_constructible_v<call>)  // threads may change theirs
+                    std::apply(invoke, call(*shared));
+                else
+                    std::apply(invoke, *shared);
+            };
         }));
     }
 

@@ -3,7 +3,7 @@
 # Compiles headers alone: each must include what it needs.
 # Usage: check_headers.sh SOURCE_DIR all|changed with:[LIBRARY,...] COMPILER [FLAG...]
 #   changed   those that differ from the branch's upstream, or where that is no help from the commit before
-#   LIBRARY   opencv, eigen: those of interop/ that can be compiled
+#   LIBRARY   opencv, eigen, mpi: those whose headers can be compiled
 set -euo pipefail
 cd "$1"
 which=$2 libraries=${3#with:}
@@ -24,11 +24,11 @@ headers() {
 found=()
 while read -r header; do
     case $header in
-    */interop/opencv.hpp | */interop/eigen.hpp)
-        library=$(basename "$header" .hpp)
-        [[ ,$libraries, == *,$library,* ]] || continue
-        ;;
+    */interop/opencv.hpp | */interop/eigen.hpp) library=$(basename "$header" .hpp) ;;
+    */mpi.hpp | */src_mpi.hpp | */detail/mpi/*) library=mpi ;;
+    *) library='' ;;
     esac
+    [[ -z $library || ,$libraries, == *,$library,* ]] || continue
     found+=("$header")
 done < <(headers)
 ((${#found[@]})) || exec echo 'no header has changed'
@@ -43,7 +43,7 @@ printf '%s\0' "${found[@]}" | xargs -0 -r -P "$(nproc)" -I{} bash -c '
     header=${1#include/}
     shift
     # The engine is for programs that ask for it.
-    [[ $header != procpool/src.hpp ]] || set -- "$@" -DPROCPOOL_SEPARATE_COMPILATION
+    [[ $header != procpool/src*.hpp ]] || set -- "$@" -DPROCPOOL_SEPARATE_COMPILATION
     "$@" -Werror -fsyntax-only -x c++ - <<<"#include <$header>" || { echo "$header does not compile alone" && exit 1; }
 ' check {} "${compiler[@]}"
 echo "${#found[@]} headers compile alone"

@@ -14,6 +14,7 @@
 #include "job.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
+#include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "world.hpp"
 
@@ -180,13 +181,14 @@ private:
     bool join_series() {
         const auto lock = in_.pool.acquire();
         static constexpr char task = 0;
-        const scheduler::pool_backend::call_kind kind{&task};
-        auto series = std::static_pointer_cast<simulated_series>(in_.pool.series_of(kind));
+        const scheduler::call_kind kind{&task};
+        scheduler::calls_in_a_row& in_a_row = in_.pool.in_a_row();
+        auto series = std::static_pointer_cast<simulated_series>(in_a_row.series_of(kind));
         if (!series) {
-            if (!in_.pool.begins_series(kind)) return false;
+            if (!in_a_row.begins_series(kind)) return false;
             series = std::make_shared<simulated_series>(in_.last_number, 9);
             in_.last_number += scheduler::call_series::most_calls;
-            in_.pool.open_series(series);
+            in_a_row.open(series);
             keep(series, *series);
         }
         const std::uint64_t call = series->submitted();

@@ -91,8 +91,9 @@ inline void check_limits(world& in) {
 
 inline bool is_over(const entry& one) {
     if (!one.job->done()) return false;
-    for (std::uint64_t call = 0; call < one.job->submitted(); ++call)
-        if (!one.job->call_done(call)) return false;
+    const auto* const series = dynamic_cast<const simulated_series*>(one.job.get());
+    for (std::uint64_t call = 0; series && call < series->submitted(); ++call)
+        if (!series->call_done(call)) return false;
     return true;
 }
 

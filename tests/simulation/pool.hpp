@@ -21,7 +21,7 @@ namespace simulation {
 class simulated_group final : public scheduler::peer_group {
 public:
     simulated_group(std::size_t count, random& chance) : all(count), dice_(chance) {
-        for (auto& one : all) peers_.push_back(&one);
+        for (auto& one : all) add(one);
     }
 
     /// Now and then a peer takes only a part.
@@ -145,11 +145,16 @@ public:
     }
 
     std::vector<procpool::WorkerStatus> workers() override { return {}; }
+    const std::shared_ptr<procpool::detail::wire::arena>& arena() const noexcept override {
+        return no_arena_;
+    }
     void leave(lock&) override {}
     void join(lock&) override {}
     void terminate(lock&) override {}
 
 private:
+    const std::shared_ptr<procpool::detail::wire::arena> no_arena_;
+
     bool help(lock&, steady_time, procpool::detail::job::basic_job*) override { return false; }
     void interrupt_driver() override { interrupted_ = true; }
     void hand_over() override {}

@@ -11,11 +11,4 @@ using only_if_used = void;
 
 }  // namespace procpool::inline v0_1::detail
 
-// Before a function that is no template, and is compiled with the engine where that is compiled apart.
-#ifdef PROCPOOL_SEPARATE_COMPILATION
-#define PROCPOOL_COMPILED_APART
-#else
-#define PROCPOOL_COMPILED_APART inline
-#endif
-
 #endif

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <new>
 #include <span>
 #include <tuple>
@@ -16,8 +17,8 @@
 #include <utility>
 
 #include "procpool/detail/call/encode.hpp"
-#include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/call/results.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 
@@ -53,6 +54,16 @@ public:
         ::new (at(call)) call::stored<R>(value);
     }
 
+    bool call_done(std::uint64_t call) const noexcept override {
+        return scheduler::call_series::call_done(call);
+    }
+    bool call_seen_done(std::uint64_t call) const noexcept override {
+        return scheduler::call_series::call_seen_done(call);
+    }
+    bool add_call_callback(std::uint64_t call, std::function<void()> callback) override {
+        return scheduler::call_series::add_call_callback(call, std::move(callback));
+    }
+    bool was_empty() const noexcept override { return false; }
     std::exception_ptr error(std::uint64_t call) override { return error_of(call); }
     call::stored<R>& value(std::uint64_t call) override {
         if (is_taken(call)) call::throw_taken();

@@ -19,6 +19,7 @@
 
 #include "procpool/detail/call/reader_of.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/type_name.hpp"

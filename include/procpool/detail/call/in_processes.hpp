@@ -21,6 +21,9 @@
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/call_series.hpp"
+#include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
@@ -80,10 +83,10 @@ struct in_processes {
 
 private:
     template <class Task, class F>
-    static pool::call_kind kind_of(const F& function) {
+    static scheduler::call_kind kind_of(const F& function) {
         // Whether the code of such tasks may be a library's; its place tells them apart from others.
         static constinit std::atomic<bool> may_be_closed{true};
-        pool::call_kind kind{&may_be_closed};
+        scheduler::call_kind kind{&may_be_closed};
         if (may_be_closed.load(std::memory_order_relaxed)) {
             kind.generation = wire::generation_of_code(Task::code());
             may_be_closed.store(kind.generation != 0, std::memory_order_relaxed);
@@ -123,15 +126,16 @@ private:
 
     template <class Series, class... Args>
     static std::pair<std::shared_ptr<Series>, std::uint64_t> join_series(
-        pool& where, const pool::call_kind& kind, const void* callable,
+        pool& where, const scheduler::call_kind& kind, const void* callable,
         std::shared_ptr<Series> (*make)(const void* callable), const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
         auto lock = where.acquire();
-        std::shared_ptr<scheduler::call_series> series = where.series_of(kind);
+        scheduler::calls_in_a_row& in_a_row = where.in_a_row();
+        std::shared_ptr<scheduler::call_series> series = in_a_row.series_of(kind);
         if (!series) {
-            if (!where.begins_series(kind)) return {};
+            if (!in_a_row.begins_series(kind)) return {};
             series = make(callable);
-            where.open_series(series);
+            in_a_row.open(series);
         }
         const std::uint64_t call = series->submitted();
         scheduler::block& arguments = series->open_block(size);

@@ -5,24 +5,15 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <utility>
 
+#include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/call/results.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::call {
-
-/// The end results of a job's calls, of type T; one may be read once its call is done.
-template <class T>
-class result_source {
-public:
-    virtual ~result_source() = default;
-    virtual std::exception_ptr error(std::uint64_t call) = 0;
-    virtual stored<T>& value(std::uint64_t call) = 0;
-    /// The value was moved out.
-    virtual void taken(std::uint64_t call) = 0;
-};
 
 /// `Job` is the kind of basic_job, `Results` one of results.hpp, which give the caller a T.
 template <class Job, class Results, class T>
@@ -39,6 +30,14 @@ public:
         results.publish(first, count);
         Job::publish(first, count);
     }
+
+    // The job is its only call.
+    bool call_done(std::uint64_t /*call*/) const noexcept override { return this->done(); }
+    bool call_seen_done(std::uint64_t /*call*/) const noexcept override { return false; }
+    bool add_call_callback(std::uint64_t /*call*/, std::function<void()> callback) override {
+        return this->add_callback(std::move(callback));
+    }
+    bool was_empty() const noexcept override { return this->submitted() == 0; }
 
     // Several threads may wait for one result; the first to read it puts it in order.
     std::exception_ptr error(std::uint64_t /*call*/) override {

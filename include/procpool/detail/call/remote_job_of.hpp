@@ -16,6 +16,7 @@
 #include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"

@@ -28,6 +28,7 @@
 #include "procpool/detail/os/readable.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/sink.hpp"
+#include "procpool/detail/worker/process_identity.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
 #include "procpool/detail/zygote/zygote.hpp"
@@ -192,7 +193,7 @@ private:
         wire::buffer identity;
         wire::pins none;
         const wire::sink to{identity, none};
-        const ProcessInfo parent = current_process();
+        const worker::process_facts parent = worker::own_facts();
         wire::encode(to, name());
         wire::encode(to, place_);
         identity.append_value(is_daemon());

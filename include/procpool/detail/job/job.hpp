@@ -9,13 +9,11 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/mutex.hpp"
-#include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 
@@ -29,14 +27,12 @@ protected:
     ~observer() = default;
 };
 
-class basic_job;
-
-/// The callbacks of a job, or of one call of it. Who adds the first has them put into a list of their own: so
-/// when it is over, for want of memory perhaps, they go into other lists without taking any.
+/// Callbacks that wait for the end of a job, or of a part of it. Who adds the first has them put into a list
+/// of their own: so at that end, for want of memory perhaps, they go into other lists without taking any.
 struct ending {
     std::vector<std::function<void()>> callbacks;
-    std::optional<std::uint64_t> call;  // nothing if they are the whole job's
-    std::shared_ptr<basic_job> job;     // once it is over
+    std::function<void()> when_they_ran;     // with the mutex; throws nothing
+    std::shared_ptr<const void> owner = {};  // of what that refers to; once the end has come
 };
 
 /// The part of a job that knows neither types nor where tasks run.
@@ -68,8 +64,6 @@ public:
     void seal() noexcept { reach(phase::sealed); }
 
     std::uint64_t submitted() const noexcept { return submitted_; }
-    /// Whether it had no elements, once it is complete.
-    virtual bool was_empty() const noexcept { return submitted_ == 0; }
     const std::exception_ptr& failure() const noexcept { return failure_; }
     bool sealed() const noexcept { return phase_ >= phase::sealed; }
 
@@ -87,19 +81,6 @@ public:
         reach(phase::done);
     }
 
-    // A job may be a series of calls, each of which is an element and has a handle of its own. Of other jobs
-    // all handles are of call 0.
-
-    /// As done(), of one call.
-    virtual bool call_done(std::uint64_t /*call*/) const noexcept { return done(); }
-    virtual void set_call_done(std::uint64_t /*call*/) noexcept { set_done(); }
-    /// Whether it is done, as far as can be seen without the mutex.
-    virtual bool call_seen_done(std::uint64_t /*call*/) const noexcept { return false; }
-    /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
-    virtual bool add_call_callback(std::uint64_t call, std::function<void()> callback);
-    /// The callbacks of calls that are over while the job as a whole may be not.
-    std::list<ending>& due_callbacks() noexcept { return due_callbacks_; }
-
     /// While results are being stored the job is not complete, whatever else happens to it.
     bool delivering() const noexcept { return delivering_ > 0; }
     void begin_delivery() noexcept { ++delivering_; }
@@ -107,9 +88,11 @@ public:
 
     /// Runs `callback` when the job is complete; false if it is already, and the caller must run it.
     bool add_callback(std::function<void()> callback);
-    /// One `ending`, or none.
-    virtual std::list<ending> take_callbacks() noexcept PROCPOOL_REQUIRES(pool_mutex);
+    /// What is over, though the job as a whole may be not; who runs the job takes it from here.
+    std::list<ending>& due_callbacks() noexcept { return due_callbacks_; }
 
+    /// It is complete, and notice is taken: observers are told, callbacks are due.
+    virtual void settle() noexcept PROCPOOL_REQUIRES(pool_mutex);
     /// Results are complete, and were taken notice of; callbacks may still be to run, which see it like that.
     bool settled() const noexcept { return phase_ >= phase::settled; }
     /// Tells `one` when the job is settled, which it isn't yet. It must live until then, or be dropped.

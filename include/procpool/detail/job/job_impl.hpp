@@ -3,15 +3,13 @@
 #ifndef PROCPOOL_DETAIL_JOB_JOB_IMPL_HPP
 #define PROCPOOL_DETAIL_JOB_JOB_IMPL_HPP
 
-#include <cstdint>
 #include <exception>
 #include <functional>
-#include <list>
 #include <utility>
 
 #include "procpool/detail/assert.hpp"
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 
@@ -22,23 +20,21 @@ PROCPOOL_COMPILED_APART void basic_job::fail_all(std::exception_ptr error) {
 
 PROCPOOL_COMPILED_APART bool basic_job::add_callback(std::function<void()> callback) {
     if (settled()) return false;
-    if (callbacks_.empty()) callbacks_.emplace_back();
+    if (callbacks_.empty()) callbacks_.push_back({.callbacks = {}, .when_they_ran = [this] { set_done(); }});
     callbacks_.front().callbacks.push_back(std::move(callback));
     return true;
 }
 
 PROCPOOL_COMPILED_APART basic_job::~basic_job() = default;
 
-PROCPOOL_COMPILED_APART bool basic_job::add_call_callback(std::uint64_t /*call*/,
-                                                          std::function<void()> callback) {
-    return add_callback(std::move(callback));
-}
-
-PROCPOOL_COMPILED_APART std::list<ending> basic_job::take_callbacks() noexcept {
+PROCPOOL_COMPILED_APART void basic_job::settle() noexcept {
     PROCPOOL_ASSERT(complete() && !settled());
     reach(phase::settled);
     for (observer* one : std::exchange(observers_, {})) one->settled();
-    return std::move(callbacks_);
+    if (callbacks_.empty())
+        set_done();
+    else
+        due_callbacks_.splice(due_callbacks_.end(), callbacks_);
 }
 
 }  // namespace procpool::inline v0_1::detail::job

@@ -31,22 +31,21 @@ public:
         open_.push_back(job);
     }
 
-    /// Takes a complete job out of those that are open; it, or a call of it that is over, is done when its
-    /// callbacks have run. That takes no memory: where it is out jobs fail, and end here, too.
+    /// Takes a complete job out of those that are open; it is done when its callbacks have run. Those of a
+    /// part that is over run, too, if the job isn't complete. That takes no memory: where it is out jobs
+    /// fail, and end here, too.
     /// @return whether the job as a whole is complete, and wasn't before
     bool complete(job_ptr job) noexcept PROCPOOL_REQUIRES(pool_mutex) {
-        take_due_callbacks(job);
-        if (!job->complete() || job->settled()) return false;
-        if (job->place >= open_.size() || open_[job->place] != job) return false;
-        open_.back()->place = job->place;
-        open_[job->place].swap(open_.back());
-        open_.pop_back();
-        std::list<ending> last = job->take_callbacks();
-        take_due_callbacks(job);
-        if (last.empty())
-            job->set_done();
-        else
-            add_completed(job, last);
+        const bool leaves = job->complete() && !job->settled() && is_open(job);
+        if (leaves) {
+            open_.back()->place = job->place;
+            open_[job->place].swap(open_.back());
+            open_.pop_back();
+            job->settle();
+        }
+        for (ending& one : job->due_callbacks()) one.owner = job;
+        completed_.splice(completed_.end(), job->due_callbacks());
+        if (!leaves) return false;
         for (auto& pin : job->pins) retire(std::move(pin));
         job->pins.clear();
         retire(std::move(job));
@@ -64,12 +63,10 @@ public:
         ++callbacks_running_;
         return next;
     }
-    void end_callbacks(const ending& ended) {
+    void end_callbacks(ending& ended) noexcept {
         --callbacks_running_;
-        if (ended.call)
-            ended.job->set_call_done(*ended.call);
-        else
-            ended.job->set_done();
+        ended.when_they_ran();
+        retire(std::move(ended.owner));
     }
 
     /// Something that is to be let go of without the lock; if there is no memory for that, at once.
@@ -81,10 +78,8 @@ public:
     std::vector<std::shared_ptr<const void>> take_retired() noexcept { return std::exchange(retired_, {}); }
 
 private:
-    void take_due_callbacks(const job_ptr& job) noexcept { add_completed(job, job->due_callbacks()); }
-    void add_completed(const job_ptr& job, std::list<ending>& ended) noexcept {
-        for (ending& one : ended) one.job = job;
-        completed_.splice(completed_.end(), ended);
+    bool is_open(const job_ptr& job) const noexcept {
+        return job->place < open_.size() && open_[job->place] == job;
     }
 
     std::vector<job_ptr> open_;

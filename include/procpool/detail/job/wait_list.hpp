@@ -8,7 +8,6 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/mutex.hpp"
-#include "procpool/detail/only_if_used.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 

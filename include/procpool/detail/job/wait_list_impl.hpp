@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <vector>
 
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/wait_list.hpp"
 
 namespace procpool::inline v0_1::detail::job {

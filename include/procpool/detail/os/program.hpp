@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The program that this process runs: its arguments, its rights, and those that a run of a file would have.
+// The program that this process runs: its file, its arguments, its rights, and those that a run of a file
+// would have.
 #ifndef PROCPOOL_DETAIL_OS_PROGRAM_HPP
 #define PROCPOOL_DETAIL_OS_PROGRAM_HPP
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Finds workers that wait although they owe results, whatever the memory says that they share.
+// When workers are looked at, and which of them can only be killed: those that owe results and will never
+// send them.
 #ifndef PROCPOOL_DETAIL_PROCESS_HEALTH_CHECK_HPP
 #define PROCPOOL_DETAIL_PROCESS_HEALTH_CHECK_HPP
 
@@ -12,8 +13,8 @@
 
 namespace procpool::inline v0_1::detail::process {
 
-/// Checks all workers now and then, while results are to come: ten times a second, and where nothing
-/// happens ever more rarely. A worker of which nothing has come since the last time is probed.
+/// Judges by the workers' signs_of_life, now and then while results are to come: ten times a second, and
+/// where nothing happens ever more rarely. A worker of which nothing has come since the last time is probed.
 template <class = only_if_used>
 class basic_health_check {
 public:

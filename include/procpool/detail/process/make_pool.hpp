@@ -3,9 +3,11 @@
 #ifndef PROCPOOL_DETAIL_PROCESS_MAKE_POOL_HPP
 #define PROCPOOL_DETAIL_PROCESS_MAKE_POOL_HPP
 
+#include <functional>
 #include <memory>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/options.hpp"
@@ -14,13 +16,15 @@ namespace procpool::inline v0_1::detail::process {
 
 /// What each new worker runs before anything else.
 struct pool_initializer {
-    std::shared_ptr<scheduler::remote_job> job;  // nothing if null
+    std::shared_ptr<scheduler::remote_job> job;
     scheduler::block arguments;
 };
 
+/// The initializer is made, if one is wanted, when the options are known to make sense.
 /// @throws std::invalid_argument, BootstrapError, std::system_error
 template <class = only_if_used>
-std::shared_ptr<scheduler::pool_backend> make_pool(PoolOptions options, pool_initializer initializer = {});
+std::shared_ptr<scheduler::pool_backend> make_pool(
+    PoolOptions options, const std::function<pool_initializer()>& make_initializer = {});
 
 }  // namespace procpool::inline v0_1::detail::process
 

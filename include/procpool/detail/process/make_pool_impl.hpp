@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_PROCESS_MAKE_POOL_IMPL_HPP
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -32,10 +33,14 @@ void end(process_pool* pool) {
 }
 
 template <class>
-std::shared_ptr<scheduler::pool_backend> make_pool(PoolOptions options, pool_initializer initializer) {
+std::shared_ptr<scheduler::pool_backend> make_pool(
+    PoolOptions options, const std::function<pool_initializer()>& make_initializer) {
     process_pool_options all = checked(std::move(options));
-    all.workers.initializer = std::move(initializer.job);
-    all.workers.initializer_arguments = std::move(initializer.arguments);
+    if (make_initializer) {
+        pool_initializer each_runs = make_initializer();
+        all.workers.initializer = std::move(each_runs.job);
+        all.workers.initializer_arguments = std::move(each_runs.arguments);
+    }
     return {new process_pool(std::move(all)), &end<>};
 }
 

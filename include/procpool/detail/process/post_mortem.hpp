@@ -17,6 +17,7 @@
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/error.hpp"
 

@@ -61,9 +61,9 @@ public:
           driver_(*this, waiters()),
           quote_arguments_(options.workers.quote_arguments),
           workers_(std::move(options.workers), driver_.interruption(), driver_.watch(), driver::key_news),
+          arena_(workers_.memory().arguments()),
           watch_(*this, workers_),
           turnover_(*this, workers_) {
-        arena_ = workers_.memory().arguments();
         lock held = acquire();
         workers_.launch_all();
         driver_.start();  // while workers are being born
@@ -85,6 +85,8 @@ public:
 
     /// Whether this thread is the pool's own, and can't wait for its own end.
     bool is_own_thread() const noexcept { return driver_.is_standby_driver(); }
+
+    const std::shared_ptr<wire::arena>& arena() const noexcept override { return arena_; }
 
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
         std::vector<WorkerStatus> all;
@@ -324,7 +326,8 @@ private:
     driver driver_;
     const bool quote_arguments_;
     worker_processes workers_ PROCPOOL_GUARDED_BY(pool_mutex);
-    spin_then_sleep event_wait_;  // of whoever drives
+    const std::shared_ptr<wire::arena> arena_;  // of the workers' memory
+    spin_then_sleep event_wait_;                // of whoever drives
     worker_watch watch_ PROCPOOL_GUARDED_BY(pool_mutex);
     worker_turnover turnover_ PROCPOOL_GUARDED_BY(pool_mutex);
 

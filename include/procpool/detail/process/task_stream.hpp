@@ -16,6 +16,7 @@
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/pipe.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/scheduler/runs_in_flight.hpp"

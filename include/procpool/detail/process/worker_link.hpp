@@ -16,9 +16,10 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
-#include "procpool/detail/process/liveness.hpp"
 #include "procpool/detail/process/result_stream.hpp"
+#include "procpool/detail/process/signs_of_life.hpp"
 #include "procpool/detail/process/task_stream.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
@@ -97,7 +98,7 @@ public:
     std::vector<scheduler::returned> recall() override {
         std::vector<scheduler::returned> back = books().recall(box_->told.recall());
         for (const scheduler::returned& one : back) taken -= one.elements.count;
-        liveness_.owe_at_most(work().results() + work().elements());
+        signs_.owe_at_most(work().results() + work().elements());
         add_notice({.what = wire::task_header::kind::recalled, .count = ++recalls_});
         return back;
     }
@@ -128,25 +129,23 @@ public:
     /// Writes what the pipe takes; false if something is left.
     bool write() { return tasks_.write(books()); }
 
-    // ---- whether it waits although it owes results
+    // ---- its signs of life, for the health check
 
-    bool is_quiet(steady_time now) noexcept { return liveness_.is_quiet(box_->told, stream_, tasks_, now); }
-    std::chrono::nanoseconds quiet_for(steady_time now) const noexcept { return liveness_.quiet_for(now); }
-    std::int64_t quiet_since() const noexcept override {
-        return liveness_.quiet_since(box_->told, collected_);
-    }
+    bool is_quiet(steady_time now) noexcept { return signs_.is_quiet(box_->told, stream_, tasks_, now); }
+    std::chrono::nanoseconds quiet_for(steady_time now) const noexcept { return signs_.quiet_for(now); }
+    std::int64_t quiet_since() const noexcept override { return signs_.quiet_since(box_->told, collected_); }
     /// For how long it could have sent the rest of a frame, a part of which has come.
     std::chrono::nanoseconds withholds_frame_for(steady_time now) {
-        return liveness_.withholds_for(stream_, pid, now);
+        return signs_.withholds_for(stream_, pid, now);
     }
     /// Probes a worker that has read all that it was sent. True if there is something to send.
     bool send_probe() {
-        if (liveness_.is_probed() || !work().all_sent() || tasks_.read() < tasks_.written()) return false;
+        if (signs_.is_probed() || !work().all_sent() || tasks_.read() < tasks_.written()) return false;
         add_notice({.what = wire::task_header::kind::probe});
-        liveness_.probe(tasks_.written() + sizeof(wire::task_header), work().results() + work().elements());
+        signs_.probe(tasks_.written() + sizeof(wire::task_header), work().results() + work().elements());
         return true;
     }
-    bool owes_after_probe() noexcept { return liveness_.owes_after_probe(stream_, tasks_, work()); }
+    bool owes_after_probe() noexcept { return signs_.owes_after_probe(stream_, tasks_, work()); }
 
     // ---- receiving: by the thread that drives, without the lock
 
@@ -255,7 +254,7 @@ private:
     task_stream tasks_;
     result_stream stream_;
     worker::black_box* box_ = nullptr;
-    liveness liveness_;
+    signs_of_life signs_;
     std::uint64_t received_results_ = 0;  // results that came through the pipe
     std::uint64_t collected_ = 0;  // bytes received before the last collect(); others may ask while some come
     bool pinned_results_ = false;

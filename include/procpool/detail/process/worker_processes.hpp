@@ -29,6 +29,7 @@
 #include "procpool/detail/process/post_mortem.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/process/worker_process_options.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/restart_policy.hpp"
 #include "procpool/detail/wire/error_record.hpp"
@@ -57,7 +58,7 @@ public:
           memory_(options_.count, options_.arena_limit),
           links_(options_.count),
           restarts_(options_.count, options_.restart_limit) {
-        for (worker_link& link : links_) peers_.push_back(&link);
+        for (worker_link& link : links_) add(link);
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
         options_.settings.slot_bytes = worker::slot_memory;

@@ -11,6 +11,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/pool_status.hpp"

@@ -17,6 +17,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mutex.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
@@ -39,7 +40,8 @@ public:
     /// The block that the next call's arguments, of `stride` bytes, are appended to.
     block& open_block(std::size_t stride) {
         constexpr std::size_t usual_count = 64;
-        if (ready.empty() || ready.back().first + ready.back().count != submitted()) {
+        if (ready.empty() || ready.back().lost > 0 ||
+            ready.back().first + ready.back().count != submitted()) {
             block next{.first = submitted(), .bytes = {}, .begin = block::room_for_frames, .pins = {}};
             next.bytes.reserve(next.begin + usual_count * stride);
             next.bytes.extend(next.begin);
@@ -52,9 +54,8 @@ public:
         if (!ready.empty() && ready.back().count == 0) ready.pop_back();
     }
 
-    /// The call is given up: its result is `error`, and what has not begun won't run, which is the pool's
-    /// affair. `now` in steady ns. @return false if it has a result already
-    bool give_up(std::uint64_t call, std::exception_ptr error, std::int64_t now) {
+    bool elements_are_calls() const noexcept override { return true; }
+    bool give_up(std::uint64_t call, std::exception_ptr error, std::int64_t now) override {
         if (failure() || state_of(call) != state::open) return false;
         fail(call, std::move(error));
         given_up_.emplace(call, now);
@@ -74,7 +75,6 @@ public:
         return at != given_up_.end() ? std::optional(at->second) : end_running_since;
     }
     std::uint64_t index_told(std::uint64_t /*index*/) const noexcept override { return 0; }
-    bool was_empty() const noexcept override { return false; }
 
     void fail(std::uint64_t call, std::exception_ptr error) final {
         const mutex_guard lock(errors_mutex_);
@@ -86,38 +86,37 @@ public:
         std::uint64_t published = 0;
         for (std::uint64_t call = first; call < first + count; ++call)
             if (state_of(call) == state::open) {  // not given up
-                settle(call);
+                settle_call(call);
                 ++published;
             }
         remote_job::publish(first, published);
     }
+    /// Calls that have no result share the job's failure.
+    void settle() noexcept final PROCPOOL_REQUIRES(pool_mutex) {
+        while (!callbacks_.empty()) settle_call(callbacks_.begin()->first, state::failed);
+        remote_job::settle();
+    }
 
     // ---- what the handles ask
 
-    bool call_done(std::uint64_t call) const noexcept override {
+    /// As done(), of one call.
+    bool call_done(std::uint64_t call) const noexcept {
         const state now = state_of(call);
         return now >= state::done || (now == state::open && done());
     }
-    bool call_seen_done(std::uint64_t call) const noexcept override { return state_of(call) >= state::done; }
-    void set_call_done(std::uint64_t call) noexcept override {
-        set(call, state_of(call) == state::failed ? state::open : state::done);  // done as the whole job is
-    }
-
-    bool add_call_callback(std::uint64_t call, std::function<void()> callback) override {
+    /// The same, as far as can be seen without the mutex.
+    bool call_seen_done(std::uint64_t call) const noexcept { return state_of(call) >= state::done; }
+    /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
+    bool add_call_callback(std::uint64_t call, std::function<void()> callback) {
         if (state_of(call) != state::open || settled()) return false;
         auto at = callbacks_.find(call);
         if (at == callbacks_.end()) {
             std::list<job::ending> own(1);
-            own.front().call = call;
+            own.front().when_they_ran = [this, call] { set_call_done(call); };
             at = callbacks_.emplace(call, std::move(own)).first;
         }
         at->second.front().callbacks.push_back(std::move(callback));
         return true;
-    }
-    /// All are of single calls. If some have no result, they share the job's failure.
-    std::list<job::ending> take_callbacks() noexcept override PROCPOOL_REQUIRES(pool_mutex) {
-        while (!callbacks_.empty()) settle(callbacks_.begin()->first, state::failed);
-        return remote_job::take_callbacks();
     }
 
 protected:
@@ -148,7 +147,7 @@ private:
         states_[call].store(next, std::memory_order_release);
     }
 
-    void settle(std::uint64_t call, state until_callbacks_ran = state::settled) noexcept {
+    void settle_call(std::uint64_t call, state until_callbacks_ran = state::settled) noexcept {
         const auto at = callbacks_.empty() ? callbacks_.end() : callbacks_.find(call);
         if (at == callbacks_.end()) {
             set(call, state::done);
@@ -157,6 +156,10 @@ private:
         due_callbacks_.splice(due_callbacks_.end(), at->second);
         callbacks_.erase(at);
         set(call, until_callbacks_ran);
+    }
+    /// Its callbacks have run.
+    void set_call_done(std::uint64_t call) noexcept {
+        set(call, state_of(call) == state::failed ? state::open : state::done);  // done as the whole job is
     }
 
     const std::size_t room_;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -83,10 +84,13 @@ private:
         switch (one.what) {
             case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
             case delivery::kind::error_record: {
+                const std::string attempts = describe_attempts(one.attempts).append(one.note);
+                if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts)) return;
                 std::optional<std::uint64_t> index;
                 if (is_element) index = one.job->index_told(one.first);
-                one.job->fail(one.first, wire::decode_exception(wire::cursor(one.bytes), one.pid, index,
-                                                                describe_attempts(one.attempts)));
+                one.job->fail(one.first,
+                              wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts,
+                                                     one.host ? *one.host : std::string()));
                 return;
             }
             case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;

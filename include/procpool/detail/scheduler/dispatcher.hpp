@@ -13,6 +13,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
@@ -132,7 +133,7 @@ public:
             return false;
         }
         std::vector<returned> back = to.recall();
-        if (to.work().elements() > 0)
+        if (to.work().elements() >= to.workers)
             to.stall();  // until the result of what runs has come
         else
             to.unstall();
@@ -143,13 +144,18 @@ public:
                 to.give(job, rest.take_front(std::min(rest.count, job->chunk - of_chunk)),
                         elements_together(*job));
         }
+        const bool any = requeue(back);
+        group_.send(to);
+        return any;
+    }
+    /// Elements that a peer gives back are ready again. @return whether there were any
+    bool requeue(std::vector<returned>& back) {
         bool any = false;
         for (auto one = back.rbegin(); one != back.rend(); ++one) {
             if (one->elements.count == 0 || one->job->abandoned || one->job->failure()) continue;
             push_front(one->job, std::move(one->elements));
             any = true;
         }
-        group_.send(to);
         return any;
     }
 
@@ -172,7 +178,7 @@ public:
             const std::uint64_t begun = one->told().begun.load(std::memory_order_acquire);
             const std::uint64_t claimed = one->told().claimed();
             if (claimed < begun || claimed <= one->work().results()) continue;
-            const double waiting = one->work().waiting_ns(claimed);
+            const double waiting = one->work().waiting_ns(claimed) / static_cast<double>(one->workers);
             if (waiting <= longest) continue;
             longest = waiting;
             busiest = one;
@@ -207,12 +213,15 @@ private:
         peer* best = nullptr;
         for (peer* const one : group_.peers()) {
             if (!can_work(*one)) continue;
-            if (!best || one->work().elements() < best->work().elements() ||
-                (one->work().elements() == best->work().elements() && !waits_for_work(*best) &&
-                 waits_for_work(*one)))
-                best = one;
+            if (!best || is_less_loaded(*one, *best)) best = one;
         }
         return best;
+    }
+
+    static bool is_less_loaded(const peer& one, const peer& other) noexcept {
+        const std::uint64_t load = one.work().elements() * other.workers;
+        const std::uint64_t load_of_other = other.work().elements() * one.workers;
+        return load != load_of_other ? load < load_of_other : !waits_for_work(other) && waits_for_work(one);
     }
 
     static bool below_min_batch(const peer& one) noexcept { return one.work().unsent_elements() < min_batch; }
@@ -220,9 +229,9 @@ private:
     /// How many elements of `job`, `most` at the most, to give to `to` now.
     std::uint64_t room(const peer& to, const remote_job& job, std::uint64_t most) const noexcept {
         const std::uint64_t may_take = max_elements_ - to.taken;
-        return std::min(
-            elements_to_give(job, group_.peers().size(), to.work().elements(), to.work().bytes(), may_take),
-            most);
+        return std::min(elements_to_give(job, group_.workers(), to.workers, to.work().elements(),
+                                         to.work().bytes(), may_take),
+                        most);
     }
 
     static block take_ready(remote_job& job, std::uint64_t count) {

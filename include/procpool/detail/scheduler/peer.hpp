@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -18,6 +19,7 @@
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/element_watch.hpp"
 #include "procpool/detail/scheduler/peer_state.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
@@ -146,6 +148,8 @@ public:
 
     // ---- the scheduler's notes
 
+    std::size_t workers = 1;                    // that run its elements side by side
+    bool checks_itself = false;                 // what runs too long there isn't ended from here
     std::uint64_t taken = 0;                    // elements that it was given since its start
     bool keeps_all = false;                     // nothing can be taken back from it until a result has come
     steady_time check_at = steady_time::max();  // when to check what it does
@@ -227,6 +231,8 @@ public:
 
     /// All that there are, always the same.
     std::span<peer* const> peers() const noexcept { return peers_; }
+    /// That run elements, of all peers that may come to work.
+    std::size_t workers() const noexcept { return workers_; }
     /// Sends what a peer was given, as much as it takes, and the rest when it has room.
     virtual void send(peer& to) = 0;
     /// Tells a peer to end by itself, or ends it.
@@ -241,7 +247,16 @@ public:
 protected:
     ~basic_peer_group() = default;
 
+    void add(peer& one) {
+        peers_.push_back(&one);
+        workers_ += one.workers;
+    }
+    /// It won't come back.
+    void lose(const peer& one) noexcept { workers_ -= one.workers; }
+
+private:
     std::vector<peer*> peers_;
+    std::size_t workers_ = 0;
 };
 using peer_group = basic_peer_group<>;
 

@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_SCHEDULER_PEER_EVENTS_HPP
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -69,6 +70,19 @@ public:
     }
     /// A peer was never started: what it had got runs elsewhere.
     void requeue_work_of(peer& absent) { recovery_.requeue(absent); }
+
+    /// Elements that a peer was asked to give back, and had not begun, run elsewhere; those of a job that was
+    /// withdrawn meanwhile have failed.
+    void take_returned(std::vector<returned> back) {
+        for (returned& one : back) {
+            if (!one.job->withdrawn) continue;
+            const auto [first, count] = std::pair(one.elements.first, std::exchange(one.elements.count, 0));
+            if (one.job->abandoned || one.job->failure()) continue;
+            for (std::uint64_t i = 0; i < count; ++i)
+                deliveries_.fail(one.job, first + i, one.job->withdrawn);
+        }
+        dispatcher_.requeue(back);
+    }
 
     /// Peers that have run all that they may since the last call.
     std::vector<peer*> take_finished() { return std::exchange(finished_, {}); }

@@ -3,72 +3,24 @@
 #ifndef PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
-#include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
-
-/// Encoded elements [first, first + count) of a job, ready to go to a worker.
-struct block {
-    /// Who leaves so many bytes before `begin` gets the frames there that announce the elements.
-    static constexpr std::size_t room_for_frames = 2 * sizeof(wire::task_header);
-
-    std::uint64_t first = 0;
-    std::uint64_t count = 0;
-    std::uint64_t stride = 0;
-    wire::buffer bytes;
-    std::size_t begin = 0;  // where in `bytes` the elements start; what is before that is of no more use
-    std::vector<std::string> attempts =
-        {};                        // how those ended that were made with it (then it is one element)
-    wire::pins pins;               // what the elements refer to
-    wire::large_parts large = {};  // of the elements
-
-    /// Bytes to be moved, wherever they lie.
-    std::size_t weight() const noexcept { return bytes.size() - begin + large.bytes; }
-    std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
-
-    /// Cuts off the first `n` elements.
-    block take_front(std::uint64_t n);
-
-    /// A copy of the n-th element alone.
-    block element(std::uint64_t n) const { return copy(n, 1); }
-
-    /// A copy of `n` elements after the first `from`.
-    block copy(std::uint64_t from, std::uint64_t n) const;
-
-    /// Adds the elements that follow these.
-    void append(block next);
-
-private:
-    /// Which part is whose isn't known: all stay until all elements are done, their bytes are divided.
-    wire::large_parts share_of_large(std::uint64_t n) const {
-        return {large.memory, large.parts, large.bytes / std::max<std::uint64_t>(count, 1) * n};
-    }
-};
-
-/// What tells a worker how to run a task: the location of its ops, then the callable.
-struct task_definition {
-    wire::buffer bytes;
-    wire::pins pins;  // what the callable refers to
-    /// An encoded element as text, for messages.
-    std::string (*describe)(std::span<const std::byte> element) = nullptr;
-};
 
 class remote_job : public job::basic_job {
 public:
@@ -82,8 +34,21 @@ public:
     /// basic_job::fail).
     virtual void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                         std::span<const std::byte> values) = 0;
+    /// An element's error as a worker has encoded it, for a job that passes it on; `attempts` tells of those
+    /// before. False if it shall be decoded, for fail().
+    virtual bool fail_with_record(std::uint64_t /*index*/, std::span<const std::byte> /*record*/,
+                                  long /*pid*/, const std::string& /*attempts*/) {
+        return false;
+    }
 
     // Of one element, where elements have callers of their own.
+
+    virtual bool elements_are_calls() const noexcept { return false; }
+    /// Its caller gives it up: its result is `error`, and it needn't run, which is the pool's affair. `now`
+    /// in steady ns. @return false if it has a result already
+    virtual bool give_up(std::uint64_t /*index*/, std::exception_ptr /*error*/, std::int64_t /*now*/) {
+        return false;
+    }
 
     /// Whether nobody wants the results of some of these elements any more.
     virtual bool has_dropped(std::uint64_t /*first*/, std::uint64_t /*count*/) const noexcept {
@@ -98,6 +63,8 @@ public:
 
     const wire::buffer& definition() const noexcept { return definition_.bytes; }
     bool once() const noexcept { return once_; }
+    /// What describe() uses; null if it can't.
+    auto describer() const noexcept { return definition_.describe; }
     /// The arguments of one encoded element, as far as they can be printed.
     std::string describe(std::span<const std::byte> element) const {
         return definition_.describe ? definition_.describe(element) : std::string();
@@ -118,6 +85,7 @@ public:
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
     bool listed = false;                            // among those that have blocks ready
     bool keeps_its_place = false;                   // among them, instead of taking turns with others
+    std::exception_ptr withdrawn;                   // what elements get that come back without having begun
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;

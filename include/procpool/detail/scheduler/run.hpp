@@ -9,8 +9,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 
@@ -27,7 +29,9 @@ struct run {
     std::shared_ptr<remote_job> job;
     block elements;
     std::uint64_t results = 0;  // elements whose result has come
-    wire::buffer head;          // as in its announcement
+    /// Where their bytes are, if the peer answers in any order: this run may be one of several parts of it.
+    std::shared_ptr<const block> source = nullptr;
+    wire::buffer head;  // as in its announcement
     std::size_t in_front = 0;
     std::size_t sent = 0;     // bytes of all that went out
     std::size_t counted = 0;  // bytes among those that are out; less than they weigh if some were recalled
@@ -57,6 +61,8 @@ struct delivery {
     std::exception_ptr error;
     long pid = 0;
     std::vector<std::string> attempts = {};  // how those ended that were made before
+    std::string_view note = {};              // as other machines tell of that
+    const std::string* host = nullptr;       // the name of another machine
 };
 
 /// What is told of the attempts before the last one.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/frame.hpp"
@@ -43,6 +44,51 @@ public:
     }
     /// Frames without elements.
     void add(announcement&& frames) { add(nullptr, {}, std::move(frames)); }
+
+    // ---- a peer that answers in any order
+
+    /// All of `elements`, which were sent.
+    void add_sent(std::shared_ptr<remote_job> job, std::shared_ptr<const block> elements) {
+        run& next = runs_.emplace_back();
+        next.job = std::move(job);
+        next.elements.first = elements->first;
+        next.elements.count = elements->count;
+        next.counted = elements->weight();
+        elements_ += elements->count;
+        bytes_ += next.counted;
+        next.source = std::move(elements);
+        unsent_ = runs_.size();
+    }
+    /// Those elements of [first, first + count) of `job` that it has are no longer its own.
+    /// @return how many they were
+    std::uint64_t remove(const remote_job& job, std::uint64_t first, std::uint64_t count) {
+        std::uint64_t removed = 0;
+        for (std::size_t i = 0; i < runs_.size() && removed < count;) {
+            const std::uint64_t begin = runs_[i].elements.first;
+            const std::uint64_t end = begin + runs_[i].elements.count;
+            const std::uint64_t from = std::max(first, begin);
+            const std::uint64_t to = std::min(first + count, end);
+            if (runs_[i].job.get() != &job || from >= to) {
+                ++i;
+                continue;
+            }
+            removed += to - from;
+            i = cut(i, from - begin, end - to);
+        }
+        elements_ -= removed;
+        unsent_ = runs_.size();
+        return removed;
+    }
+    /// The same, since they have come to their end.
+    std::uint64_t got(const remote_job& job, std::uint64_t first, std::uint64_t count) {
+        const std::uint64_t ended = remove(job, first, count);
+        results_ += ended;
+        return ended;
+    }
+    /// A copy of elements of a run that was sent.
+    static block copy(const run& of) {
+        return of.source->copy(of.elements.first - of.source->first, of.elements.count);
+    }
 
     // ---- sending
 
@@ -209,6 +255,38 @@ public:
     }
 
 private:
+    /// Leaves of a run its first `head` elements and its last `tail`. @return which run comes next
+    std::size_t cut(std::size_t which, std::uint64_t head, std::uint64_t tail) {
+        run& one = runs_[which];
+        const std::size_t each = one.counted / one.elements.count;
+        const std::size_t bytes_left = each * (head + tail);
+        bytes_ -= head + tail == 0 ? one.counted : one.counted - bytes_left;
+        if (head + tail == 0) {
+            runs_.erase(runs_.begin() + static_cast<std::ptrdiff_t>(which));
+            return which;
+        }
+        const std::uint64_t behind = one.elements.first + one.elements.count - tail;
+        if (head == 0) {
+            one.elements.first = behind;
+            one.elements.count = tail;
+            one.counted = bytes_left;
+            return which + 1;
+        }
+        one.elements.count = head;
+        one.counted = each * head;
+        if (tail > 0) {
+            run rest;
+            rest.job = one.job;
+            rest.source = one.source;
+            rest.elements.first = behind;
+            rest.elements.count = tail;
+            rest.counted = each * tail;
+            runs_.insert(runs_.begin() + static_cast<std::ptrdiff_t>(which) + 1, std::move(rest));
+            return which + 2;
+        }
+        return which + 1;
+    }
+
     void drop_oldest() {
         bytes_ -= runs_.front().counted;
         runs_.pop_front();

@@ -26,7 +26,9 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
+#include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
@@ -58,7 +60,7 @@ public:
 
     void add(const std::shared_ptr<remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
-        close_series();  // what comes later than this job goes behind it
+        in_a_row_.close();  // what comes later than this job goes behind it
         job->id = ++last_id_;
         job->timing = &timings_.of(job->definition().bytes());
         jobs_.add(job);
@@ -74,6 +76,8 @@ public:
         dispatcher_.add(job, std::move(elements));
         dispatch(should_batch(*job) ? dispatcher::sending::together : dispatcher::sending::now);
     }
+
+    calls_in_a_row& in_a_row() noexcept override PROCPOOL_REQUIRES(pool_mutex) { return in_a_row_; }
 
     void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override
         PROCPOOL_REQUIRES(pool_mutex) {
@@ -106,7 +110,7 @@ public:
         if (given_up->complete() || given_up->settled()) return false;
         const auto job = std::static_pointer_cast<remote_job>(given_up);
         job->abandoned = true;
-        if (job == open_series_) open_series_.reset();  // no more calls join
+        in_a_row_.forget(*job);
         if (what_runs == running::is_ended) job->end_running_since = ns_of(clock_.now());
         job->drop_ready();
         job->fail_all(job::make_error<TaskCancelled>(why));
@@ -121,8 +125,8 @@ public:
 
     bool abandon_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
                       const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
-        const auto series = std::dynamic_pointer_cast<call_series>(job);
-        if (!series) return abandon(job, running::is_ended, why);
+        const auto series = std::static_pointer_cast<remote_job>(job);
+        if (!series->elements_are_calls()) return abandon(job, running::is_ended, why);
         if (!series->give_up(call, job::make_error<TaskCancelled>(why), ns_of(clock_.now()))) return false;
         or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
@@ -150,6 +154,7 @@ public:
             return count;
         }
         const auto error = job::make_error<TaskCancelled>(why);
+        job->withdrawn = error;
         for (const block& some : std::exchange(job->ready, {}))
             for (std::uint64_t i = 0; i < some.count; ++i) deliveries_.fail(job, some.first + i, error);
         job->drop_ready();
@@ -175,7 +180,7 @@ public:
 
     void close() override PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
-        close_series();
+        in_a_row_.close();
     }
 
     void run_callback(const std::function<void()>& callback) const noexcept override {
@@ -186,7 +191,7 @@ public:
 
     /// Gives out what is ready. @return when there is something to do for the scheduler, as far as known
     steady_time begin_step() PROCPOOL_REQUIRES(pool_mutex) {
-        submitted_in_a_row_ = 0;
+        in_a_row_.note_driver();
         dispatcher_.dispatch();
         if (has_something_at_hand()) return steady_time::min();
         steady_time due = steady_time::max();
@@ -246,7 +251,6 @@ public:
                 next->callbacks.clear();
             }
             jobs_.end_callbacks(*next);
-            jobs_.retire(std::move(next->job));
             interrupt_driver();  // it may be the one that waits for this
         }
     }
@@ -262,10 +266,10 @@ public:
     void fail(const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
         if (failure_) return;
         failure_ = error;
-        open_series_.reset();
         dispatcher_.clear();
         for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
             const std::shared_ptr<remote_job> job = jobs_.open()[left - 1];
+            in_a_row_.forget(*job);
             job->abandoned = true;  // what peers still send comes too late: the caller may be reading
             job->drop_ready();
             job->listed = false;
@@ -286,6 +290,7 @@ protected:
           clock_(clock),
           supervisor_(group, clock, options.terminate_grace),
           dispatcher_(group, supervisor_, options.max_elements_per_peer, options.initializer),
+          in_a_row_(*this),
           events_(group, dispatcher_, supervisor_, deliveries_, std::move(options.initializer)),
           callbacks_(std::move(options.error_handler)) {}
 
@@ -309,7 +314,7 @@ private:
     /// would cost more than they do. The last of them are sent by whoever drives next.
     bool should_batch(const remote_job& job) noexcept PROCPOOL_REQUIRES(pool_mutex) {
         const bool nobody_sleeps = sleeps_until_ == steady_time::min();
-        return ++submitted_in_a_row_ > some_in_a_row && nobody_sleeps && job.timing->quick();
+        return in_a_row_.note_submitted() && nobody_sleeps && job.timing->quick();
     }
     /// The caller can't give back what it has submitted.
     void dispatch(dispatcher::sending when) PROCPOOL_REQUIRES(pool_mutex) {
@@ -329,7 +334,7 @@ private:
     }
 
     void finish_if_complete(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
-        if (job == open_series_ && job->has_all_results()) std::exchange(open_series_, nullptr)->seal();
+        if (job->has_all_results() && in_a_row_.forget(*job)) job->seal();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
         if (jobs_.open().empty()) notice_pause();
@@ -340,6 +345,7 @@ private:
     const time_source& clock_;
     supervisor supervisor_;
     dispatcher dispatcher_ PROCPOOL_GUARDED_BY(pool_mutex);
+    calls_in_a_row in_a_row_ PROCPOOL_GUARDED_BY(pool_mutex);
     deliveries deliveries_ PROCPOOL_GUARDED_BY(pool_mutex);
     peer_events events_ PROCPOOL_GUARDED_BY(pool_mutex);
     const job::callback_runner callbacks_;

@@ -32,7 +32,7 @@ public:
         : group_(group), clock_(clock), terminate_grace_(terminate_grace) {}
 
     void check_after(peer& one, std::chrono::nanoseconds time) const {
-        if (time == job::no_limit) return;
+        if (time == job::no_limit || one.checks_itself) return;
         one.check_at = std::min(one.check_at, clock_.now() + time);
     }
 

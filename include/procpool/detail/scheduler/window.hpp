@@ -39,6 +39,14 @@ inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers
     return std::max(chunk, count / chunk * chunk);
 }
 
+/// The same for a peer that has `here` workers of all `workers`, and what it got is spread over them.
+inline std::uint64_t elements_to_give(const remote_job& job, std::size_t workers, std::size_t here,
+                                      std::uint64_t out, std::size_t out_bytes,
+                                      std::uint64_t may_take) noexcept {
+    if (here == 1) return elements_to_give(job, workers, out, out_bytes, may_take);
+    return here * elements_to_give(job, workers, out / here, out_bytes / here, may_take);
+}
+
 /// How many elements of `job` a worker claims at a time: they can't be taken back any more, and share the
 /// cost of that. Where it was said what goes together no others do, since they may wait for one another.
 inline std::uint32_t elements_together(const remote_job& job) noexcept {

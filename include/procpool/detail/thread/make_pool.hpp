@@ -12,10 +12,12 @@
 
 namespace procpool::inline v0_1::detail::thread {
 
-/// Each thread calls `initializer`, unless that is empty, before anything else.
+/// Each thread calls what `make_initializer`, if there is one, returns, before anything else. It is called
+/// when the options are known to make sense.
 /// @throws std::invalid_argument, std::system_error
 template <class = only_if_used>
-std::shared_ptr<thread_backend> make_pool(PoolOptions options, std::function<void()> initializer = {});
+std::shared_ptr<thread_backend> make_pool(
+    PoolOptions options, const std::function<std::function<void()>()>& make_initializer = {});
 
 }  // namespace procpool::inline v0_1::detail::thread
 

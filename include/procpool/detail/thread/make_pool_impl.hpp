@@ -35,9 +35,10 @@ Options checked(PoolOptions options) {
 }
 
 template <class>
-std::shared_ptr<thread_backend> make_pool(PoolOptions options, std::function<void()> initializer) {
+std::shared_ptr<thread_backend> make_pool(PoolOptions options,
+                                          const std::function<std::function<void()>()>& make_initializer) {
     thread_pool_options all = checked(std::move(options));
-    all.initializer = std::move(initializer);
+    if (make_initializer) all.initializer = make_initializer();
     auto pool = std::make_shared<thread_pool>(std::move(all));
     pool->start();
     return pool;

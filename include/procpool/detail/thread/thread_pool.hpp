@@ -339,7 +339,6 @@ private:
             next->callbacks.clear();
             held.lock();
             jobs_.end_callbacks(*next);
-            jobs_.retire(std::move(next->job));
             notify_ready();
         }
     }

@@ -72,6 +72,9 @@ public:
                           place};
     }
 
+    /// Whether it is no memory at all, but other_machines().
+    bool is_elsewhere() const noexcept { return !window_; }
+
     /// Gives back all memory that no part takes.
     void trim() noexcept {
         const mutex_guard lock(mutex_);

@@ -7,14 +7,13 @@
 
 #include <deque>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <new>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <typeinfo>
 
 #include "procpool/detail/only_if_used.hpp"
@@ -22,31 +21,11 @@
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
+#include "procpool/detail/wire/detailed_exceptions.hpp"
+#include "procpool/detail/wire/exception_kind.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
-
-/// An E with the exception that is being handled when it is made: where it comes from.
-template <class E>
-struct with_origin : E, std::nested_exception {
-    explicit with_origin(E&& error) : E(std::move(error)) {}
-};
-
-/// Throws `error`, with its origin unless its class can't take that.
-template <class E>
-[[noreturn]] void throw_with_origin(E error) {
-    if constexpr (std::is_final_v<E> || std::is_base_of_v<std::nested_exception, E>)
-        throw error;
-    else
-        throw with_origin<E>(std::move(error));
-}
-
-/// How one type of exception travels.
-struct exception_kind {
-    const std::type_info* type;
-    void (*save)(const std::exception& error, sink out);
-    void (*rethrow)(cursor& from);  // called while its origin is being handled
-};
 
 /// The kinds that this process knows. Thread-safe; kinds are only ever added. Guarded by hold_forks(), so
 /// that no child inherits it locked.
@@ -81,113 +60,6 @@ private:
     std::deque<exception_kind> kinds_;  // stable addresses
 };
 using exception_registry = basic_exception_registry<>;
-
-inline void save_text(const std::exception& error, sink out) { encode(out, std::string_view(error.what())); }
-inline void save_nothing(const std::exception&, sink) {}
-
-template <class E>
-void rethrow_from_text(cursor& from) {
-    throw_with_origin(E(codec<std::string>::decode(from)));
-}
-template <class E>
-void rethrow_empty(cursor&) {
-    throw_with_origin(E());
-}
-
-/// A type that is rebuilt from its text.
-template <class E>
-exception_kind kind_from_text() {
-    return {&typeid(E), &save_text, &rethrow_from_text<E>};
-}
-
-/// A type that has nothing to tell but itself.
-template <class E>
-exception_kind kind_without_text() {
-    return {&typeid(E), &save_nothing, &rethrow_empty<E>};
-}
-
-/// A type that cereal serialises.
-template <class E>
-exception_kind kind_by_cereal() {
-    return {
-        &typeid(E),
-        [](const std::exception& error, sink out) { codec<E>::encode(out, dynamic_cast<const E&>(error)); },
-        [](cursor& from) { throw_with_origin(codec<E>::decode(from)); }};
-}
-
-// std::system_error appends its code's message to the text that it was made with.
-inline std::string without_suffix(std::string text, const std::string& suffix) {
-    if (text == suffix) return {};
-    const std::string end = ": " + suffix;
-    if (text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0)
-        text.resize(text.size() - end.size());
-    return text;
-}
-
-template <class = only_if_used>
-void save_error_code(const std::error_code& code, sink out) {
-    encode(out, code.value());
-    encode(out, std::string_view(code.category().name()));
-}
-
-template <class = only_if_used>
-std::error_code load_error_code(cursor& from) {
-    const int value = codec<int>::decode(from);
-    const auto category = codec<std::string>::decode(from);
-    if (category == std::system_category().name()) return {value, std::system_category()};
-    if (category == std::generic_category().name()) return {value, std::generic_category()};
-    throw SerializationError("procpool: unknown error category " + category);
-}
-
-template <class = only_if_used>
-exception_kind system_error_kind() {
-    return {&typeid(std::system_error),
-            [](const std::exception& error, sink out) {
-                const auto& system = dynamic_cast<const std::system_error&>(error);
-                save_error_code(system.code(), out);
-                encode(out, without_suffix(system.what(), system.code().message()));
-            },
-            [](cursor& from) {
-                const std::error_code code = load_error_code(from);
-                const auto text = codec<std::string>::decode(from);
-                throw_with_origin(text.empty() ? std::system_error(code) : std::system_error(code, text));
-            }};
-}
-
-template <class = only_if_used>
-exception_kind filesystem_error_kind() {
-    using std::filesystem::filesystem_error;
-    return {&typeid(filesystem_error),
-            [](const std::exception& error, sink out) {
-                const auto& file = dynamic_cast<const filesystem_error&>(error);
-                save_error_code(file.code(), out);
-                encode(out, without_suffix(file.std::system_error::what(), file.code().message()));
-                encode(out, file.path1().string());
-                encode(out, file.path2().string());
-            },
-            [](cursor& from) {
-                const std::error_code code = load_error_code(from);
-                const auto text = codec<std::string>::decode(from);
-                const auto first = codec<std::string>::decode(from);
-                const auto second = codec<std::string>::decode(from);
-                throw_with_origin(!second.empty()  ? filesystem_error(text, first, second, code)
-                                  : !first.empty() ? filesystem_error(text, first, code)
-                                                   : filesystem_error(text, code));
-            }};
-}
-
-template <class = only_if_used>
-exception_kind lock_owner_died_kind() {
-    return {&typeid(LockOwnerDied),
-            [](const std::exception& error, sink out) {
-                save_text(error, out);
-                encode(out, dynamic_cast<const LockOwnerDied&>(error).pid());
-            },
-            [](cursor& from) {
-                const auto text = codec<std::string>::decode(from);
-                throw_with_origin(LockOwnerDied(text, codec<long>::decode(from)));
-            }};
-}
 
 template <class OnlyIfUsed>
 basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
@@ -227,6 +99,10 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              kind_from_text<QueueClosed>(),
              kind_from_text<BrokenBarrier>(),
              lock_owner_died_kind(),
+             death_kind<WorkerDied>(),
+             death_kind<TaskTimeout>(),
+             node_died_kind(),
+             remote_error_kind(),
              system_error_kind(),
              filesystem_error_kind()} {}
 
@@ -304,14 +180,14 @@ std::string text_of_exception(std::span<const std::byte> record) {
 }
 
 /// The exception that another process encoded; SerializationError if it is garbage. `where` is told with its
-/// origin.
+/// origin, and `host` if that is another machine.
 template <class = only_if_used>
 std::exception_ptr decode_exception_of(cursor from, long pid, std::optional<std::uint64_t> index,
-                                       const std::string& where) try {
+                                       const std::string& where, const std::string& host = {}) try {
     const auto name = codec<std::string>::decode(from);
     const auto text = codec<std::string>::decode(from);
     const auto mangled_name = codec<std::string>::decode(from);
-    const RemoteError origin(name, valid_utf8(name + ": " + text + " (" + where + ")"), pid, index);
+    const RemoteError origin(name, valid_utf8(name + ": " + text + " (" + where + ")"), pid, index, host);
     try {
         throw origin;
     } catch (...) {
@@ -333,11 +209,12 @@ std::exception_ptr decode_exception_of(cursor from, long pid, std::optional<std:
 /// The same of a worker.
 template <class = only_if_used>
 std::exception_ptr decode_exception(cursor from, long pid, std::optional<std::uint64_t> index,
-                                    const std::string& note = {}) {
+                                    const std::string& note = {}, const std::string& host = {}) {
     return decode_exception_of(from, pid, index,
-                               "in worker " + std::to_string(pid) +
+                               "in worker " + std::to_string(pid) + (host.empty() ? "" : " on " + host) +
                                    (index ? ", element " + std::to_string(*index) : ", in the initializer") +
-                                   note);
+                                   note,
+                               host);
 }
 
 }  // namespace procpool::inline v0_1::detail::wire

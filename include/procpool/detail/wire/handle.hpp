@@ -5,8 +5,10 @@
 
 #include <concepts>
 #include <type_traits>
+#include <typeinfo>
 
 #include "procpool/detail/wire/forward.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 
@@ -14,7 +16,7 @@ template <class T>
 struct codec;
 
 /// Base of a class T that has `void encode(sink) const`, which pins what it names, and
-/// `static T decode(cursor&)`.
+/// `static T decode(cursor&)`. No message that leaves this machine takes one.
 template <class T>
 struct travels_as_handle {
     /// For cereal, in messages between processes of the program.
@@ -23,8 +25,10 @@ struct travels_as_handle {
         static_assert(std::is_same_v<Archive, output_archive>,
                       "procpool: this is a handle of memory that lives no longer than its processes, "
                       "which only procpool's own messages can carry; to a file, save what it holds");
-        if constexpr (std::is_same_v<Archive, output_archive>)
+        if constexpr (std::is_same_v<Archive, output_archive>) {
+            require_this_machine(archive.to(), typeid(T));
             static_cast<const T&>(*this).encode(archive.to());
+        }
     }
 
     /// For cereal, in messages between processes of the program.
@@ -44,7 +48,10 @@ concept handle = std::is_class_v<T> && std::derived_from<T, travels_as_handle<T>
 template <handle T>
 struct codec<T> {
     static constexpr bool sendable = true;
-    static void encode(const sink& out, const T& value) { value.encode(out); }
+    static void encode(const sink& out, const T& value) {
+        require_this_machine(out, typeid(T));
+        value.encode(out);
+    }
     static T decode(cursor& from) { return T::decode(from); }
 };
 

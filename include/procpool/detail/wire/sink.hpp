@@ -23,7 +23,7 @@ using pins = std::vector<std::shared_ptr<const void>>;
 
 /// The parts of a message that lie in an arena.
 struct large_parts {
-    std::shared_ptr<arena> memory;  // for more; none: all goes into the message
+    std::shared_ptr<arena> memory;  // for more; none, or other_machines(): all goes into the message
     pins parts = {};
     std::size_t bytes = 0;
 };

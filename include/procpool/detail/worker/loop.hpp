@@ -25,6 +25,7 @@
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
+#include "procpool/detail/worker/launcher_variables.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
 #include "procpool/detail/worker/task.hpp"
@@ -47,6 +48,7 @@ public:
           limited_(limits.memory.has_value()),
           pacer_(box_, outbox_) {
         open_arenas(birth);
+        if (birth.settings.serves_other_machine) outbox_.serve_other_machine();
         birth.memory.reset();
         os::crash_recorder::install(box_.crash);
         if (most_growth_) pacer_.watch_growth(*most_growth_);
@@ -257,6 +259,7 @@ template <class = only_if_used>
 int main(zygote::worker_birth& birth) {
     const WorkerLimits& limits = birth.settings.limits;
     wire::may_load_libraries = true;
+    if (birth.settings.is_rank) remove_launcher_variables();
     // What a forked one has in such buffers the program prints itself.
     os::print_by_c_streams(os::buffered_text::is_dropped);
     if (limits.nice > 0) os::add_niceness(limits.nice);
@@ -267,8 +270,9 @@ int main(zygote::worker_birth& birth) {
     this_thread = nullptr;
     job::poll_hook::current() = nullptr;
     new auto(std::exchange(exit_functions<>(), {}));  // never destroyed: what they hold is the parent's
-    this_process.index = birth.slot;
-    this_process.seed = seed_of(birth.serial, os::current_pid());
+    const std::uint64_t first = birth.settings.first_index;
+    this_process.index = birth.settings.first_index + birth.slot;
+    this_process.seed = seed_of(birth.serial + (first << 20), os::current_pid());
     const int code = loop(birth, limits).run();
     os::exit_process(code);
 }

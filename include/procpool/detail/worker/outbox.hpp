@@ -14,6 +14,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
@@ -83,6 +84,10 @@ public:
 
     /// Large parts of results go there from now on.
     void use(std::shared_ptr<wire::arena> memory) noexcept { new_large_.memory = std::move(memory); }
+
+    /// Results go to another machine from now on, where no place in an arena means anything: only a result as
+    /// a whole lies there, which the pool takes out.
+    void serve_other_machine() { inner_.memory = wire::other_machines(); }
 
     /// Where a result is encoded before put_encoded().
     wire::sink scratch();
@@ -164,6 +169,7 @@ private:
     std::size_t begin_ = 0;  // where in it the result begins, behind its size
     wire::pins new_pins_;
     wire::large_parts new_large_;
+    wire::large_parts inner_;  // other_machines(), if results go there: what is in them stays in them
     std::deque<pin> pins_;
 };
 using outbox = basic_outbox<>;

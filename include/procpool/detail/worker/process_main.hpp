@@ -25,8 +25,8 @@
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/process_body.hpp"
+#include "procpool/detail/worker/process_identity.hpp"
 #include "procpool/detail/zygote/birth.hpp"
-#include "procpool/process_info.hpp"
 
 namespace procpool::inline v0_1::detail::worker {
 
@@ -74,7 +74,7 @@ void read_identity(wire::cursor& from) {
     const auto parent_name = wire::codec<std::string>::decode(from);
     const auto parent_pid = from.value<std::int64_t>();
     const auto parent_is_daemon = from.value<bool>();
-    identity.parent = ProcessInfo{parent_name, parent_pid, parent_is_daemon};
+    identity.parent = process_facts{parent_name, parent_pid, parent_is_daemon};
     identity.children.store(0);
     zygote::own_name.rename(identity.name, identity.daemon);
     this_process = {};  // if it was forked by a pool's worker, it is none itself

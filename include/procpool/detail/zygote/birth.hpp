@@ -54,6 +54,9 @@ struct worker_settings {
     arena_layout arenas = {};
     occupation purpose = occupation::tasks;
     named_process parent = {};
+    std::uint32_t first_index = 0;      // worker_index() in slot 0: others may come before
+    bool is_rank = false;               // MPI's launcher has started the program, and its variables tell so
+    bool serves_other_machine = false;  // results go there
 };
 
 /// What a new worker process starts with.

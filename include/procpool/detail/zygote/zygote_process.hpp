@@ -233,7 +233,7 @@ private:
     std::shared_ptr<output_relay> relay_from(os::fd pipe, output_stream& to, std::uint32_t slot) {
         std::string prefix;
         if (settings_.output == worker_output::prefixed)
-            prefix.append("[worker ").append(std::to_string(slot)).append("] ");
+            prefix.append("[worker ").append(std::to_string(settings_.first_index + slot)).append("] ");
         relays_.push_back(std::make_shared<output_relay>(std::move(pipe), to, settings_.stderr_tail,
                                                          settings_.output != worker_output::direct,
                                                          std::move(prefix)));

@@ -139,6 +139,17 @@ bool find_module(Visit visit) {
     return ::dl_iterate_phdr(callback, &visit) != 0;
 }
 
+/// The id of the program itself.
+template <class = only_if_used>
+module_id program_id() {
+    module_id id;
+    find_module([&](const loaded_module& first) {
+        id = first.id();
+        return true;
+    });
+    return id;
+}
+
 /// How many modules were closed since the process began: while that stays, an address means the same.
 template <class = only_if_used>
 std::uint64_t number_of_modules_closed() {

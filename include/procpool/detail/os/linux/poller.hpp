@@ -5,6 +5,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/timespec.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 
@@ -46,13 +48,23 @@ public:
     /// Blocks until something is ready, `until` has come, or for some seconds, whatever is first; what is
     /// ready stays valid until the next call.
     std::span<const ready> wait(steady_time until) { return wait_for(milliseconds_to(until)); }
+    /// The same to the microsecond.
+    std::span<const ready> wait_precisely(steady_time until) {
+        constexpr std::chrono::nanoseconds most = std::chrono::seconds(2), none{0};
+        const timespec left =
+            to_timespec(steady_time(std::clamp(until - std::chrono::steady_clock::now(), none, most)));
+        return came(
+            ::epoll_pwait2(file_.get(), events_.data(), static_cast<int>(events_.size()), &left, nullptr));
+    }
     /// What is ready now.
     std::span<const ready> poll() { return wait_for(0); }
 
 private:
     std::span<const ready> wait_for(int milliseconds) {
-        const int n =
-            ::epoll_wait(file_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds);
+        return came(
+            ::epoll_wait(file_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds));
+    }
+    std::span<const ready> came(int n) {
         if (n < 0 && errno != EINTR) throw_system_error(errno, "epoll_wait");
         const std::size_t count = n < 0 ? 0 : static_cast<std::size_t>(n);
         for (std::size_t i = 0; i < count; ++i) {

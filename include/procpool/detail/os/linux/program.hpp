@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The program that this process runs: its arguments, its rights, and those that a run of a file would have.
+// The program that this process runs: its file, its arguments, its rights, and those that a run of a file
+// would have.
 #ifndef PROCPOOL_DETAIL_OS_LINUX_PROGRAM_HPP
 #define PROCPOOL_DETAIL_OS_LINUX_PROGRAM_HPP
 
@@ -35,6 +36,19 @@ inline std::vector<std::string> own_arguments() {
     for (std::size_t at = 0; at < line.size(); at += arguments.back().size() + 1)
         arguments.emplace_back(line.c_str() + at);
     return arguments;
+}
+
+/// The file of this program; "?" if it can't be read.
+inline std::string own_executable() {
+    std::array<char, 4096> path{};
+    const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+    return size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : "?";
+}
+
+/// The name of the machine; "?" if it can't be read.
+inline std::string host_name() {
+    std::array<char, 256> name{};  // HOST_NAME_MAX is 64
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : "?";
 }
 
 /// Whether this program runs with other rights than those of who has started it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Whether a worker waits although it owes results, which nothing in its memory can be trusted to tell.
-#ifndef PROCPOOL_DETAIL_PROCESS_LIVENESS_HPP
-#define PROCPOOL_DETAIL_PROCESS_LIVENESS_HPP
+// What one worker shows of itself: for how long it has been quiet, and whether it has answered a probe.
+#ifndef PROCPOOL_DETAIL_PROCESS_SIGNS_OF_LIFE_HPP
+#define PROCPOOL_DETAIL_PROCESS_SIGNS_OF_LIFE_HPP
 
 #include <algorithm>
 #include <chrono>
@@ -18,8 +18,10 @@
 
 namespace procpool::inline v0_1::detail::process {
 
+/// Its pipes and the system tell them: what it has written to shared memory can't be trusted alone. What
+/// follows from them is the health_check's to say.
 template <class = only_if_used>
-class basic_liveness {
+class basic_signs_of_life {
 public:
     /// Whether it has sent nothing and begun nothing since the last call, though it has started.
     bool is_quiet(const wire::activity& told, const result_stream& results, const task_stream& tasks,
@@ -97,7 +99,7 @@ private:
     std::uint64_t probe_end_ = 0;  // 0 if it isn't probed
     std::uint64_t owed_ = 0;       // results that it has sent when it has read the probe
 };
-using liveness = basic_liveness<>;
+using signs_of_life = basic_signs_of_life<>;
 
 }  // namespace procpool::inline v0_1::detail::process
 

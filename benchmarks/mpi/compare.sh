@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs the programs of the comparison on two virtual hosts, in interleaved rounds, and prints a table of the medians.
+# Pools have eight workers, those of procpool four on each host; mpi4py has another rank that waits for them.
+# Usage: compare.sh FOLDER_OF_PROGRAMS [ROUNDS]
+source "$(dirname "${BASH_SOURCE[0]}")/../../tests/mpi/lab.sh"
+programs=$(realpath "$1") rounds=${2:-5}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+add_hosts 2
+# NAME MPI RANKS COMMAND...: a line NAME:MPI MEASURE VALUE for each measure
+run() {
+    local status=0
+    LAUNCHER_OPTIONS=$([[ $2 == openmpi ]] && echo --bind-to none) launcher "$2" "$3"
+    on "${hosts[0]}" timeout -k 5 300 "${launcher[@]}" "${@:4}" >"$lab/output" 2>"$lab/errors" || status=$?
+    sed "s/^/$1:$2 /" "$lab/output" >>"$lab/measured"
+    ((status == 0)) || { echo "$1 with $2 ended with $status:" && cat "$lab/errors"; } >&2
+}
+for ((round = 1; round <= rounds; ++round)); do
+    echo "round $round of $rounds" >&2
+    for mpi in openmpi mpich; do
+        [[ ! -x $programs/pool.$mpi ]] || run procpool "$mpi" 2 "$programs/pool.$mpi" 4
+        [[ ! -x $programs/bare.$mpi ]] || run bare "$mpi" 2 "$programs/bare.$mpi"
+    done
+    run mpi4py openmpi 9 /usr/bin/python3 -m mpi4py.futures "$here/futures.py" # Debian's is built for Open MPI
+done
+/usr/bin/python3 "$here/table.py" "$lab/measured"

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// A job as handles of results see it.
+#ifndef PROCPOOL_DETAIL_CALL_RESULT_SOURCE_HPP
+#define PROCPOOL_DETAIL_CALL_RESULT_SOURCE_HPP
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+
+#include "procpool/detail/call/results.hpp"
+
+namespace procpool::inline v0_1::detail::call {
+
+/// The end results of a job's calls, of type T. Each handle is of one call: that is the whole job, as number
+/// 0, or an element of it where single calls share a job.
+template <class T>
+class result_source {
+public:
+    virtual ~result_source() = default;
+
+    // With the mutex of who runs the job, where nothing else is said.
+
+    /// Its result is there, and its callbacks have run: a waiter may check.
+    virtual bool call_done(std::uint64_t call) const noexcept = 0;
+    /// Whether it is done, as far as can be seen without the mutex.
+    virtual bool call_seen_done(std::uint64_t call) const noexcept = 0;
+    /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
+    virtual bool add_call_callback(std::uint64_t call, std::function<void()> callback) = 0;
+
+    // The rest: once the call is over. Without the mutex.
+
+    /// Whether it was a map over nothing.
+    virtual bool was_empty() const noexcept = 0;
+    virtual std::exception_ptr error(std::uint64_t call) = 0;
+    virtual stored<T>& value(std::uint64_t call) = 0;
+    /// The value was moved out.
+    virtual void taken(std::uint64_t call) = 0;
+};
+
+}  // namespace procpool::inline v0_1::detail::call
+
+#endif

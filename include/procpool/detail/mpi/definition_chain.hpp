@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// A large definition goes to all hosts along a chain of them: it leaves rank 0 once, however many there are.
+#ifndef PROCPOOL_DETAIL_MPI_DEFINITION_CHAIN_HPP
+#define PROCPOOL_DETAIL_MPI_DEFINITION_CHAIN_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// From so many bytes on a definition is worth that.
+inline constexpr std::size_t chain_threshold = std::size_t{1} << 20;
+/// It travels in parts of this size, so that each host passes on what it has while the rest is coming.
+inline constexpr std::size_t part_size = std::size_t{1} << 18;
+
+/// The payload of a frame of kind define_part: ranks that it is passed on to, the next one first, and bytes.
+struct definition_part {
+    std::vector<int> route;
+    std::span<const std::byte> bytes;
+
+    explicit definition_part(std::span<const std::byte> payload) {
+        wire::cursor from(payload);
+        route.resize(from.claimed(from.value<std::uint64_t>()));
+        for (int& rank : route) rank = from.value<int>();
+        bytes = from.take(from.left());
+    }
+};
+
+/// A message with one part, that begins at header.first. @param route to whom it is passed on from there
+inline wire::buffer part_message(const frame_header& header, std::span<const int> route,
+                                 std::span<const std::byte> bytes) {
+    wire::buffer message;
+    message.reserve(sizeof header + sizeof(std::uint64_t) + route.size_bytes() + bytes.size());
+    const std::size_t begin = begin_frame(message, header);
+    message.append_value(std::uint64_t{route.size()});
+    message.append(route.data(), route.size_bytes());
+    message.append(bytes.data(), bytes.size());
+    end_frame(message, begin);
+    return message;
+}
+
+/// Calls `send(message)` for each part of a definition.
+template <class Send>
+void send_parts(frame_header header, std::span<const int> route, std::span<const std::byte> definition,
+                Send send) {
+    header.what = frame_header::kind::define_part;
+    header.count = definition.size();
+    for (header.first = 0; header.first < definition.size(); header.first += part_size)
+        send(part_message(
+            header, route,
+            definition.subspan(header.first, std::min(part_size, definition.size() - header.first))));
+}
+
+/// A definition of which parts have come, perhaps some of them twice, and what has to wait for the rest.
+class partial_definition {
+public:
+    struct frame {
+        frame_header header;
+        wire::buffer payload;
+    };
+
+    /// @return whether it is complete now, and wasn't before @throws SerializationError for nonsense
+    bool add(const frame_header& header, std::span<const std::byte> bytes) {
+        if (has_.empty()) {
+            bytes_.extend(header.count);
+            has_.resize((header.count + part_size - 1) / part_size);
+        }
+        const std::size_t which = header.first / part_size;
+        if (header.count != bytes_.size() || which >= has_.size() ||
+            bytes.size() != std::min(part_size, bytes_.size() - which * part_size))
+            throw SerializationError("procpool: a part of a definition doesn't fit");
+        if (has_[which]) return false;
+        has_[which] = true;
+        std::memcpy(bytes_.data() + which * part_size, bytes.data(), bytes.size());
+        return ++parts_ == has_.size();
+    }
+    std::span<const std::byte> bytes() const noexcept { return bytes_.bytes(); }
+
+    void wait(const frame_header& header, std::span<const std::byte> payload) {
+        frame& next = waiting_.emplace_back();
+        next.header = header;
+        next.payload.append(payload.data(), payload.size());
+    }
+    const std::vector<frame>& waiting() const noexcept { return waiting_; }
+
+private:
+    wire::buffer bytes_;
+    std::vector<bool> has_;
+    std::size_t parts_ = 0;
+    std::vector<frame> waiting_;
+};
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

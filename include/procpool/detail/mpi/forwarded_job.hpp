@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// A job of another machine's pool, as the pool of a node runs it: of its results it knows bytes only.
+#ifndef PROCPOOL_DETAIL_MPI_FORWARDED_JOB_HPP
+#define PROCPOOL_DETAIL_MPI_FORWARDED_JOB_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/code_address.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/whole_elements.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// Frames of one pool that are to be sent. Thread-safe: results come from whoever drives the node's pool.
+template <class = only_if_used>
+class basic_outgoing_frames {
+public:
+    explicit basic_outgoing_frames(std::uint64_t pool) : pool_(pool) {}
+
+    void append(frame_header header, std::span<const std::byte> payload = {}) {
+        const mutex_guard lock(mutex_);
+        header.pool = pool_;
+        append_frame(bytes_, header, payload);
+    }
+    /// `fill(buffer)` appends the payload.
+    template <class Fill>
+    void append_filled(frame_header header, Fill fill) {
+        const mutex_guard lock(mutex_);
+        header.pool = pool_;
+        const std::size_t begin = begin_frame(bytes_, header);
+        fill(bytes_);
+        end_frame(bytes_, begin);
+    }
+    bool empty() {
+        const mutex_guard lock(mutex_);
+        return bytes_.empty();
+    }
+    wire::buffer take() {
+        const mutex_guard lock(mutex_);
+        return std::exchange(bytes_, {});
+    }
+
+    // ---- elements that are given back
+
+    /// So many elements will fail with `given_back_text`; they are returned, and then that is told.
+    void expect_returned(std::uint64_t count) {
+        const mutex_guard lock(mutex_);
+        to_return_ += count;
+        tell_if_all_returned();
+    }
+    void append_returned(std::uint64_t job, std::uint64_t index) {
+        const mutex_guard lock(mutex_);
+        append_frame(
+            bytes_,
+            {.what = frame_header::kind::returned, .pool = pool_, .job = job, .first = index, .count = 1});
+        --to_return_;
+        tell_if_all_returned();
+    }
+    static constexpr const char* given_back_text = "procpool: given back to another node";
+
+private:
+    void tell_if_all_returned() PROCPOOL_REQUIRES(mutex_) {
+        if (to_return_ == 0) append_frame(bytes_, {.what = frame_header::kind::given_back, .pool = pool_});
+    }
+
+    const std::uint64_t pool_;
+    mutex mutex_;
+    wire::buffer bytes_ PROCPOOL_GUARDED_BY(mutex_);
+    std::uint64_t to_return_ PROCPOOL_GUARDED_BY(mutex_) = 0;
+};
+using outgoing_frames = basic_outgoing_frames<>;
+
+template <class = only_if_used>
+class basic_forwarded_job final : public scheduler::remote_job {
+public:
+    /// `from` has what describes an element, and the definition.
+    basic_forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from,
+                        outgoing_frames& up)
+        : remote_job(definition_from(from), settings.once), number_(number), up_(up) {
+        chunk = settings.chunk;
+        timeout = std::chrono::nanoseconds(settings.timeout_ns);
+        retries = settings.retries;
+        retry_exceptions = settings.retry_exceptions;
+        guided = settings.guided;
+        bulk = settings.bulk;
+        keeps_its_place = settings.keeps_its_place;
+    }
+
+    void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
+                std::span<const std::byte> values) override {
+        frame_header header{.what = frame_header::kind::values,
+                            .job = number_,
+                            .first = first,
+                            .count = count,
+                            .stride = stride};
+        if (timing && timing->known()) header.ns = static_cast<std::int64_t>(timing->mean_ns());
+        up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
+    }
+
+    /// A task's own error.
+    bool fail_with_record(std::uint64_t index, std::span<const std::byte> record, long pid,
+                          const std::string& attempts) override {
+        append_error(
+            {.what = frame_header::kind::error, .job = number_, .first = index, .count = 1, .pid = pid},
+            attempts, record);
+        return true;
+    }
+    /// An error of this node's pool.
+    void fail(std::uint64_t index, std::exception_ptr error) override {
+        wire::buffer record;
+        wire::pins nothing;
+        try {
+            std::rethrow_exception(std::move(error));
+        } catch (const TaskCancelled& cancelled) {
+            if (std::string_view(cancelled.what()) == outgoing_frames::given_back_text) {
+                up_.append_returned(number_, index);
+                return;
+            }
+            wire::encode_current_exception({record, nothing});
+        } catch (...) {
+            wire::encode_current_exception({record, nothing});
+        }
+        append_error({.what = frame_header::kind::error, .job = number_, .first = index, .count = 1}, {},
+                     record.bytes());
+    }
+
+    // ---- elements of callers of their own
+
+    bool elements_are_calls() const noexcept override { return keeps_its_place; }
+    bool give_up(std::uint64_t index, std::exception_ptr /*error*/, std::int64_t now) override {
+        return given_up_.emplace(index, now).second;
+    }
+    bool has_dropped(std::uint64_t first, std::uint64_t count) const noexcept override {
+        if (abandoned) return true;
+        const auto next = given_up_.lower_bound(first);
+        return next != given_up_.end() && next->first < first + count;
+    }
+    std::optional<std::int64_t> unwanted_since(std::uint64_t index) const noexcept override {
+        const auto at = given_up_.find(index);
+        return at != given_up_.end() ? std::optional(at->second) : end_running_since;
+    }
+    std::uint64_t index_told(std::uint64_t index) const noexcept override {
+        return keeps_its_place ? 0 : index;
+    }
+
+private:
+    void append_error(const frame_header& header, const std::string& attempts,
+                      std::span<const std::byte> record) {
+        up_.append_filled(header, [&](wire::buffer& to) {
+            to.append_value(std::uint64_t{attempts.size()});
+            to.append(attempts.data(), attempts.size());
+            to.append(record.data(), record.size());
+        });
+    }
+
+    static scheduler::task_definition definition_from(wire::cursor& from) {
+        scheduler::task_definition definition;
+        if (from.value<bool>())
+            definition.describe = wire::decode_function<std::string(std::span<const std::byte>)>(from);
+        const auto bytes = from.take(from.left());
+        definition.bytes.append(bytes.data(), bytes.size());
+        return definition;
+    }
+
+    const std::uint64_t number_;
+    outgoing_frames& up_;
+    std::map<std::uint64_t, std::int64_t> given_up_;  // which, and when in steady ns
+};
+using forwarded_job = basic_forwarded_job<>;
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// What a rank does that isn't rank 0: hosts shares of pools until the program is over.
+#ifndef PROCPOOL_DETAIL_MPI_HOST_HPP
+#define PROCPOOL_DETAIL_MPI_HOST_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
+#include "procpool/detail/mpi/hosted_pool.hpp"
+#include "procpool/detail/mpi/network.hpp"
+#include "procpool/detail/mpi/pace.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/mpi/session.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/os/program.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// How the program has ended for a host.
+enum class departure {
+    in_peace,  ///< all ranks end MPI together
+    abrupt,    ///< some are lost, and nobody waits for them
+    orphaned,  ///< rank 0 is lost, or this rank can't go on
+};
+
+template <class = only_if_used>
+class basic_host {
+public:
+    explicit basic_host(network& net) : net_(net) {
+        poller_.add(net_.bell().file(), os::poller::interest::read, key_bell);
+        poller_.add(sent_.file(), os::poller::interest::read, key_sent);
+    }
+
+    /// Does what rank 0 says, until the program is over.
+    departure serve() {
+        auto last_beat = std::chrono::steady_clock::now();
+        heard_ = checked_ = last_beat;
+        for (;;) {
+            if (receive()) pace_.restart();
+            if (ended_) return departure_;
+            std::erase_if(pools_, [](const auto& one) { return one.second->has_ended(); });
+            const auto now = std::chrono::steady_clock::now();
+            if (now - last_beat >= beat_interval) {
+                last_beat = now;
+                say(frame_header::kind::beat);
+            }
+            if (rank_0_is_lost(now)) {
+                std::fprintf(
+                    stderr, "procpool: %s: rank 0 was silent for %lld s, so this node ends\n",
+                    os::host_name().c_str(),
+                    static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(now - heard_).count()));
+                return departure::orphaned;
+            }
+            nap(now);
+        }
+    }
+
+private:
+    bool receive() {
+        std::vector<wire::buffer> came;
+        const bool any = net_.receive([&](int from, wire::buffer&& message) {
+            if (from == 0) heard_ = std::chrono::steady_clock::now();
+            came.push_back(std::move(message));
+        });
+        for (const wire::buffer& one : came)
+            each_frame(one.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
+                handle(header, payload);
+            });
+        return any;
+    }
+
+    void handle(const frame_header& header, std::span<const std::byte> payload) {
+        using kind = frame_header::kind;
+        if (header.what == kind::beat) {
+            node_timeout_ = std::chrono::nanoseconds(header.ns);
+            if (header.flag != 0) stand_aside();
+            return;
+        }
+        if (header.what == kind::finish) {
+            pools_.clear();
+            say(kind::finish);
+            return;
+        }
+        if (header.what == kind::leave) {
+            ended_ = true;
+            departure_ = header.flag != 0 ? departure::abrupt : departure::in_peace;
+            return;
+        }
+        if (header.what == kind::open) {
+            if (stands_aside_) return;
+            node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
+            pools_[header.pool] =
+                std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
+                    if (!net_.send(0, std::move(up))) sent_.ring();
+                });
+            return;
+        }
+        if (header.what == kind::define_part) pass_on(header, definition_part(payload));
+        const auto at = pools_.find(header.pool);
+        if (at != pools_.end()) at->second->handle(header, payload);
+    }
+    void pass_on(const frame_header& header, const definition_part& part) {
+        if (part.route.empty()) return;
+        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes));
+    }
+
+    void say(frame_header::kind what) {
+        wire::buffer message;
+        append_frame(message, {.what = what});
+        net_.send(0, std::move(message));
+    }
+
+    /// Rank 0 goes on without this node, which was silent for too long. It stays nevertheless: many a
+    /// launcher ends all ranks when one ends early.
+    void stand_aside() {
+        if (!std::exchange(stands_aside_, true))
+            std::fprintf(stderr, "procpool: %s was silent for too long, so the program goes on without it\n",
+                         os::host_name().c_str());
+        pools_.clear();
+    }
+
+    bool rank_0_is_lost(steady_time now) {
+        // Who was stopped itself can't tell who was silent.
+        if (now - std::exchange(checked_, now) > 3 * beat_interval) heard_ = now;
+        return now - heard_ > node_timeout_;
+    }
+
+    void nap(steady_time now) {
+        const bool more_comes = std::any_of(pools_.begin(), pools_.end(),
+                                            [](const auto& one) { return one.second->awaits_parts(); });
+        const auto time = pace_.next(more_comes || net_.is_busy(), true);
+        if (time.count() == 0) return;
+        for (const auto& event : poller_.wait_precisely(now + time)) {
+            if (event.key == key_bell) {
+                net_.bell().silence();
+                continue;
+            }
+            sent_.silence();
+            pace_.restart();  // what was sent may need another call of MPI
+        }
+    }
+
+    static constexpr std::uint64_t key_bell = 0;
+    static constexpr std::uint64_t key_sent = 1;
+
+    network& net_;
+    std::map<std::uint64_t, std::unique_ptr<hosted_pool>> pools_;
+    os::event sent_;  // rung when a pool has sent something
+    os::poller poller_;
+    pace pace_;
+    bool ended_ = false;
+    bool stands_aside_ = false;
+    departure departure_ = departure::in_peace;
+    steady_time heard_;
+    steady_time checked_;
+    std::chrono::nanoseconds node_timeout_ = std::chrono::seconds(30);
+};
+using host = basic_host<>;
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+// A node's share of a pool: an ordinary pool of this machine that runs what rank 0 sends.
+#ifndef PROCPOOL_DETAIL_MPI_HOSTED_POOL_HPP
+#define PROCPOOL_DETAIL_MPI_HOSTED_POOL_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
+#include "procpool/detail/mpi/forwarded_job.hpp"
+#include "procpool/detail/mpi/node_options.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/thread.hpp"
+#include "procpool/detail/process/make_pool_impl.hpp"
+#include "procpool/detail/process/pool_options.hpp"
+#include "procpool/detail/process/process_pool.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/whole_elements.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// What comes from rank 0 goes to the workers by the thread that receives it. A thread of its own makes the
+/// local pool, drives it, and sends the results: so a call wakes one thread on its way down, and one on its
+/// way up.
+template <class = only_if_used>
+class basic_hosted_pool {
+public:
+    /// `open` is the payload of a frame of that kind. `send` is called by any thread.
+    basic_hosted_pool(std::uint64_t number, std::span<const std::byte> open,
+                      std::function<void(wire::buffer&&)> send)
+        : send_(std::move(send)), up_(number) {
+        request_.append(open.data(), open.size());
+        thread_ = os::start_thread([this] { run(); }, "a node's pool");
+    }
+    basic_hosted_pool(const basic_hosted_pool&) = delete;
+    basic_hosted_pool& operator=(const basic_hosted_pool&) = delete;
+    /// Ends the workers now, unless they have ended.
+    ~basic_hosted_pool() {
+        end(ending::now);
+        thread_.join();
+    }
+
+    /// A frame of rank 0.
+    void handle(const frame_header& header, std::span<const std::byte> payload) {
+        using kind = frame_header::kind;
+        if (header.what == kind::close) {
+            end(header.flag != 0 ? ending::when_done : ending::now);
+            return;
+        }
+        if (header.what == kind::define_part) {
+            take_part(header, definition_part(payload));
+            return;
+        }
+        const auto partial = partial_.find(header.job);
+        if (partial != partial_.end() && header.what != kind::give_back) {
+            partial->second.wait(header, payload);
+            return;
+        }
+        const std::shared_ptr<scheduler::pool_backend> local = pool();
+        if (!local) return;  // it has failed, and that was told
+        auto lock = local->acquire();
+        if (local->failure()) return;
+        try {
+            handle(*local, header, payload);
+        } catch (const PoolNotRunning&) {
+            return;  // its end has begun
+        } catch (...) {
+            append_error(std::current_exception());
+        }
+        local->leave(lock);
+    }
+    /// Whether parts of a definition are on their way.
+    bool awaits_parts() const noexcept { return !partial_.empty(); }
+
+    bool has_ended() const noexcept { return has_ended_.load(std::memory_order_acquire); }
+
+private:
+    enum class ending { none, when_done, now };
+
+    void handle(scheduler::pool_backend& local, const frame_header& header,
+                std::span<const std::byte> payload) PROCPOOL_REQUIRES(pool_mutex) {
+        using kind = frame_header::kind;
+        using running = job::runner::running;
+        if (header.what == kind::define) {
+            wire::cursor from(payload);
+            const auto settings = from.value<job_settings>();
+            const auto job = std::make_shared<forwarded_job>(header.job, settings, from, up_);
+            local.add(job);
+            jobs_.insert_or_assign(header.job, job);
+            return;
+        }
+        if (header.what == kind::give_back) {
+            give_back(local);
+            return;
+        }
+        const auto at = jobs_.find(header.job);
+        if (at == jobs_.end()) return;  // it is over
+        const std::shared_ptr<forwarded_job> job = at->second;
+        switch (header.what) {
+            case kind::run:
+                local.submit(job, block_of(header, payload, local.arena()));
+                if (job->once()) local.seal(job);  // not later, when that would wake who drives
+                break;
+            case kind::forget:
+                if (!job->once()) local.seal(job);
+                jobs_.erase(at);
+                break;
+            case kind::cancel:
+                local.abandon(job, header.flag != 0 ? running::is_ended : running::goes_on, cancelled);
+                local.seal(job);
+                jobs_.erase(at);
+                break;
+            case kind::give_up:
+                for (std::uint64_t i = 0; i < header.count; ++i)
+                    local.abandon_call(job, header.first + i, cancelled);
+                break;
+            default: throw SerializationError("procpool: a node got a message that it doesn't know");
+        }
+    }
+    static constexpr const char* cancelled = "procpool: cancelled";
+
+    /// Large elements go to the workers through memory that they share.
+    static scheduler::block block_of(const frame_header& header, std::span<const std::byte> payload,
+                                     const std::shared_ptr<wire::arena>& memory) {
+        scheduler::block elements{.first = header.first,
+                                  .count = header.count,
+                                  .stride = header.stride,
+                                  .bytes = {},
+                                  .begin = scheduler::block::room_for_frames,
+                                  .pins = {},
+                                  .large = {memory}};
+        if (payload.size() < wire::arena_threshold) elements.bytes.reserve(elements.begin + payload.size());
+        elements.bytes.extend(elements.begin);
+        wire::append_to_arena({elements.bytes, elements.pins, &elements.large}, elements.stride, payload);
+        return elements;
+    }
+
+    void give_back(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
+        std::uint64_t count = 0;
+        for (const auto& [number, job] : jobs_)
+            count += local.withdraw(job, outgoing_frames::given_back_text);
+        up_.expect_returned(count);
+    }
+
+    void take_part(const frame_header& header, const definition_part& part) {
+        if (complete_.contains(header.job)) return;  // it came on two ways
+        if (!partial_[header.job].add(header, part.bytes)) return;
+        const partial_definition whole = std::move(partial_[header.job]);
+        partial_.erase(header.job);
+        complete_.insert(header.job);
+        up_.append({.what = frame_header::kind::defined, .job = header.job});
+        handle({.what = frame_header::kind::define, .pool = header.pool, .job = header.job}, whole.bytes());
+        for (const auto& one : whole.waiting()) handle(one.header, one.payload.bytes());
+    }
+
+    // ---- the thread of its own
+
+    void run() noexcept {
+        try {
+            make_pool();
+            {
+                const auto local = pool();
+                auto lock = local->acquire();
+                // Who drives asks this after each step.
+                local->wait(
+                    lock,
+                    [&]() PROCPOOL_REQUIRES(pool_mutex) {
+                        tell_failure(*local);
+                        flush();
+                        return ending_.load(std::memory_order_acquire) != ending::none;
+                    },
+                    steady_time::max());
+                if (ending_.load(std::memory_order_acquire) == ending::when_done) {
+                    local->close();
+                    for (const auto& [number, job] : std::exchange(jobs_, {})) local->seal(job);
+                    local->join(lock);
+                } else {
+                    local->terminate(lock);
+                }
+            }
+            set_pool(nullptr);
+        } catch (...) {
+            append_error(std::current_exception());
+        }
+        up_.append({.what = frame_header::kind::closed});
+        has_ended_.store(true, std::memory_order_release);
+        flush();
+    }
+
+    void make_pool() {
+        wire::cursor from(request_.bytes());
+        const auto options = from.value<node_options>();
+        const auto definition = from.take(options.initializer_bytes);
+        const auto arguments = from.take(from.left());
+        process::process_pool_options all = process::checked(options.for_pool());
+        all.workers.settings.first_index = options.first_index;
+        all.workers.settings.is_rank = true;
+        all.workers.settings.serves_other_machine = true;
+        if (options.has_initializer) {
+            scheduler::task_definition initial;
+            initial.bytes.append(definition.data(), definition.size());
+            all.workers.initializer = std::make_shared<call::initializer_job>(std::move(initial));
+            all.workers.initializer->timeout =
+                job::checked_limit(options.initializer_timeout, "initializer_timeout");
+            all.workers.initializer_arguments.count = 1;
+            all.workers.initializer_arguments.stride = wire::variable_stride;
+            all.workers.initializer_arguments.bytes.append(arguments.data(), arguments.size());
+        }
+        set_pool({new process::process_pool(std::move(all)), &process::end<>});
+        up_.append({.what = frame_header::kind::opened, .count = pool()->size()});
+    }
+
+    void tell_failure(const scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
+        if (local.failure() && !std::exchange(told_failure_, true)) append_error(local.failure());
+    }
+    void append_error(std::exception_ptr error) {
+        wire::buffer record;
+        wire::pins nothing;
+        try {
+            std::rethrow_exception(std::move(error));
+        } catch (...) {
+            wire::encode_current_exception({record, nothing});
+        }
+        up_.append({.what = frame_header::kind::failed}, record.bytes());
+    }
+    void flush() {
+        const mutex_guard in_order(sending_);
+        wire::buffer bytes = up_.take();
+        if (!bytes.empty()) send_(std::move(bytes));
+    }
+
+    void end(ending how) {
+        ending before = ending::none;
+        if (!ending_.compare_exchange_strong(before, how, std::memory_order_acq_rel) && how == ending::now)
+            ending_.store(how, std::memory_order_release);
+        if (const auto local = pool()) local->wake_waiters();
+    }
+
+    std::shared_ptr<scheduler::pool_backend> pool() {
+        const mutex_guard lock(pool_pointer_);
+        return pool_;
+    }
+    void set_pool(std::shared_ptr<scheduler::pool_backend> next) {
+        const mutex_guard lock(pool_pointer_);
+        pool_.swap(next);
+    }
+
+    const std::function<void(wire::buffer&&)> send_;
+    outgoing_frames up_;
+    mutex sending_;
+    wire::buffer request_;
+    std::atomic<ending> ending_ = ending::none;
+    std::atomic<bool> has_ended_ = false;
+    bool told_failure_ = false;
+    mutex pool_pointer_;
+    std::shared_ptr<scheduler::pool_backend> pool_ PROCPOOL_GUARDED_BY(pool_pointer_);
+    std::unordered_map<std::uint64_t, std::shared_ptr<forwarded_job>> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
+    // Of the thread that receives:
+    std::unordered_map<std::uint64_t, partial_definition> partial_;  // of jobs
+    std::unordered_set<std::uint64_t> complete_;                     // jobs that came in parts
+    std::thread thread_;
+};
+using hosted_pool = basic_hosted_pool<>;
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+// All calls of MPI between its start and its end: messages of any size between rank 0 and the others.
+#ifndef PROCPOOL_DETAIL_MPI_NETWORK_HPP
+#define PROCPOOL_DETAIL_MPI_NETWORK_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/bell.hpp"
+#include "procpool/detail/mpi/mpi_header.hpp"
+#include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// @throws Error with MPI's own text
+inline void check_mpi(int code, const char* call) {
+    if (code == MPI_SUCCESS) return;
+    std::array<char, MPI_MAX_ERROR_STRING> text{};
+    int length = 0;
+    MPI_Error_string(code, text.data(), &length);
+    throw Error(std::string("procpool: ").append(call).append(": ").append(text.data()));
+}
+
+/// Thread-safe: MPI is called by one thread at a time.
+///
+/// MPI makes progress only while somebody calls it, so whoever waits for a message, or for one to be sent,
+/// comes back to receive() now and then.
+template <class = only_if_used>
+class basic_network {
+public:
+    /// Collective. Works with a copy of `from`.
+    explicit basic_network(MPI_Comm from)
+        : comm_(copy_of(from)), rank_(rank_in(comm_)), size_(size_of(comm_)), bell_(rank_, size_) {
+        bell_of_rank_0 told;
+        if (rank_ == 0) told = bell_.describe();
+        check_mpi(MPI_Bcast(&told, sizeof told, MPI_BYTE, 0, comm_), "MPI_Bcast");
+        bell_.know(told);
+        MPI_Comm here = MPI_COMM_NULL;
+        check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &here),
+                  "MPI_Comm_split_type");
+        first_on_node_ = rank_;
+        check_mpi(MPI_Bcast(&first_on_node_, 1, MPI_INT, 0, here), "MPI_Bcast");
+        check_mpi(MPI_Comm_free(&here), "MPI_Comm_free");
+        if (rank_ != 0) bell_.ring(0);
+        lost_.resize(static_cast<std::size_t>(size_));
+        reading_.resize(static_cast<std::size_t>(size_));
+    }
+    basic_network(const basic_network&) = delete;
+    basic_network& operator=(const basic_network&) = delete;
+    ~basic_network() = default;  // the communicator ends with MPI: to free it would wait for everybody
+
+    int rank() const noexcept { return rank_; }
+    int size() const noexcept { return size_; }
+    /// The first of the ranks that share this one's node.
+    int first_on_node() const noexcept { return first_on_node_; }
+    mpi::bell& bell() noexcept { return bell_; }
+
+    /// What each rank says, on all of them. Collective, and only at the start.
+    std::vector<wire::buffer> exchange(std::span<const std::byte> mine) {
+        const mutex_guard lock(mutex_);
+        const int length = static_cast<int>(mine.size());
+        std::vector<int> lengths(static_cast<std::size_t>(size_));
+        check_mpi(MPI_Allgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, comm_), "MPI_Allgather");
+        std::vector<int> places;
+        int total = 0;
+        for (const int one : lengths) {
+            places.push_back(total);
+            total += one;
+        }
+        wire::buffer all;
+        all.extend(static_cast<std::size_t>(total));
+        check_mpi(MPI_Allgatherv(mine.data(), length, MPI_BYTE, all.data(), lengths.data(), places.data(),
+                                 MPI_BYTE, comm_),
+                  "MPI_Allgatherv");
+        std::vector<wire::buffer> parts(lengths.size());
+        for (std::size_t i = 0; i < lengths.size(); ++i)
+            parts[i].append(all.data() + places[i], static_cast<std::size_t>(lengths[i]));
+        return parts;
+    }
+
+    /// Starts to send a message, which isn't empty; to a lost rank only if `even_if_lost`.
+    /// @return false if receive() must move it on
+    bool send(int to, wire::buffer&& message, bool even_if_lost = false) {
+        bool is_out = false;
+        {
+            const mutex_guard lock(mutex_);
+            if (closed_ || (lost_[static_cast<std::size_t>(to)] && !even_if_lost)) return true;
+            const auto bytes = std::make_shared<const wire::buffer>(std::move(message));
+            for (std::size_t sent = 0, size = 0; sent < bytes->size(); sent += size) {
+                size = std::min(bytes->size() - sent, most_at_once);
+                const int tag = sent + size == bytes->size() ? tag_end : tag_more;
+                sendings_.push_back({to, bytes, MPI_REQUEST_NULL});
+                if (MPI_Isend(bytes->data() + sent, static_cast<int>(size), MPI_BYTE, to, tag, comm_,
+                              &sendings_.back().request) != MPI_SUCCESS) {
+                    sendings_.pop_back();
+                    lost_[static_cast<std::size_t>(to)] = true;
+                    return true;
+                }
+            }
+            put_on_the_wire();
+            test_sendings();
+            is_out = sendings_.empty();
+        }
+        bell_.ring(to);
+        return is_out;
+    }
+
+    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them;
+    /// also for those of lost ranks. It may not use the network.
+    /// @return whether there was any, or a part of one
+    template <class Take>
+    bool receive(Take take) {
+        const mutex_guard lock(mutex_);
+        if (closed_) return false;
+        const bool any = begin_to_receive();
+        bool came = false;
+        for (std::size_t from = 0; from < reading_.size(); ++from) {
+            source& one = reading_[from];
+            while (!one.parts.empty() && is_done(one.parts.front().request, from)) {
+                part next = std::move(one.parts.front());
+                one.parts.pop_front();
+                came = true;
+                if (one.begun.empty())
+                    one.begun = std::move(next.bytes);
+                else
+                    one.begun.append(next.bytes.data(), next.bytes.size());
+                if (!next.is_last) continue;
+                take(static_cast<int>(from), std::exchange(one.begun, {}));
+            }
+        }
+        test_sendings();
+        return any || came;
+    }
+
+    /// Whether something is on its way out, or has begun to come, but for lost ranks.
+    bool is_busy() {
+        const mutex_guard lock(mutex_);
+        if (is_sending_to_living()) return true;
+        for (std::size_t from = 0; from < reading_.size(); ++from)
+            if (!reading_[from].parts.empty() && !lost_[from]) return true;
+        return false;
+    }
+    /// Whether a message to one that isn't lost is still to be sent.
+    bool is_sending() {
+        const mutex_guard lock(mutex_);
+        if (closed_) return false;
+        test_sendings();
+        return is_sending_to_living();
+    }
+
+    /// MPI is about to end: from now on nothing is sent, and nothing comes.
+    void close() {
+        const mutex_guard lock(mutex_);
+        closed_ = true;
+    }
+    /// Nothing is sent to that rank any more.
+    void lose(int rank) {
+        const mutex_guard lock(mutex_);
+        lost_[static_cast<std::size_t>(rank)] = true;
+    }
+    /// After close() that is all.
+    bool has_lost(int rank) {
+        const mutex_guard lock(mutex_);
+        return closed_ || lost_[static_cast<std::size_t>(rank)];
+    }
+    bool has_lost_any() {
+        const mutex_guard lock(mutex_);
+        return std::find(lost_.begin(), lost_.end(), true) != lost_.end();
+    }
+
+private:
+    static constexpr int tag_end = 0;                                  // of the last part of a message
+    static constexpr int tag_more = 1;                                 // another part follows
+    static constexpr std::size_t most_at_once = std::size_t{1} << 29;  // MPI counts with int
+
+    struct sending {
+        int to;
+        std::shared_ptr<const wire::buffer> bytes;
+        MPI_Request request;
+    };
+    struct part {
+        wire::buffer bytes;
+        MPI_Request request;
+        bool is_last;
+    };
+    struct source {
+        std::deque<part> parts;
+        wire::buffer begun;  // parts that have come of a message that is not complete
+    };
+
+    static MPI_Comm copy_of(MPI_Comm from) {
+        MPI_Comm copy = MPI_COMM_NULL;
+        check_mpi(MPI_Comm_dup(from, &copy), "MPI_Comm_dup");
+        check_mpi(MPI_Comm_set_errhandler(copy, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+        return copy;
+    }
+    static int rank_in(MPI_Comm comm) {
+        int rank = 0;
+        check_mpi(MPI_Comm_rank(comm, &rank), "MPI_Comm_rank");
+        return rank;
+    }
+    static int size_of(MPI_Comm comm) {
+        int size = 0;
+        check_mpi(MPI_Comm_size(comm, &size), "MPI_Comm_size");
+        return size;
+    }
+
+    bool begin_to_receive() PROCPOOL_REQUIRES(mutex_) {
+        constexpr int enough_misses = 16;  // Open MPI reads its sockets at every eighth call only
+        bool any = false;
+        for (int misses = 0; misses < enough_misses;) {
+            int there = 0;
+            MPI_Message message = MPI_MESSAGE_NULL;
+            MPI_Status status;
+            if (MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, &message, &status) != MPI_SUCCESS)
+                break;
+            if (!there) {
+                ++misses;
+                continue;
+            }
+            int bytes = 0;
+            MPI_Get_count(&status, MPI_BYTE, &bytes);
+            part next{{}, MPI_REQUEST_NULL, status.MPI_TAG == tag_end};
+            next.bytes.extend(static_cast<std::size_t>(bytes));
+            auto& parts = reading_[static_cast<std::size_t>(status.MPI_SOURCE)].parts;
+            parts.push_back(std::move(next));
+            if (MPI_Imrecv(parts.back().bytes.data(), bytes, MPI_BYTE, &message, &parts.back().request) !=
+                MPI_SUCCESS) {
+                parts.pop_back();
+                lost_[static_cast<std::size_t>(status.MPI_SOURCE)] = true;
+            }
+            any = true;
+        }
+        return any;
+    }
+    /// Some MPIs say that a message is sent, and send it when they are called again.
+    void put_on_the_wire() PROCPOOL_REQUIRES(mutex_) {
+        constexpr int calls = 2;
+        int there = 0;
+        for (int i = 0; i < calls; ++i)
+            MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, MPI_STATUS_IGNORE);
+    }
+    bool is_done(MPI_Request& request, std::size_t from) PROCPOOL_REQUIRES(mutex_) {
+        int done = 0;
+        if (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS) return done != 0;
+        lost_[from] = true;
+        return false;
+    }
+    bool is_sending_to_living() const PROCPOOL_REQUIRES(mutex_) {
+        return std::any_of(sendings_.begin(), sendings_.end(),
+                           [this](const sending& one) PROCPOOL_REQUIRES(mutex_) {
+                               return !lost_[static_cast<std::size_t>(one.to)];
+                           });
+    }
+    void test_sendings() PROCPOOL_REQUIRES(mutex_) {
+        std::erase_if(sendings_, [this](sending& one) PROCPOOL_REQUIRES(mutex_) {
+            int done = 0;
+            if (MPI_Test(&one.request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS) return done != 0;
+            lost_[static_cast<std::size_t>(one.to)] = true;
+            return false;  // its bytes may still be read
+        });
+    }
+
+    const MPI_Comm comm_;
+    const int rank_;
+    const int size_;
+    int first_on_node_ = 0;
+    mpi::bell bell_;
+    mutex mutex_;
+    bool closed_ PROCPOOL_GUARDED_BY(mutex_) = false;
+    std::list<sending> sendings_ PROCPOOL_GUARDED_BY(mutex_);
+    std::vector<source> reading_ PROCPOOL_GUARDED_BY(mutex_);
+    std::vector<bool> lost_ PROCPOOL_GUARDED_BY(mutex_);
+};
+using network = basic_network<>;
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+// Runs jobs on many machines: the peers of its scheduler are nodes.
+#ifndef PROCPOOL_DETAIL_MPI_NODE_POOL_HPP
+#define PROCPOOL_DETAIL_MPI_NODE_POOL_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mpi/hosted_pool.hpp"
+#include "procpool/detail/mpi/node.hpp"
+#include "procpool/detail/mpi/node_group.hpp"
+#include "procpool/detail/mpi/pace.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/mpi/session.hpp"
+#include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/os/poller.hpp"
+#include "procpool/detail/process/driver.hpp"
+#include "procpool/detail/scheduler/scheduler.hpp"
+#include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
+#include "procpool/error.hpp"
+#include "procpool/pool_status.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+struct node_pool_options {
+    node_options node;
+    wire::buffer initializer;  // its definition and its arguments
+    std::chrono::nanoseconds node_timeout{};
+    bool fails_with_node = false;  // elements that a lost node had; else they run elsewhere, once
+    bool workers_on_rank_0 = true;
+    std::function<void(std::exception_ptr)> error_handler;
+};
+
+template <class = only_if_used>
+class basic_node_pool final : public scheduler::scheduler, private process::driven {
+    using base = scheduler::scheduler;
+
+public:
+    using lock = base::lock;
+
+    basic_node_pool(session& all, node_pool_options options)
+        : base({.error_handler = std::move(options.error_handler), .initializer = nullptr}, group_, clock_),
+          session_(all),
+          driver_(*this, waiters()),
+          inbox_(driver_.interruption()),
+          fails_with_node_(options.fails_with_node),
+          group_(all),
+          number_(all.add(inbox_, options.node_timeout)) {
+        poller_.add(driver_.interruption().file(), os::poller::interest::read, key_interruption);
+        poller_.add(session_.net().bell().file(), os::poller::interest::read, key_bell);
+        try {
+            lock held = acquire();
+            open_nodes(held, options);
+            driver_.start();
+        } catch (...) {
+            lock held = acquire();
+            close_nodes(held, false);
+            session_.remove(number_);
+            throw;
+        }
+    }
+
+    ~basic_node_pool() override {
+        lock held = acquire();
+        shut_down(held, false);
+        driver_.join(held);
+    }
+
+    /// Whether this thread is the pool's own, and can't wait for its own end.
+    bool is_own_thread() const noexcept { return driver_.is_standby_driver(); }
+
+    /// Workers of all nodes that are not lost.
+    std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
+    std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
+    const std::shared_ptr<wire::arena>& arena() const noexcept override { return wire::other_machines(); }
+
+    /// Calls `take(node, is_alive)` for each.
+    template <class Take>
+    void each_node(Take take) PROCPOOL_REQUIRES(pool_mutex) {
+        for (const node& one : group_.nodes())
+            take(one, one.is_alive() && (has_ended_ || !session_.is_lost(one.rank())));
+    }
+
+    void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) { driver_.leave(held); }
+
+    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        require_closed();
+        if (in_callback()) throw Error("procpool: a callback can't join the pool that runs it");
+        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !has_jobs(); });
+        shut_down(held, true);
+    }
+
+    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        set_terminated();
+        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
+        if (driver_.drives_here()) {  // in a result's load()
+            ends_after_step_ = true;
+            return;
+        }
+        run_callbacks(held);
+        shut_down(held, false);
+        run_callbacks(held);  // of what a last step was delivering
+    }
+
+private:
+    // ---- who drives
+
+    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        return driver_.help(held, deadline);
+    }
+    void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
+    void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
+    void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { driver_.hand_over(); }
+    void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {}
+    lock take_lock() override PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
+        return acquire();
+    }
+    void fail_all(const std::exception_ptr& error) override PROCPOOL_REQUIRES(pool_mutex) { fail(error); }
+    const os::fd& news() const override PROCPOOL_REQUIRES(pool_mutex) { return no_news_; }
+    bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
+        return has_open_jobs() || has_callbacks() || ends_after_step_;
+    }
+
+    // ---- one step: receive without the lock, then settle, give out and deliver with it
+
+    void step(lock& held, steady_time until) override PROCPOOL_REQUIRES(pool_mutex) {
+        std::vector<inbox::message> came;  // until what lies in it is delivered
+        try {
+            until = std::min(until, begin_step());
+            sleeps_until_ = until;
+            {
+                const job::unlocked meanwhile(held);
+                came = receive(until);
+            }
+            sleeps_until_ = steady_time::min();
+            take_local_results();
+            for (const inbox::message& one : came) settle(one);
+            give_out();
+            deliver(held);
+            notify_ready();
+        } catch (...) {
+            events().collected().clear();
+            fail(std::current_exception());
+        }
+    }
+
+    void after_step(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        run_callbacks(held);
+        if (std::exchange(ends_after_step_, false)) {
+            shut_down(held, false);
+            run_callbacks(held);
+        }
+        destroy_retired(held);
+    }
+
+    /// Waits until something has come, or the time has, or whoever drives is interrupted.
+    std::vector<inbox::message> receive(steady_time until) PROCPOOL_EXCLUDES(pool_mutex) {
+        for (;;) {
+            const bool any = session_.receive(&inbox_);
+            std::vector<inbox::message> came = inbox_.take();
+            if (any || !came.empty()) pace_.restart();
+            if (!came.empty()) return came;
+            const auto now = std::chrono::steady_clock::now();
+            if (now >= until) return came;
+            const auto nap = pace_.next(session_.net().is_busy(), true);
+            if (nap.count() > 0 && interrupted(std::min(until, now + nap))) return inbox_.take();
+        }
+    }
+    /// Sleeps until the bell rings, at the latest until that time. @return whether there is something else to
+    /// do
+    bool interrupted(steady_time until) {
+        bool is_interrupted = false;
+        for (const auto& event : poller_.wait_precisely(until)) {
+            if (event.key == key_bell)
+                session_.net().bell().silence();
+            else
+                is_interrupted = true;
+        }
+        if (is_interrupted) driver_.interruption().silence();
+        return is_interrupted;
+    }
+
+    void settle(const inbox::message& message) PROCPOOL_REQUIRES(pool_mutex) {
+        node* const from = group_.find(message.from);
+        if (!from || !from->is_alive()) return;
+        if (message.bytes.empty()) {
+            lose(*from);
+            return;
+        }
+        std::vector<scheduler::returned> back;
+        try {
+            each_frame(message.bytes.bytes(),
+                       [&](const frame_header& header, std::span<const std::byte> payload)
+                           PROCPOOL_REQUIRES(pool_mutex) {
+                               if (header.what == frame_header::kind::failed)
+                                   fail(decoded(payload));
+                               else if (header.what == frame_header::kind::closed)
+                                   from->has_closed = true;
+                               else
+                                   from->collect(header, payload, events().collected(), back);
+                           });
+        } catch (const SerializationError&) {
+            session_.net().lose(from->rank());  // it can't be trusted any more
+            lose(*from);
+            return;
+        }
+        events().note_results(*from);
+        events().take_returned(std::move(back));
+    }
+    static std::exception_ptr decoded(std::span<const std::byte> record) {
+        return wire::decode_exception_of(wire::cursor(record), 0, std::nullopt, "on a node");
+    }
+
+    static std::exception_ptr lost(const node& gone) {
+        return std::make_exception_ptr(
+            NodeDied("procpool: " + gone.host() + " (rank " + std::to_string(gone.rank()) +
+                         ") was lost: its process has died, or nothing has come from it for too long",
+                     gone.host(), gone.rank()));
+    }
+    void lose(node& gone) PROCPOOL_REQUIRES(pool_mutex) {
+        group_.lose_workers_of(gone);
+        size_.store(group_.workers(), std::memory_order_relaxed);
+        const std::exception_ptr error = lost(gone);
+        auto back = gone.take_lost(fails_with_node_, error, events().collected());
+        events().take_returned(std::move(back));
+        group_.repair_chain();
+        if (group_.workers() == 0) fail(error);
+    }
+
+    // ---- the start and the end
+
+    void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
+        group_.make(number_, options.workers_on_rank_0);
+        std::uint32_t first_index = 0;
+        for (node& one : group_.nodes()) {
+            node_options its = options.node;
+            its.first_index = first_index;
+            if (!its.processes) its.processes = session_.processors_of(one.rank());
+            first_index += static_cast<std::uint32_t>(std::max(*its.processes, 0));
+            wire::buffer request;
+            request.append_value(its);
+            request.append(options.initializer.data(), options.initializer.size());
+            if (one.rank() == session_.net().rank()) {
+                group_.here() = std::make_unique<hosted_pool>(
+                    number_, request.bytes(),
+                    [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
+                continue;
+            }
+            wire::buffer message;
+            append_frame(
+                message,
+                {.what = frame_header::kind::open, .pool = number_, .ns = options.node_timeout.count()},
+                request.bytes());
+            group_.transmit(one, std::move(message));
+        }
+        std::exception_ptr failed;
+        std::size_t open = 0;
+        wait_for_nodes(held, [&](node& from, const frame_header& header, std::span<const std::byte> payload)
+                                 PROCPOOL_REQUIRES(pool_mutex) {
+                                     if (header.what == frame_header::kind::opened) {
+                                         group_.open(from, header.count);
+                                         ++open;
+                                     } else if (header.what == frame_header::kind::failed) {
+                                         // An initializer's error is told to each call; what keeps workers
+                                         // from starting, here.
+                                         if (from.is_alive())
+                                             fail(decoded(payload));
+                                         else
+                                             failed = decoded(payload);
+                                     } else if (is_loss(header) && !from.is_alive()) {
+                                         failed = lost(from);
+                                     }
+                                     return failed || open == group_.nodes().size();
+                                 });
+        if (failed) std::rethrow_exception(failed);
+        size_.store(group_.workers(), std::memory_order_relaxed);
+    }
+
+    void close_nodes(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
+        for (node& one : group_.nodes()) {
+            if (is_gone(one)) continue;
+            wire::buffer message = one.take_output();
+            append_frame(message, {.what = frame_header::kind::close, .flag = gracefully, .pool = number_});
+            group_.transmit(one, std::move(message));
+        }
+        const auto all_gone = [this] {
+            const auto& nodes = group_.nodes();
+            return std::all_of(nodes.begin(), nodes.end(), [this](const node& one) { return is_gone(one); });
+        };
+        if (!all_gone())
+            wait_for_nodes(held, [&](node& /*from*/, const frame_header& /*header*/,
+                                     std::span<const std::byte> /*payload*/) { return all_gone(); });
+        group_.here().reset();
+    }
+
+    /// Calls `take(node, header, payload)` for what comes, until it returns true.
+    template <class Take>
+    void wait_for_nodes(lock& held, Take take) PROCPOOL_REQUIRES(pool_mutex) {
+        for (bool done = false; !done;) {
+            std::vector<inbox::message> came;
+            {
+                const job::unlocked meanwhile(held);
+                came = receive(deadline_in(beat_interval));
+            }
+            if (came.empty()) continue;
+            for (const inbox::message& one : came) {
+                node* const from = group_.find(one.from);
+                if (!from) continue;
+                if (one.bytes.empty()) done = take(*from, loss, {}) || done;
+                each_frame(one.bytes.bytes(),
+                           [&](const frame_header& header, std::span<const std::byte> payload) {
+                               if (header.what == frame_header::kind::closed) from->has_closed = true;
+                               done = take(*from, header, payload) || done;
+                           });
+            }
+        }
+    }
+    /// Stands for the loss of a node.
+    static constexpr frame_header loss{.what = frame_header::kind::leave};
+    static bool is_loss(const frame_header& header) noexcept { return header.what == loss.what; }
+    /// Whether its share of the pool has ended, or won't begin.
+    bool is_gone(const node& one) {
+        return one.has_closed || session_.is_lost(one.rank()) ||
+               (one.rank() == session_.net().rank() && !group_.here());
+    }
+
+    void shut_down(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
+        const os::cancellation_deferred until_it_ends;
+        if (std::exchange(shutting_down_, true)) {
+            ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) {
+                return has_ended_ || driver_.is_standby_driver();
+            });
+            return;
+        }
+        closed_ = true;
+        driver_.stop(held);
+        close_nodes(held, gracefully);
+        session_.remove(number_);
+        if (!driver_.is_standby_driver()) driver_.join(held);
+        has_ended_ = true;
+        ended_.notify_all();
+    }
+
+    static constexpr std::uint64_t key_interruption = 0;
+    static constexpr std::uint64_t key_bell = 1;
+
+    const steady_time_source clock_;
+    session& session_;
+    process::driver driver_;
+    inbox inbox_;
+    const bool fails_with_node_;
+    node_group group_;
+    const std::uint64_t number_;
+    const os::fd no_news_;
+    os::poller poller_;
+    pace pace_;  // of whoever drives
+    std::atomic<std::size_t> size_ = 0;
+
+    /// It was terminated by what a step has called.
+    bool ends_after_step_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    std::condition_variable ended_;
+};
+using node_pool = basic_node_pool<>;
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// On which processors processes may run, and who has started them.
+#ifndef PROCPOOL_DETAIL_OS_AFFINITY_HPP
+#define PROCPOOL_DETAIL_OS_AFFINITY_HPP
+
+#include "procpool/detail/os/linux/affinity.hpp"
+
+#endif

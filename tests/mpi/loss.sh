@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Loses nodes of programs over MPI, and ends these in odd ways: each must end in time, with the right status, and
+# leave nothing behind.
+# Usage: loss.sh openmpi|mpich hosts|slurm|recovery PROGRAM CASE...
+#   hosts     by mpiexec, on three virtual hosts;   slurm  there, by srun
+#   recovery  by Open MPI's mpiexec --enable-recovery, which lets a job go on without a rank
+# A CASE is a function below. Environment: ROUNDS (1), of each case
+source "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+mpi=$1 way=$2 program=$(realpath "$3")
+shift 3
+state=$lab/state
+timeout=2 # of nodes, in seconds
+
+add_hosts 3
+[[ $way != slurm ]] || start_slurm
+[[ $way != recovery ]] || LAUNCHER_OPTIONS='--enable-recovery'
+launcher "$mpi" 3
+
+now() { date +%s%2N; } # in hundredths of a second
+since() { echo $(($(now) - $1)); }
+seconds() { printf %d.%02d $(($1 / 100)) $(($1 % 100)); } # of such hundredths
+
+# ---- a program
+
+start() { # MODE [SECONDS]: within so many
+    rm -rf "$state"
+    mkdir "$state"
+    command=(timeout -k 5 "${2:-40}" "${launcher[@]}" "$program" "$1" "$state" "$timeout")
+    "$lab_sources/remote_shell.sh" "${hosts[0]}" "cd $(printf %q "$PWD"); exec ${command[*]@Q}" >"$state/output" 2>&1 &
+    job=$!
+    began=$(now)
+}
+is_there() { [[ -e $state/$1 ]]; }
+until_ready() { wait_until 20 is_there ready || wrong 'the program does not get ready'; }
+go_on() { touch "$state/done"; }
+# Ends with its status; 124 if it had to be ended.
+finish() {
+    ended=0
+    wait "$job" || ended=$?
+    took=$(since "$began")
+}
+rank_on() { pids_on "$1" "$program" | head -n 1; }
+strike() { # SIGNAL HOST: its rank
+    struck=$(now)
+    kill -"$1" "$(rank_on "$2")"
+}
+
+# ---- what is expected
+
+wrong() {
+    echo "WRONG: $*"
+    good=no
+}
+ends_with() { # STATUS...: one of these; `bad` is any but 0 and 124
+    local one
+    for one; do
+        [[ $ended != "$one" && ! ($one == bad && $ended != 0 && $ended != 124) ]] || return 0
+    done
+    wrong "it ended with $ended, not with $*"
+}
+prints() { # REGEX...
+    local one
+    for one; do grep -qE -- "$one" "$state/output" || wrong "it did not print '$one'"; done
+}
+has_printed() { grep -qE -- "$1" "$state/output"; }
+does_not_print() { ! grep -qE -- "$1" "$state/output" || wrong "it printed '$1'"; }
+tells_delay() { # of a loss, since the strike
+    local at
+    at=$(sed -n 's/^found 1 at //p' "$state/output" | head -n 1)
+    [[ -n $at ]] || { wrong 'no node was found lost'; return; }
+    delay=$((${at/./} - struck))
+    note+=", found after $(seconds "$delay") s"
+    ((delay <= timeout * 100 + 150)) || wrong "the node was found lost after $(seconds "$delay") s"
+}
+within() { # SECONDS: since the strike, but for the launcher's own time
+    local time
+    time=$(since "$struck")
+    note+=", ended after $(seconds "$time") s"
+    ((time <= $1 * 100)) || wrong "it took $(seconds "$time") s to end, not $1"
+}
+# srun and mpiexec tell that a rank was killed; a job whose ranks don't all end MPI isn't good for them, either.
+ends_after_loss() {
+    case $way in
+        slurm) ends_with 137 143 0 1 ;;
+        *) ends_with 0 1 137 255 ;;
+    esac
+}
+source "$(dirname "${BASH_SOURCE[0]}")/loss_cases.sh"
+
+failed=0
+for ((round = 0; round < ${ROUNDS:-1}; ++round)); do
+    for one; do
+        good=yes note=''
+        "case_$one"
+        nothing_left >"$lab/left" 2>&1 || { wrong 'something is left'; cat "$lab/left"; pkill -KILL -f "$program" || true; find "$TMPDIR" /dev/shm -mindepth 1 -delete; }
+        does_not_print '^WRONG'
+        if [[ $good == yes ]]; then
+            printf 'good  %-24s %6s s, status %s%s\n' "$one" "$(seconds "$took")" "$ended" "$note"
+        else
+            failed=$((failed + 1))
+            printf 'BAD   %-24s %6s s, status %s%s\n' "$one" "$(seconds "$took")" "$ended" "$note"
+            sed 's/^/    /' "$state/output" | tail -n 60
+        fi
+    done
+done
+exit $((failed > 0))

@@ -1,0 +1,241 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# The cases of loss.sh.
+
+# ---- a node is lost, and the job lives: by srun, and --enable-recovery
+
+case_killed() {
+    start map
+    until_ready
+    strike KILL node2
+    sleep 3
+    go_on
+    finish
+    ends_after_loss
+    tells_delay
+    prints '^nodes: 0=alive 1=lost 2=alive$' '^nodes: 0=alive 2=alive$'
+}
+case_killed_fail() {
+    start fail
+    until_ready
+    strike KILL node2
+    go_on
+    finish
+    ends_after_loss
+    prints '^nodes: 0=alive 1=lost 2=alive$' '^failed: '
+    note+=", $(grep ^failed "$state/output")"
+}
+case_stopped() { # and goes on, when it is lost
+    start map
+    until_ready
+    strike STOP node2
+    sleep 5
+    strike_again CONT
+    sleep 3
+    workers_left=$(pids_on node2 "$program" | wc -l)
+    ((workers_left <= 1)) || wrong "$workers_left processes are on node2"
+    go_on
+    finish
+    ends_after_loss
+    tells_delay
+    prints '^nodes: 0=alive 1=lost 2=alive$' '^nodes: 0=alive 2=alive$'
+}
+strike_again() { kill -"$1" "$(rank_on node2)"; }
+case_stopped_for_good() { # until the others have ended
+    start map
+    until_ready
+    strike STOP node2
+    sleep 4
+    go_on
+    sleep 3
+    strike_again CONT || true
+    finish
+    ends_after_loss
+    tells_delay
+}
+case_cut() { # longer than is borne; launchers don't like that either, and may end the job when it is over
+    start map
+    until_ready
+    struck=$(now)
+    cut node2
+    wait_until 20 has_printed '^mapped$' || wrong 'the map does not end'
+    restore node2
+    sleep 2
+    go_on
+    finish
+    ends_after_loss
+    tells_delay
+}
+case_cut_briefly() { # no loss
+    start map
+    until_ready
+    cut node2
+    sleep 1
+    restore node2
+    go_on
+    finish
+    ends_with 0
+    does_not_print '^found'
+}
+case_slow_link() { # no loss
+    limit node2 200mbit
+    start map
+    until_ready
+    sleep 2
+    go_on
+    finish
+    unlimit node2
+    ends_with 0
+    does_not_print '^found'
+}
+case_lose_all() {
+    start lose_all
+    until_ready
+    strike KILL node2
+    wait_until 10 has_printed '^found 1' || wrong 'node2 was not found lost'
+    sleep 1.2
+    strike KILL node3
+    finish
+    ends_after_loss
+    prints '^failed: [1-9]' '^nodes: 0=alive 1=lost 2=lost$'
+}
+case_construct() {
+    start construct
+    until_ready
+    strike KILL node2
+    go_on
+    finish
+    ends_after_loss
+    prints '^nodes: 0=alive 2=alive$'
+}
+case_killed_between_pools() {
+    start pool_after_a_death
+    until_ready
+    strike KILL node2
+    go_on
+    finish
+    ends_after_loss
+    prints '^nodes: 0=alive'
+}
+case_killed_at_the_end() { # nobody has noticed it yet
+    start silent_end
+    until_ready
+    strike KILL node2
+    go_on
+    finish
+    ends_with 5 137
+    within $((2 * timeout + 10))
+}
+case_stopped_at_the_end() {
+    start silent_end
+    until_ready
+    strike STOP node2
+    go_on
+    sleep $((2 * timeout + 5))
+    strike_again CONT || true
+    finish
+    ends_with 5 1 143 137
+    prints '^ends$'
+}
+
+# ---- mpiexec ends the job
+
+case_aborted() {
+    start map
+    until_ready
+    strike KILL node2
+    finish
+    ends_with bad
+    within 12
+}
+
+# ---- rank 0 is lost
+
+case_rank_0_killed() {
+    start for_ever
+    until_ready
+    strike KILL node1
+    finish
+    ends_with bad
+    within $((2 * timeout + 6))
+}
+case_rank_0_stopped() { # by srun: the hosts end, and rank 0 when it goes on
+    start for_ever
+    until_ready
+    strike STOP node1
+    wait_until $((2 * timeout + 3)) no_programs_on node2 node3 || wrong 'the hosts did not end'
+    within $((2 * timeout + 3))
+    kill -KILL "$(rank_on node1)" 2>/dev/null || true
+    finish
+    ends_with bad
+}
+no_programs_on() {
+    local host
+    for host; do [[ -z $(pids_on "$host" "$program") ]] || return 1; done
+}
+case_rank_0_terminated() {
+    start for_ever
+    until_ready
+    strike TERM node1
+    finish
+    ends_with bad
+    within $((2 * timeout + 6))
+}
+case_rank_0_interrupted() {
+    start for_ever
+    until_ready
+    strike INT node1
+    finish
+    ends_with bad
+    within $((2 * timeout + 6))
+}
+
+# ---- ends of main
+
+ends_itself() { # MODE STATUS...
+    start "$1"
+    struck=$began
+    finish
+    ends_with "${@:2}"
+}
+case_throw() {
+    ends_itself throw bad
+    prints 'thrown by main'
+}
+case_exit3() { ends_itself exit3 3; }
+case_exit0() { ends_itself exit0 0; }
+case_exit_in_callback() { ends_itself exit_in_callback 6; }
+case__exit4() { ends_itself _exit4 bad; }
+case_abort() { ends_itself abort bad; }
+case_quick_exit5() { ends_itself quick_exit5 bad; }
+case_return7() { ends_itself return7 7; }
+case_global_pool() { ends_itself global_pool 8; }
+case_global_pool_exit() { ends_itself global_pool_exit 9; }
+case_result_outlives_pool() {
+    ends_itself result_outlives_pool 3
+    prints '^terminated$'
+}
+
+# ---- tasks and nodes that misbehave
+
+case_task_exits() {
+    ends_itself task_exits 0
+    prints '^failed: 1$'
+}
+case_task_kills() {
+    ends_itself task_kills 0
+    prints '^failed: [1-9]'
+}
+case_restarts() {
+    ends_itself restarts 0
+    prints '^pool failed: '
+}
+case_initializer_throws() {
+    ends_itself initializer_throws 0
+    prints 'failed: no licence on node'
+}
+case_initializer_hangs() {
+    ends_itself initializer_hangs 0
+    prints '^pool failed: '
+}
+case_mpi_in_a_task() { ends_itself mpi_in_a_task 0; }
