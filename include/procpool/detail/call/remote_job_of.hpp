@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "procpool/detail/call/job_with_results.hpp"
-#include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/os/large_write.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/type_name.hpp"

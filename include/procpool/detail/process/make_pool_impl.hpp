@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/detail/process/pool_options.hpp"

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/os/large_write.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
