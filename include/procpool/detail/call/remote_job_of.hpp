@@ -143,9 +143,9 @@ private:
         wire::large_parts large{memory};
         definition.describe = &wire::describe<Wire...>;
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
-        wire::serializing(
-            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be serialised"; },
-            [&] { wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function); });
+        wire::serializing({"procpool: a callable, a ", &typeid(F), ", can't be serialised"}, [&] {
+            wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function);
+        });
         definition.pins.insert(definition.pins.end(), large.parts.begin(), large.parts.end());
         return definition;
     }

@@ -10,11 +10,8 @@
 #include <memory>
 #include <new>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <utility>
-
-#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 
@@ -72,13 +69,7 @@ public:
     }
 
 private:
-    void grow(std::size_t needed) {
-        const std::size_t capacity = std::max(needed, std::max<std::size_t>(64, capacity_ + capacity_ / 2));
-        auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
-        if (size_ > 0) std::memcpy(larger.get(), data_.get(), size_);
-        data_ = std::move(larger);
-        capacity_ = capacity;
-    }
+    void grow(std::size_t needed);
 
     std::unique_ptr<std::byte[]> data_;
     std::size_t size_ = 0;
@@ -121,8 +112,7 @@ public:
     /// bytes.
     std::size_t claimed(std::uint64_t count) {
         if (const std::size_t most = std::min(claimable_, left()); count > most)
-            throw SerializationError("procpool: a message claims " + std::to_string(count) + " elements in " +
-                                     std::to_string(most) + " bytes");
+            throw_claims_too_much(count, most);
         claimable_ -= count;
         return count;
     }
@@ -130,15 +120,18 @@ public:
 private:
     // Apart, so that take() is small enough to become part of its callers; static, so that a cursor may stay
     // in registers.
-    [[noreturn, gnu::cold, gnu::noinline]] static void throw_too_short(std::size_t wanted, std::size_t left) {
-        throw SerializationError("procpool: a message ends too early: " + std::to_string(wanted) +
-                                 " bytes wanted, " + std::to_string(left) + " left");
-    }
+    [[noreturn, gnu::cold, gnu::noinline]] static void throw_too_short(std::size_t wanted, std::size_t left);
+    [[noreturn, gnu::cold, gnu::noinline]] static void throw_claims_too_much(std::uint64_t count,
+                                                                             std::size_t bytes);
 
     std::span<const std::byte> rest_;
     std::size_t claimable_;  // elements
 };
 
 }  // namespace procpool::inline v0_1::detail::wire
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/wire/buffer_impl.hpp"
+#endif
 
 #endif

@@ -21,6 +21,7 @@
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/pointer_check.hpp"
 #include "procpool/detail/wire/sink.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 

@@ -38,9 +38,8 @@ void put_result(outbox& results, const R& value) {
         wire::refuse_pointers(&value, 1);
         results.put_flat(&value, sizeof value);
     } else {
-        wire::serializing(
-            [] { return "procpool: the task's result, a " + type_name(typeid(R)) + ", can't be serialised"; },
-            [&] { wire::codec<R>::encode(results.scratch(), value); });
+        wire::serializing({"procpool: the task's result, a ", &typeid(R), ", can't be serialised"},
+                          [&] { wire::codec<R>::encode(results.scratch(), value); });
         results.put_encoded();
     }
 }
@@ -76,9 +75,8 @@ private:
 
     static std::shared_ptr<void> make(wire::cursor& from) {
         // Not make_shared, which costs a program several classes for each F.
-        F* const made = wire::serializing(
-            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be rebuilt"; },
-            [&] { return new F(wire::callable_codec<F>::decode(from)); });
+        F* const made = wire::serializing({"procpool: a callable, a ", &typeid(F), ", can't be rebuilt"},
+                                          [&] { return new F(wire::callable_codec<F>::decode(from)); });
         return {static_cast<void*>(made), &destroy};
     }
 

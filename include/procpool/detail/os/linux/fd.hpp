@@ -39,6 +39,9 @@ private:
     fork_stamp made_;
 };
 
+/// Owns both ends of something; if that fails, both are closed.
+std::pair<fd, fd> own_both(const int (&ends)[2]);
+
 }  // namespace procpool::inline v0_1::detail::os
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/os/error.hpp"
@@ -43,6 +44,17 @@ PROCPOOL_COMPILED_APART void fd::close() noexcept {
         ::close(value_);
     }
     value_ = -1;
+}
+
+PROCPOOL_COMPILED_APART std::pair<fd, fd> own_both(const int (&ends)[2]) {
+    fd second;
+    try {
+        second = fd(ends[1]);
+    } catch (...) {
+        ::close(ends[0]);
+        throw;
+    }
+    return {fd(ends[0]), std::move(second)};
 }
 
 }  // namespace procpool::inline v0_1::detail::os

@@ -18,11 +18,9 @@
 #include <mutex>
 #include <new>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "procpool/detail/os/error.hpp"
-#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 
 namespace procpool::inline v0_1::detail::os {
@@ -88,18 +86,6 @@ private:
     std::recursive_mutex mutex_;
     std::vector<int> values_;
 };
-
-/// Owns both ends of something; if that fails, both are closed.
-inline std::pair<fd, fd> own_both(const int (&ends)[2]) {
-    fd second;
-    try {
-        second = fd(ends[1]);
-    } catch (...) {
-        ::close(ends[0]);
-        throw;
-    }
-    return {fd(ends[0]), std::move(second)};
-}
 
 /// Between fork or vfork and exec: of all descriptors but the standard ones, the new program gets `file`
 /// alone. Calls nothing that isn't safe there.
