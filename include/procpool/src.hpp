@@ -16,12 +16,17 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 #include <vector>
 
+#include "procpool/detail/call/call_handle_impl.hpp"
+#include "procpool/detail/call/cancel_on_stop_impl.hpp"
 #include "procpool/detail/call/encode_impl.hpp"
+#include "procpool/detail/call/pool_owner_impl.hpp"
+#include "procpool/detail/call/remote_job_of_impl.hpp"
 #include "procpool/detail/error_impl.hpp"
 #include "procpool/detail/family/make_child_impl.hpp"
 #include "procpool/detail/family/make_pipe_impl.hpp"
@@ -29,6 +34,7 @@
 #include "procpool/detail/family/reach_manager_impl.hpp"
 #include "procpool/detail/family/wait_ready_impl.hpp"
 #include "procpool/detail/job/call_options_impl.hpp"
+#include "procpool/detail/job/chunking_impl.hpp"
 #include "procpool/detail/job/job_impl.hpp"
 #include "procpool/detail/job/runner_impl.hpp"
 #include "procpool/detail/job/wait_list_impl.hpp"
@@ -38,6 +44,7 @@
 #include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/scheduler/block_impl.hpp"
+#include "procpool/detail/scheduler/call_series_impl.hpp"
 #include "procpool/detail/scheduler/remote_job_impl.hpp"
 #include "procpool/detail/shared/find_object_impl.hpp"
 #include "procpool/detail/shared/named_block_impl.hpp"
@@ -64,6 +71,11 @@ template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(
     PoolOptions, const std::function<process::pool_initializer()>&);
 template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(
     PoolOptions, const std::function<std::function<void()>()>&);
+
+template std::shared_ptr<scheduler::pool_backend> process::make_pool_of<void>(std::optional<int>);
+template std::shared_ptr<thread::thread_backend> thread::make_pool_of<void>(std::optional<int>);
+template void call::cancel_on_stop<void>(const std::shared_ptr<job::runner>&,
+                                         const std::shared_ptr<job::basic_job>&, const std::stop_token&);
 
 template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(std::size_t,
                                                                               const ArrayOptions&);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/condition.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
@@ -36,7 +37,7 @@ public:
     runner();
     runner(const runner&) = delete;
     runner& operator=(const runner&) = delete;
-    virtual ~runner();
+    PROCPOOL_COMPILED_APART virtual ~runner();
 
     /// Takes the lock that guards the runner and all its jobs. @throws PoolNotRunning from a copy
     lock acquire() PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -43,6 +44,11 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
         all.workers.initializer_arguments = std::move(each_runs.arguments);
     }
     return {new process_pool(std::move(all)), &end<>};
+}
+
+template <class>
+std::shared_ptr<scheduler::pool_backend> make_pool_of(std::optional<int> processes) {
+    return make_pool(PoolOptions{.processes = processes});
 }
 
 }  // namespace procpool::inline v0_1::detail::process

@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <typeinfo>
 
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/sink.hpp"
 
@@ -43,7 +44,7 @@ public:
     explicit output_archive(sink out);
     output_archive(const output_archive&) = delete;
     output_archive& operator=(const output_archive&) = delete;
-    ~output_archive() override;
+    PROCPOOL_COMPILED_APART ~output_archive() override;
 
     void write(const void* from, std::size_t size) { out_.to.append(from, size); }
     /// The same for what may be large; to be read by read_bulk().
@@ -65,7 +66,7 @@ public:
     explicit input_archive(cursor& from);
     input_archive(const input_archive&) = delete;
     input_archive& operator=(const input_archive&) = delete;
-    ~input_archive() override;
+    PROCPOOL_COMPILED_APART ~input_archive() override;
 
     void read(void* to, std::size_t size) { from_.copy_to(to, size); }
     void read_bulk(void* to, std::size_t size);
@@ -88,7 +89,7 @@ private:
     const nesting depth_;
     const std::type_info* expected_ = &typeid(void);
     struct types_of_pointers;
-    std::unique_ptr<types_of_pointers> shared_types_;  // none before the first pointer
+    std::shared_ptr<types_of_pointers> shared_types_;  // none before the first pointer
 };
 
 /// Stands in for our archive to ask what cereal can do by itself, before plain data is let through.

@@ -55,7 +55,7 @@ PROCPOOL_COMPILED_APART std::size_t input_archive::claimed(std::uint64_t count) 
 
 PROCPOOL_COMPILED_APART void input_archive::registerSharedPointer(std::uint32_t id,
                                                                   std::shared_ptr<void> object) {
-    if (!shared_types_) shared_types_ = std::make_unique<types_of_pointers>();
+    if (!shared_types_) shared_types_ = std::make_shared<types_of_pointers>();
     shared_types_->by_id[id & ~cereal::detail::msb_32bit] = expected_;
     InputArchive::registerSharedPointer(id, std::move(object));
 }

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -20,22 +19,23 @@ class buffer {
 public:
     buffer() noexcept = default;
     buffer(buffer&& other) noexcept
-        : data_(std::move(other.data_)),
+        : data_(std::exchange(other.data_, nullptr)),
           size_(std::exchange(other.size_, 0)),
           capacity_(std::exchange(other.capacity_, 0)) {}
     buffer& operator=(buffer&& other) noexcept {
-        data_.swap(other.data_);
+        std::swap(data_, other.data_);
         std::swap(size_, other.size_);
         std::swap(capacity_, other.capacity_);
         return *this;
     }
+    ~buffer() { delete[] data_; }
 
-    std::byte* data() noexcept { return data_.get(); }
-    const std::byte* data() const noexcept { return data_.get(); }
+    std::byte* data() noexcept { return data_; }
+    const std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
     std::size_t capacity() const noexcept { return capacity_; }
     bool empty() const noexcept { return size_ == 0; }
-    std::span<const std::byte> bytes() const noexcept { return {data_.get(), size_}; }
+    std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
     void clear() noexcept { size_ = 0; }
     void shrink_to(std::size_t size) noexcept { size_ = std::min(size_, size); }
@@ -43,7 +43,7 @@ public:
     /// Makes `count` bytes at the end and returns where they are.
     std::byte* extend(std::size_t count) {
         if (capacity_ - size_ < count) grow(size_ + count);
-        std::byte* const at = data_.get() + size_;
+        std::byte* const at = data_ + size_;
         size_ += count;
         return at;
     }
@@ -61,7 +61,7 @@ public:
     /// Forgets the first `count` bytes.
     void drop_front(std::size_t count) noexcept {
         size_ -= count;
-        if (count > 0 && size_ > 0) std::memmove(data_.get(), data_.get() + count, size_);
+        if (count > 0 && size_ > 0) std::memmove(data_, data_ + count, size_);
     }
 
     void reserve(std::size_t capacity) {
@@ -71,7 +71,7 @@ public:
 private:
     void grow(std::size_t needed);
 
-    std::unique_ptr<std::byte[]> data_;
+    std::byte* data_ = nullptr;  // not unique_ptr, which would compile a lot for each file
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -19,9 +18,9 @@ namespace procpool::inline v0_1::detail::wire {
 
 PROCPOOL_COMPILED_APART void buffer::grow(std::size_t needed) {
     const std::size_t capacity = std::max(needed, std::max<std::size_t>(64, capacity_ + capacity_ / 2));
-    auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
-    if (size_ > 0) std::memcpy(larger.get(), data_.get(), size_);
-    data_ = std::move(larger);
+    auto* const larger = new std::byte[capacity];  // which clears nothing
+    if (size_ > 0) std::memcpy(larger, data_, size_);
+    delete[] std::exchange(data_, larger);
     capacity_ = capacity;
 }
 

@@ -18,11 +18,7 @@ public:
     /// that has closed those would be written to by whoever prints.
     explicit fd(int value);
     fd(fd&& other) noexcept : value_(std::exchange(other.value_, -1)), made_(other.made_) {}
-    fd& operator=(fd&& other) noexcept {
-        std::swap(value_, other.value_);
-        std::swap(made_, other.made_);
-        return *this;
-    }
+    fd& operator=(fd&& other) noexcept;
     ~fd() { reset(); }
 
     int get() const noexcept { return value_; }

@@ -35,6 +35,12 @@ PROCPOOL_COMPILED_APART fd::fd(int value) : value_(above_standard_streams(value)
     }
 }
 
+PROCPOOL_COMPILED_APART fd& fd::operator=(fd&& other) noexcept {
+    std::swap(value_, other.value_);
+    std::swap(made_, other.made_);
+    return *this;
+}
+
 PROCPOOL_COMPILED_APART void fd::close() noexcept {
     // In a child this is a copy whose number may by now mean something else.
     if (made_.is_here()) {
