@@ -104,7 +104,7 @@ public:
         if constexpr (task::check()) {
             if constexpr (Kind::template joins_calls<task, F, Args...>) {
                 auto [job, call] = Kind::template join_calls<task>(core(), function, args...);
-                if (job) return AsyncResult<typename task::result>(pool_.shared(), job, call);
+                if (job) return AsyncResult<typename task::result>(pool_.shared(), std::move(job), call);
             }
             return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
                                              std::forward<Args>(args)...);

@@ -126,9 +126,8 @@ private:
     using source = detail::call::result_source<T>;
 
     template <class Job>
-    AsyncResult(std::shared_ptr<detail::job::runner> pool, const std::shared_ptr<Job>& job,
-                std::uint64_t call = 0)
-        : call_(std::move(pool), job, static_cast<source&>(*job), call) {}
+    AsyncResult(std::shared_ptr<detail::job::runner> pool, std::shared_ptr<Job> job, std::uint64_t call = 0)
+        : call_{std::move(pool), static_cast<source&>(*job), std::move(job), call} {}  // from left to right
 
     template <class Duration>
     void wait_or_throw(Duration timeout) const {

@@ -20,9 +20,10 @@ namespace procpool::inline v0_1::detail::call {
 /// The part of an AsyncResult that doesn't know the type of the result, and says what its methods do.
 class call_handle {
 public:
-    call_handle(std::shared_ptr<job::runner> pool, std::shared_ptr<job::basic_job> job, call_ends& ends,
+    /// `job` and `ends` are one object.
+    call_handle(std::shared_ptr<job::runner> pool, call_ends& ends, std::shared_ptr<job::basic_job> job,
                 std::uint64_t call) noexcept
-        : pool_(std::move(pool)), job_(std::move(job)), ends_(&ends), call_(call) {}
+        : pool_(std::move(pool)), ends_(&ends), job_(std::move(job)), call_(call) {}
 
     bool wait_until(steady_time deadline) const;
     /// @throws TimeoutError
@@ -45,8 +46,8 @@ public:
 
 private:
     std::shared_ptr<job::runner> pool_;
+    call_ends* ends_;  // the job
     std::shared_ptr<job::basic_job> job_;
-    call_ends* ends_;     // the job
     std::uint64_t call_;  // of the job
 };
 

@@ -93,7 +93,7 @@ public:
     std::list<ending>& due_callbacks() noexcept { return due_callbacks_; }
 
     /// It is complete, and notice is taken: observers are told, callbacks are due.
-    virtual void settle() noexcept PROCPOOL_REQUIRES(pool_mutex);
+    PROCPOOL_COMPILED_APART virtual void settle() noexcept PROCPOOL_REQUIRES(pool_mutex);
     /// Results are complete, and were taken notice of; callbacks may still be to run, which see it like that.
     bool settled() const noexcept { return phase_ >= phase::settled; }
     /// Tells `one` when the job is settled, which it isn't yet. It must live until then, or be dropped.

@@ -50,15 +50,17 @@ public:
 
     // ---- what the engine asks
 
-    bool has_dropped(std::uint64_t first, std::uint64_t count) const noexcept override;
-    std::optional<std::int64_t> unwanted_since(std::uint64_t index) const noexcept override;
+    PROCPOOL_COMPILED_APART bool has_dropped(std::uint64_t first,
+                                             std::uint64_t count) const noexcept override;
+    PROCPOOL_COMPILED_APART std::optional<std::int64_t> unwanted_since(
+        std::uint64_t index) const noexcept override;
     std::uint64_t index_told(std::uint64_t /*index*/) const noexcept override { return 0; }
 
-    void fail(std::uint64_t call, std::exception_ptr error) final;
+    PROCPOOL_COMPILED_APART void fail(std::uint64_t call, std::exception_ptr error) final;
 
-    void publish(std::uint64_t first, std::uint64_t count) final;
+    PROCPOOL_COMPILED_APART void publish(std::uint64_t first, std::uint64_t count) final;
     /// Calls that have no result share the job's failure.
-    void settle() noexcept final PROCPOOL_REQUIRES(pool_mutex);
+    PROCPOOL_COMPILED_APART void settle() noexcept final PROCPOOL_REQUIRES(pool_mutex);
 
     // ---- what the handles ask
 
