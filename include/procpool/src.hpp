@@ -45,6 +45,7 @@
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/scheduler/block_impl.hpp"
 #include "procpool/detail/scheduler/call_series_impl.hpp"
+#include "procpool/detail/scheduler/calls_in_a_row_impl.hpp"
 #include "procpool/detail/scheduler/remote_job_impl.hpp"
 #include "procpool/detail/shared/find_object_impl.hpp"
 #include "procpool/detail/shared/named_block_impl.hpp"
@@ -64,6 +65,7 @@
 #include "procpool/detail/worker/fresh_run_impl.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
+#include "procpool/detail/worker/task_impl.hpp"
 
 namespace procpool::inline v0_1::detail {
 

@@ -9,11 +9,9 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <list>
-#include <map>
+#include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/compiled_apart.hpp"
@@ -94,6 +92,8 @@ private:
         states_[call].store(next, std::memory_order_release);
     }
 
+    struct exceptional_calls;
+    exceptional_calls& exceptional();
     void settle_call(std::uint64_t call, state until_callbacks_ran = state::settled) noexcept;
     /// Its callbacks have run.
     void set_call_done(std::uint64_t call) noexcept {
@@ -102,10 +102,11 @@ private:
 
     const std::size_t room_;
     std::array<std::atomic<state>, most_calls> states_{};
-    std::map<std::uint64_t, std::list<job::ending>> callbacks_;
-    std::map<std::uint64_t, std::int64_t> given_up_;  // which calls, and when in steady ns
+    // What few calls have is made with the first of them.
+    std::shared_ptr<exceptional_calls> exceptional_;
     mutex errors_mutex_;  // errors come without the pool's mutex, and are read without it
-    std::map<std::uint64_t, std::exception_ptr> errors_ PROCPOOL_GUARDED_BY(errors_mutex_);
+    struct errors_of_calls;
+    std::shared_ptr<errors_of_calls> errors_ PROCPOOL_GUARDED_BY(errors_mutex_);
     std::atomic<bool> has_errors_ = false;
 };
 

@@ -9,6 +9,8 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -20,7 +22,21 @@
 
 namespace procpool::inline v0_1::detail::scheduler {
 
+struct call_series::exceptional_calls {
+    std::map<std::uint64_t, std::list<job::ending>> callbacks;
+    std::map<std::uint64_t, std::int64_t> given_up;  // which calls, and when in steady ns
+};
+
+struct call_series::errors_of_calls {
+    std::map<std::uint64_t, std::exception_ptr> by_call;
+};
+
 PROCPOOL_COMPILED_APART call_series::~call_series() = default;
+
+PROCPOOL_COMPILED_APART call_series::exceptional_calls& call_series::exceptional() {
+    if (!exceptional_) exceptional_ = std::make_shared<exceptional_calls>();
+    return *exceptional_;
+}
 
 PROCPOOL_COMPILED_APART block& call_series::open_block(std::size_t stride) {
     constexpr std::size_t usual_count = 64;
@@ -41,7 +57,7 @@ PROCPOOL_COMPILED_APART bool call_series::give_up(std::uint64_t call, std::excep
                                                   std::int64_t now) {
     if (failure() || state_of(call) != state::open) return false;
     fail(call, std::move(error));
-    given_up_.emplace(call, now);
+    exceptional().given_up.emplace(call, now);
     publish(call, 1);
     return true;
 }
@@ -49,19 +65,22 @@ PROCPOOL_COMPILED_APART bool call_series::give_up(std::uint64_t call, std::excep
 PROCPOOL_COMPILED_APART bool call_series::has_dropped(std::uint64_t first,
                                                       std::uint64_t count) const noexcept {
     if (abandoned) return true;
-    const auto next = given_up_.lower_bound(first);
-    return next != given_up_.end() && next->first < first + count;
+    if (!exceptional_) return false;
+    const auto next = exceptional_->given_up.lower_bound(first);
+    return next != exceptional_->given_up.end() && next->first < first + count;
 }
 
 PROCPOOL_COMPILED_APART std::optional<std::int64_t> call_series::unwanted_since(
     std::uint64_t index) const noexcept {
-    const auto at = given_up_.find(index);
-    return at != given_up_.end() ? std::optional(at->second) : end_running_since;
+    if (!exceptional_) return end_running_since;
+    const auto at = exceptional_->given_up.find(index);
+    return at != exceptional_->given_up.end() ? std::optional(at->second) : end_running_since;
 }
 
 PROCPOOL_COMPILED_APART void call_series::fail(std::uint64_t call, std::exception_ptr error) {
     const mutex_guard lock(errors_mutex_);
-    errors_.emplace(call, std::move(error));  // the first one counts
+    if (!errors_) errors_ = std::make_shared<errors_of_calls>();
+    errors_->by_call.emplace(call, std::move(error));  // the first one counts
     has_errors_.store(true, std::memory_order_release);
 }
 
@@ -76,18 +95,21 @@ PROCPOOL_COMPILED_APART void call_series::publish(std::uint64_t first, std::uint
 }
 
 PROCPOOL_COMPILED_APART void call_series::settle() noexcept {
-    while (!callbacks_.empty()) settle_call(callbacks_.begin()->first, state::failed);
+    if (exceptional_)
+        while (!exceptional_->callbacks.empty())
+            settle_call(exceptional_->callbacks.begin()->first, state::failed);
     remote_job::settle();
 }
 
 PROCPOOL_COMPILED_APART bool call_series::add_call_callback(std::uint64_t call,
                                                             std::function<void()> callback) {
     if (state_of(call) != state::open || settled()) return false;
-    auto at = callbacks_.find(call);
-    if (at == callbacks_.end()) {
+    auto& callbacks = exceptional().callbacks;
+    auto at = callbacks.find(call);
+    if (at == callbacks.end()) {
         std::list<job::ending> own(1);
         own.front().when_they_ran = [this, call] { set_call_done(call); };
-        at = callbacks_.emplace(call, std::move(own)).first;
+        at = callbacks.emplace(call, std::move(own)).first;
     }
     at->second.front().callbacks.push_back(std::move(callback));
     return true;
@@ -96,8 +118,8 @@ PROCPOOL_COMPILED_APART bool call_series::add_call_callback(std::uint64_t call,
 PROCPOOL_COMPILED_APART std::exception_ptr call_series::error_of(std::uint64_t call) {
     if (has_errors_.load(std::memory_order_acquire)) {
         const mutex_guard lock(errors_mutex_);
-        const auto at = errors_.find(call);
-        if (at != errors_.end()) return at->second;
+        const auto at = errors_->by_call.find(call);
+        if (at != errors_->by_call.end()) return at->second;
     }
     const state now = state_of(call);
     return now == state::open || now == state::failed ? failure() : nullptr;
@@ -105,14 +127,16 @@ PROCPOOL_COMPILED_APART std::exception_ptr call_series::error_of(std::uint64_t c
 
 PROCPOOL_COMPILED_APART void call_series::settle_call(std::uint64_t call,
                                                       state until_callbacks_ran) noexcept {
-    const auto at = callbacks_.empty() ? callbacks_.end() : callbacks_.find(call);
-    if (at == callbacks_.end()) {
-        set(call, state::done);
-        return;
+    if (exceptional_) {
+        auto& callbacks = exceptional_->callbacks;
+        if (const auto at = callbacks.find(call); at != callbacks.end()) {
+            due_callbacks_.splice(due_callbacks_.end(), at->second);
+            callbacks.erase(at);
+            set(call, until_callbacks_ran);
+            return;
+        }
     }
-    due_callbacks_.splice(due_callbacks_.end(), at->second);
-    callbacks_.erase(at);
-    set(call, until_callbacks_ran);
+    set(call, state::done);
 }
 
 }  // namespace procpool::inline v0_1::detail::scheduler

@@ -17,6 +17,10 @@
 namespace procpool::inline v0_1::detail::wire {
 
 void append_quoted(std::string& text, std::string_view value);
+void append_bool(std::string& text, bool value);
+void append_number(std::string& text, long long value);
+void append_number(std::string& text, unsigned long long value);
+void append_number(std::string& text, long double value);
 void append_type(std::string& text, const std::type_info& type);
 
 /// Appends the next value as text; false if a T can't be printed (then `from` is where it was).
@@ -33,11 +37,15 @@ struct description<T> {
     static bool append(std::string& text, cursor& from) {
         const T value = codec<T>::decode(from);
         if constexpr (std::is_same_v<T, bool>)
-            text += value ? "true" : "false";
+            append_bool(text, value);
         else if constexpr (std::is_same_v<T, char>)
             append_quoted(text, std::string_view(&value, 1));
+        else if constexpr (std::is_floating_point_v<T>)
+            append_number(text, static_cast<long double>(value));
+        else if constexpr (std::is_signed_v<T>)
+            append_number(text, static_cast<long long>(value));
         else
-            text += std::to_string(value);
+            append_number(text, static_cast<unsigned long long>(value));
         return true;
     }
 };

@@ -34,6 +34,17 @@ PROCPOOL_COMPILED_APART void append_quoted(std::string& text, std::string_view v
     text += '"';
 }
 
+PROCPOOL_COMPILED_APART void append_bool(std::string& text, bool value) { text += value ? "true" : "false"; }
+PROCPOOL_COMPILED_APART void append_number(std::string& text, long long value) {
+    text += std::to_string(value);
+}
+PROCPOOL_COMPILED_APART void append_number(std::string& text, unsigned long long value) {
+    text += std::to_string(value);
+}
+PROCPOOL_COMPILED_APART void append_number(std::string& text, long double value) {
+    text += std::to_string(value);
+}
+
 PROCPOOL_COMPILED_APART void append_type(std::string& text, const std::type_info& type) {
     text.append("a ").append(type_name(type));
 }
