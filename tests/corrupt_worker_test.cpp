@@ -19,6 +19,7 @@
 
 #include "procpool/detail/os/process_identity.hpp"
 #include "procpool/detail/process/health_check.hpp"
+#include "procpool/detail/wire/frame_reader.hpp"
 #include "support/processes.hpp"
 #include "support/wait.hpp"
 #include "support/worker_link.hpp"

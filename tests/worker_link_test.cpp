@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/wire/frame_reader.hpp"
 
 #include <gtest/gtest.h>
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "procpool/detail/call/call_style.hpp"
+#include "procpool/detail/call/cancel_on_stop.hpp"
 #include "procpool/detail/call/misused_options.hpp"
 #include "procpool/detail/call/pool_owner.hpp"
 #include "procpool/detail/call/results.hpp"
@@ -257,8 +258,7 @@ private:
         try {
             call.wait();
         } catch (...) {
-            call.pool_->drop(call.job_, detail::job::runner::running::is_ended,
-                             "procpool: nobody waits for the result any more");
+            call.call_.drop();
             throw;
         }
         return call.take();

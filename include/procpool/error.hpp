@@ -96,13 +96,10 @@ public:
 class BufferTooShort : public Error {
 public:
     /// With the message, where at most so many bytes were asked for.
-    BufferTooShort(std::size_t most, std::vector<std::byte> message)
-        : Error("procpool: a message of " + std::to_string(message.size()) + " bytes, where at most " +
-                std::to_string(most) + " were asked for"),
-          message_(std::make_shared<const std::vector<std::byte>>(std::move(message))) {}
+    BufferTooShort(std::size_t most, std::vector<std::byte> message);
 
     /// All of it.
-    const std::vector<std::byte>& message() const noexcept { return *message_; }
+    const std::vector<std::byte>& message() const noexcept;
 
 private:
     std::shared_ptr<const std::vector<std::byte>> message_;  // shared, so that copies can't throw
@@ -178,30 +175,29 @@ public:
     };
 
     /// With a text, and what is known of the death.
-    WorkerDied(const std::string& text, Cause cause)
-        : Error(text), cause_(std::make_shared<const Cause>(std::move(cause))) {}
+    WorkerDied(const std::string& text, Cause cause);
 
     /// Process id of the dead worker.
-    long pid() const noexcept { return cause_->pid; }
+    long pid() const noexcept;
     /// Exit code, or nothing if a signal ended the process (or its status is unknown).
-    std::optional<int> exit_code() const noexcept { return cause_->exit_code; }
+    std::optional<int> exit_code() const noexcept;
     /// Number of the signal that ended the process, 0 if none did.
-    int signal() const noexcept { return cause_->signal; }
+    int signal() const noexcept;
     /// Position of the element in its call's input; nothing if it was the initializer that died.
-    std::optional<std::uint64_t> index() const noexcept { return cause_->index; }
+    std::optional<std::uint64_t> index() const noexcept;
     /// Time for which the element had run.
-    std::chrono::nanoseconds run_time() const noexcept { return cause_->run_time; }
+    std::chrono::nanoseconds run_time() const noexcept;
     /// The largest resident memory of the process in bytes, 0 if unknown.
-    std::uint64_t peak_memory() const noexcept { return cause_->peak_memory; }
+    std::uint64_t peak_memory() const noexcept;
     /// Whether the kernel killed processes for want of memory when this one was killed.
-    bool out_of_memory() const noexcept { return cause_->out_of_memory; }
+    bool out_of_memory() const noexcept;
     /// Where a fault or abort happened, innermost call first, one a line; empty for other deaths, or where
     /// the program has a handler of its own for the signal.
-    const std::string& stack_trace() const noexcept { return cause_->stack_trace; }
+    const std::string& stack_trace() const noexcept;
     /// The last that the worker printed to standard error, if PoolOptions::stderr_tail asks for it.
-    const std::string& error_output() const noexcept { return cause_->error_output; }
+    const std::string& error_output() const noexcept;
     /// Name of the machine where that was; empty for the caller's own.
-    const std::string& host() const noexcept { return cause_->host; }
+    const std::string& host() const noexcept;
 
 private:
     std::shared_ptr<const Cause> cause_;  // shared, so that copies of the exception can't throw
@@ -239,8 +235,7 @@ class RemoteError : public Error {
 public:
     /// With the text of the exception, and where it was thrown.
     RemoteError(std::string type_name, const std::string& text, long pid, std::optional<std::uint64_t> index,
-                std::string host = {})
-        : Error(text), type_name_(std::move(type_name)), pid_(pid), index_(index), host_(std::move(host)) {}
+                std::string host = {});
 
     /// Name of the exception's type in the worker, for example "std::out_of_range" or "int".
     const std::string& type_name() const noexcept { return type_name_; }
@@ -259,5 +254,9 @@ private:
 };
 
 }  // namespace procpool::inline v0_1
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/error_impl.hpp"
+#endif
 
 #endif

@@ -110,7 +110,8 @@ public:
         if (pool().is_copy()) return false;
         auto lock = pool().acquire();
         if (!job()->settled()) {
-            const bool had_begun = pool().withdraw(call_->job_, "procpool: the future was cancelled") == 0;
+            const bool had_begun =
+                pool().withdraw(call_->call_.job(), "procpool: the future was cancelled") == 0;
             pool().leave(lock);
             if (had_begun) return false;
             pool().wait(lock, [this] { return job()->done(); }, detail::steady_time::max());
@@ -166,8 +167,8 @@ private:
 
     explicit Future(AsyncResult<T> call) : call_(std::make_shared<AsyncResult<T>>(std::move(call))) {}
 
-    auto& pool() const noexcept { return *call_->pool_; }
-    auto& job() const noexcept { return call_->job_; }
+    auto& pool() const noexcept { return *call_->call_.pool(); }
+    auto& job() const noexcept { return call_->call_.job(); }
 
     template <class Rep, class Period>
     void wait_or_throw(std::chrono::duration<Rep, Period> timeout) const {
@@ -192,12 +193,12 @@ private:
         }
     }
     std::exception_ptr thrown() const {
-        const std::exception_ptr error = call_->error();
+        const std::exception_ptr error = call_->call_.error();
         if (error && cancelled()) std::rethrow_exception(error);
         return error;
     }
     reference value() const {
-        if (const auto error = call_->error()) std::rethrow_exception(error);
+        if (const auto error = call_->call_.error()) std::rethrow_exception(error);
         if constexpr (!std::is_void_v<T>) return call_->value();
     }
     T take() {
@@ -209,7 +210,7 @@ private:
     /// Calls it later if the call is not done; else false.
     bool when_done_later(const std::function<void()>& callback) const {
         // As soon as the lock is free the callback may run, and end what holds this handle.
-        const auto kept = call_->pool_;
+        const auto kept = call_->call_.pool();
         const auto lock = kept->acquire();
         return job()->add_callback(callback);
     }

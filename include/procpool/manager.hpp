@@ -130,7 +130,7 @@ public:
         auto request = family::manager_client::new_request(family::manager_request::kind::create, 0);
         wire::encode_function(request, &make_managed<T, wire::wire_type_t<Args>...>);
         wire::pins pins;
-        wire::serializing([] { return "procpool: an argument of Manager::create can't be serialised"; },
+        wire::serializing({"procpool: an argument of Manager::create can't be serialised"},
                           [&] { (wire::encode({request, pins}, args), ...); });
         if (!client_) throw ManagerDied("procpool: the manager is shut down");
         return Proxy<T>(

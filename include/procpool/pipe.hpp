@@ -58,12 +58,8 @@ public:
         if constexpr (check<sent>()) {
             wire::buffer bytes;
             wire::pins pins;
-            wire::serializing(
-                [] {
-                    return "procpool: Connection::send: a " + type_name(typeid(sent)) +
-                           " can't be serialised";
-                },
-                [&] { wire::encode({bytes, pins}, value); });
+            wire::serializing({"procpool: Connection::send: a ", &typeid(sent), " can't be serialised"},
+                              [&] { wire::encode({bytes, pins}, value); });
             end().send(kind_of<sent>(), bytes.bytes(), std::move(pins));
         }
     }
@@ -81,9 +77,8 @@ public:
                     "procpool: Connection::recv: a message that holds another type than a " +
                     type_name(typeid(T)));
             wire::cursor from(message->bytes.bytes());
-            return wire::serializing(
-                [] { return "procpool: Connection::recv: a " + type_name(typeid(T)) + " can't be rebuilt"; },
-                [&] { return wire::codec<T>::decode(from); });
+            return wire::serializing({"procpool: Connection::recv: a ", &typeid(T), " can't be rebuilt"},
+                                     [&] { return wire::codec<T>::decode(from); });
         } else {
             return detail::refused();
         }

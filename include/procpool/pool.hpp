@@ -37,11 +37,15 @@ class Pool : public BasicPool<detail::call::in_processes> {
 public:
     /// Starts cpu_count() workers. @throws BootstrapError, std::system_error
     template <class = detail::only_if_used>
-    Pool() : Pool(PoolOptions{}) {}
+    Pool() {
+        BasicPool::start(detail::process::make_pool_of({}));
+    }
 
     /// Starts `processes` workers. @throws std::invalid_argument if it is less than 1
     template <class = detail::only_if_used>
-    explicit Pool(int processes) : Pool(PoolOptions{.processes = processes}) {}
+    explicit Pool(int processes) {
+        BasicPool::start(detail::process::make_pool_of(processes));
+    }
 
     /// Each worker calls `initializer(initargs...)` before its first task; replacements do too. If it
     /// throws, every call of the pool ends with that error.
@@ -75,10 +79,11 @@ public:
     }
 
     /// The worker processes, and what each of them runs now; in the order of their indices.
-    template <class = detail::only_if_used>
+    template <class Core = pool_type>
     std::vector<WorkerStatus> workers() const {
-        const auto lock = core().acquire();
-        return core().workers();
+        Core& pool = core();
+        const auto lock = pool.acquire();
+        return pool.workers();
     }
 
     void swap(Pool& other) noexcept { BasicPool::swap(other); }

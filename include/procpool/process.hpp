@@ -60,13 +60,12 @@ public:
             wire::buffer call;
             wire::pins pins;
             wire::encode_function(call, &worker::make_body<function_type, wire::wire_type_t<Args>...>);
-            wire::serializing(
-                [] { return "procpool: the function or an argument of a Process can't be serialised"; },
-                [&] {
-                    const function_type& callable = function;
-                    wire::callable_codec<function_type>::encode({call, pins}, callable);
-                    (wire::encode({call, pins}, std::as_const(args)), ...);
-                });
+            wire::serializing({"procpool: the function or an argument of a Process can't be serialised"},
+                              [&] {
+                                  const function_type& callable = function;
+                                  wire::callable_codec<function_type>::encode({call, pins}, callable);
+                                  (wire::encode({call, pins}, std::as_const(args)), ...);
+                              });
             child_ = family::make_child(std::move(options), std::move(call), std::move(pins));
         }
     }

@@ -38,9 +38,8 @@ struct managed_call {
     using result = std::remove_cvref_t<std::invoke_result_t<F&, T&, Args...>>;
 
     static void run(void* object, mutex& lock, wire::cursor& from, wire::sink to) {
-        F function = wire::serializing(
-            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be rebuilt"; },
-            [&] { return wire::callable_codec<F>::decode(from); });
+        F function = wire::serializing({"procpool: a callable, a ", &typeid(F), ", can't be rebuilt"},
+                                       [&] { return wire::callable_codec<F>::decode(from); });
         std::tuple<Args...> arguments{worker::decode_argument<Args, Args>(from)...};
         const mutex_guard alone(lock);
         const auto call = [&]() -> decltype(auto) {
@@ -54,12 +53,8 @@ struct managed_call {
             call();
         } else {
             decltype(auto) value = call();
-            wire::serializing(
-                [] {
-                    return "procpool: the call's result, a " + type_name(typeid(result)) +
-                           ", can't be serialised";
-                },
-                [&] { wire::codec<result>::encode(to, value); });
+            wire::serializing({"procpool: the call's result, a ", &typeid(result), ", can't be serialised"},
+                              [&] { wire::codec<result>::encode(to, value); });
         }
     }
 };
@@ -98,20 +93,16 @@ public:
             wire::encode_function(request, &how::run);
             wire::pins pins;
             const function_type callable = function;
-            wire::serializing(
-                [] { return "procpool: the function or an argument of a managed call can't be serialised"; },
-                [&] {
-                    wire::callable_codec<function_type>::encode({request, pins}, callable);
-                    (wire::encode({request, pins}, args), ...);
-                });
+            wire::serializing({"procpool: the function or an argument of a managed call can't be serialised"},
+                              [&] {
+                                  wire::callable_codec<function_type>::encode({request, pins}, callable);
+                                  (wire::encode({request, pins}, args), ...);
+                              });
             const auto answer = reference().client().call(std::move(request));
             if constexpr (!std::is_void_v<result>) {
                 wire::cursor from = answer.value();
                 return wire::serializing(
-                    [] {
-                        return "procpool: the call's result, a " + type_name(typeid(result)) +
-                               ", can't be rebuilt";
-                    },
+                    {"procpool: the call's result, a ", &typeid(result), ", can't be rebuilt"},
                     [&] { return wire::codec<result>::decode(from); });
             }
         } else {

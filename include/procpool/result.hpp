@@ -13,11 +13,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "procpool/detail/call/call_handle.hpp"
 #include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/runner.hpp"
-#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1 {
 
@@ -59,61 +58,39 @@ public:
     }
 
     /// Waits until the result is there, whatever it is.
-    void wait() const { wait_until(detail::steady_time::max()); }
+    void wait() const { call_.wait_until(detail::steady_time::max()); }
     /// Waits for a limited time; tells whether the result is there.
     template <class Rep, class Period>
     bool wait(std::chrono::duration<Rep, Period> timeout) const {
-        return wait_until(detail::deadline_in(timeout));
+        return call_.wait_until(detail::deadline_in(timeout));
     }
 
     /// Waits until a stop is requested at the latest, which leaves the call alone (TaskOptions::stop ends
     /// it); tells whether the result is there.
-    bool wait(const std::stop_token& stop) const {
-        pool_->refuse_copy();
-        const auto ended = [this] { return source_->call_done(call_); };
-        const std::stop_callback wake(stop, [this] { pool_->wake_waiters(); });
-        auto lock = pool_->acquire();
-        pool_->wait_or_poll(
-            lock, [&] { return ended() || stop.stop_requested(); }, detail::steady_time::max(), job_.get());
-        return ended();
-    }
+    bool wait(const std::stop_token& stop) const { return call_.wait(stop); }
 
     /// Whether the result, or an error, is there.
-    bool ready() const {
-        pool_->refuse_copy();
-        if (source_->call_seen_done(call_)) return true;
-        const auto lock = pool_->acquire();
-        return source_->call_done(call_);
-    }
+    bool ready() const { return call_.ready(); }
 
     /// Waits until the call has ended and returns its error; null if there is none.
     std::exception_ptr exception() const {
         wait();
-        return error();
+        return call_.error();
     }
     /// The same, but waits for a limited time. @throws TimeoutError if the time is over
     template <class Rep, class Period>
     std::exception_ptr exception(std::chrono::duration<Rep, Period> timeout) const {
         wait_or_throw(timeout);
-        return error();
+        return call_.error();
     }
 
     /// Whether the call ended without an error. @throws ResultNotReady if it hasn't ended.
-    bool successful() const {
-        if (!ready()) throw ResultNotReady("procpool: the result is not ready");
-        return error() == nullptr;
-    }
+    bool successful() const { return call_.successful(); }
 
     /// Gives the call up: the result is TaskCancelled at once (or the error of an element that failed
     /// before), elements that have not begun won't run, and workers that still run some after 2 ms are ended
     /// and replaced. False if the result was there already.
-    bool cancel() {
-        if (pool_->is_copy()) return false;
-        auto lock = pool_->acquire();
-        const bool cancelled = pool_->abandon_call(job_, call_, "procpool: the call was cancelled");
-        pool_->leave(lock);
-        return cancelled;
-    }
+    bool cancel() { return call_.cancel(); }
 
     /// Calls `function` with the result (or with nothing if that is void) once it is there; not after an
     /// error, and, as in Python, not for a map over nothing. It runs in a thread of the pool or of another
@@ -150,24 +127,18 @@ private:
 
     template <class Job>
     AsyncResult(std::shared_ptr<detail::job::runner> pool, std::shared_ptr<Job> job, std::uint64_t call = 0)
-        : pool_(std::move(pool)), source_(job.get()), job_(std::move(job)), call_(call) {}
+        : call_{std::move(pool), static_cast<source&>(*job), std::move(job), call} {}  // from left to right
 
-    bool wait_until(detail::steady_time deadline) const {
-        pool_->refuse_copy();
-        if (source_->call_seen_done(call_)) return true;
-        auto lock = pool_->acquire();
-        return pool_->wait_or_poll(lock, [this] { return source_->call_done(call_); }, deadline, job_.get());
-    }
     template <class Duration>
     void wait_or_throw(Duration timeout) const {
-        if (!wait(timeout)) throw TimeoutError("procpool: no result in the time given");
+        call_.wait_or_throw(detail::deadline_in(timeout));
     }
 
-    std::exception_ptr error() const { return source_->error(call_); }
-    auto& value() const { return source_->value(call_); }
+    source& from() const noexcept { return static_cast<source&>(call_.ends()); }
+    auto& value() const { return from().value(call_.call()); }
 
     decltype(auto) result() {
-        if (const auto thrown = error()) std::rethrow_exception(thrown);
+        call_.throw_error();
         if constexpr (std::is_void_v<T>)
             return;
         else if constexpr (std::is_copy_constructible_v<T>)
@@ -176,10 +147,10 @@ private:
             return take();
     }
     T take() {
-        if (const auto thrown = error()) std::rethrow_exception(thrown);
+        call_.throw_error();
         if constexpr (!std::is_void_v<T>) {
             T taken = std::move(value());
-            source_->taken(call_);
+            call_.ends().taken(call_.call());
             return taken;
         }
     }
@@ -188,20 +159,12 @@ private:
     void add_callback(F function) {
         // Shared, since std::function copies and the callback may be move-only.
         auto shared = std::make_shared<F>(std::move(function));
-        std::function<void()> callback = [job = job_, from = source_, call = call_, shared] {
+        call_.add_callback([job = call_.job(), from = &from(), call = call_.call(), shared] {
             if (!from->was_empty()) (*shared)(*from, call);
-        };
-        {
-            const auto lock = pool_->acquire();
-            if (source_->add_call_callback(call_, callback)) return;
-        }
-        pool_->run_callback(callback);
+        });
     }
 
-    std::shared_ptr<detail::job::runner> pool_;
-    source* source_;  // the job
-    std::shared_ptr<detail::job::basic_job> job_;
-    std::uint64_t call_;  // of the job
+    detail::call::call_handle call_;
 };
 
 }  // namespace procpool::inline v0_1

@@ -16,35 +16,57 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 #include <vector>
 
+#include "procpool/detail/call/call_handle_impl.hpp"
+#include "procpool/detail/call/cancel_on_stop_impl.hpp"
+#include "procpool/detail/call/encode_impl.hpp"
+#include "procpool/detail/call/pool_owner_impl.hpp"
+#include "procpool/detail/call/remote_job_of_impl.hpp"
+#include "procpool/detail/error_impl.hpp"
 #include "procpool/detail/family/make_child_impl.hpp"
 #include "procpool/detail/family/make_pipe_impl.hpp"
 #include "procpool/detail/family/mutual_proof.hpp"
 #include "procpool/detail/family/reach_manager_impl.hpp"
 #include "procpool/detail/family/wait_ready_impl.hpp"
+#include "procpool/detail/job/call_options_impl.hpp"
+#include "procpool/detail/job/chunking_impl.hpp"
 #include "procpool/detail/job/job_impl.hpp"
+#include "procpool/detail/job/runner_impl.hpp"
 #include "procpool/detail/job/wait_list_impl.hpp"
+#include "procpool/detail/os/fd_impl.hpp"
+#include "procpool/detail/os/large_write_impl.hpp"
 #include "procpool/detail/os/mapped_segment.hpp"
 #include "procpool/detail/os/this_process_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/scheduler/block_impl.hpp"
+#include "procpool/detail/scheduler/call_series_impl.hpp"
+#include "procpool/detail/scheduler/calls_in_a_row_impl.hpp"
 #include "procpool/detail/scheduler/remote_job_impl.hpp"
 #include "procpool/detail/shared/find_object_impl.hpp"
 #include "procpool/detail/shared/named_block_impl.hpp"
 #include "procpool/detail/shared/record_chain_impl.hpp"
 #include "procpool/detail/shared/record_queue_impl.hpp"
+#include "procpool/detail/start_method_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
+#include "procpool/detail/type_name_impl.hpp"
+#include "procpool/detail/wire/archive_impl.hpp"
+#include "procpool/detail/wire/buffer_impl.hpp"
 #include "procpool/detail/wire/code_address_impl.hpp"
+#include "procpool/detail/wire/describe_impl.hpp"
 #include "procpool/detail/wire/large_part_impl.hpp"
 #include "procpool/detail/wire/other_machines_impl.hpp"
 #include "procpool/detail/wire/pointer_check_impl.hpp"
+#include "procpool/detail/wire/serializing_impl.hpp"
+#include "procpool/detail/wire/sink_impl.hpp"
 #include "procpool/detail/worker/fresh_run_impl.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
+#include "procpool/detail/worker/task_impl.hpp"
 
 namespace procpool::inline v0_1::detail {
 
@@ -52,6 +74,11 @@ template std::shared_ptr<scheduler::pool_backend> process::make_pool<void>(
     PoolOptions, const std::function<process::pool_initializer()>&);
 template std::shared_ptr<thread::thread_backend> thread::make_pool<void>(
     PoolOptions, const std::function<std::function<void()>()>&);
+
+template std::shared_ptr<scheduler::pool_backend> process::make_pool_of<void>(std::optional<int>);
+template std::shared_ptr<thread::thread_backend> thread::make_pool_of<void>(std::optional<int>);
+template void call::cancel_on_stop<void>(const std::shared_ptr<job::runner>&,
+                                         const std::shared_ptr<job::basic_job>&, const std::stop_token&);
 
 template std::shared_ptr<os::shared_segment> os::shared_segment::create<void>(std::size_t,
                                                                               const ArrayOptions&);

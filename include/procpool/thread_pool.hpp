@@ -49,11 +49,15 @@ class ThreadPool : public BasicPool<detail::thread::in_threads> {
 public:
     /// Starts cpu_count() threads. @throws std::system_error
     template <class = detail::only_if_used>
-    ThreadPool() : ThreadPool(PoolOptions{}) {}
+    ThreadPool() {
+        BasicPool::start(detail::thread::make_pool_of({}));
+    }
 
     /// Starts `processes` threads. @throws std::invalid_argument if it is less than 1
     template <class = detail::only_if_used>
-    explicit ThreadPool(int processes) : ThreadPool(PoolOptions{.processes = processes}) {}
+    explicit ThreadPool(int processes) {
+        BasicPool::start(detail::thread::make_pool_of(processes));
+    }
 
     /// Each thread calls `initializer(initargs...)` before its first task, with copies of the arguments
     /// (std::ref passes references). If it throws, every call of the pool ends with that error.

@@ -3,36 +3,23 @@
 #ifndef PROCPOOL_DETAIL_TYPE_NAME_HPP
 #define PROCPOOL_DETAIL_TYPE_NAME_HPP
 
-#include <cxxabi.h>
-
-#include <cstddef>
-#include <cstdlib>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <typeinfo>
 
 namespace procpool::inline v0_1::detail {
 
 /// Users never write the namespace of the version.
-inline std::string without_version(std::string name) {
-    constexpr std::string_view outer = "procpool::";
-    constexpr std::string_view whole = "procpool::v0_1::";
-    for (std::size_t at = 0; (at = name.find(whole, at)) != std::string::npos;)
-        name.erase(at + outer.size(), whole.size() - outer.size());
-    return name;
-}
+std::string without_version(std::string name);
 
 /// The linker's name of something as it stands in the source; other names stay as they are.
-inline std::string demangled(const char* symbol) {
-    int status = 0;
-    const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
-                                                      &std::free);
-    return status == 0 ? without_version(name.get()) : symbol;
-}
+std::string demangled(const char* symbol);
 
-inline std::string type_name(const std::type_info& type) { return demangled(type.name()); }
+std::string type_name(const std::type_info& type);
 
 }  // namespace procpool::inline v0_1::detail
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/type_name_impl.hpp"
+#endif
 
 #endif

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "procpool/array_view.hpp"
-#include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/os/large_write.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/sink.hpp"

@@ -3,28 +3,25 @@
 #ifndef PROCPOOL_DETAIL_CALL_ENCODE_HPP
 #define PROCPOOL_DETAIL_CALL_ENCODE_HPP
 
-#include <cxxabi.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <iterator>
 #include <memory>
 #include <ranges>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "procpool/detail/call/reader_of.hpp"
-#include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/serializing.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::call {
 
@@ -38,22 +35,30 @@ inline constexpr std::size_t encoded_size<std::tuple<Elements...>> =
 template <class First, class Second>
 inline constexpr std::size_t encoded_size<std::pair<First, Second>> = encoded_size<std::tuple<First, Second>>;
 
+/// How much a block has of everything, to go back to.
+class block_mark {
+public:
+    explicit block_mark(const scheduler::block& of) noexcept
+        : bytes_(of.bytes.size()),
+          pins_(of.pins.size()),
+          parts_(of.large.parts.size()),
+          large_bytes_(of.large.bytes) {}
+    void restore(scheduler::block& to) const noexcept;
+
+private:
+    std::size_t bytes_;
+    std::size_t pins_;
+    std::size_t parts_;
+    std::size_t large_bytes_;
+};
+
 /// Appends one element to `to`; if its serialisation throws, `to` is as before and SerializationError is
 /// thrown.
 template <class T>
 void append_element(scheduler::block& to, const T& element) {
     using wire_type = wire::wire_type_t<T>;
     constexpr std::size_t fixed = encoded_size<wire_type>;
-    const std::size_t before = to.bytes.size();
-    const std::size_t pins_before = to.pins.size();
-    const std::size_t parts_before = to.large.parts.size();
-    const std::size_t large_before = to.large.bytes;
-    const auto undo = [&] {
-        to.bytes.shrink_to(before);
-        to.pins.resize(pins_before);
-        to.large.parts.resize(parts_before);
-        to.large.bytes = large_before;
-    };
+    const block_mark before(to);
     to.stride = fixed;
     const wire::sink out{to.bytes, to.pins, &to.large};
     try {
@@ -64,61 +69,79 @@ void append_element(scheduler::block& to, const T& element) {
         } else {
             wire::encode(out, element);
         }
-    } catch (abi::__forced_unwind&) {  // the thread ends
-        undo();
-        throw;
     } catch (...) {
-        undo();
-        wire::throw_as_serialization_error("procpool: an argument, a " + type_name(typeid(wire_type)) +
-                                           ", can't be serialised");
+        before.restore(to);
+        wire::throw_as_serialization_error(
+            {"procpool: an argument, a ", &typeid(wire_type), ", can't be serialised"});
     }
     ++to.count;
 }
 
 /// The same element as one of variable size, as workers expect the arguments of an initializer.
-template <class = only_if_used>
-void put_size_in_front(scheduler::block& element) {
-    if (element.stride == wire::variable_stride) return;
-    const std::uint64_t size = element.bytes.size();
-    wire::buffer sized;
-    sized.append_value(size);
-    sized.append(element.bytes.data(), element.bytes.size());
-    element.bytes = std::move(sized);
-    element.stride = wire::variable_stride;
-}
+void put_size_in_front(scheduler::block& element);
 
-/// Encodes a range from front to back, in blocks of whole chunks.
-template <class Iterator, class Sentinel>
-class range_encoder {
+/// The part of a range_encoder that knows nothing of the range.
+class block_encoder {
 public:
     using block_type = scheduler::block;
 
-    /// Large parts go to `memory`, if there is any.
-    range_encoder(Iterator begin, Sentinel end, std::shared_ptr<wire::arena> memory)
-        : at_(std::move(begin)), end_(std::move(end)), memory_(std::move(memory)) {}
-
-    bool at_end() {
-        if (pending_error_ || broken_) return false;
-        catch_up();
-        return at_ == end_;
-    }
     std::uint64_t encoded() const noexcept { return encoded_; }
 
     /// The error of the element after those of the last block, if it could not be encoded; it counts as
     /// encoded.
-    std::exception_ptr take_error() noexcept {
-        if (pending_error_) ++encoded_;
-        return std::exchange(pending_error_, nullptr);
+    std::exception_ptr take_error() noexcept;
+
+protected:
+    /// Large parts go to `memory`, if there is any.
+    explicit block_encoder(std::shared_ptr<wire::arena> memory);
+    ~block_encoder();
+
+    static constexpr std::uint64_t enough_elements = 2048;
+
+    /// @throws what the range has thrown
+    scheduler::block begin_block();
+    /// Whether `most` elements are in it, or whole chunks that are enough to be sent.
+    static bool is_full(const scheduler::block& block, std::uint64_t chunk, std::uint64_t most) noexcept {
+        constexpr std::size_t enough_bytes = 64 * 1024;
+        if (block.count >= most) return true;
+        if (block.large.bytes >= enough_bytes) return true;  // whoever has a part of a chunk has enough
+        return block.count > 0 && block.count % chunk == 0 &&
+               (block.bytes.size() >= enough_bytes || block.count >= enough_elements);
+    }
+    void end_block(scheduler::block& encoded);
+    /// In a handler: the element could not be encoded.
+    void keep_error() noexcept;
+    /// In a handler: the range has thrown. That goes through, but after the elements of this block.
+    void break_off(const scheduler::block& unfinished);
+    bool has_error() const noexcept { return pending_error_ || broken_; }
+
+    std::uint64_t encoded_ = 0;
+
+private:
+    std::shared_ptr<wire::arena> memory_;
+    wire::buffer spare_;
+    std::exception_ptr pending_error_;
+    std::exception_ptr broken_;  // what the range has thrown
+};
+
+/// Encodes a range from front to back, in blocks of whole chunks.
+template <class Iterator, class Sentinel>
+class range_encoder : public block_encoder {
+public:
+    /// Large parts go to `memory`, if there is any.
+    range_encoder(Iterator begin, Sentinel end, std::shared_ptr<wire::arena> memory)
+        : block_encoder(std::move(memory)), at_(std::move(begin)), end_(std::move(end)) {}
+
+    bool at_end() {
+        if (has_error()) return false;
+        catch_up();
+        return at_ == end_;
     }
 
     /// The next elements: `most` at the most; fewer than a chunk only at the end, or before an element that
     /// can't be encoded. What the range itself throws goes through, after the elements before it.
     scheduler::block next(std::uint64_t chunk, std::uint64_t most = ~std::uint64_t{0}) {
-        constexpr std::size_t enough_bytes = 64 * 1024;
-        constexpr std::uint64_t enough_elements = 2048;
-        if (broken_) std::rethrow_exception(std::exchange(broken_, nullptr));
-        scheduler::block result{
-            .first = encoded_, .bytes = std::exchange(spare_, {}), .pins = {}, .large = {memory_}};
+        scheduler::block result = begin_block();
         using value = std::iter_value_t<Iterator>;
         if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
                       wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
@@ -140,11 +163,7 @@ public:
             }
         }
         try {
-            while (result.count < most) {
-                if (result.count > 0 && result.count % chunk == 0 &&
-                    (result.bytes.size() >= enough_bytes || result.count >= enough_elements))
-                    break;
-                if (result.large.bytes >= enough_bytes) break;  // whoever has a part of a chunk has enough
+            while (!is_full(result, chunk, most)) {
                 catch_up();
                 if (at_ == end_) break;
                 decltype(auto) element = *at_;
@@ -152,28 +171,18 @@ public:
                 try {
                     append_element(result, element);
                 } catch (const SerializationError&) {
-                    pending_error_ = std::current_exception();
+                    keep_error();
                     break;
                 }
             }
         } catch (...) {
-            if (result.count == 0) throw;
-            broken_ = std::current_exception();
+            break_off(result);
         }
-        encoded_ += result.count;
-        keep_room_of(result);
+        end_block(result);
         return result;
     }
 
 private:
-    /// Elements that went into the arena were encoded here first: the next ones find the room for that.
-    void keep_room_of(scheduler::block& encoded) {
-        if (encoded.bytes.capacity() <= 4 * wire::arena_threshold + 2 * encoded.bytes.size()) return;
-        spare_.append(encoded.bytes.data(), encoded.bytes.size());
-        std::swap(spare_, encoded.bytes);
-        spare_.clear();
-    }
-
     // Only when the next element is wanted: an input range may take long to find it.
     void catch_up() {
         if (std::exchange(behind_, false)) ++at_;
@@ -181,12 +190,7 @@ private:
 
     Iterator at_;
     Sentinel end_;
-    std::shared_ptr<wire::arena> memory_;
-    wire::buffer spare_;
-    std::uint64_t encoded_ = 0;
     bool behind_ = false;  // at_ is the last element that was encoded
-    std::exception_ptr pending_error_;
-    std::exception_ptr broken_;  // what the range has thrown
 };
 
 /// Turns a range into elements of a job of this pool. Without the lock.
@@ -200,5 +204,9 @@ struct reader_of<scheduler::pool_backend> {
 };
 
 }  // namespace procpool::inline v0_1::detail::call
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/call/encode_impl.hpp"
+#endif
 
 #endif

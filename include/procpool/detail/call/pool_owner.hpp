@@ -5,11 +5,14 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
-#include "procpool/error.hpp"
+#include "procpool/detail/job/runner.hpp"
 
 namespace procpool::inline v0_1::detail::call {
+
+/// Terminates it. Who owned it exists no more.
+void end_pool(std::shared_ptr<job::runner> pool) noexcept;
+[[noreturn]] void throw_moved_from();
 
 /// `Pool` is a job::runner. Handles of results share it.
 template <class Pool>
@@ -23,15 +26,7 @@ public:
     }
 
     ~pool_owner() {
-        if (!pool_) return;
-        if (pool_->is_copy()) {
-            // The workers belong to the parent; their threads and locks don't exist here.
-            static auto* const copies = new std::vector<std::shared_ptr<Pool>>;
-            copies->push_back(std::move(pool_));
-            return;
-        }
-        auto lock = pool_->acquire();
-        pool_->terminate(lock);
+        if (pool_) end_pool(std::move(pool_));
     }
 
     void swap(pool_owner& other) noexcept { pool_.swap(other.pool_); }
@@ -42,7 +37,7 @@ public:
 
     /// @throws PoolNotRunning if it was moved from, or is a copy in a forked child
     Pool& get() const {
-        if (!pool_) throw PoolNotRunning("procpool: Pool not running (it was moved from)");
+        if (!pool_) throw_moved_from();
         pool_->refuse_copy();
         return *pool_;
     }
@@ -52,5 +47,9 @@ private:
 };
 
 }  // namespace procpool::inline v0_1::detail::call
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/call/pool_owner_impl.hpp"
+#endif
 
 #endif

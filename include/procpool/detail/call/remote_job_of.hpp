@@ -9,22 +9,23 @@
 #include <exception>
 #include <memory>
 #include <span>
-#include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "procpool/detail/call/job_with_results.hpp"
-#include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/os/large_write.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/task_definition.hpp"
-#include "procpool/detail/type_name.hpp"
-#include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/describe.hpp"
 #include "procpool/detail/wire/serializing.hpp"
 #include "procpool/detail/worker/task.hpp"
 
 namespace procpool::inline v0_1::detail::call {
+
+/// In a handler: what becomes of an element whose result can't be rebuilt.
+std::exception_ptr why_not_rebuilt(std::uint64_t index);
 
 /// Decodes `count` values and puts them into `results` as those of the elements from `first` on.
 template <class R, class Results>
@@ -37,11 +38,6 @@ void store_values(Results& results, std::uint64_t first, std::uint64_t count, st
             return;
         }
     }
-    const auto cant_be_rebuilt = [&](std::uint64_t index, const char* why) {
-        results.fail(index, std::make_exception_ptr(SerializationError(
-                                "procpool: the result of element " + std::to_string(index) +
-                                " can't be rebuilt: " + valid_utf8(why))));
-    };
     wire::element_reader reader(values, stride);
     for (std::uint64_t i = 0; i < count; ++i) {
         try {
@@ -50,12 +46,8 @@ void store_values(Results& results, std::uint64_t first, std::uint64_t count, st
                 results.store(first + i, stored{});
             else
                 results.store(first + i, wire::codec<R>::decode(from));
-        } catch (const SerializationError&) {
-            results.fail(first + i, std::current_exception());
-        } catch (const std::exception& error) {
-            cant_be_rebuilt(first + i, error.what());
         } catch (...) {
-            cant_be_rebuilt(first + i, "an exception that is no std::exception");
+            results.fail(first + i, why_not_rebuilt(first + i));
         }
     }
 }
@@ -99,6 +91,12 @@ public:
     void fail(std::uint64_t, std::exception_ptr error) override { fail_all(std::move(error)); }
 };
 
+/// The definition that is there, or this one, which is never destroyed then.
+const scheduler::task_definition& keep_for_ever(std::atomic<const scheduler::task_definition*>& only,
+                                                scheduler::task_definition made);
+/// The definition refers to these.
+void hold(scheduler::task_definition& definition, const wire::large_parts& parts);
+
 /// An F called with arguments that travel as `Wire`.
 template <class F, class... Wire>
 struct remote_task {
@@ -121,12 +119,8 @@ struct remote_task {
     {
         // Not a static that is made when it is needed, whose lock a fork could copy.
         static constinit std::atomic<const scheduler::task_definition*> only{nullptr};
-        const scheduler::task_definition* there = only.load(std::memory_order_acquire);
-        if (there) return *there;
-        auto made = std::make_unique<const scheduler::task_definition>(make_definition(function, nullptr));
-        if (only.compare_exchange_strong(there, made.get(), std::memory_order_acq_rel))
-            there = made.release();
-        return *there;
+        if (const scheduler::task_definition* there = only.load(std::memory_order_acquire)) return *there;
+        return keep_for_ever(only, make_definition(function, nullptr));
     }
 
     /// Where the code of these tasks is.
@@ -143,10 +137,10 @@ private:
         wire::large_parts large{memory};
         definition.describe = &wire::describe<Wire...>;
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
-        wire::serializing(
-            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be serialised"; },
-            [&] { wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function); });
-        definition.pins.insert(definition.pins.end(), large.parts.begin(), large.parts.end());
+        wire::serializing({"procpool: a callable, a ", &typeid(F), ", can't be serialised"}, [&] {
+            wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function);
+        });
+        hold(definition, large);
         return definition;
     }
 };
@@ -168,5 +162,9 @@ template <class F, class First, class Second>
 struct unpacking_task<F, std::pair<First, Second>> : remote_task<F, First, Second> {};
 
 }  // namespace procpool::inline v0_1::detail::call
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/call/remote_job_of_impl.hpp"
+#endif
 
 #endif

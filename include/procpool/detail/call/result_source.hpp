@@ -11,12 +11,11 @@
 
 namespace procpool::inline v0_1::detail::call {
 
-/// The end results of a job's calls, of type T. Each handle is of one call: that is the whole job, as number
-/// 0, or an element of it where single calls share a job.
-template <class T>
-class result_source {
+/// How the calls of a job end. Each handle is of one call: that is the whole job, as number 0, or an element
+/// of it where single calls share a job.
+class call_ends {
 public:
-    virtual ~result_source() = default;
+    virtual ~call_ends() = default;
 
     // With the mutex of who runs the job, where nothing else is said.
 
@@ -32,9 +31,15 @@ public:
     /// Whether it was a map over nothing.
     virtual bool was_empty() const noexcept = 0;
     virtual std::exception_ptr error(std::uint64_t call) = 0;
-    virtual stored<T>& value(std::uint64_t call) = 0;
     /// The value was moved out.
     virtual void taken(std::uint64_t call) = 0;
+};
+
+/// The same with the end results, of type T.
+template <class T>
+class result_source : public call_ends {
+public:
+    virtual stored<T>& value(std::uint64_t call) = 0;
 };
 
 }  // namespace procpool::inline v0_1::detail::call

@@ -11,6 +11,7 @@
 #include "procpool/detail/family/child.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/error.hpp"
 

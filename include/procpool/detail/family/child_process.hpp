@@ -22,6 +22,7 @@
 #include "procpool/detail/family/zygote_for.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"

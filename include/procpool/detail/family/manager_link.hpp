@@ -21,6 +21,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"

@@ -10,6 +10,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"

@@ -7,8 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
-#include <string>
 
 namespace procpool::inline v0_1::detail::job {
 
@@ -25,14 +23,12 @@ inline std::uint64_t guided_chunksize(std::uint64_t left, std::size_t workers) n
 }
 
 /// `given` if it makes sense. @throws std::invalid_argument if it is less than 1.
-inline std::optional<std::uint64_t> checked_size(std::optional<std::ptrdiff_t> given, const char* name) {
-    if (!given) return std::nullopt;
-    if (*given < 1)
-        throw std::invalid_argument("procpool: " + std::string(name) + " must be 1 or more, not " +
-                                    std::to_string(*given));
-    return static_cast<std::uint64_t>(*given);
-}
+std::optional<std::uint64_t> checked_size(const std::optional<std::ptrdiff_t>& given, const char* name);
 
 }  // namespace procpool::inline v0_1::detail::job
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/job/chunking_impl.hpp"
+#endif
 
 #endif

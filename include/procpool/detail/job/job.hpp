@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "procpool/detail/assert.hpp"
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/mutex.hpp"
 
 namespace procpool::inline v0_1::detail::job {
@@ -44,7 +45,7 @@ public:
     basic_job() = default;
     basic_job(const basic_job&) = delete;
     basic_job& operator=(const basic_job&) = delete;
-    virtual ~basic_job();
+    PROCPOOL_COMPILED_APART virtual ~basic_job();
 
     /// Element `index` has failed.
     virtual void fail(std::uint64_t index, std::exception_ptr error) = 0;
@@ -92,12 +93,12 @@ public:
     std::list<ending>& due_callbacks() noexcept { return due_callbacks_; }
 
     /// It is complete, and notice is taken: observers are told, callbacks are due.
-    virtual void settle() noexcept PROCPOOL_REQUIRES(pool_mutex);
+    PROCPOOL_COMPILED_APART virtual void settle() noexcept PROCPOOL_REQUIRES(pool_mutex);
     /// Results are complete, and were taken notice of; callbacks may still be to run, which see it like that.
     bool settled() const noexcept { return phase_ >= phase::settled; }
     /// Tells `one` when the job is settled, which it isn't yet. It must live until then, or be dropped.
-    void observe(observer& one) PROCPOOL_REQUIRES(pool_mutex) { observers_.push_back(&one); }
-    void drop(observer& one) noexcept PROCPOOL_REQUIRES(pool_mutex) { std::erase(observers_, &one); }
+    void observe(observer& one) PROCPOOL_REQUIRES(pool_mutex);
+    void drop(observer& one) noexcept PROCPOOL_REQUIRES(pool_mutex);
 
     // How its elements are run, and where it stands; the pool's, guarded by its mutex.
     std::uint64_t chunk = 1;     // elements that go to a worker together, at the least

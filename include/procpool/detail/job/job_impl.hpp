@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/compiled_apart.hpp"
@@ -36,6 +37,9 @@ PROCPOOL_COMPILED_APART void basic_job::settle() noexcept {
     else
         due_callbacks_.splice(due_callbacks_.end(), callbacks_);
 }
+
+PROCPOOL_COMPILED_APART void basic_job::observe(observer& one) { observers_.push_back(&one); }
+PROCPOOL_COMPILED_APART void basic_job::drop(observer& one) noexcept { std::erase(observers_, &one); }
 
 }  // namespace procpool::inline v0_1::detail::job
 

@@ -3,32 +3,28 @@
 #ifndef PROCPOOL_DETAIL_JOB_RUNNER_HPP
 #define PROCPOOL_DETAIL_JOB_RUNNER_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/compiled_apart.hpp"
+#include "procpool/detail/job/condition.hpp"
 #include "procpool/detail/job/job.hpp"
-#include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
-#include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/job/wait_list.hpp"
 #include "procpool/detail/mutex.hpp"
-#include "procpool/detail/os/cancellation.hpp"
-#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
-#include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 
 namespace procpool::inline v0_1::detail::job {
+
+class poll_hook;
 
 /// What handles of results hold: all that they need, and nothing of where tasks run.
 ///
@@ -38,10 +34,10 @@ class runner {
 public:
     using lock = pool_lock;
 
-    runner() { os::fd_registry::instance(); }  // which counts the forks
+    runner();
     runner(const runner&) = delete;
     runner& operator=(const runner&) = delete;
-    virtual ~runner() = default;
+    PROCPOOL_COMPILED_APART virtual ~runner();
 
     /// Takes the lock that guards the runner and all its jobs. @throws PoolNotRunning from a copy
     lock acquire() PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
@@ -53,10 +49,7 @@ public:
     bool is_copy() const noexcept { return !made_.is_here(); }
     /// Without the lock. @throws PoolNotRunning if it is a copy
     void refuse_copy() const {
-        if (is_copy())
-            throw PoolNotRunning(
-                "procpool: a pool, its calls and their results can only be used by the process that made the "
-                "pool; make another one here");
+        if (is_copy()) throw_is_copy();
     }
 
     pool_state state() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
@@ -72,41 +65,13 @@ public:
 
     /// Blocks until `ready()` or the deadline; tells which. Whoever waits for one job names it. If the hook
     /// throws, the lock is free.
-    template <class Ready>
-    bool wait(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr,
-              poll_hook* hook = nullptr) PROCPOOL_REQUIRES(pool_mutex) {
-        const os::cancellation_deferred until_it_ends;
-        while (!ready()) {
-            if (deadline != steady_time::max() && std::chrono::steady_clock::now() >= deadline) {
-                leave(held);
-                return false;
-            }
-            if (hook && hook->is_due()) {
-                leave(held);
-                held.unlock();
-                hook->call();
-                held.lock();
-                if (ready()) break;
-            }
-            const steady_time until = hook ? std::min(deadline, hook->next()) : deadline;
-            if (help(held, until, deadline == steady_time::max() ? awaited : nullptr)) continue;
-            waiters_.wait(held, until, ready);
-        }
-        leave(held);
-        return true;
-    }
+    bool wait(lock& held, condition ready, steady_time deadline, basic_job* awaited = nullptr,
+              poll_hook* hook = nullptr) PROCPOOL_REQUIRES(pool_mutex);
     /// The same for who may be interrupted.
-    template <class Ready>
-    bool wait_or_poll(lock& held, Ready ready, steady_time deadline, basic_job* awaited = nullptr)
-        PROCPOOL_REQUIRES(pool_mutex) {
-        return wait(held, std::move(ready), deadline, awaited, poll_hook::current());
-    }
+    bool wait_or_poll(lock& held, condition ready, steady_time deadline, basic_job* awaited = nullptr)
+        PROCPOOL_REQUIRES(pool_mutex);
     /// Who waits checks again.
-    void wake_waiters() PROCPOOL_EXCLUDES(pool_mutex) {
-        if (is_copy()) return;
-        const lock held = acquire();
-        changed();
-    }
+    void wake_waiters() PROCPOOL_EXCLUDES(pool_mutex);
 
     /// What happens to elements that run when their job is given up.
     enum class running { goes_on, is_ended };
@@ -132,31 +97,15 @@ public:
 
     /// Gives a job up for its caller; a copy has none to give up.
     void drop(const std::shared_ptr<basic_job>& job, running what_runs, const char* why)
-        PROCPOOL_EXCLUDES(pool_mutex) {
-        if (is_copy()) return;
-        lock held = acquire();
-        abandon(job, what_runs, why);
-        if (job->borrows)
-            wait(held, [&] { return !job->delivering(); }, steady_time::max(), job.get());
-        else
-            leave(held);
-    }
+        PROCPOOL_EXCLUDES(pool_mutex);
 
     // ---- inputs that are pulled while results are taken
 
-    void add_input(pulled_input& input) PROCPOOL_REQUIRES(pool_mutex) { inputs_.push_back(&input); }
+    void add_input(pulled_input& input) PROCPOOL_REQUIRES(pool_mutex);
     /// Who pulls comes to an end before.
-    void remove_input(pulled_input& input) PROCPOOL_EXCLUDES(pool_mutex) {
-        lock held = acquire();
-        wait_until_free(held, input);
-        std::erase(inputs_, &input);
-    }
+    void remove_input(pulled_input& input) PROCPOOL_EXCLUDES(pool_mutex);
     /// From now on it is this thread that pulls.
-    void take_over(pulled_input& input) PROCPOOL_EXCLUDES(pool_mutex) {
-        lock held = acquire();
-        input.owner = std::this_thread::get_id();  // first, or else join() would pull on and on
-        wait_until_free(held, input);
-    }
+    void take_over(pulled_input& input) PROCPOOL_EXCLUDES(pool_mutex);
 
     /// To be called by a thread that has changed something and does not wait; it may let the lock go
     /// meanwhile.
@@ -181,47 +130,12 @@ protected:
     virtual void changed() PROCPOOL_REQUIRES(pool_mutex) { notify_ready(); }
 
     /// Waits until `ready()`, and pulls the inputs of this thread, which nobody else does.
-    template <class Ready>
-    void wait_and_pull(lock& held, Ready ready) PROCPOOL_REQUIRES(pool_mutex) {
-        for (;;) {
-            pulled_input* hungry = nullptr;
-            // Whoever notifies calls this, too.
-            const auto find_hungry = [&, me = std::this_thread::get_id()]() PROCPOOL_REQUIRES(pool_mutex) {
-                const auto at = std::find_if(inputs_.begin(), inputs_.end(),
-                                             [me](const pulled_input* one) PROCPOOL_REQUIRES(pool_mutex) {
-                                                 return one->owner == me && one->wants_more();
-                                             });
-                hungry = at != inputs_.end() ? *at : nullptr;
-                return hungry || ready();
-            };
-            wait_or_poll(held, find_hungry, steady_time::max());
-            if (!hungry) return;
-            hungry->in_use = true;
-            const struct let_go {
-                ~let_go() {
-                    pulled.in_use = false;
-                    self.changed();
-                }
-                runner& self;
-                pulled_input& pulled;
-            } afterwards{*this, *hungry};
-            const unlocked meanwhile(held);
-            hungry->pull_more();
-        }
-    }
+    void wait_and_pull(lock& held, condition ready) PROCPOOL_REQUIRES(pool_mutex);
 
     /// @throws PoolNotRunning, or the failure
-    void require_running() const PROCPOOL_REQUIRES(pool_mutex) {
-        if (closed_)
-            throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
-        if (failure_) std::rethrow_exception(failure_);
-    }
+    void require_running() const PROCPOOL_REQUIRES(pool_mutex);
     /// Before a join(). @throws PoolStillRunning
-    void require_closed() const PROCPOOL_REQUIRES(pool_mutex) {
-        if (!closed_)
-            throw PoolStillRunning(
-                "procpool: Pool is still running: call close() or terminate() before join()");
-    }
+    void require_closed() const PROCPOOL_REQUIRES(pool_mutex);
     void set_terminated() noexcept PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
         if (!failure_) terminated_ = true;
@@ -237,10 +151,8 @@ protected:
     bool has_waiters() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !waiters_.empty(); }
 
 private:
-    void wait_until_free(lock& held, const pulled_input& input) PROCPOOL_REQUIRES(pool_mutex) {
-        if (input.in_use)
-            wait(held, [&]() PROCPOOL_REQUIRES(pool_mutex) { return !input.in_use; }, steady_time::max());
-    }
+    [[noreturn]] static void throw_is_copy();
+    void wait_until_free(lock& held, const pulled_input& input) PROCPOOL_REQUIRES(pool_mutex);
 
     const os::fork_stamp made_;
     bool terminated_ PROCPOOL_GUARDED_BY(pool_mutex) = false;  // and had not failed before
@@ -250,5 +162,9 @@ private:
 };
 
 }  // namespace procpool::inline v0_1::detail::job
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/job/runner_impl.hpp"
+#endif
 
 #endif

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/condition.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/mutex.hpp"
 
@@ -15,14 +16,7 @@ namespace procpool::inline v0_1::detail::job {
 class wait_list {
 public:
     /// Waits until somebody finds that `ready()`, or wakes it, or `until`.
-    template <class Ready>
-    void wait(pool_lock& held, steady_time until, const Ready& ready) PROCPOOL_REQUIRES(pool_mutex) {
-        wait(
-            held, until,
-            [](const void* test)
-                PROCPOOL_REQUIRES(pool_mutex) { return (*static_cast<const Ready*>(test))(); },
-            &ready);
-    }
+    void wait(pool_lock& held, steady_time until, condition ready) PROCPOOL_REQUIRES(pool_mutex);
 
     bool empty() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return waiters_.empty(); }
     /// Wakes all whose condition is true.
@@ -32,10 +26,6 @@ public:
 
 private:
     struct waiter;
-    using condition = bool (*)(const void*);
-    void wait(pool_lock& held, steady_time until, condition ready, const void* test)
-        PROCPOOL_REQUIRES(pool_mutex);
-
     std::vector<waiter*> waiters_ PROCPOOL_GUARDED_BY(pool_mutex);
 };
 

@@ -13,13 +13,11 @@ namespace procpool::inline v0_1::detail::job {
 
 struct wait_list::waiter {
     condition ready;
-    const void* test;
     std::condition_variable woken{};
 };
 
-PROCPOOL_COMPILED_APART void wait_list::wait(pool_lock& held, steady_time until, condition ready,
-                                             const void* test) {
-    waiter me{ready, test};
+PROCPOOL_COMPILED_APART void wait_list::wait(pool_lock& held, steady_time until, condition ready) {
+    waiter me{ready};
     waiters_.push_back(&me);
     if (until == steady_time::max())
         me.woken.wait(held.native());
@@ -30,7 +28,7 @@ PROCPOOL_COMPILED_APART void wait_list::wait(pool_lock& held, steady_time until,
 
 PROCPOOL_COMPILED_APART void wait_list::notify_ready() {
     for (waiter* one : waiters_)
-        if (one->ready(one->test)) one->woken.notify_one();
+        if (one->ready()) one->woken.notify_one();
 }
 
 PROCPOOL_COMPILED_APART void wait_list::wake_one() {

@@ -19,6 +19,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
@@ -25,6 +26,10 @@ struct pool_initializer {
 template <class = only_if_used>
 std::shared_ptr<scheduler::pool_backend> make_pool(
     PoolOptions options, const std::function<pool_initializer()>& make_initializer = {});
+
+/// With so many workers, or as many as there are by default.
+template <class = only_if_used>
+std::shared_ptr<scheduler::pool_backend> make_pool_of(std::optional<int> processes);
 
 }  // namespace procpool::inline v0_1::detail::process
 

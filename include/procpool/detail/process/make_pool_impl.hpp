@@ -6,9 +6,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/detail/process/pool_options.hpp"
@@ -42,6 +44,11 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
         all.workers.initializer_arguments = std::move(each_runs.arguments);
     }
     return {new process_pool(std::move(all)), &end<>};
+}
+
+template <class>
+std::shared_ptr<scheduler::pool_backend> make_pool_of(std::optional<int> processes) {
+    return make_pool(PoolOptions{.processes = processes});
 }
 
 }  // namespace procpool::inline v0_1::detail::process

@@ -13,6 +13,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/frame_reader.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
 namespace procpool::inline v0_1::detail::process {

@@ -24,6 +24,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/frame_reader.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 
 namespace procpool::inline v0_1::detail::process {

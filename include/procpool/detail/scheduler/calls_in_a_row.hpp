@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
 
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
@@ -31,22 +30,12 @@ public:
     // ---- what calls ask
 
     /// The series that such a call can join now; null if there is none.
-    std::shared_ptr<call_series> series_of(const call_kind& kind) const {
-        return open_ && last_kind_ == kind && !open_->full() ? open_ : nullptr;
-    }
+    std::shared_ptr<call_series> series_of(const call_kind& kind) const;
     /// Whether a series is worth while: the last call was of this kind, too, and some were submitted during
     /// which nobody drove. For each call that can join none.
-    bool begins_series(const call_kind& kind) PROCPOOL_REQUIRES(pool_mutex) {
-        const bool again = last_kind_ == kind;
-        if (!again) close();
-        last_kind_ = kind;
-        return again && submitted_ >= some;
-    }
+    bool begins_series(const call_kind& kind) PROCPOOL_REQUIRES(pool_mutex);
     /// From now on such calls join this one. @throws as pool_backend::add()
-    void open(const std::shared_ptr<call_series>& series) PROCPOOL_REQUIRES(pool_mutex) {
-        pool_.add(series);
-        open_ = series;
-    }
+    void open(const std::shared_ptr<call_series>& series) PROCPOOL_REQUIRES(pool_mutex);
 
     // ---- what the scheduler tells
 
@@ -56,18 +45,9 @@ public:
     void note_driver() noexcept { submitted_ = 0; }
 
     /// No more calls join.
-    void close() PROCPOOL_REQUIRES(pool_mutex) {
-        if (const auto last = std::exchange(open_, nullptr)) {
-            last->expected = 0;
-            pool_.seal(last);
-        }
-    }
+    void close() PROCPOOL_REQUIRES(pool_mutex);
     /// The job is over; if it is the series that was open, no more calls join. @return whether it was
-    bool forget(const remote_job& job) noexcept {
-        if (open_.get() != &job) return false;
-        open_.reset();
-        return true;
-    }
+    bool forget(const remote_job& job) noexcept;
 
 private:
     static constexpr unsigned some = 4;
@@ -79,5 +59,9 @@ private:
 };
 
 }  // namespace procpool::inline v0_1::detail::scheduler
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/scheduler/calls_in_a_row_impl.hpp"
+#endif
 
 #endif

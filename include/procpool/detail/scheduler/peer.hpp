@@ -28,6 +28,7 @@
 #include "procpool/detail/wire/activity.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/frame_reader.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 

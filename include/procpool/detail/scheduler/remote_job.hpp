@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/scheduler/block.hpp"
@@ -28,7 +29,7 @@ public:
     /// The definition stays where it is, longer than the job.
     remote_job(task_definition&, bool) = delete;
     remote_job(const task_definition& definition, bool once);
-    ~remote_job() override;
+    PROCPOOL_COMPILED_APART ~remote_job() override;
 
     /// Stores `count` values, encoded with `stride`, as the results of the elements from `first` on (see
     /// basic_job::fail).
@@ -71,11 +72,7 @@ public:
     }
 
     /// What is ready won't run.
-    void drop_ready() noexcept {
-        ready.clear();
-        ready_elements = 0;
-        ready_bytes = 0;
-    }
+    void drop_ready() noexcept;
 
     // The rest is the scheduler's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another

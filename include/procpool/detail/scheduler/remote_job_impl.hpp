@@ -20,6 +20,12 @@ PROCPOOL_COMPILED_APART remote_job::remote_job(const task_definition& definition
 
 PROCPOOL_COMPILED_APART remote_job::~remote_job() = default;
 
+PROCPOOL_COMPILED_APART void remote_job::drop_ready() noexcept {
+    ready.clear();
+    ready_elements = 0;
+    ready_bytes = 0;
+}
+
 }  // namespace procpool::inline v0_1::detail::scheduler
 
 #endif

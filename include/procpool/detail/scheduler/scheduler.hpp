@@ -38,6 +38,7 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
+#include "procpool/detail/scheduler/timing_table.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/error.hpp"
 

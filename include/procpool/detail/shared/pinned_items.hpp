@@ -12,6 +12,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/record_queue.hpp"
 #include "procpool/detail/shared/wait_counter.hpp"

@@ -75,7 +75,7 @@ public:
         } else {
             const lent_buffer bytes;
             wire::pins pins;
-            wire::serializing([] { return "procpool: an item, a " + name() + ", can't be serialised"; },
+            wire::serializing({"procpool: an item, a ", &typeid(T), ", can't be serialised"},
                               [&] { wire::codec<T>::encode({*bytes, pins}, item); });
             return queue.put(segment, bytes->size(), !pins.empty(), deadline, [&](std::byte* to) {
                 if (!bytes->empty()) std::memcpy(to, bytes->data(), bytes->size());
@@ -92,7 +92,7 @@ public:
         std::optional<T> item;
         const auto decode = [&](std::span<const std::byte> bytes) {
             wire::cursor from(bytes);
-            wire::serializing([] { return "procpool: an item, a " + name() + ", can't be rebuilt"; },
+            wire::serializing({"procpool: an item, a ", &typeid(T), ", can't be rebuilt"},
                               [&] { item.emplace(wire::codec<T>::decode(from)); });
         };
         if constexpr (wire::copied_item<T>::value) {

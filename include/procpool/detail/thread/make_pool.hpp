@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/thread/thread_backend.hpp"
@@ -18,6 +19,10 @@ namespace procpool::inline v0_1::detail::thread {
 template <class = only_if_used>
 std::shared_ptr<thread_backend> make_pool(
     PoolOptions options, const std::function<std::function<void()>()>& make_initializer = {});
+
+/// With so many workers, or as many as there are by default.
+template <class = only_if_used>
+std::shared_ptr<thread_backend> make_pool_of(std::optional<int> processes);
 
 }  // namespace procpool::inline v0_1::detail::thread
 

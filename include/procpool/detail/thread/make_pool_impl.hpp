@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "procpool/detail/job/call_options.hpp"
@@ -42,6 +43,11 @@ std::shared_ptr<thread_backend> make_pool(PoolOptions options,
     auto pool = std::make_shared<thread_pool>(std::move(all));
     pool->start();
     return pool;
+}
+
+template <class>
+std::shared_ptr<thread_backend> make_pool_of(std::optional<int> processes) {
+    return make_pool(PoolOptions{.processes = processes});
 }
 
 }  // namespace procpool::inline v0_1::detail::thread

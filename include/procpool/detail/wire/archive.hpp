@@ -11,18 +11,13 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <string>
 #include <type_traits>
 #include <typeinfo>
-#include <utility>
-#include <vector>
 
-#include "procpool/detail/type_name.hpp"
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/sink.hpp"
-#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 
@@ -32,11 +27,11 @@ public:
     /// Called for each object on the way in.
     void descend(const char* what) const {
         constexpr std::ptrdiff_t most_stack = 1 << 20;  // threads have 2 MiB and more, mostly 8
-        if (static_cast<std::ptrdiff_t>(top_ - stack_here()) > most_stack)
-            throw SerializationError(std::string("procpool: ").append(what).append(" nested too deeply"));
+        if (static_cast<std::ptrdiff_t>(top_ - stack_here()) > most_stack) throw_too_deep(what);
     }
 
 private:
+    [[noreturn]] static void throw_too_deep(const char* what);
     [[gnu::always_inline]] static std::uintptr_t stack_here() noexcept {
         return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
     }
@@ -46,12 +41,15 @@ private:
 
 class output_archive : public cereal::OutputArchive<output_archive, cereal::AllowEmptyClassElision> {
 public:
-    explicit output_archive(sink out) : OutputArchive(this), out_(out) {}
+    explicit output_archive(sink out);
+    output_archive(const output_archive&) = delete;
+    output_archive& operator=(const output_archive&) = delete;
+    PROCPOOL_COMPILED_APART ~output_archive() override;
 
     void write(const void* from, std::size_t size) { out_.to.append(from, size); }
     /// The same for what may be large; to be read by read_bulk().
     void write_bulk(const void* from, std::size_t size) { append_bulk(out_, from, size); }
-    void pin(std::shared_ptr<const void> object) { out_.held.push_back(std::move(object)); }
+    void pin(std::shared_ptr<const void> object);
 
     /// For what a codec encodes wherever it is.
     const sink& to() const noexcept { return out_; }
@@ -65,22 +63,16 @@ private:
 
 class input_archive : public cereal::InputArchive<input_archive, cereal::AllowEmptyClassElision> {
 public:
-    explicit input_archive(cursor& from) : InputArchive(this), from_(from) {}
+    explicit input_archive(cursor& from);
+    input_archive(const input_archive&) = delete;
+    input_archive& operator=(const input_archive&) = delete;
+    PROCPOOL_COMPILED_APART ~input_archive() override;
 
     void read(void* to, std::size_t size) { from_.copy_to(to, size); }
-    void read_bulk(void* to, std::size_t size) {
-        const auto bytes = take_bulk(from_);
-        if (bytes.size() != size)
-            throw SerializationError("procpool: a message holds " + std::to_string(bytes.size()) +
-                                     " bytes where " + std::to_string(size) + " must be");
-        if (size > 0) std::memcpy(to, bytes.data(), size);
-    }
+    void read_bulk(void* to, std::size_t size);
     std::size_t left() const noexcept { return from_.left(); }
     /// See cursor::claimed(). cereal says how many elements there are before it reads them in bulk.
-    std::size_t claimed(std::uint64_t count) {
-        if (count > arena_threshold / 16 && count <= size_of_part_ahead(from_)) return count;
-        return from_.claimed(count);
-    }
+    std::size_t claimed(std::uint64_t count);
     /// For what a codec decodes wherever it is.
     cursor& from() const noexcept { return from_; }
 
@@ -89,22 +81,15 @@ public:
     // cereal gives the object that came with an id for every later pointer with that id, and casts it to the
     // pointer's type, whatever it was.
     void expect_pointer_to(const std::type_info& type) noexcept { expected_ = &type; }
-    void registerSharedPointer(std::uint32_t id, std::shared_ptr<void> object) {
-        shared_types_[id & ~cereal::detail::msb_32bit] = expected_;
-        InputArchive::registerSharedPointer(id, std::move(object));
-    }
-    std::shared_ptr<void> getSharedPointer(std::uint32_t id) {
-        if (const auto at = shared_types_.find(id); at != shared_types_.end() && *at->second != *expected_)
-            throw SerializationError("procpool: a message takes a " + type_name(*at->second) + " for a " +
-                                     type_name(*expected_));
-        return InputArchive::getSharedPointer(id);
-    }
+    void registerSharedPointer(std::uint32_t id, std::shared_ptr<void> object);
+    std::shared_ptr<void> getSharedPointer(std::uint32_t id);
 
 private:
     cursor& from_;
     const nesting depth_;
     const std::type_info* expected_ = &typeid(void);
-    std::map<std::uint32_t, const std::type_info*> shared_types_;
+    struct types_of_pointers;
+    std::shared_ptr<types_of_pointers> shared_types_;  // none before the first pointer
 };
 
 /// Stands in for our archive to ask what cereal can do by itself, before plain data is let through.
@@ -219,5 +204,9 @@ void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, SizeTag<T>& tag) {
 CEREAL_REGISTER_ARCHIVE(procpool::detail::wire::output_archive)
 CEREAL_REGISTER_ARCHIVE(procpool::detail::wire::input_archive)
 CEREAL_SETUP_ARCHIVE_TRAITS(procpool::detail::wire::input_archive, procpool::detail::wire::output_archive)
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/wire/archive_impl.hpp"
+#endif
 
 #endif

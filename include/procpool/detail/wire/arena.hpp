@@ -28,6 +28,7 @@
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/wire/arena_part.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
 

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "procpool/detail/only_if_used.hpp"
 
@@ -23,12 +22,6 @@ inline constexpr std::size_t arena_threshold = 64 * 1024;
 struct arena_place {
     std::uint64_t pool = 0;
     std::uint64_t offset = 0;
-};
-
-/// A part of a message, for as long as `memory` lives.
-struct arena_part {
-    std::shared_ptr<std::byte> memory;
-    arena_place place;
 };
 
 }  // namespace procpool::inline v0_1::detail::wire

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/wire/arena_place.hpp"

@@ -7,14 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <utility>
-
-#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 
@@ -23,22 +19,23 @@ class buffer {
 public:
     buffer() noexcept = default;
     buffer(buffer&& other) noexcept
-        : data_(std::move(other.data_)),
+        : data_(std::exchange(other.data_, nullptr)),
           size_(std::exchange(other.size_, 0)),
           capacity_(std::exchange(other.capacity_, 0)) {}
     buffer& operator=(buffer&& other) noexcept {
-        data_.swap(other.data_);
+        std::swap(data_, other.data_);
         std::swap(size_, other.size_);
         std::swap(capacity_, other.capacity_);
         return *this;
     }
+    ~buffer() { delete[] data_; }
 
-    std::byte* data() noexcept { return data_.get(); }
-    const std::byte* data() const noexcept { return data_.get(); }
+    std::byte* data() noexcept { return data_; }
+    const std::byte* data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
     std::size_t capacity() const noexcept { return capacity_; }
     bool empty() const noexcept { return size_ == 0; }
-    std::span<const std::byte> bytes() const noexcept { return {data_.get(), size_}; }
+    std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
     void clear() noexcept { size_ = 0; }
     void shrink_to(std::size_t size) noexcept { size_ = std::min(size_, size); }
@@ -46,7 +43,7 @@ public:
     /// Makes `count` bytes at the end and returns where they are.
     std::byte* extend(std::size_t count) {
         if (capacity_ - size_ < count) grow(size_ + count);
-        std::byte* const at = data_.get() + size_;
+        std::byte* const at = data_ + size_;
         size_ += count;
         return at;
     }
@@ -64,7 +61,7 @@ public:
     /// Forgets the first `count` bytes.
     void drop_front(std::size_t count) noexcept {
         size_ -= count;
-        if (count > 0 && size_ > 0) std::memmove(data_.get(), data_.get() + count, size_);
+        if (count > 0 && size_ > 0) std::memmove(data_, data_ + count, size_);
     }
 
     void reserve(std::size_t capacity) {
@@ -72,15 +69,9 @@ public:
     }
 
 private:
-    void grow(std::size_t needed) {
-        const std::size_t capacity = std::max(needed, std::max<std::size_t>(64, capacity_ + capacity_ / 2));
-        auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity);
-        if (size_ > 0) std::memcpy(larger.get(), data_.get(), size_);
-        data_ = std::move(larger);
-        capacity_ = capacity;
-    }
+    void grow(std::size_t needed);
 
-    std::unique_ptr<std::byte[]> data_;
+    std::byte* data_ = nullptr;  // not unique_ptr, which would compile a lot for each file
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
@@ -121,8 +112,7 @@ public:
     /// bytes.
     std::size_t claimed(std::uint64_t count) {
         if (const std::size_t most = std::min(claimable_, left()); count > most)
-            throw SerializationError("procpool: a message claims " + std::to_string(count) + " elements in " +
-                                     std::to_string(most) + " bytes");
+            throw_claims_too_much(count, most);
         claimable_ -= count;
         return count;
     }
@@ -130,15 +120,18 @@ public:
 private:
     // Apart, so that take() is small enough to become part of its callers; static, so that a cursor may stay
     // in registers.
-    [[noreturn, gnu::cold, gnu::noinline]] static void throw_too_short(std::size_t wanted, std::size_t left) {
-        throw SerializationError("procpool: a message ends too early: " + std::to_string(wanted) +
-                                 " bytes wanted, " + std::to_string(left) + " left");
-    }
+    [[noreturn, gnu::cold, gnu::noinline]] static void throw_too_short(std::size_t wanted, std::size_t left);
+    [[noreturn, gnu::cold, gnu::noinline]] static void throw_claims_too_much(std::uint64_t count,
+                                                                             std::size_t bytes);
 
     std::span<const std::byte> rest_;
     std::size_t claimable_;  // elements
 };
 
 }  // namespace procpool::inline v0_1::detail::wire
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/wire/buffer_impl.hpp"
+#endif
 
 #endif

@@ -15,12 +15,13 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/os/populate.hpp"
+#include "procpool/detail/os/large_write.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/pointer_check.hpp"
 #include "procpool/detail/wire/sink.hpp"
+#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 

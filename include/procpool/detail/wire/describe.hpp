@@ -4,42 +4,30 @@
 #define PROCPOOL_DETAIL_WIRE_DESCRIBE_HPP
 
 #include <cstddef>
-#include <exception>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
-#include <vector>
 
-#include "procpool/detail/type_name.hpp"
-#include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 
-inline constexpr std::size_t longest_description = 100;
-
-inline void append_quoted(std::string& text, std::string_view value) {
-    text += '"';
-    while (!value.empty() && text.size() < longest_description) {
-        const auto first = static_cast<unsigned char>(value.front());
-        if (first >= ' ' && first != 127) {
-            append_character(text, value);
-        } else {
-            text += '?';
-            value.remove_prefix(1);
-        }
-    }
-    text += '"';
-}
+void append_quoted(std::string& text, std::string_view value);
+void append_bool(std::string& text, bool value);
+void append_number(std::string& text, long long value);
+void append_number(std::string& text, unsigned long long value);
+void append_number(std::string& text, long double value);
+void append_type(std::string& text, const std::type_info& type);
 
 /// Appends the next value as text; false if a T can't be printed (then `from` is where it was).
 template <class T>
 struct description {
     static bool append(std::string& text, cursor&) {
-        text.append("a ").append(type_name(typeid(T)));
+        append_type(text, typeid(T));
         return false;
     }
 };
@@ -49,11 +37,15 @@ struct description<T> {
     static bool append(std::string& text, cursor& from) {
         const T value = codec<T>::decode(from);
         if constexpr (std::is_same_v<T, bool>)
-            text += value ? "true" : "false";
+            append_bool(text, value);
         else if constexpr (std::is_same_v<T, char>)
             append_quoted(text, std::string_view(&value, 1));
+        else if constexpr (std::is_floating_point_v<T>)
+            append_number(text, static_cast<long double>(value));
+        else if constexpr (std::is_signed_v<T>)
+            append_number(text, static_cast<long long>(value));
         else
-            text += std::to_string(value);
+            append_number(text, static_cast<unsigned long long>(value));
         return true;
     }
 };
@@ -81,23 +73,21 @@ struct description<std::tuple<Elements...>> {
 template <class First, class Second>
 struct description<std::pair<First, Second>> : description<std::tuple<First, Second>> {};
 
+using append_description = bool(std::string& text, cursor& from);
+std::string describe_each(std::span<const std::byte> arguments, append_description* const* each,
+                          std::size_t count);
+
 /// The arguments of a call, encoded one after the other, as UTF-8.
 template <class... Args>
-std::string describe(std::span<const std::byte> arguments) try {
-    cursor from(arguments);
-    std::string text;
-    std::size_t n = 0;
-    const bool all = ((text += n++ > 0 ? ", " : "", description<Args>::append(text, from)) && ...);
-    if (!all && n < sizeof...(Args)) text += ", ...";
-    if (text.size() > longest_description) {
-        cut_off(text, longest_description);
-        text += "...";
-    }
-    return text;
-} catch (const std::exception&) {
-    return {};
+std::string describe(std::span<const std::byte> arguments) {
+    static constexpr append_description* each[] = {&description<Args>::append..., nullptr};
+    return describe_each(arguments, each, sizeof...(Args));
 }
 
 }  // namespace procpool::inline v0_1::detail::wire
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/wire/describe_impl.hpp"
+#endif
 
 #endif

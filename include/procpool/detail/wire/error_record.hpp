@@ -18,6 +18,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/utf8.hpp"
 #include "procpool/detail/wire/codec.hpp"

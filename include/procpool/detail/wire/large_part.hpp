@@ -9,6 +9,7 @@
 #include <span>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/wire/arena_part.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 
 namespace procpool::inline v0_1::detail::wire {

@@ -3,11 +3,9 @@
 #ifndef PROCPOOL_DETAIL_WIRE_POINTER_CHECK_HPP
 #define PROCPOOL_DETAIL_WIRE_POINTER_CHECK_HPP
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <type_traits>
 #include <typeinfo>
 
@@ -15,19 +13,24 @@
 
 namespace procpool::inline v0_1::detail::wire {
 
+/// Where a process has what pointers point to.
+struct terabytes {
+    static constexpr unsigned shift = 40;
+    std::uintptr_t stack;
+    std::uintptr_t program;
+    std::uintptr_t libraries;
+    std::uintptr_t heap;
+    static terabytes of_this_process(const void* on_stack);
+};
+
 /// Whether `word` lies in the same terabyte as this process's stack, program, libraries or heap; few numbers
 /// do.
 inline bool may_be_pointer(std::uintptr_t word) {
-    constexpr unsigned terabyte = 40;
-    static const int in_program = 0;
-    static const std::array near{
-        reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) >> terabyte,
-        reinterpret_cast<std::uintptr_t>(&in_program) >> terabyte,
-        reinterpret_cast<std::uintptr_t>(&std::memcpy) >> terabyte,
-        reinterpret_cast<std::uintptr_t>(std::make_unique<char>().get()) >> terabyte};
+    static const terabytes near = terabytes::of_this_process(__builtin_frame_address(0));
     // A program that isn't position-independent lives in the first terabyte, where the small numbers are.
-    const std::uintptr_t high = word >> terabyte;
-    return high != 0 && (high == near[0] || high == near[1] || high == near[2] || high == near[3]);
+    const std::uintptr_t high = word >> terabytes::shift;
+    return high != 0 &&
+           (high == near.stack || high == near.program || high == near.libraries || high == near.heap);
 }
 
 /// `word`, which lies at `offset` in a T, without the bits between T's members: they may hold what was there

@@ -4,9 +4,12 @@
 #define PROCPOOL_DETAIL_WIRE_POINTER_CHECK_IMPL_HPP
 
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <typeinfo>
 
+#include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/os/memory_map.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/code_address.hpp"
@@ -14,6 +17,13 @@
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
+
+PROCPOOL_COMPILED_APART terabytes terabytes::of_this_process(const void* on_stack) {
+    static const int in_program = 0;
+    const auto number_of = [](auto* place) { return reinterpret_cast<std::uintptr_t>(place) >> shift; };
+    return {number_of(on_stack), number_of(&in_program), number_of(&std::memcpy),
+            number_of(std::make_unique<char>().get())};
+}
 
 template <class>
 void refuse_pointer(std::uintptr_t word, const std::type_info& type) {

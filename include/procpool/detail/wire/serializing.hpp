@@ -3,46 +3,35 @@
 #ifndef PROCPOOL_DETAIL_WIRE_SERIALIZING_HPP
 #define PROCPOOL_DETAIL_WIRE_SERIALIZING_HPP
 
-#include <cxxabi.h>
-
-#include <exception>
-#include <string>
-
-#include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/utf8.hpp"
-#include "procpool/error.hpp"
+#include <typeinfo>
 
 namespace procpool::inline v0_1::detail::wire {
 
-/// In a handler: throws what was thrown as a SerializationError that begins with `what`, unless it is one
-/// already, or tells that a proxy's manager is gone.
-template <class = only_if_used>
-[[noreturn]] void throw_as_serialization_error(const std::string& what) {
-    try {
-        throw;
-    } catch (const SerializationError&) {
-        throw;
-    } catch (const ManagerDied&) {
-        throw;
-    } catch (const std::exception& error) {
-        throw SerializationError(what + ": " + valid_utf8(error.what()));
-    } catch (...) {
-        throw SerializationError(what + ": an exception that is no std::exception");
-    }
-}
+/// A sentence about a type, if there is one: `before` its name, and `after` that.
+struct type_sentence {
+    const char* before;
+    const std::type_info* type = nullptr;
+    const char* after = "";
+};
 
-/// call(); whatever it throws is a SerializationError that begins with what().
-template <class What, class Call>
-decltype(auto) serializing(What what, Call call) {
+/// In a handler: throws what was thrown as a SerializationError that begins with `what`, unless it is one
+/// already, or tells that a proxy's manager is gone, or ends the thread (pthread_exit).
+[[noreturn]] void throw_as_serialization_error(const type_sentence& what);
+
+/// call(); whatever it throws is a SerializationError that begins with `what`.
+template <class Call>
+decltype(auto) serializing(const type_sentence& what, Call call) {
     try {
         return call();
-    } catch (abi::__forced_unwind&) {  // the thread ends: pthread_exit
-        throw;
     } catch (...) {
-        throw_as_serialization_error(what());
+        throw_as_serialization_error(what);
     }
 }
 
 }  // namespace procpool::inline v0_1::detail::wire
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/wire/serializing_impl.hpp"
+#endif
 
 #endif

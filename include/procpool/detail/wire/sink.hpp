@@ -7,14 +7,11 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
+#include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/buffer.hpp"
-#include "procpool/detail/wire/large_part.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 
@@ -41,23 +38,14 @@ inline constexpr std::uint64_t lies_in_arena = std::uint64_t{1} << 63;
 inline bool may_be_large_part(const sink& out, std::size_t size) noexcept {
     return size >= arena_threshold && out.large && out.large->memory;
 }
-/// Room in the arena for bytes that may be a large part; nothing if there is none.
-inline std::optional<arena_part> large_part(const sink& out, std::size_t size) {
-    auto part = allocate_part(*out.large->memory, size);
-    if (!part) return std::nullopt;
-    out.large->parts.push_back(part->memory);
-    out.large->bytes += size;
-    return part;
-}
+/// Appends the size and the place of a large part. @return where it is; null, and nothing is appended, if
+/// there is no room in the arena
+std::byte* append_large_part(const sink& out, std::size_t size);
 
 /// Appends a size, and room for so many bytes. @return where that is
 inline std::byte* append_bulk(const sink& out, std::size_t size) {
     if (may_be_large_part(out, size))
-        if (const auto part = large_part(out, size)) {
-            out.to.append_value(std::uint64_t{size} | lies_in_arena);
-            out.to.append_value(part->place);
-            return part->memory.get();
-        }
+        if (std::byte* const part = append_large_part(out, size)) return part;
     out.to.append_value(std::uint64_t{size});
     return out.to.extend(size);
 }
@@ -71,30 +59,22 @@ inline std::size_t begin_sized(const sink& out) {
     out.to.append_value(std::uint64_t{0});
     return out.to.size();
 }
+/// What was appended from `begin` on becomes a large part. False, and it stays, if there is no room.
+bool move_to_large_part(const sink& out, std::size_t begin);
 /// What was appended since is as if by append_bulk(): many small things can be one large part, too.
 inline void end_sized(const sink& out, std::size_t begin) {
     const std::uint64_t size = out.to.size() - begin;
-    std::byte* const at = out.to.data() + begin;
-    if (may_be_large_part(out, size))
-        if (const auto part = large_part(out, size)) {
-            std::memcpy(part->memory.get(), at, size);
-            out.to.shrink_to(begin - sizeof size);
-            out.to.append_value(size | lies_in_arena);
-            out.to.append_value(part->place);
-            return;
-        }
-    std::memcpy(at - sizeof size, &size, sizeof size);
+    if (may_be_large_part(out, size) && move_to_large_part(out, begin)) return;
+    std::memcpy(out.to.data() + begin - sizeof size, &size, sizeof size);
 }
 
+/// The large part whose size was read. @throws SerializationError if there is none
+std::span<const std::byte> take_large_part(cursor& from, std::uint64_t size);
 /// The bytes that append_bulk() was given room for, wherever they lie.
 inline std::span<const std::byte> take_bulk(cursor& from) {
     const auto size = from.value<std::uint64_t>();
     if ((size & lies_in_arena) == 0) return from.take(static_cast<std::size_t>(size));
-    const auto place = from.value<arena_place>();
-    if (const auto part = find_part(place, size & ~lies_in_arena)) return *part;
-    throw SerializationError("procpool: a message refers to " + std::to_string(size & ~lies_in_arena) +
-                             " bytes of shared memory at " + std::to_string(place.offset) +
-                             " that were never put there");
+    return take_large_part(from, size & ~lies_in_arena);
 }
 
 /// Passes over what take_bulk() would give.
@@ -104,14 +84,12 @@ inline void skip_bulk(cursor& from) {
 }
 
 /// How many bytes of an arena take_bulk() would give next; 0 if it would give others, or none.
-inline std::size_t size_of_part_ahead(cursor from) {
-    if (from.left() < sizeof(std::uint64_t) + sizeof(arena_place)) return 0;
-    const auto size = from.value<std::uint64_t>();
-    if ((size & lies_in_arena) == 0) return 0;
-    const auto part = find_part(from.value<arena_place>(), size & ~lies_in_arena);
-    return part ? part->size() : 0;
-}
+std::size_t size_of_part_ahead(cursor from);
 
 }  // namespace procpool::inline v0_1::detail::wire
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/wire/sink_impl.hpp"
+#endif
 
 #endif

@@ -3,22 +3,16 @@
 #ifndef PROCPOOL_DETAIL_WORKER_ARGUMENTS_HPP
 #define PROCPOOL_DETAIL_WORKER_ARGUMENTS_HPP
 
-#include <cxxabi.h>
-
 #include <cstddef>
-#include <exception>
 #include <functional>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
 
-#include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/serializing.hpp"
-#include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::worker {
 
@@ -31,11 +25,9 @@ Argument decode_argument(wire::cursor& from) {
             return wire::codec<T>::decode(from);
         else
             return Argument(from);
-    } catch (abi::__forced_unwind&) {  // the thread ends
-        throw;
     } catch (...) {
-        wire::throw_as_serialization_error("procpool: the task's argument, a " + type_name(typeid(T)) +
-                                           ", can't be rebuilt");
+        wire::throw_as_serialization_error(
+            {"procpool: the task's argument, a ", &typeid(T), ", can't be rebuilt"});
     }
 }
 

@@ -20,7 +20,7 @@ template <class F, class... Args>
 std::function<void()> make_body(wire::cursor& from) {
     struct call {
         explicit call(wire::cursor& in)
-            : function(wire::serializing([] { return "procpool: the function can't be rebuilt"; },
+            : function(wire::serializing({"procpool: the function can't be rebuilt"},
                                          [&] { return wire::callable_codec<F>::decode(in); })),
               values(in) {}
         F function;

@@ -79,7 +79,7 @@ public:
     void pause();
 
     /// From here on its memory may grow by so much.
-    void watch_growth(std::size_t most) { growth_ = std::make_unique<growth_watch>(most); }
+    void watch_growth(std::size_t most);
     void watch_growth_no_more() noexcept { growth_.reset(); }
 
 private:
@@ -128,8 +128,8 @@ private:
     bool bulk_ = false;
     bool idle_ = true;
     bool results_wait_ = false;
-    bool overwritten_ = false;  // what the black box says of claims isn't what was claimed
-    std::unique_ptr<growth_watch> growth_;
+    bool overwritten_ = false;              // what the black box says of claims isn't what was claimed
+    std::shared_ptr<growth_watch> growth_;  // not unique_ptr, which would compile a lot for each file
 };
 using run_pacer = basic_run_pacer<>;
 

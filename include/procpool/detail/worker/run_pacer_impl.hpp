@@ -4,8 +4,10 @@
 #define PROCPOOL_DETAIL_WORKER_RUN_PACER_IMPL_HPP
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
@@ -17,6 +19,11 @@
 #include "procpool/detail/worker/run_pacer.hpp"
 
 namespace procpool::inline v0_1::detail::worker {
+
+template <class Mark>
+void basic_run_pacer<Mark>::watch_growth(std::size_t most) {
+    growth_ = std::make_shared<growth_watch>(most);
+}
 
 template <class Mark>
 void basic_run_pacer<Mark>::begin_run(const wire::task_header& header, std::uint64_t recalls) noexcept {

@@ -32,15 +32,17 @@ struct task_ops {
 /// What a job's definition names by its code address.
 using task_ops_getter = const task_ops&();
 
+/// Compiled once, for whatever it is.
+std::shared_ptr<void> own_callable(void* made, void (*destroy)(void*));
+
 template <class R>
 void put_result(outbox& results, const R& value) {
     if constexpr (wire::flat<R>) {
         wire::refuse_pointers(&value, 1);
         results.put_flat(&value, sizeof value);
     } else {
-        wire::serializing(
-            [] { return "procpool: the task's result, a " + type_name(typeid(R)) + ", can't be serialised"; },
-            [&] { wire::codec<R>::encode(results.scratch(), value); });
+        wire::serializing({"procpool: the task's result, a ", &typeid(R), ", can't be serialised"},
+                          [&] { wire::codec<R>::encode(results.scratch(), value); });
         results.put_encoded();
     }
 }
@@ -76,10 +78,9 @@ private:
 
     static std::shared_ptr<void> make(wire::cursor& from) {
         // Not make_shared, which costs a program several classes for each F.
-        F* const made = wire::serializing(
-            [] { return "procpool: a callable, a " + type_name(typeid(F)) + ", can't be rebuilt"; },
-            [&] { return new F(wire::callable_codec<F>::decode(from)); });
-        return {static_cast<void*>(made), &destroy};
+        F* const made = wire::serializing({"procpool: a callable, a ", &typeid(F), ", can't be rebuilt"},
+                                          [&] { return new F(wire::callable_codec<F>::decode(from)); });
+        return own_callable(made, &destroy);
     }
 
     static void destroy(void* callable) { delete static_cast<F*>(callable); }
@@ -130,5 +131,9 @@ private:
 };
 
 }  // namespace procpool::inline v0_1::detail::worker
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/worker/task_impl.hpp"
+#endif
 
 #endif

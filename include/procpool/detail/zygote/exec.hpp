@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/peer.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/process_identity.hpp"

@@ -11,6 +11,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/error.hpp"

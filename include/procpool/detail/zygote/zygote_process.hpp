@@ -20,6 +20,7 @@
 #include "procpool/detail/os/child.hpp"
 #include "procpool/detail/os/child_deaths.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/oom.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"

@@ -1,175 +1,47 @@
 // SPDX-License-Identifier: MIT
-// File descriptors that no forked child inherits by accident.
-//
-// A pipe end that stays open in a stranger hides the death of its owner: EOF never comes. So every
-// descriptor of the library is close-on-exec, and is closed in every forked child, whoever forks,
-// unless the fork names it as one to keep.
+// The owner of a file descriptor.
 #ifndef PROCPOOL_DETAIL_OS_LINUX_FD_HPP
 #define PROCPOOL_DETAIL_OS_LINUX_FD_HPP
 
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <mutex>
-#include <new>
-#include <span>
 #include <utility>
-#include <vector>
 
-#include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 
-/// The streams that each process has.
-inline constexpr int standard_output = STDOUT_FILENO;
-inline constexpr int standard_error = STDERR_FILENO;
-
-/// Number of forks between the first process and this one: an object remembers it to see that it has
-/// become a copy in a child.
-inline std::atomic<unsigned> fork_generation{0};
-
-/// Threads that the library itself runs in this process.
-inline std::atomic<int> library_threads{0};
-
-class fd_registry {
-public:
-    static fd_registry& instance() {
-        // Leaked: descriptors of static objects are still closed while the process exits.
-        static fd_registry* const registry = new fd_registry;
-        return *registry;
-    }
-
-    void add(int value) {
-        const std::lock_guard lock(mutex_);
-        values_.push_back(value);
-    }
-
-    void remove(int value) noexcept {
-        const std::lock_guard lock(mutex_);
-        const auto at = std::find(values_.begin(), values_.end(), value);
-        if (at == values_.end()) return;
-        *at = values_.back();
-        values_.pop_back();
-    }
-
-    /// While this is held no thread can fork: a new descriptor is registered before anybody inherits it.
-    std::unique_lock<std::recursive_mutex> hold_forks() { return std::unique_lock(mutex_); }
-
-    /// Which descriptors survive the next fork of this thread.
-    void keep_in_next_child(std::span<const int> values) noexcept { kept() = values; }
-
-private:
-    fd_registry() {
-        if (const int error =
-                pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
-                               [] { instance().close_in_child(); }))
-            throw_system_error(error, "pthread_atfork");
-    }
-
-    static std::span<const int>& kept() noexcept {
-        thread_local std::span<const int> values;
-        return values;
-    }
-
-    void close_in_child() noexcept {
-        fork_generation.fetch_add(1, std::memory_order_relaxed);
-        library_threads.store(0, std::memory_order_relaxed);
-        const std::span<const int> keep = kept();
-        for (const int value : values_)
-            if (std::find(keep.begin(), keep.end(), value) == keep.end()) ::close(value);
-        values_.clear();
-        // Locked by the thread that forked, whose id is another one here: it can't be unlocked.
-        new (&mutex_) std::recursive_mutex;
-    }
-
-    std::recursive_mutex mutex_;
-    std::vector<int> values_;
-};
-
-/// The only owner of a descriptor; empty after a move.
+/// The only owner of a descriptor; empty after a move. No forked child inherits it by accident (see
+/// fd_registry.hpp).
 class fd {
 public:
     fd() noexcept = default;
     /// Takes `value` over; -1 makes an empty fd. None has the number of a standard stream, which in a program
     /// that has closed those would be written to by whoever prints.
-    explicit fd(int value)
-        : value_(above_standard_streams(value)),
-          generation_(fork_generation.load(std::memory_order_relaxed)) {
-        if (value_ < 0) return;
-        try {
-            fd_registry::instance().add(value_);
-        } catch (...) {
-            ::close(value_);
-            throw;
-        }
-    }
-    fd(fd&& other) noexcept : value_(std::exchange(other.value_, -1)), generation_(other.generation_) {}
-    fd& operator=(fd&& other) noexcept {
-        std::swap(value_, other.value_);
-        std::swap(generation_, other.generation_);
-        return *this;
-    }
+    explicit fd(int value);
+    fd(fd&& other) noexcept : value_(std::exchange(other.value_, -1)), made_(other.made_) {}
+    fd& operator=(fd&& other) noexcept;
     ~fd() { reset(); }
 
     int get() const noexcept { return value_; }
     explicit operator bool() const noexcept { return value_ >= 0; }
 
     void reset() noexcept {
-        if (value_ < 0) return;
-        // In a child this is a copy whose number may by now mean something else.
-        if (generation_ == fork_generation.load(std::memory_order_relaxed)) {
-            // Or else a child that is forked between the two calls would keep it.
-            const auto no_fork = fd_registry::instance().hold_forks();
-            fd_registry::instance().remove(value_);
-            ::close(value_);
-        }
-        value_ = -1;
+        if (value_ >= 0) close();
     }
 
 private:
-    static int above_standard_streams(int value) {
-        if (value < 0 || value > STDERR_FILENO) return value;
-        const int other = ::fcntl(value, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        const int error = errno == EINVAL ? EMFILE : errno;  // there is no such number
-        ::close(value);
-        if (other < 0) throw_system_error(error, "fcntl (a descriptor's copy)");
-        return other;
-    }
+    void close() noexcept;
 
     int value_ = -1;
-    unsigned generation_ = 0;
+    fork_stamp made_;
 };
 
 /// Owns both ends of something; if that fails, both are closed.
-inline std::pair<fd, fd> own_both(const int (&ends)[2]) {
-    fd second;
-    try {
-        second = fd(ends[1]);
-    } catch (...) {
-        ::close(ends[0]);
-        throw;
-    }
-    return {fd(ends[0]), std::move(second)};
-}
-
-/// Between fork or vfork and exec: of all descriptors but the standard ones, the new program gets `file`
-/// alone. Calls nothing that isn't safe there.
-inline void inherit_only(int file) noexcept {
-    constexpr unsigned first = STDERR_FILENO + 1;
-    // They are closed by exec and not at once, since who executes may have one to tell of its failure.
-    if (::syscall(SYS_close_range, first, ~0u, CLOSE_RANGE_CLOEXEC) != 0) {
-        const long most = ::sysconf(_SC_OPEN_MAX);  // a kernel before 5.11
-        for (int one = first; one < most; ++one) ::fcntl(one, F_SETFD, FD_CLOEXEC);
-    }
-    ::fcntl(file, F_SETFD, 0);
-}
+std::pair<fd, fd> own_both(const int (&ends)[2]);
 
 }  // namespace procpool::inline v0_1::detail::os
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/os/linux/fd_impl.hpp"
+#endif
 
 #endif

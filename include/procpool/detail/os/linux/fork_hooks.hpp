@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 

@@ -5,9 +5,11 @@
 
 #include <atomic>
 
-#include "procpool/detail/os/fd.hpp"
-
 namespace procpool::inline v0_1::detail::os {
+
+/// Number of forks between the first process and this one: an object remembers it to see that it has
+/// become a copy in a child.
+inline std::atomic<unsigned> fork_generation{0};
 
 /// A member that remembers in which process the object was made. What isn't here must not be touched: its
 /// memory, threads and descriptors may be something else's by now.

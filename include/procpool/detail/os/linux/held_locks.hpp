@@ -9,6 +9,7 @@
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 

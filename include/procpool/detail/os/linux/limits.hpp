@@ -19,6 +19,7 @@
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/memfd.hpp"
 
 namespace procpool::inline v0_1::detail::os {

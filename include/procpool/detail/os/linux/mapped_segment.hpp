@@ -23,6 +23,7 @@
 #include "procpool/detail/os/available_memory.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/foreign_file.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"

@@ -17,6 +17,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/memory_map.hpp"
 #include "procpool/detail/os/process.hpp"
 

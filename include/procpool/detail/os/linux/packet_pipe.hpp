@@ -21,6 +21,7 @@
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/foreign_file.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/pipe.hpp"

@@ -14,6 +14,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/timespec.hpp"
 
 namespace procpool::inline v0_1::detail::os {

@@ -41,26 +41,6 @@ inline bool is_resident(std::byte* page) noexcept {
     return ::mincore(page, page_size(), &there) == 0 && (there & 1) != 0;
 }
 
-[[gnu::noinline]] inline void populate_private(void* from, std::size_t size) noexcept {
-    constexpr std::size_t worth_huge_pages = std::size_t{3} << 20;   // one fits in
-    constexpr std::size_t too_much_at_once = std::size_t{16} << 20;  // to stay in the cache until it is used
-    const std::size_t page = page_size();
-    const auto begin = reinterpret_cast<std::uintptr_t>(from);
-    const std::size_t gap = (page - begin % page) % page;
-    std::byte* const first = static_cast<std::byte*>(from) + gap;
-    const std::size_t whole = (size - gap) / page * page;
-    if (whole >= worth_huge_pages) prefer_huge_pages(first, whole);
-    // A heap grows upwards, so the end of a block is fresh if any of it is. To populate what isn't would cost
-    // as much as the write.
-    if (whole < too_much_at_once && !is_resident(first + whole - page)) (void)take_pages(first, whole);
-}
-/// Makes the first write to private memory that may be fresh quicker: one call for all pages costs two
-/// thirds of a fault for each, and where the system has huge pages to give, these cost a third.
-inline void expect_large_write(void* from, std::size_t size) noexcept {
-    constexpr std::size_t worth_a_call = std::size_t{64} << 10;
-    if (size >= worth_a_call) populate_private(from, size);
-}
-
 [[noreturn]] inline void refuse_to_populate(int error, std::size_t size) {
     // Each system call has its own word for it.
     if (error == EFAULT || error == ENOSPC) error = ENOMEM;

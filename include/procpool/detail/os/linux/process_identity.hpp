@@ -14,6 +14,7 @@
 
 #include "procpool/detail/os/cgroup.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 

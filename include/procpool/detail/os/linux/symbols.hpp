@@ -16,6 +16,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/type_name.hpp"
 
 namespace procpool::inline v0_1::detail::os {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Refuses options that make no sense.
+#ifndef PROCPOOL_DETAIL_JOB_CALL_OPTIONS_IMPL_HPP
+#define PROCPOOL_DETAIL_JOB_CALL_OPTIONS_IMPL_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "procpool/detail/compiled_apart.hpp"
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/options.hpp"
+
+namespace procpool::inline v0_1::detail::job {
+
+PROCPOOL_COMPILED_APART void refuse(const char* what, const std::string& got) {
+    throw std::invalid_argument(std::string("procpool: ").append(what).append(got));
+}
+
+PROCPOOL_COMPILED_APART std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) noexcept {
+    constexpr std::chrono::hours a_century{24 * 365 * 100};
+    return time < a_century ? time : no_limit;
+}
+
+PROCPOOL_COMPILED_APART std::chrono::nanoseconds checked_limit(
+    const std::optional<std::chrono::nanoseconds>& limit, const char* name) {
+    if (!limit) return no_limit;
+    if (limit->count() <= 0) refuse(name, " must be longer than 0");
+    return at_most_for_ever(*limit);
+}
+
+inline void apply_retries(basic_job& job, int retries, bool retry_exceptions) {
+    if (retries < 0) refuse("retries must be 0 or more, not ", std::to_string(retries));
+    job.retries = static_cast<std::uint32_t>(retries);
+    job.retry_exceptions = retry_exceptions;
+}
+
+PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const TaskOptions& options) {
+    apply_retries(job, options.retries, options.retry_exceptions);
+}
+
+PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const MapOptions& options) {
+    apply_retries(job, options.retries, options.retry_exceptions);
+    job.fail_fast = options.fail_fast;
+}
+
+}  // namespace procpool::inline v0_1::detail::job
+
+#endif
