@@ -8,13 +8,11 @@
 #include <string>
 #include <thread>
 
+#include "own_pools.hpp"
 #include "procpool/freeze_support.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/set_executable.hpp"
 #include "support/engine.hpp"
-
-#define NAME extension
-#include "own_pools.hpp"
 
 namespace {
 

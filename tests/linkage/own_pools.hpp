@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a part of a program, NAME, does in pools of its own: tasks, exceptions, deaths.
+// What a part of a program does in pools of its own: tasks, exceptions, deaths.
 #ifndef PROCPOOL_TESTS_LINKAGE_OWN_POOLS_HPP
 #define PROCPOOL_TESTS_LINKAGE_OWN_POOLS_HPP
 
@@ -14,12 +14,6 @@
 #include "procpool/pool.hpp"
 #include "procpool/process.hpp"
 #include "procpool/register_exception.hpp"
-
-namespace parts::NAME {  // exceptions are known by name
-struct own_error : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-}  // namespace parts::NAME
 
 namespace {
 
@@ -44,7 +38,10 @@ bool throws(Call call) {
     return false;
 }
 
-using parts::NAME::own_error;
+// Each part has its own one of this name.
+struct own_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
 const bool registered = mp::register_exception<own_error>();
 
 int initialized = 0;
