@@ -45,4 +45,6 @@ number() { sed -n "s/#define PROCPOOL_VERSION_$1 //p" include/procpool/version.h
 PROCPOOL_VERSION=$(number MAJOR).$(number MINOR).$(number PATCH)
 export PROCPOOL_VERSION
 doxygen $here/Doxyfile
+# The list of what a search finds is a page in a frame, which has this style alone.
+sed -i '1i @import "../style.css";' "$out/html/search/search.css"
 $here/check_site.sh "$out/html"

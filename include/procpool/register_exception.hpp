@@ -16,7 +16,7 @@ namespace procpool::inline v0_1 {
 /// Write it once, at namespace scope, so that workers know it too:
 /// `const bool registered = procpool::register_exception<MyError>();`
 /// E derives from std::exception, and is either serialisable by cereal or made from its what() text.
-/// @return false if a type of this name was registered before.
+/// @return false if it was registered before.
 template <class E>
 bool register_exception() {
     static_assert(std::is_base_of_v<std::exception, E>,

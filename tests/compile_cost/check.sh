@@ -30,15 +30,6 @@ if [[ $write ]]; then
         cat "$measured"
     } >"$bounds"
 fi
-awk -v tolerance="$tolerance" '
-    /^#/ { next }
-    FNR == NR { bound[$1] = $2; next }
-    { seen[$1] = 1
-      if (!($1 in bound)) { print $1 ": " $2 " MB, and no bound"; failed = 1; next }
-      change = 100 * ($2 / bound[$1] - 1)
-      verdict = change > tolerance ? "MORE THAN IS ALLOWED" : change < -tolerance ? "less: lower the bound" : ""
-      printf "%-12s %4d MB, committed %4d, %+5.1f %% %s\n", $1, $2, bound[$1], change, verdict
-      if (change > tolerance) failed = 1 }
-    END { for (name in bound) if (!(name in seen)) { print name ": there is no such program"; failed = 1 }
-          if (failed) print "If that is as it must be: bash tests/compile_cost/check.sh --write g++"
-          exit failed }' "$bounds" "$measured"
+awk -v tolerance="$tolerance" -v unit=MB -f "$here/../scripts/compare_with_bounds.awk" "$bounds" "$measured" || {
+    echo 'If that is as it must be: bash tests/compile_cost/check.sh --write g++' && exit 1
+}

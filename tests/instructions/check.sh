@@ -20,14 +20,5 @@ for dump in "$work/$pid".*; do
          END { if (name) print name, total }' "$dump"
 done | awk '{ last[$1] = $2 } END { for (name in last) print name, last[name] }' | sort >"$work/counts"
 
-awk -v tolerance="$tolerance" '
-    /^#/ { next }
-    FNR == NR { bound[$1] = $2; next }
-    { seen[$1] = 1
-      if (!($1 in bound)) { print $1 ": " $2 " instructions, and no bound"; failed = 1; next }
-      change = 100 * ($2 / bound[$1] - 1)
-      verdict = change > tolerance ? "MORE THAN IS ALLOWED" : change < -tolerance ? "less: lower the bound" : ""
-      printf "%-18s %10d instructions, committed %10d, %+5.1f %% %s\n", $1, $2, bound[$1], change, verdict
-      if (change > tolerance) failed = 1 }
-    END { for (name in bound) if (!(name in seen)) { print name ": was not counted"; failed = 1 }
-          exit failed }' "$bounds" "$work/counts"
+awk -v tolerance="$tolerance" -v unit=instructions \
+    -f "$(dirname "$0")/../scripts/compare_with_bounds.awk" "$bounds" "$work/counts"

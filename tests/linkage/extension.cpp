@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: MIT
 // An extension of a program that is somebody else's: its workers are fresh runs of another executable.
 #include <dlfcn.h>
-#include <unistd.h>
 
 #include <cstdio>
+#include <exception>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
 
+#include "own_pools.hpp"
 #include "procpool/freeze_support.hpp"
 #include "procpool/pool.hpp"
-#include "procpool/process.hpp"
-#include "procpool/register_exception.hpp"
 #include "procpool/set_executable.hpp"
 #include "support/engine.hpp"
 
 namespace {
 
-namespace mp = procpool;
-
-int problems = 0;
-void expect(bool good, const std::string& what) {
-    if (good) return;
-    std::fprintf(stderr, "not so: %s\n", what.c_str());
-    ++problems;
-}
 template <class Call>
 std::string error_of(Call call) {
     try {
@@ -38,47 +27,22 @@ std::string error_of(Call call) {
 }
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-struct own_error : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-const bool registered = mp::register_exception<own_error>();
-
-int initialized = 0;
-void initialize(int value) { initialized = value; }
-int plus(int x) {
-    if (x < 0) throw own_error("negative");
-    return x + initialized;
-}
-
 void use_pools(const std::string& executable, long (*in_plugin)(long), int (*of_the_host)(int),
                bool is_host) {
-    for (const auto how :
-         {mp::start_method::automatic, mp::start_method::forkserver, mp::start_method::spawn}) {
-        const std::string way = executable + ", method " + std::to_string(static_cast<int>(how)) + ": ";
-        mp::Pool pool({.processes = 2, .start_method = how}, initialize, 10);
-        expect(pool.map(plus, std::vector{1, 2}) == std::vector{11, 12}, way + "map");
+    const auto use = [&](mp::Pool& pool, const std::string& way) {
         expect(pool.apply([in_plugin](long x) { return in_plugin(x); }, 3L) == in_plugin(3),
                way + "a plugin's");
-        expect(error_of([&] { pool.apply(plus, -1); }) == "negative", way + "its own exception");
-        try {
-            pool.apply(plus, -1);
-        } catch (const own_error&) {
-        } catch (...) {
-            expect(false, way + "the exception's type");
-        }
-        expect(error_of([&] { pool.apply([] { ::_exit(3); }); }).starts_with("procpool: worker "),
-               way + "a death");
-        expect(pool.apply(plus, 5) == 15, way + "its replacement");
+        expect(error_of([&] { pool.apply(plus, -1); }) == "negative", way + "what its own exception says");
+        expect(error_of([&] { pool.apply(die); }).starts_with("procpool: worker "),
+               way + "what a death's says");
         const std::string with_host = error_of([&] { pool.apply(of_the_host, 1); });
         expect(has(with_host, is_host ? "nothing was thrown" : "workers run another executable"),
                way + "a function of the host: " + with_host);
         const auto file = pool.apply([] { return std::filesystem::read_symlink("/proc/self/exe").string(); });
         expect(file == std::filesystem::canonical(executable).string(), way + "runs " + file);
-        mp::Process process({.start_method = how}, [] {});
-        process.start();
-        process.join();
-        expect(process.exitcode() == 0, way + "a Process");
-    }
+    };
+    make_pools(executable,
+               {mp::start_method::automatic, mp::start_method::forkserver, mp::start_method::spawn}, use);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
 END
 build_and_run() { # NAME OBJECT...
     "$compiler" -pthread "${@:2}" "$work/engine.o" -ldl -o "$work/$1"
-    "$work/$1" || { echo "$1: failed" && exit 1; }
+    "$work/$1" "$work/once" || { echo "$1: failed" && exit 1; }
     echo "$1: good"
 }
 "${compile[@]}" -c "$here/../support/engine.cpp" -o "$work/engine.o"
@@ -39,6 +39,10 @@ build_and_run 'wrapped' "$work/wrapped.o"
 echo '#include <procpool/launcher.hpp>' >"$work/launcher.cpp"
 "${compile[@]}" -c "$work/launcher.cpp" -o "$work/launcher.o"
 build_and_run 'separate' "$work/main.o" "$work/launcher.o"
+
+"${compile[@]}" -DBOOST_POSIX_HAS_VFORK=0 -c "$here/real_fork.cpp" -o "$work/real_fork.o"
+: >"$work/once"
+build_and_run 'real_fork' "$work/real_fork.o"
 
 # Where the program has included Boost.Process as it likes: then it links what that needs.
 printf '#include <boost/process.hpp>\n#include "main.cpp"\n' | "${compile[@]}" -I"$work" -fsyntax-only -x c++ -

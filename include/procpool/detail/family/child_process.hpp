@@ -195,6 +195,7 @@ private:
         wire::pins none;
         const wire::sink to{identity, none};
         const worker::process_facts parent = worker::own_facts();
+        identity.append_value(zygote::birth_record::word{0});
         wire::encode(to, name());
         wire::encode(to, place_);
         identity.append_value(is_daemon());
@@ -220,7 +221,7 @@ private:
         news.far.reset();
         news_ = std::make_shared<const os::fd>(std::move(news.near));
         try {
-            if (await_birth(how, answer.read) && await_begin(answer.read)) return true;
+            if (await_birth(how, definition, answer.read) && await_begin(answer.read)) return true;
         } catch (...) {
             let_go();
             throw;
@@ -229,11 +230,13 @@ private:
         return false;
     }
 
-    bool await_birth(start_method method, const os::fd& answer) PROCPOOL_REQUIRES(mutex_) {
+    bool await_birth(start_method method, const os::fd& definition, const os::fd& answer)
+        PROCPOOL_REQUIRES(mutex_) {
         await_news();
         const auto report = os::receive_message<zygote::worker_report>(*news_, true);
         if (report->closed) {
             const auto lock = os::fd_registry::instance().hold_forks();
+            known_ = os::known_now(0);
             // If it has not got the descriptors it can't tell but by its own.
             while (const auto other = zygote_->next_report())
                 if (other->serial == serial_ && other->what == zygote::worker_report::kind::fork_failed)
@@ -246,7 +249,10 @@ private:
                 throw BootstrapError("procpool: " + name() +
                                      " could not be started: " + zygote::end_of_zygote(method, *how));
             // Nothing is to run twice.
-            if (!os::read_to_end(answer).empty())
+            const bool has_begun = !os::read_to_end(answer).empty();
+            known_.pid = zygote::birth_record{definition.get()}.take();
+            reap();
+            if (has_begun)
                 throw BootstrapError("procpool: " + name() + " was killed with its zygote when it had begun");
             return false;
         }

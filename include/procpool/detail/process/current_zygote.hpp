@@ -10,13 +10,15 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/pool_lock.hpp"
+#include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/orphans.hpp"
@@ -95,15 +97,24 @@ public:
         due_ = deadline_in(zygote::zygote::answer_timeout);
     }
 
-    /// A zygote that was killed before it could tell of these workers didn't wait for them, either.
-    void reap_untold(std::span<const long> pids) const noexcept {
-        if (pids.empty()) return;
+    /// Of a worker whose zygote was killed before it could report the birth, and so didn't wait for it,
+    /// either.
+    void add_orphan(long pid) noexcept {
         try {
-            std::vector<os::known_process> untold;
-            for (const long pid : pids) untold.push_back({pid, lost_at_});
-            os::reap_orphans(untold);
-        } catch (const std::bad_alloc&) {  // then they stay
+            orphans_.push_back({pid, lost_at_});
+        } catch (const std::bad_alloc&) {  // then it stays, if it is a child of this process
         }
+    }
+    /// Waits for the ends of those that were added since the last time, for a second in all.
+    void reap_orphans(job::pool_lock& held) noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        const auto ending = std::exchange(orphans_, {});
+        if (ending.empty()) return;
+        const job::unlocked meanwhile(held);
+        os::reap_orphans(ending);
+    }
+    /// The same, where nobody else uses this.
+    void reap_orphans() noexcept {
+        if (!orphans_.empty()) os::reap_orphans(std::exchange(orphans_, {}));
     }
 
 private:
@@ -116,6 +127,7 @@ private:
     std::uint64_t number_ = 0;
     steady_time due_ = steady_time::max();  // when something that it owes is overdue
     std::uint64_t lost_at_ = 0;             // the last one, in the kernel's ticks
+    std::vector<os::known_process> orphans_;
 };
 using current_zygote = basic_current_zygote<>;
 

@@ -65,14 +65,13 @@ public:
           watch_(*this, workers_),
           turnover_(*this, workers_) {
         lock held = acquire();
-        workers_.launch_all();
-        driver_.start();  // while workers are being born
         try {
+            workers_.launch_all();
+            driver_.start();  // while workers are being born
             wait_for_start(held);
             driver_.begin_to_watch_news();
         } catch (...) {
-            driver_.stop(held);
-            driver_.join(held);
+            shut_down(held, false);
             throw;
         }
     }
@@ -242,6 +241,7 @@ private:
 
     /// What may wait until results are delivered.
     void keep_house(lock& held, bool some_died) PROCPOOL_REQUIRES(pool_mutex) {
+        workers_.zygote().reap_orphans(held);
         // Only now are the values rebuilt that refer to something of the workers'.
         for (worker_link& link : workers_.links()) {
             if (link.is(peer_state::absent)) continue;
@@ -309,15 +309,16 @@ private:
         {
             const job::unlocked meanwhile(held);
             if (last) last->wait();
-            end_untold(!last || last->was_killed());
+            end_unreported(!last || last->was_killed());
         }
         has_ended_ = true;
         ended_.notify_all();
     }
 
     /// Nobody drives any more, or will.
-    void end_untold(bool killed) noexcept PROCPOOL_EXCLUDES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
-        workers_.end_untold(killed);
+    void end_unreported(bool killed) noexcept
+        PROCPOOL_EXCLUDES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
+        workers_.end_unreported(killed);
     }
 
     static constexpr std::chrono::milliseconds program_check_interval{10};

@@ -72,8 +72,8 @@ public:
     /// For messages; a result can be quicker than the zygote's news.
     long told_pid() const noexcept { return pid != 0 ? pid : box_->told.pid.load(std::memory_order_relaxed); }
 
-    /// Whether its zygote was asked for it and hasn't told of its birth.
-    bool is_untold() const noexcept { return pid == 0 && !is(scheduler::peer_state::absent); }
+    /// Whether its zygote was asked for it and hasn't reported its birth.
+    bool is_unreported() const noexcept { return pid == 0 && !is(scheduler::peer_state::absent); }
     /// Whether its zygote is to tell of its birth or its death.
     bool awaits_news() const noexcept {
         return is_alive() && (!has_started() || !tasks() || is(scheduler::peer_state::terminating) ||

@@ -227,8 +227,7 @@ public:
     void dismiss(worker_link& link) {
         if (has_lost(link)) {
             --lost_;
-            const long pid = link.told_pid();
-            if (link.is_untold()) zygote_.reap_untold({&pid, 1});
+            if (link.is_unreported()) zygote_.add_orphan(link.told_pid());
         } else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
@@ -248,7 +247,7 @@ public:
     bool disconnect() noexcept {
         const bool idle = is_idle();
         for (worker_link& link : links_)
-            if (link.is_untold())
+            if (link.is_unreported())
                 link.end_input();
             else
                 link.disconnect();
@@ -256,20 +255,19 @@ public:
     }
     /// Takes the zygote out, to end it and what is left of the workers.
     std::unique_ptr<zygote::zygote> take_zygote() noexcept { return zygote_.release(); }
-    /// To be called when all workers are disconnected and the zygote has ended. If that was `killed`, nobody
-    /// has waited for those of whom it hasn't told.
-    void end_untold(bool killed) noexcept {
+    /// To be called when all workers are disconnected and the zygote has ended. If that was `killed`, as
+    /// those before it were, nobody has waited for the workers that it hasn't reported.
+    void end_unreported(bool killed) noexcept {
         const steady_time until = deadline_in(std::chrono::seconds(1));
         try {
-            std::vector<long> ended;
             for (const worker_link& link : links_) {
-                if (!killed || !link.is_untold() || !link.results()) continue;
+                if (!link.is_unreported() || !link.results() || (!killed && !has_lost(link))) continue;
                 // If there is one, it has said which process it is when its pipe ends.
-                if (os::wait_readable(link.results().get(), until)) ended.push_back(link.told_pid());
+                if (os::wait_readable(link.results().get(), until)) zygote_.add_orphan(link.told_pid());
             }
-            zygote_.reap_untold(ended);
         } catch (const std::exception&) {  // then they stay
         }
+        zygote_.reap_orphans();
         for (worker_link& link : links_) link.disconnect();
     }
 

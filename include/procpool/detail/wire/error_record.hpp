@@ -5,6 +5,7 @@
 
 #include <cxxabi.h>
 
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -21,12 +22,18 @@
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/utf8.hpp"
+#include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/detailed_exceptions.hpp"
 #include "procpool/detail/wire/exception_kind.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
+
+/// Whether each file may have a type of this name of its own: in an unnamed namespace.
+inline bool is_of_one_file(std::string_view mangled_name) noexcept {
+    return mangled_name.find("_GLOBAL__N_") != std::string_view::npos;
+}
 
 /// The kinds that this process knows. Thread-safe; kinds are only ever added. Guarded by hold_forks(), so
 /// that no child inherits it locked.
@@ -39,24 +46,44 @@ public:
         return *registry;
     }
 
-    /// False if a type of this name is known already.
+    /// False if the type is known already.
     bool add(const exception_kind& kind) {
         const auto lock = os::fd_registry::instance().hold_forks();
-        for (const exception_kind& known : kinds_)
-            if (std::string_view(known.type->name()) == kind.type->name()) return false;
+        if (find(*kind.type)) return false;
         kinds_.push_back(kind);
         return true;
     }
 
-    const exception_kind* find(std::string_view mangled_name) const {
+    const exception_kind* find(const std::type_info& type) const {
         const auto lock = os::fd_registry::instance().hold_forks();
         for (const exception_kind& known : kinds_)
-            if (known.type->name() == mangled_name) return &known;
+            if (is_same(*known.type, type)) return &known;
         return nullptr;
+    }
+
+    /// Of several kinds of the name, the one that has `rethrow`; 0 if that isn't known.
+    const exception_kind* find(std::string_view mangled_name, std::uintptr_t rethrow) const {
+        const auto lock = os::fd_registry::instance().hold_forks();
+        const exception_kind* found = nullptr;
+        int of_that_name = 0;
+        for (const exception_kind& known : kinds_) {
+            if (known.type->name() != mangled_name) continue;
+            if (reinterpret_cast<std::uintptr_t>(known.rethrow) == rethrow) return &known;
+            found = &known;
+            ++of_that_name;
+        }
+        return of_that_name == 1 && rethrow == 0 ? found : nullptr;
     }
 
 private:
     basic_exception_registry();
+
+    /// Types of two shared libraries are the same by their name, but for those that each file has of its own.
+    static bool is_same(const std::type_info& one, const std::type_info& other) noexcept {
+        if (&one == &other) return true;
+        const std::string_view name = one.name();
+        return name == other.name() && !is_of_one_file(name);
+    }
 
     std::deque<exception_kind> kinds_;  // stable addresses
 };
@@ -113,7 +140,7 @@ const exception_kind* current_exception_kind() {
     const std::type_info* const type = abi::__cxa_current_exception_type();
     if (!type) return nullptr;
     const exception_registry& registry = exception_registry::instance();
-    if (const exception_kind* const kind = registry.find(type->name())) return kind;
+    if (const exception_kind* const kind = registry.find(*type)) return kind;
     // What std::throw_with_nested(E) or a pool of the task's own has thrown is a template<E> that derives
     // from E and std::nested_exception; it travels as an E.
     const auto* const derived = dynamic_cast<const abi::__vmi_class_type_info*>(type);
@@ -123,7 +150,7 @@ const exception_kind* current_exception_kind() {
     if (*bases[1].__base_type != typeid(std::nested_exception)) return nullptr;
     const std::type_info& base = *bases[0].__base_type;
     return type_name(*type).ends_with(std::string("<").append(type_name(base)).append(">"))
-               ? registry.find(base.name())
+               ? registry.find(base)
                : nullptr;
 }
 
@@ -161,6 +188,7 @@ void encode_current_exception(sink out) {
         } catch (const std::exception& error) {
             try {
                 encode(out, std::string_view(type->name()));
+                if (is_of_one_file(type->name())) encode_function(out.to, kind->rethrow);
                 kind->save(error, out);
                 return;
             } catch (...) {
@@ -170,6 +198,19 @@ void encode_current_exception(sink out) {
         }
     }
     encode(out, std::string_view());
+}
+
+/// The kind that encode_current_exception() has named; null if it isn't known here.
+template <class = only_if_used>
+const exception_kind* decode_kind(std::string_view mangled_name, cursor& from) {
+    std::uintptr_t rethrow = 0;
+    if (is_of_one_file(mangled_name)) {
+        try {
+            rethrow = decode_code(from);
+        } catch (const SerializationError&) {  // it can't be found here
+        }
+    }
+    return exception_registry::instance().find(mangled_name, rethrow);
 }
 
 /// Type and text of an exception that a worker encoded.
@@ -193,7 +234,7 @@ std::exception_ptr decode_exception_of(cursor from, long pid, std::optional<std:
         throw origin;
     } catch (...) {
         std::exception_ptr as_text = std::current_exception();
-        const exception_kind* const kind = exception_registry::instance().find(mangled_name);
+        const exception_kind* const kind = decode_kind(mangled_name, from);
         if (!kind) return as_text;
         try {
             kind->rethrow(from);

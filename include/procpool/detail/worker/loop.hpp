@@ -55,7 +55,6 @@ public:
     }
 
     int run() {
-        box_.told.pid.store(os::current_pid(), std::memory_order_relaxed);  // if it couldn't be before
         box_.told.ready.store(1, std::memory_order_release);
         while (read_more())
             while (serve_frame()) {

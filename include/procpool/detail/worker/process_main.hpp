@@ -92,6 +92,7 @@ int process_main(zygote::worker_birth& birth) {
     std::string problem;
     try {
         wire::cursor from({message.data(), message.size()});
+        from.take(sizeof(zygote::birth_record::word));
         read_identity(from);
         wire::may_load_libraries = true;
         body = wire::decode_function<body_maker>(from)(from);

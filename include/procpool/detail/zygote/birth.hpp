@@ -32,16 +32,20 @@ enum class occupation : std::uint32_t {
     process  // one function each, as a part of the program: with its signal settings
 };
 
-/// Where a new worker of a pool says which process it is. That is the first that it does, before it dies with
-/// its zygote: that may be killed before it can tell the pool.
+/// Where a new process says which one it is: a worker in its slot of the pool's memory, another one in front
+/// of its definition. That is the first that it does, before it dies with its zygote: that may be killed
+/// before it can report the birth.
 struct birth_record {
-    int memory = -1;  // none if negative
-    std::uint64_t offset = 0;
+    using word = std::int64_t;
+    int memory = -1;         // none if negative
+    std::uint64_t page = 0;  // that begins with the word
 
     /// Safe between fork or vfork and exec.
     void write() const noexcept {
-        if (memory >= 0) os::write_to_memory(memory, offset, os::current_pid());
+        if (memory >= 0) os::exchange_in_memory(memory, page, os::current_pid());
     }
+    /// Clears what was written. @return the process id, 0 if none was written
+    word take() const noexcept { return os::exchange_in_memory(memory, page, 0); }
 };
 
 /// What all workers of a pool have in common.
@@ -63,7 +67,7 @@ struct worker_settings {
 struct worker_birth {
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;
-    os::fd tasks;    // read end; a process has a file instead, which holds its only one
+    os::fd tasks;    // read end; a process has a file instead: its birth_record, then its only one
     os::fd results;  // write end
     os::fd memory;   // the pool's black boxes, outboxes and arenas; none for a process
     worker_settings settings;

@@ -202,7 +202,7 @@ private:
     long fork_worker(const zygote_request& request, const worker_files& files) {
         const long zygote = os::current_pid();
         return os::fork_process(files, [&] {
-            record_of(request.slot).write();
+            record_of(request.slot, files).write();
             original_.restore();
             // The numbers live on in this process; the parent's owners of them don't.
             std::array<os::fd, os::max_passed_fds> own;
@@ -223,10 +223,11 @@ private:
                             .signals = original_,
                             .locale = os::locale_names::of_this_process()};
         os::send_message(ends.near, birth, files);
-        return start_anew(ends.far, record_of(request.slot));
+        return start_anew(ends.far, record_of(request.slot, files));
     }
 
-    birth_record record_of(std::uint32_t slot) const noexcept {
+    birth_record record_of(std::uint32_t slot, const worker_files& files) const noexcept {
+        if (settings_.purpose == occupation::process) return {files[0]};
         if (settings_.slot_bytes == 0) return {};
         return {memory_.get(), slot * settings_.slot_bytes};
     }

@@ -4,13 +4,13 @@
 #define PROCPOOL_DETAIL_OS_LINUX_MEMFD_HPP
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -57,16 +57,16 @@ inline fd make_memfd(const char* name, std::size_t size) {
     return file;
 }
 
-/// Writes into memory that isn't mapped here, unless this process may make no such files any more. Safe
-/// between fork or vfork and exec.
-inline void write_to_memory(int file, std::uint64_t offset, std::int64_t value) noexcept {
-    // Where files are limited (RLIMIT_FSIZE) since the memory was made, the signal would end the process.
-    struct sigaction ignored{}, before{};
-    ignored.sa_handler = SIG_IGN;
-    if (::sigaction(SIGXFSZ, &ignored, &before) != 0) return;
-    // Nothing else can fail where the owner of the memory has touched it: nothing is allocated.
-    static_cast<void>(::pwrite(file, &value, sizeof value, static_cast<off_t>(offset)) == sizeof value);
-    ::sigaction(SIGXFSZ, &before, nullptr);
+/// Replaces the first word of a page of memory that isn't mapped here. Safe between fork or vfork and exec.
+/// @return what was there before, or 0 if the system refuses to map the page
+inline std::int64_t exchange_in_memory(int file, std::uint64_t page, std::int64_t value) noexcept {
+    // A write would fall under the limit of files (RLIMIT_FSIZE), by a signal that ends the process.
+    void* const at =
+        ::mmap(nullptr, sizeof value, PROT_READ | PROT_WRITE, MAP_SHARED, file, static_cast<off_t>(page));
+    if (at == MAP_FAILED) return 0;
+    const std::int64_t before = std::atomic_ref(*static_cast<std::int64_t*>(at)).exchange(value);
+    ::munmap(at, sizeof value);
+    return before;
 }
 
 /// In bytes.
