@@ -63,7 +63,7 @@ int slow_square(int x) {
     return x * x;
 }
 int slow(int x) {
-    std::this_thread::sleep_for(500ms);
+    std::this_thread::sleep_for(1s);
     return x;
 }
 
@@ -165,7 +165,7 @@ int lose_all() {
     const std::jthread teller(tell_soon);
     const watch of(pool);
     int failed = 0;
-    for (const auto& one : pool.try_map(slow, numbers(90), {.chunksize = 1})) {
+    for (const auto& one : pool.try_map(slow, numbers(14), {.chunksize = 1})) {
         try {
             one.value();
         } catch (const mp::NodeDied&) {

@@ -93,7 +93,7 @@ case_lose_all() {
     until_ready
     strike KILL node2
     wait_until 10 has_printed '^found 1' || wrong 'node2 was not found lost'
-    sleep 1.2
+    sleep .3 # it has got what node2 had
     strike KILL node3
     finish
     ends_after_loss
