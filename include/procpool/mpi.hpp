@@ -96,11 +96,12 @@ struct NodeStatus {
 
 /// A pool whose workers are those of all nodes: all calls are as in procpool::Pool.
 ///
-/// To be made in the function that run() calls. What can't leave a machine, a SharedArray, a Queue, a Lock, is
-/// refused when it is sent.
+/// To be made in the function that run() calls. What can't leave a machine, a SharedArray, a Queue, a Lock,
+/// is refused when it is sent.
 class Pool : public BasicPool<detail::call::in_processes> {
 public:
-    /// Starts cpu_count() workers on each node. @throws Error outside of run(); BootstrapError, std::system_error
+    /// Starts cpu_count() workers on each node. @throws Error outside of run(); BootstrapError,
+    /// std::system_error
     template <class = detail::only_if_used>
     Pool() : Pool(PoolOptions{}) {}
 
@@ -143,9 +144,8 @@ public:
     template <class = detail::only_if_used>
     std::vector<NodeStatus> nodes() const {
         std::vector<NodeStatus> all;
-        detail::mpi::each_node(core(), [&](int rank, const std::string& host, std::size_t workers, bool alive) {
-            all.push_back({rank, host, workers, alive});
-        });
+        detail::mpi::each_node(core(), [&](int rank, const std::string& host, std::size_t workers,
+                                           bool alive) { all.push_back({rank, host, workers, alive}); });
         return all;
     }
 
@@ -176,8 +176,8 @@ private:
 /// concurrent.futures' executor on the workers of all nodes, with the options of mpi::Pool.
 using Executor = BasicExecutor<Pool, PoolOptions>;
 
-/// Starts MPI and calls `main_function(argc, argv)` on rank 0, while all other ranks host workers; ends MPI when
-/// it returns. To be called first in main, on all ranks.
+/// Starts MPI and calls `main_function(argc, argv)` on rank 0, while all other ranks host workers; ends MPI
+/// when it returns. To be called first in main, on all ranks.
 ///
 /// @return what `main_function` returns; 0 on the other ranks. If the program was started wrongly, by the
 /// launcher of another MPI or as different builds, a sentence on standard error says so, and it returns
@@ -190,7 +190,8 @@ int run(int argc, char** argv, F&& main_function) {
 }
 
 /// The same for a program that has started MPI itself, and ends it: collective over `comm`. Its main calls
-/// freeze_support(argc, argv) first. If a node was lost, MPI can't be ended any more, so the program ends in here.
+/// freeze_support(argc, argv) first. If a node was lost, MPI can't be ended any more, so the program ends in
+/// here.
 template <class F>
 int run(MPI_Comm comm, F&& main_function) {
     return detail::mpi::run_within(comm, [&] { return main_function(); });

@@ -22,8 +22,8 @@ namespace procpool::inline v0_1::detail {
 
 template std::shared_ptr<scheduler::pool_backend> mpi::make_pool<void>(
     mpi::pool_request, std::function<void(std::exception_ptr)>);
-template void mpi::each_node<void>(
-    scheduler::pool_backend&, const std::function<void(int, const std::string&, std::size_t, bool)>&);
+template void mpi::each_node<void>(scheduler::pool_backend&,
+                                   const std::function<void(int, const std::string&, std::size_t, bool)>&);
 template int mpi::run_program<void>(int, char**, const std::function<int()>&);
 template int mpi::run_within<void>(MPI_Comm, const std::function<int()>&);
 

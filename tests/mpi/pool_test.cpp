@@ -90,7 +90,8 @@ TEST_F(MpiPool, has_the_workers_of_all_nodes) {
 }
 
 TEST_F(MpiPool, maps_in_order_for_few_and_many_elements) {
-    for (const int count : {0, 1, 2, 5, 1000, 200'000}) EXPECT_EQ(pool.map(square, numbers(count)), squares(count));
+    for (const int count : {0, 1, 2, 5, 1000, 200'000})
+        EXPECT_EQ(pool.map(square, numbers(count)), squares(count));
 }
 
 TEST_F(MpiPool, maps_with_every_chunksize) {
@@ -116,8 +117,8 @@ TEST_F(MpiPool, sends_strings_closures_and_tuples) {
 TEST_F(MpiPool, sends_large_arguments_and_results) {
     const std::vector<double> large(4 << 20, 1.5);  // 32 MiB
     EXPECT_EQ(pool.apply([](const std::vector<double>& all) { return all; }, large), large);
-    const auto sums = pool.map(mp::partial([](const std::vector<double>& all, int x) { return all[0] * x; }, large),
-                               numbers(10));
+    const auto sums = pool.map(
+        mp::partial([](const std::vector<double>& all, int x) { return all[0] * x; }, large), numbers(10));
     for (int i = 0; i < 10; ++i) EXPECT_EQ(sums[static_cast<std::size_t>(i)], 1.5 * i);
 }
 
@@ -126,7 +127,8 @@ TEST_F(MpiPool, streams_results_in_order_and_as_they_come) {
     for (const int value : pool.imap(square, numbers(500))) in_order.push_back(value);
     EXPECT_EQ(in_order, squares(500));
     std::vector<int> unordered;
-    for (const int value : pool.imap_unordered(square, numbers(500), {.chunksize = 5})) unordered.push_back(value);
+    for (const int value : pool.imap_unordered(square, numbers(500), {.chunksize = 5}))
+        unordered.push_back(value);
     std::sort(unordered.begin(), unordered.end());
     EXPECT_EQ(unordered, squares(500));
 }
@@ -202,7 +204,8 @@ TEST_F(MpiPool, retries_elements_whose_worker_died) {
         }
         return x;
     };
-    EXPECT_EQ(pool.map(mp::partial(dies_once, file), numbers(50), {.chunksize = 1, .retries = 1}), numbers(50));
+    EXPECT_EQ(pool.map(mp::partial(dies_once, file), numbers(50), {.chunksize = 1, .retries = 1}),
+              numbers(50));
     std::remove(file.c_str());
 }
 
@@ -214,12 +217,18 @@ TEST_F(MpiPool, fail_fast_drops_what_has_not_begun) {
             return x;
         },
         numbers(20'000), {.chunksize = 1, .fail_fast = true});
-    const auto good = std::count_if(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.has_value(); });
+    const auto good =
+        std::count_if(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.has_value(); });
     EXPECT_LT(good, 19'000);
 }
 
 TEST_F(MpiPool, a_call_that_runs_is_cancelled) {
-    auto sleeper = pool.apply_async([](int) { std::this_thread::sleep_for(1h); return 1; }, 1);
+    auto sleeper = pool.apply_async(
+        [](int) {
+            std::this_thread::sleep_for(1h);
+            return 1;
+        },
+        1);
     EXPECT_TRUE(sleeper.cancel());
     EXPECT_THROW(sleeper.get(), mp::TaskCancelled);
     EXPECT_EQ(pool.map(square, numbers(50)), squares(50));
@@ -284,7 +293,8 @@ TEST_F(MpiPool, elements_that_wait_behind_long_ones_go_to_idle_nodes) {
 
 TEST_F(MpiPool, refuses_what_lies_in_the_memory_of_one_machine) {
     mp::SharedArray<int, 1> array({10});
-    EXPECT_THROW(pool.apply([](const mp::SharedArray<int, 1>& all) { return all(0); }, array), mp::SerializationError);
+    EXPECT_THROW(pool.apply([](const mp::SharedArray<int, 1>& all) { return all(0); }, array),
+                 mp::SerializationError);
 }
 
 TEST_F(MpiPool, close_and_join_finish_what_is_there) {
@@ -296,7 +306,12 @@ TEST_F(MpiPool, close_and_join_finish_what_is_there) {
 }
 
 TEST_F(MpiPool, terminate_ends_what_runs) {
-    auto result = pool.apply_async([](int) { std::this_thread::sleep_for(1h); return 1; }, 1);
+    auto result = pool.apply_async(
+        [](int) {
+            std::this_thread::sleep_for(1h);
+            return 1;
+        },
+        1);
     pool.terminate();
     EXPECT_THROW(result.get(), mp::PoolTerminated);
     pool.join();
@@ -305,9 +320,11 @@ TEST_F(MpiPool, terminate_ends_what_runs) {
 std::atomic<int> initialised = 0;
 
 TEST(MpiPools, run_an_initializer_with_arguments_in_each_worker) {
-    mp::mpi::Pool pool({.processes_per_node = 2}, [](int a, const std::string& b) { initialised = a + static_cast<int>(b.size()); }, 40,
-                       "xy");
-    for (const int value : pool.map([](int) { return initialised.load(); }, numbers(100), {.chunksize = 1})) EXPECT_EQ(value, 42);
+    mp::mpi::Pool pool(
+        {.processes_per_node = 2},
+        [](int a, const std::string& b) { initialised = a + static_cast<int>(b.size()); }, 40, "xy");
+    for (const int value : pool.map([](int) { return initialised.load(); }, numbers(100), {.chunksize = 1}))
+        EXPECT_EQ(value, 42);
 }
 
 TEST(MpiPools, fail_with_the_error_of_their_initializer) {

@@ -9,7 +9,6 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 

@@ -25,9 +25,9 @@ struct bell_of_rank_0 {
     std::size_t count = 0;
 };
 
-/// Rank 0 and each other one ring at each other. What name a machine has for itself says nothing of how others
-/// reach it, so addresses are learnt from what comes. A datagram that gets lost wakes nobody: nobody may sleep
-/// for long. Thread-safe.
+/// Rank 0 and each other one ring at each other. What name a machine has for itself says nothing of how
+/// others reach it, so addresses are learnt from what comes. A datagram that gets lost wakes nobody: nobody
+/// may sleep for long. Thread-safe.
 template <class = only_if_used>
 class basic_bell {
 public:

@@ -55,8 +55,9 @@ void send_parts(frame_header header, std::span<const int> route, std::span<const
     header.what = frame_header::kind::define_part;
     header.count = definition.size();
     for (header.first = 0; header.first < definition.size(); header.first += part_size)
-        send(part_message(header, route,
-                          definition.subspan(header.first, std::min(part_size, definition.size() - header.first))));
+        send(part_message(
+            header, route,
+            definition.subspan(header.first, std::min(part_size, definition.size() - header.first))));
 }
 
 /// A definition of which parts have come, perhaps some of them twice, and what has to wait for the rest.

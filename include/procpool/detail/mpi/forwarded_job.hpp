@@ -67,7 +67,9 @@ public:
     }
     void append_returned(std::uint64_t job, std::uint64_t index) {
         const mutex_guard lock(mutex_);
-        append_frame(bytes_, {.what = frame_header::kind::returned, .pool = pool_, .job = job, .first = index, .count = 1});
+        append_frame(
+            bytes_,
+            {.what = frame_header::kind::returned, .pool = pool_, .job = job, .first = index, .count = 1});
         --to_return_;
         tell_if_all_returned();
     }
@@ -89,7 +91,8 @@ template <class = only_if_used>
 class basic_forwarded_job final : public scheduler::remote_job {
 public:
     /// `from` has what describes an element, and the definition.
-    basic_forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from, outgoing_frames& up)
+    basic_forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from,
+                        outgoing_frames& up)
         : remote_job(definition_from(from), settings.once), number_(number), up_(up) {
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
@@ -102,7 +105,11 @@ public:
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                 std::span<const std::byte> values) override {
-        frame_header header{.what = frame_header::kind::values, .job = number_, .first = first, .count = count, .stride = stride};
+        frame_header header{.what = frame_header::kind::values,
+                            .job = number_,
+                            .first = first,
+                            .count = count,
+                            .stride = stride};
         if (timing && timing->known()) header.ns = static_cast<std::int64_t>(timing->mean_ns());
         up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
     }
@@ -110,8 +117,9 @@ public:
     /// A task's own error.
     bool fail_with_record(std::uint64_t index, std::span<const std::byte> record, long pid,
                           const std::string& attempts) override {
-        append_error({.what = frame_header::kind::error, .job = number_, .first = index, .count = 1, .pid = pid},
-                     attempts, record);
+        append_error(
+            {.what = frame_header::kind::error, .job = number_, .first = index, .count = 1, .pid = pid},
+            attempts, record);
         return true;
     }
     /// An error of this node's pool.

@@ -41,7 +41,8 @@ template <class = only_if_used>
 class basic_hosted_pool {
 public:
     /// `open` is the payload of a frame of that kind. `send` is called by any thread.
-    basic_hosted_pool(std::uint64_t number, std::span<const std::byte> open, std::function<void(wire::buffer&&)> send)
+    basic_hosted_pool(std::uint64_t number, std::span<const std::byte> open,
+                      std::function<void(wire::buffer&&)> send)
         : send_(std::move(send)), up_(number) {
         request_.append(open.data(), open.size());
         thread_ = os::start_thread([this] { run(); }, "a node's pool");
@@ -91,8 +92,8 @@ public:
 private:
     enum class ending { none, when_done, now };
 
-    void handle(scheduler::pool_backend& local, const frame_header& header, std::span<const std::byte> payload)
-        PROCPOOL_REQUIRES(pool_mutex) {
+    void handle(scheduler::pool_backend& local, const frame_header& header,
+                std::span<const std::byte> payload) PROCPOOL_REQUIRES(pool_mutex) {
         using kind = frame_header::kind;
         using running = job::runner::running;
         if (header.what == kind::define) {
@@ -151,7 +152,8 @@ private:
 
     void give_back(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
         std::uint64_t count = 0;
-        for (const auto& [number, job] : jobs_) count += local.withdraw(job, outgoing_frames::given_back_text);
+        for (const auto& [number, job] : jobs_)
+            count += local.withdraw(job, outgoing_frames::given_back_text);
         up_.expect_returned(count);
     }
 
@@ -175,11 +177,14 @@ private:
                 const auto local = pool();
                 auto lock = local->acquire();
                 // Who drives asks this after each step.
-                local->wait(lock, [&]() PROCPOOL_REQUIRES(pool_mutex) {
-                    tell_failure(*local);
-                    flush();
-                    return ending_.load(std::memory_order_acquire) != ending::none;
-                }, steady_time::max());
+                local->wait(
+                    lock,
+                    [&]() PROCPOOL_REQUIRES(pool_mutex) {
+                        tell_failure(*local);
+                        flush();
+                        return ending_.load(std::memory_order_acquire) != ending::none;
+                    },
+                    steady_time::max());
                 if (ending_.load(std::memory_order_acquire) == ending::when_done) {
                     local->close();
                     for (const auto& [number, job] : std::exchange(jobs_, {})) local->seal(job);

@@ -42,13 +42,15 @@ template <class = only_if_used>
 class basic_network {
 public:
     /// Collective. Works with a copy of `from`.
-    explicit basic_network(MPI_Comm from) : comm_(copy_of(from)), rank_(rank_in(comm_)), size_(size_of(comm_)), bell_(rank_, size_) {
+    explicit basic_network(MPI_Comm from)
+        : comm_(copy_of(from)), rank_(rank_in(comm_)), size_(size_of(comm_)), bell_(rank_, size_) {
         bell_of_rank_0 told;
         if (rank_ == 0) told = bell_.describe();
         check_mpi(MPI_Bcast(&told, sizeof told, MPI_BYTE, 0, comm_), "MPI_Bcast");
         bell_.know(told);
         MPI_Comm here = MPI_COMM_NULL;
-        check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &here), "MPI_Comm_split_type");
+        check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &here),
+                  "MPI_Comm_split_type");
         first_on_node_ = rank_;
         check_mpi(MPI_Bcast(&first_on_node_, 1, MPI_INT, 0, here), "MPI_Bcast");
         check_mpi(MPI_Comm_free(&here), "MPI_Comm_free");
@@ -80,8 +82,8 @@ public:
         }
         wire::buffer all;
         all.extend(static_cast<std::size_t>(total));
-        check_mpi(MPI_Allgatherv(mine.data(), length, MPI_BYTE, all.data(), lengths.data(), places.data(), MPI_BYTE,
-                                 comm_),
+        check_mpi(MPI_Allgatherv(mine.data(), length, MPI_BYTE, all.data(), lengths.data(), places.data(),
+                                 MPI_BYTE, comm_),
                   "MPI_Allgatherv");
         std::vector<wire::buffer> parts(lengths.size());
         for (std::size_t i = 0; i < lengths.size(); ++i)
@@ -116,8 +118,8 @@ public:
         return is_out;
     }
 
-    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them; also
-    /// for those of lost ranks. It may not use the network.
+    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them;
+    /// also for those of lost ranks. It may not use the network.
     /// @return whether there was any, or a part of one
     template <class Take>
     bool receive(Take take) {
@@ -180,8 +182,8 @@ public:
     }
 
 private:
-    static constexpr int tag_end = 0;   // of the last part of a message
-    static constexpr int tag_more = 1;  // another part follows
+    static constexpr int tag_end = 0;                                  // of the last part of a message
+    static constexpr int tag_more = 1;                                 // another part follows
     static constexpr std::size_t most_at_once = std::size_t{1} << 29;  // MPI counts with int
 
     struct sending {
@@ -223,7 +225,8 @@ private:
             int there = 0;
             MPI_Message message = MPI_MESSAGE_NULL;
             MPI_Status status;
-            if (MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, &message, &status) != MPI_SUCCESS) break;
+            if (MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, &message, &status) != MPI_SUCCESS)
+                break;
             if (!there) {
                 ++misses;
                 continue;
@@ -247,7 +250,8 @@ private:
     void put_on_the_wire() PROCPOOL_REQUIRES(mutex_) {
         constexpr int calls = 2;
         int there = 0;
-        for (int i = 0; i < calls; ++i) MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, MPI_STATUS_IGNORE);
+        for (int i = 0; i < calls; ++i)
+            MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, MPI_STATUS_IGNORE);
     }
     bool is_done(MPI_Request& request, std::size_t from) PROCPOOL_REQUIRES(mutex_) {
         int done = 0;

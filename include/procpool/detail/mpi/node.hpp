@@ -35,7 +35,8 @@ namespace procpool::inline v0_1::detail::mpi {
 template <class = only_if_used>
 class basic_node final : public scheduler::peer {
 public:
-    basic_node(int rank, std::string host, std::uint64_t pool) : rank_(rank), host_(std::move(host)), pool_(pool) {}
+    basic_node(int rank, std::string host, std::uint64_t pool)
+        : rank_(rank), host_(std::move(host)), pool_(pool) {}
 
     int rank() const noexcept { return rank_; }
     const std::string& host() const noexcept { return host_; }
@@ -196,7 +197,8 @@ private:
     void define(const std::shared_ptr<scheduler::remote_job>& job) {
         if (!jobs_.emplace(job->id, job).second) return;
         const wire::buffer definition = definition_of(*job);
-        append_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id}, definition.bytes());
+        append_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id},
+                     definition.bytes());
     }
 
     /// @return whether there was any

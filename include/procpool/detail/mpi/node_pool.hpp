@@ -9,7 +9,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -21,9 +20,9 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/unlocked.hpp"
-#include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/node.hpp"
+#include "procpool/detail/mpi/node_group.hpp"
 #include "procpool/detail/mpi/pace.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/session.hpp"
@@ -48,102 +47,6 @@ struct node_pool_options {
     bool workers_on_rank_0 = true;
     std::function<void(std::exception_ptr)> error_handler;
 };
-
-/// The nodes of a pool, those that are lost, too.
-template <class = only_if_used>
-class basic_node_group final : public scheduler::peer_group {
-public:
-    explicit basic_node_group(session& all) : session_(all) {}
-
-    std::deque<node>& nodes() noexcept { return nodes_; }
-    const std::deque<node>& nodes() const noexcept { return nodes_; }
-    node* find(int rank) noexcept {
-        const auto at = std::find_if(nodes_.begin(), nodes_.end(),
-                                     [rank](const node& one) { return one.rank() == rank; });
-        return at != nodes_.end() ? &*at : nullptr;
-    }
-
-    void make(std::uint64_t pool, bool with_rank_0) {
-        for (const host_rank& one : session_.hosts())
-            if (!session_.is_lost(one.rank) && (with_rank_0 || one.rank != session_.net().rank()))
-                nodes_.emplace_back(one.rank, one.name, pool);
-        pool_ = pool;
-        if (std::count_if(nodes_.begin(), nodes_.end(), [this](const node& one) { return is_remote(one); }) < 2) return;
-        for (node& one : nodes_)
-            if (is_remote(one))
-                one.use_chain([this](const std::shared_ptr<scheduler::remote_job>& job) { define_along_chain(job); });
-    }
-    /// Tells all nodes but rank 0 of a job, one through the other, and those that know it nothing.
-    void define_along_chain(const std::shared_ptr<scheduler::remote_job>& job) {
-        std::vector<int> route;
-        for (node& one : nodes_)
-            if (is_remote(one) && one.is_alive() && !session_.is_lost(one.rank()) && one.await_definition(job))
-                route.push_back(one.rank());
-        if (!route.empty()) send_definition(*job, route);
-    }
-    /// A node of the chain is lost, and with it perhaps what it would have passed on.
-    void repair_chain() {
-        for (const node& one : nodes_)
-            for (const auto& job : one.in_parts())
-                if (!session_.is_lost(one.rank())) send_definition(*job, {one.rank()});
-    }
-
-    /// It has opened its share of the pool.
-    void open(node& one, std::size_t workers) {
-        one.open(workers);
-        add(one);
-    }
-    void lose_workers_of(const node& one) noexcept { lose(one); }
-
-    /// The share of rank 0 itself.
-    std::unique_ptr<hosted_pool>& here() noexcept { return here_; }
-
-    void transmit(node& to, wire::buffer&& message) {
-        if (to.rank() != session_.net().rank()) {
-            session_.net().send(to.rank(), std::move(message));
-            return;
-        }
-        each_frame(message.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
-            here_->handle(header, payload);
-        });
-    }
-
-    void send(scheduler::peer& to) override {
-        node& there = static_cast<node&>(to);
-        if (there.has_output()) transmit(there, there.take_output());
-    }
-    void forget(const scheduler::remote_job& job, bool /*refers*/) override {
-        for (node& one : nodes_) {
-            one.forget(job);
-            send(one);
-        }
-    }
-    // A node ends what its workers run, and knows how they died.
-    void end(scheduler::peer& /*which*/, ending /*how*/) override {}
-    scheduler::death examine(scheduler::peer& /*dead*/, const scheduler::runs_in_flight::running& /*interrupted*/,
-                             const scheduler::block& /*element*/) override {
-        return {};
-    }
-
-private:
-    bool is_remote(const node& one) const { return one.rank() != session_.net().rank(); }
-
-    void send_definition(const scheduler::remote_job& job, const std::vector<int>& route) {
-        const wire::buffer definition = node::definition_of(job);
-        const std::span further = std::span(route).subspan(1);
-        send_parts({.pool = pool_, .job = job.id}, further, definition.bytes(), [&](wire::buffer&& message) {
-            session_.net().send(route[0], std::move(message));
-            // They don't hear one another.
-            for (const int rank : further) session_.net().bell().ring(rank);
-        });
-    }
-
-    session& session_;
-    std::uint64_t pool_ = 0;
-    std::deque<node> nodes_;  // which stay where they are
-    std::unique_ptr<hosted_pool> here_;
-};
-using node_group = basic_node_group<>;
 
 template <class = only_if_used>
 class basic_node_pool final : public scheduler::scheduler, private process::driven {
@@ -281,7 +184,8 @@ private:
             if (nap.count() > 0 && interrupted(std::min(until, now + nap))) return inbox_.take();
         }
     }
-    /// Sleeps until the bell rings, at the latest until that time. @return whether there is something else to do
+    /// Sleeps until the bell rings, at the latest until that time. @return whether there is something else to
+    /// do
     bool interrupted(steady_time until) {
         bool is_interrupted = false;
         for (const auto& event : poller_.wait_precisely(until)) {
@@ -303,15 +207,16 @@ private:
         }
         std::vector<scheduler::returned> back;
         try {
-            each_frame(message.bytes.bytes(), [&](const frame_header& header, std::span<const std::byte> payload)
-                                                  PROCPOOL_REQUIRES(pool_mutex) {
-                if (header.what == frame_header::kind::failed)
-                    fail(decoded(payload));
-                else if (header.what == frame_header::kind::closed)
-                    from->has_closed = true;
-                else
-                    from->collect(header, payload, events().collected(), back);
-            });
+            each_frame(message.bytes.bytes(),
+                       [&](const frame_header& header, std::span<const std::byte> payload)
+                           PROCPOOL_REQUIRES(pool_mutex) {
+                               if (header.what == frame_header::kind::failed)
+                                   fail(decoded(payload));
+                               else if (header.what == frame_header::kind::closed)
+                                   from->has_closed = true;
+                               else
+                                   from->collect(header, payload, events().collected(), back);
+                           });
         } catch (const SerializationError&) {
             session_.net().lose(from->rank());  // it can't be trusted any more
             lose(*from);
@@ -370,20 +275,21 @@ private:
         std::size_t open = 0;
         wait_for_nodes(held, [&](node& from, const frame_header& header, std::span<const std::byte> payload)
                                  PROCPOOL_REQUIRES(pool_mutex) {
-            if (header.what == frame_header::kind::opened) {
-                group_.open(from, header.count);
-                ++open;
-            } else if (header.what == frame_header::kind::failed) {
-                // An initializer's error is told to each call; what keeps workers from starting, here.
-                if (from.is_alive())
-                    fail(decoded(payload));
-                else
-                    failed = decoded(payload);
-            } else if (is_loss(header) && !from.is_alive()) {
-                failed = lost(from);
-            }
-            return failed || open == group_.nodes().size();
-        });
+                                     if (header.what == frame_header::kind::opened) {
+                                         group_.open(from, header.count);
+                                         ++open;
+                                     } else if (header.what == frame_header::kind::failed) {
+                                         // An initializer's error is told to each call; what keeps workers
+                                         // from starting, here.
+                                         if (from.is_alive())
+                                             fail(decoded(payload));
+                                         else
+                                             failed = decoded(payload);
+                                     } else if (is_loss(header) && !from.is_alive()) {
+                                         failed = lost(from);
+                                     }
+                                     return failed || open == group_.nodes().size();
+                                 });
         if (failed) std::rethrow_exception(failed);
         size_.store(group_.workers(), std::memory_order_relaxed);
     }
@@ -419,10 +325,11 @@ private:
                 node* const from = group_.find(one.from);
                 if (!from) continue;
                 if (one.bytes.empty()) done = take(*from, loss, {}) || done;
-                each_frame(one.bytes.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
-                    if (header.what == frame_header::kind::closed) from->has_closed = true;
-                    done = take(*from, header, payload) || done;
-                });
+                each_frame(one.bytes.bytes(),
+                           [&](const frame_header& header, std::span<const std::byte> payload) {
+                               if (header.what == frame_header::kind::closed) from->has_closed = true;
+                               done = take(*from, header, payload) || done;
+                           });
             }
         }
     }

@@ -17,28 +17,29 @@ namespace procpool::inline v0_1::detail::mpi {
 struct frame_header {
     enum class kind : std::uint32_t {
         // Of rank 0:
-        open,      // makes a pool: node_options, the initializer's definition and arguments
-        define,    // a job: job_settings, then its definition
+        open,         // makes a pool: node_options, the initializer's definition and arguments
+        define,       // a job: job_settings, then its definition
         define_part,  // a part of that, from byte `first` of `count` on: see definition_part
-        run,       // elements of it
-        forget,    // it is over
-        cancel,    // the same, before its end: what runs is ended if `flag`
-        give_up,   // `count` of its elements from `first` on: their callers want no result any more
-        give_back, // elements that have not begun are to be given back
-        close,     // ends the pool; work that is there ends before, if `flag`
+        run,          // elements of it
+        forget,       // it is over
+        cancel,       // the same, before its end: what runs is ended if `flag`
+        give_up,      // `count` of its elements from `first` on: their callers want no result any more
+        give_back,    // elements that have not begun are to be given back
+        close,        // ends the pool; work that is there ends before, if `flag`
         // Of a host:
-        opened,    // it has `count` workers
-        defined,   // a definition that came in parts is complete
-        values,    // results of elements; each took `ns`
-        error,     // an element's error: the texts of attempts before, then the record
-        returned,  // elements that had not begun
+        opened,      // it has `count` workers
+        defined,     // a definition that came in parts is complete
+        values,      // results of elements; each took `ns`
+        error,       // an element's error: the texts of attempts before, then the record
+        returned,    // elements that had not begun
         given_back,  // what was asked for was returned
-        failed,    // the pool can't go on: the record of its error
+        failed,      // the pool can't go on: the record of its error
         closed,
         // Of both, pool 0:
-        beat,      // alive; rank 0 tells how long it may be silent, `ns`, and whether it has lost that rank, `flag`
-        finish,    // of rank 0: the program is over, so pools end; of the others: they have ended
-        leave,     // nobody waits any more; nobody ends MPI if `flag`
+        beat,    // alive; rank 0 tells how long it may be silent, `ns`, and whether it has lost that rank,
+                 // `flag`
+        finish,  // of rank 0: the program is over, so pools end; of the others: they have ended
+        leave,   // nobody waits any more; nobody ends MPI if `flag`
     };
     kind what{};
     std::uint32_t flag = 0;

@@ -10,8 +10,8 @@
 
 namespace procpool::inline v0_1::detail::mpi {
 
-/// Starts MPI and ends it. @return what `body` returns on rank 0; on other ranks 0; after a wrong start, which
-/// is told on standard error, EXIT_FAILURE
+/// Starts MPI and ends it. @return what `body` returns on rank 0; on other ranks 0; after a wrong start,
+/// which is told on standard error, EXIT_FAILURE
 template <class = only_if_used>
 int run_program(int argc, char** argv, const std::function<int()>& body);
 

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/clock.hpp"
 #include "procpool/cpu_count.hpp"
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/affinity.hpp"
 #include "procpool/detail/mpi/finalize.hpp"
 #include "procpool/detail/mpi/host.hpp"
@@ -29,6 +29,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/affinity.hpp"
 #include "procpool/detail/os/cpu_mask.hpp"
+#include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -159,6 +160,9 @@ std::string wrong_start(int thread_level) {
 
 template <class>
 int run_program(int argc, char** argv, const std::function<int()>& body) {
+    // Open MPI lets others run at each of its calls where there are more ranks than processors; who waits
+    // here sleeps anyway, and may hold the lock of the network meanwhile.
+    os::set_default_variable("OMPI_MCA_mpi_yield_when_idle", "0");
     int level = 0;
     check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread");
     int code = EXIT_FAILURE;

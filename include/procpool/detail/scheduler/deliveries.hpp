@@ -88,8 +88,9 @@ private:
                 if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts)) return;
                 std::optional<std::uint64_t> index;
                 if (is_element) index = one.job->index_told(one.first);
-                one.job->fail(one.first, wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts,
-                                                                one.host ? *one.host : std::string()));
+                one.job->fail(one.first,
+                              wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts,
+                                                     one.host ? *one.host : std::string()));
                 return;
             }
             case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;

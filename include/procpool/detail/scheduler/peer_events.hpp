@@ -78,7 +78,8 @@ public:
             if (!one.job->withdrawn) continue;
             const auto [first, count] = std::pair(one.elements.first, std::exchange(one.elements.count, 0));
             if (one.job->abandoned || one.job->failure()) continue;
-            for (std::uint64_t i = 0; i < count; ++i) deliveries_.fail(one.job, first + i, one.job->withdrawn);
+            for (std::uint64_t i = 0; i < count; ++i)
+                deliveries_.fail(one.job, first + i, one.job->withdrawn);
         }
         dispatcher_.requeue(back);
     }

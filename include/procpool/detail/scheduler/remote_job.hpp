@@ -44,8 +44,8 @@ public:
     // Of one element, where elements have callers of their own.
 
     virtual bool elements_are_calls() const noexcept { return false; }
-    /// Its caller gives it up: its result is `error`, and it needn't run, which is the pool's affair. `now` in
-    /// steady ns. @return false if it has a result already
+    /// Its caller gives it up: its result is `error`, and it needn't run, which is the pool's affair. `now`
+    /// in steady ns. @return false if it has a result already
     virtual bool give_up(std::uint64_t /*index*/, std::exception_ptr /*error*/, std::int64_t /*now*/) {
         return false;
     }

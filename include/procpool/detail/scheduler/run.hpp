@@ -31,7 +31,7 @@ struct run {
     std::uint64_t results = 0;  // elements whose result has come
     /// Where their bytes are, if the peer answers in any order: this run may be one of several parts of it.
     std::shared_ptr<const block> source = nullptr;
-    wire::buffer head;          // as in its announcement
+    wire::buffer head;  // as in its announcement
     std::size_t in_front = 0;
     std::size_t sent = 0;     // bytes of all that went out
     std::size_t counted = 0;  // bytes among those that are out; less than they weigh if some were recalled

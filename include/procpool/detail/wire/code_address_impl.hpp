@@ -96,7 +96,7 @@ bool is_code(std::uintptr_t address) {
 }
 
 template <class>
-void encode_code(buffer& to, std::uintptr_t address) {
+inline void encode_code(buffer& to, std::uintptr_t address) {
     const os::located_code* const code = find_code(address);
     if (!code)
         throw SerializationError("procpool: a function pointer that points to no function of this program");

@@ -30,8 +30,9 @@ wire::sink basic_outbox<Mark>::scratch() {
     return cleared({scratch_, new_pins_, inner_.memory ? &inner_ : &new_large_});
 }
 
+// For each result that isn't plain data: inline, as the end of an element is.
 template <class Mark>
-void basic_outbox<Mark>::put_encoded() {
+inline void basic_outbox<Mark>::put_encoded() {
     wire::end_sized({scratch_, new_pins_, &new_large_}, begin_);
     const bool pinned = !new_pins_.empty();
     for (auto& object : new_pins_) pins_.push_back({results_, std::move(object)});
@@ -83,7 +84,7 @@ wire::sink basic_outbox<Mark>::cleared(wire::sink out) {
 }
 
 template <class Mark>
-void basic_outbox<Mark>::put_sized(kind what, bool pinned) {
+inline void basic_outbox<Mark>::put_sized(kind what, bool pinned) {
     const std::size_t total = scratch_.size();
     if (!holds(total)) {
         send_large(what, pinned, wire::variable_stride, scratch_.data(), total);

@@ -31,8 +31,9 @@ void basic_run_pacer<Mark>::begin_run(const wire::task_header& header, std::uint
     clock_every_ = reading_in_ = 1;
 }
 
+// For each element: inline, so that it becomes part of its callers where they see it.
 template <class Mark>
-void basic_run_pacer<Mark>::end_element() {
+inline void basic_run_pacer<Mark>::end_element() {
     // By an element that throws, or in wide characters, which are looked for here only: from now on after
     // each element, since it might die with what those before have printed.
     if (os::flush_standard_output()) most_between_readings_ = reading_in_ = 1;

@@ -61,7 +61,8 @@ public:
         const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(first, &::freeifaddrs);
         std::vector<datagram_address> found;
         for (const ifaddrs* one = first; one; one = one->ifa_next) {
-            if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET || (one->ifa_flags & IFF_LOOPBACK)) continue;
+            if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET || (one->ifa_flags & IFF_LOOPBACK))
+                continue;
             sockaddr_in address{};
             std::memcpy(&address, one->ifa_addr, sizeof address);
             found.push_back({address.sin_addr.s_addr, port_});

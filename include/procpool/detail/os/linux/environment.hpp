@@ -3,11 +3,14 @@
 #ifndef PROCPOOL_DETAIL_OS_LINUX_ENVIRONMENT_HPP
 #define PROCPOOL_DETAIL_OS_LINUX_ENVIRONMENT_HPP
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <span>
 #include <string_view>
+
+#include "procpool/detail/os/error.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 
@@ -22,6 +25,11 @@ inline void remove_variables(std::span<const std::string_view> prefixes) noexcep
             *kept++ = *one;
     }
     *kept = nullptr;
+}
+
+/// Sets an environment variable of this process that has no value yet. No other thread may use it meanwhile.
+inline void set_default_variable(const char* name, const char* value) {
+    checked(::setenv(name, value, 0), "setenv");
 }
 
 }  // namespace procpool::inline v0_1::detail::os

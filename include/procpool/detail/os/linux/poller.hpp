@@ -53,7 +53,8 @@ public:
         constexpr std::chrono::nanoseconds most = std::chrono::seconds(2), none{0};
         const timespec left =
             to_timespec(steady_time(std::clamp(until - std::chrono::steady_clock::now(), none, most)));
-        return came(::epoll_pwait2(file_.get(), events_.data(), static_cast<int>(events_.size()), &left, nullptr));
+        return came(
+            ::epoll_pwait2(file_.get(), events_.data(), static_cast<int>(events_.size()), &left, nullptr));
     }
     /// What is ready now.
     std::span<const ready> poll() { return wait_for(0); }
