@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Programs that lose nodes, or end in odd ways; loss.sh runs them, and does to their processes what they must
-// bear. Usage: loss MODE FOLDER [NODE_TIMEOUT, 2 seconds] Rank 0 makes FOLDER/ready when it may be disturbed,
-// and prints what loss.sh looks for.
+// bear.
+//   loss MODE FOLDER [NODE_TIMEOUT, 2 seconds]
+// Rank 0 makes FOLDER/ready when it may be disturbed, and prints what loss.sh looks for. With OWN_MPI in its
+// environment the program starts MPI and ends it itself.
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -460,14 +462,22 @@ const std::map<std::string, std::function<int()>> modes{
     {"big", big},
 };
 
+int run_mode(int count, char** arguments) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    if (count < 3 || !modes.contains(arguments[1])) fail("usage: loss MODE FOLDER [NODE_TIMEOUT]");
+    folder = arguments[2];
+    if (count > 3) node_timeout = std::chrono::seconds(std::stol(arguments[3]));
+    return modes.at(arguments[1])();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    return mp::mpi::run(argc, argv, [](int count, char** arguments) {
-        std::setvbuf(stdout, nullptr, _IOLBF, 0);
-        if (count < 3 || !modes.contains(arguments[1])) fail("usage: loss MODE FOLDER [NODE_TIMEOUT]");
-        folder = arguments[2];
-        if (count > 3) node_timeout = std::chrono::seconds(std::stol(arguments[3]));
-        return modes.at(arguments[1])();
-    });
+    if (!std::getenv("OWN_MPI")) return mp::mpi::run(argc, argv, run_mode);
+    mp::freeze_support(argc, argv);
+    int level = 0;
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
+    const int code = mp::mpi::run(MPI_COMM_WORLD, [&] { return run_mode(argc, argv); });
+    MPI_Finalize();
+    return code;
 }

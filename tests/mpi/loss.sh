@@ -71,7 +71,7 @@ tells_delay() { # of a loss, since the strike
     [[ -n $at ]] || { wrong 'no node was found lost'; return; }
     delay=$((${at/./} - struck))
     note+=", found after $(seconds "$delay") s"
-    ((delay <= timeout * 100 + 150)) || wrong "the node was found lost after $(seconds "$delay") s"
+    ((delay <= timeout * 100 + 500)) || wrong "the node was found lost after $(seconds "$delay") s"
 }
 within() { # SECONDS: since the strike, but for the launcher's own time
     local time

@@ -167,6 +167,7 @@ public:
             }
             std::this_thread::sleep_for(nap);
         }
+        if (!net_.has_lost_any()) lose_unfinished();
         return false;
     }
     /// The other ranks end, also those that are lost and came back. No more messages come or go.
@@ -246,6 +247,11 @@ private:
         say_to_all(alive);
         alive.flag = 1;
         for (const int rank : came_back) say(rank, alive, true);
+    }
+    void lose_unfinished() {
+        const mutex_guard lock(mutex_);
+        for (int rank = 1; rank < net_.size(); ++rank)
+            if (!finished_.contains(rank)) net_.lose(rank);
     }
     void say(int rank, const frame_header& what, bool even_if_lost = false) {
         wire::buffer message;
