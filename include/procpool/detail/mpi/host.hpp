@@ -84,7 +84,7 @@ private:
     void handle(const frame_header& header, std::span<const std::byte> payload) {
         using kind = frame_header::kind;
         if (header.what == kind::beat) {
-            node_timeout_ = std::chrono::nanoseconds(header.ns);
+            node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
             if (header.flag != 0) stand_aside();
             return;
         }
