@@ -46,9 +46,15 @@ public:
     void append_filled(frame_header header, Fill fill) {
         const mutex_guard lock(mutex_);
         header.pool = pool_;
-        const std::size_t begin = begin_frame(bytes_, header);
-        fill(bytes_);
-        end_frame(bytes_, begin);
+        const std::size_t before = bytes_.size();
+        try {
+            const std::size_t begin = begin_frame(bytes_, header);
+            fill(bytes_);
+            end_frame(bytes_, begin);
+        } catch (...) {
+            bytes_.shrink_to(before);
+            throw;
+        }
     }
     bool empty() {
         const mutex_guard lock(mutex_);
@@ -130,7 +136,11 @@ public:
                             .count = count,
                             .stride = stride};
         if (timing && timing->known()) header.ns = static_cast<std::int64_t>(timing->mean_ns());
-        up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
+        try {
+            up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
+        } catch (const SerializationError&) {  // a corrupt worker named places that have nothing
+            for (std::uint64_t i = 0; i < count; ++i) fail(first + i, std::current_exception());
+        }
     }
 
     /// A task's own error.

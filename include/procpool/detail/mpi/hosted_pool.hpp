@@ -25,6 +25,8 @@
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/process/pool_options.hpp"
@@ -45,7 +47,9 @@ public:
                       std::function<void(wire::buffer&&)> send)
         : send_(std::move(send)), up_(number) {
         request_.append(open.data(), open.size());
+        const os::signals_blocked no_signals;
         thread_ = os::start_thread([this] { run(); }, "a node's pool");
+        os::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
     basic_hosted_pool(const basic_hosted_pool&) = delete;
     basic_hosted_pool& operator=(const basic_hosted_pool&) = delete;
@@ -53,6 +57,7 @@ public:
     ~basic_hosted_pool() {
         end(ending::now);
         thread_.join();
+        os::library_threads.fetch_sub(1, std::memory_order_relaxed);
     }
 
     /// A frame of rank 0.
@@ -81,6 +86,7 @@ public:
             return;  // its end has begun
         } catch (...) {
             append_error(std::current_exception());
+            flush();
         }
         local->leave(lock);
     }
@@ -99,6 +105,7 @@ private:
         partial_.erase(header.job);
         complete_.insert(header.job);
         up_.append({.what = frame_header::kind::defined, .job = header.job});
+        flush();
         handle({.what = frame_header::kind::define, .pool = header.pool, .job = header.job}, whole.bytes());
         for (const auto& one : whole.waiting()) handle(one.header, one.payload.bytes());
     }
@@ -181,9 +188,17 @@ private:
 
     void end(ending how) {
         ending before = ending::none;
-        if (!ending_.compare_exchange_strong(before, how, std::memory_order_acq_rel) && how == ending::now)
-            ending_.store(how, std::memory_order_release);
-        if (const auto local = pool()) local->wake_waiters();
+        const bool is_first = ending_.compare_exchange_strong(before, how, std::memory_order_acq_rel);
+        const std::shared_ptr<scheduler::pool_backend> local = pool();
+        if (is_first) {
+            if (local) local->wake_waiters();
+            return;
+        }
+        if (how != ending::now || before == ending::now) return;
+        ending_.store(how, std::memory_order_release);
+        if (!local) return;
+        auto lock = local->acquire();
+        local->terminate(lock);  // it may be waiting for what runs
     }
 
     std::shared_ptr<scheduler::pool_backend> pool() {

@@ -24,6 +24,8 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -83,7 +85,9 @@ public:
     /// `hosts` begins with rank 0 itself.
     basic_session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
         for (int rank = 1; rank < net_.size(); ++rank) heard_[rank] = std::chrono::steady_clock::now();
+        const os::signals_blocked no_signals;
         pulse_ = os::start_thread([this] { beat_until_stopped(); }, "MPI's");
+        os::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
     basic_session(const basic_session&) = delete;
     basic_session& operator=(const basic_session&) = delete;
@@ -94,6 +98,7 @@ public:
         }
         changed_.notify_all();
         pulse_.join();
+        os::library_threads.fetch_sub(1, std::memory_order_relaxed);
     }
 
     const std::vector<host_rank>& hosts() const noexcept { return hosts_; }
@@ -116,11 +121,9 @@ public:
         return number;
     }
     void remove(std::uint64_t pool) {
-        {
-            const mutex_guard lock(mutex_);
-            pools_.erase(pool);
-        }
-        changed_.notify_all();
+        const mutex_guard lock(mutex_);
+        pools_.erase(pool);
+        changed_.notify_all();  // with the lock: the session may end as soon as there are no pools
     }
     /// It is ended with the session, whoever holds it then.
     void end_with_this(const std::shared_ptr<scheduler::pool_backend>& pool) {
@@ -154,11 +157,12 @@ public:
     /// The other ranks end their pools. @return whether all have said so before rank 0 lost its patience
     bool finish() {
         say_to_all({.what = frame_header::kind::finish});
-        const auto end = [this] {
-            const mutex_guard lock(mutex_);
-            return deadline_in(patience_);
-        }();
         constexpr std::chrono::microseconds nap{100};
+        constexpr std::chrono::seconds least_patience{10};
+        const auto end = [&] {
+            const mutex_guard lock(mutex_);
+            return deadline_in(std::max<std::chrono::nanoseconds>(patience_, least_patience));
+        }();
         while (!net_.has_lost_any() && std::chrono::steady_clock::now() < end) {
             receive();
             {
@@ -271,18 +275,20 @@ private:
         for (const auto& [number, pool] : pools_) shortest = std::min(shortest, pool.node_timeout);
         return shortest;
     }
+    /// A beat may wait behind a large message that is still coming.
+    steady_time last_heard(int rank, steady_time taken) { return std::max(taken, net_.heard(rank)); }
     /// When the next rank is lost if nothing comes from it.
     steady_time next_loss() PROCPOOL_REQUIRES(mutex_) {
         auto next = steady_time::max();
         if (pools_.empty()) return next;
         for (const auto& [rank, heard] : heard_)
-            if (!told_lost_[rank]) next = std::min(next, heard + shortest_timeout());
+            if (!told_lost_[rank]) next = std::min(next, last_heard(rank, heard) + shortest_timeout());
         return next;
     }
     void find_lost(steady_time now) PROCPOOL_REQUIRES(mutex_) {
         if (pools_.empty()) return;
         for (const auto& [rank, heard] : heard_) {
-            if (now - heard >= shortest_timeout()) net_.lose(rank);
+            if (now - last_heard(rank, heard) >= shortest_timeout()) net_.lose(rank);
             if (!net_.has_lost(rank) || std::exchange(told_lost_[rank], true)) continue;
             for (auto& [number, pool] : pools_) pool.to->put(rank, {});
         }
