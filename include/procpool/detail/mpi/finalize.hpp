@@ -48,7 +48,7 @@ public:
 
 private:
     void wait() {
-        constexpr std::chrono::seconds patience{60};
+        constexpr std::chrono::seconds patience{30};
         mutex_lock lock(mutex_);
         if (!changed_.wait_for(lock.native(), patience,
                                [this]() PROCPOOL_REQUIRES(mutex_) { return done_; })) {
