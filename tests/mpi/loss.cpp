@@ -64,8 +64,10 @@ int slow_square(int x) {
     std::this_thread::sleep_for(5ms);
     return x * x;
 }
-int slow(int x) {
+/// Where rank 0 is it takes until that file is there.
+int slow(const std::string& here, const std::string& file, int x) {
     std::this_thread::sleep_for(1s);
+    while (host() == here && !std::ifstream(file)) std::this_thread::sleep_for(20ms);
     return x;
 }
 
@@ -167,7 +169,8 @@ int lose_all() {
     const std::jthread teller(tell_soon);
     const watch of(pool);
     int failed = 0;
-    for (const auto& one : pool.try_map(slow, numbers(14), {.chunksize = 1})) {
+    for (const auto& one :
+         pool.try_map(mp::partial(slow, host(), folder + "/done"), numbers(14), {.chunksize = 1})) {
         try {
             one.value();
         } catch (const mp::NodeDied&) {

@@ -95,8 +95,10 @@ case_lose_all() {
     until_ready
     strike KILL node2
     wait_until 10 has_printed '^found 1' || wrong 'node2 was not found lost'
-    sleep .3 # it has got what node2 had
+    sleep .3 # node3 has got what node2 had, since node1 is still busy
     strike KILL node3
+    wait_until 10 has_printed '^found 2' || wrong 'node3 was not found lost'
+    go_on
     finish
     ends_after_loss
     prints '^failed: [1-9]' '^nodes: 0=alive 1=lost 2=lost$'

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -178,7 +179,9 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
         std::string fault = wrong_start(level);
         bool tells = true;
         if (fault.empty()) {
+            std::optional<end_of_patience> watch(std::in_place, EXIT_FAILURE, "not all ranks have begun");
             program all(MPI_COMM_WORLD);
+            watch.reset();
             fault = all.fault();
             tells = all.is_rank_0();
             if (fault.empty() && all.is_rank_0()) {

@@ -18,8 +18,9 @@ namespace procpool::inline v0_1::detail::worker {
 template <class = only_if_used>
 void remove_launcher_variables() noexcept {
     using namespace std::string_view_literals;
-    static constexpr std::array prefixes{"OMPI_"sv, "ORTE_"sv,     "PRTE_"sv, "PMI_"sv,        "PMI2_"sv,
-                                         "PMIX_"sv, "MPI_LOCAL"sv, "HYDI_"sv, "SLURM_STEPID"sv};
+    static constexpr std::array prefixes{"OMPI_"sv,        "ORTE_"sv,        "PRTE_"sv,     "PMI_"sv,
+                                         "PMI2_"sv,        "PMIX_"sv,        "MPI_LOCAL"sv, "HYDI_"sv,
+                                         "SLURM_STEPID"sv, "SLURM_STEP_ID"sv};
     os::remove_variables(prefixes);
 }
 
