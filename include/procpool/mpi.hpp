@@ -190,7 +190,8 @@ int run(int argc, char** argv, F&& main_function) {
 }
 
 /// The same for a program that has started MPI itself, and ends it: collective over `comm`. Its main calls
-/// freeze_support(argc, argv) first.
+/// freeze_support(argc, argv) first. If a node was lost, MPI can't be ended any more, so the program ends in
+/// here.
 template <class F>
 int run(MPI_Comm comm, F&& main_function) {
     return detail::mpi::run_within(comm, [&] { return main_function(); });

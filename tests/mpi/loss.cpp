@@ -62,9 +62,8 @@ int slow_square(int x) {
     std::this_thread::sleep_for(5ms);
     return x * x;
 }
-int sleep_elsewhere(const std::string& here, int x) {
-    if (host() != here) std::this_thread::sleep_for(1h);
-    std::this_thread::sleep_for(200ms);
+int slow(int x) {
+    std::this_thread::sleep_for(500ms);
     return x;
 }
 
@@ -122,6 +121,7 @@ int map() {
         std::this_thread::sleep_for(100ms);
         tell("ready");
         expect_squares(results.get(), 3000);
+        std::printf("mapped\n");
         wait_for("done");
         expect_squares(pool.map(slow_square, numbers(300)), 300);
     }
@@ -163,9 +163,9 @@ int fail_with_node() {
 int lose_all() {
     mp::mpi::Pool pool(options());
     const std::jthread teller(tell_soon);
+    const watch of(pool);
     int failed = 0;
-    for (const auto& one :
-         pool.try_map(mp::partial(sleep_elsewhere, host()), numbers(30), {.chunksize = 1})) {
+    for (const auto& one : pool.try_map(slow, numbers(90), {.chunksize = 1})) {
         try {
             one.value();
         } catch (const mp::NodeDied&) {
@@ -305,10 +305,8 @@ int kills_all_at_13(int x) {
     }
     return x;
 }
-int dies_elsewhere(const std::string& here, int x) {
+void dies_elsewhere(const std::string& here) {
     if (host() != here) ::raise(SIGKILL);
-    std::this_thread::sleep_for(20ms);
-    return x;
 }
 template <class F>
 void count_failures(mp::mpi::Pool& pool, const F& f, int count) {
@@ -342,9 +340,8 @@ void print_failure(mp::mpi::Pool& pool, const std::function<void()>& call) {
 int restarts() {
     auto with = options();
     with.restart_limit = 3;
-    mp::mpi::Pool pool(with);
-    print_failure(pool,
-                  [&] { pool.map(mp::partial(dies_elsewhere, host()), numbers(500), {.chunksize = 1}); });
+    mp::mpi::Pool pool(with, dies_elsewhere, host());
+    print_failure(pool, [&] { expect_squares(pool.map(slow_square, numbers(300)), 300); });
     return 0;
 }
 int initializer_throws() {

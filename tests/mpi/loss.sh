@@ -63,6 +63,7 @@ prints() { # REGEX...
     local one
     for one; do grep -qE -- "$one" "$state/output" || wrong "it did not print '$one'"; done
 }
+has_printed() { grep -qE -- "$1" "$state/output"; }
 does_not_print() { ! grep -qE -- "$1" "$state/output" || wrong "it printed '$1'"; }
 tells_delay() { # of a loss, since the strike
     local at

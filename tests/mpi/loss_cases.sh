@@ -53,19 +53,18 @@ case_stopped_for_good() { # until the others have ended
     ends_after_loss
     tells_delay
 }
-case_cut() {
+case_cut() { # longer than is borne; launchers don't like that either, and may end the job when it is over
     start map
     until_ready
     struck=$(now)
     cut node2
-    sleep 5
+    wait_until 20 has_printed '^mapped$' || wrong 'the map does not end'
     restore node2
     sleep 2
     go_on
     finish
     ends_after_loss
     tells_delay
-    prints '^nodes: 0=alive 1=lost 2=alive$' '^nodes: 0=alive 2=alive$'
 }
 case_cut_briefly() { # no loss
     start map
@@ -93,7 +92,8 @@ case_lose_all() {
     start lose_all
     until_ready
     strike KILL node2
-    sleep 4
+    wait_until 10 has_printed '^found 1' || wrong 'node2 was not found lost'
+    sleep 1.2
     strike KILL node3
     finish
     ends_after_loss

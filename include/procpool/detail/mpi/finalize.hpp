@@ -5,12 +5,16 @@
 
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <string>
 #include <thread>
 
 #include "procpool/detail/mpi/network.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/thread.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -25,9 +29,41 @@ bool may_hang_at_end(const std::string& library) {
            (major < 4 || (major == 4 && minor < 2));
 }
 
-/// Collective over all ranks of the program.
+/// Ends the process if it takes too long to end MPI: who dies there is waited for by the others for ever.
+class end_of_patience {
+public:
+    explicit end_of_patience(int code)
+        : code_(code), thread_(os::start_thread([this] { wait(); }, "MPI's")) {}
+    end_of_patience(const end_of_patience&) = delete;
+    end_of_patience& operator=(const end_of_patience&) = delete;
+    ~end_of_patience() {
+        {
+            const mutex_guard lock(mutex_);
+            done_ = true;
+        }
+        changed_.notify_all();
+        thread_.join();
+    }
+
+private:
+    void wait() {
+        constexpr std::chrono::seconds patience{30};
+        mutex_lock lock(mutex_);
+        if (!changed_.wait_for(lock.native(), patience, [this]() PROCPOOL_REQUIRES(mutex_) { return done_; }))
+            os::exit_process(code_);
+    }
+
+    const int code_;
+    mutex mutex_;
+    bool done_ PROCPOOL_GUARDED_BY(mutex_) = false;
+    std::condition_variable changed_;
+    std::thread thread_;  // the last, since it uses the others
+};
+
+/// Collective over all ranks of the program. If they don't all come, the process ends with `code`.
 template <class = only_if_used>
-void finalize() {
+void finalize(int code) {
+    const end_of_patience watch(code);
     std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> library{};
     int length = 0;
     int size = 0;

@@ -32,7 +32,7 @@ namespace procpool::inline v0_1::detail::mpi {
 enum class departure {
     in_peace,  ///< all ranks end MPI together
     abrupt,    ///< some are lost, and nobody waits for them
-    orphaned,  ///< rank 0 is lost
+    orphaned,  ///< rank 0 is lost, or this rank can't go on
 };
 
 template <class = only_if_used>
@@ -54,9 +54,7 @@ public:
             const auto now = std::chrono::steady_clock::now();
             if (now - last_beat >= beat_interval) {
                 last_beat = now;
-                wire::buffer message;
-                append_frame(message, {.what = frame_header::kind::beat});
-                net_.send(0, std::move(message));
+                say(frame_header::kind::beat);
             }
             if (rank_0_is_lost(now)) {
                 std::fprintf(
@@ -85,13 +83,23 @@ private:
 
     void handle(const frame_header& header, std::span<const std::byte> payload) {
         using kind = frame_header::kind;
-        if (header.what == kind::beat) return;
+        if (header.what == kind::beat) {
+            node_timeout_ = std::chrono::nanoseconds(header.ns);
+            if (header.flag != 0) stand_aside();
+            return;
+        }
+        if (header.what == kind::finish) {
+            pools_.clear();
+            say(kind::finish);
+            return;
+        }
         if (header.what == kind::leave) {
             ended_ = true;
             departure_ = header.flag != 0 ? departure::abrupt : departure::in_peace;
             return;
         }
         if (header.what == kind::open) {
+            if (stands_aside_) return;
             node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
             pools_[header.pool] =
                 std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
@@ -106,6 +114,21 @@ private:
     void pass_on(const frame_header& header, const definition_part& part) {
         if (part.route.empty()) return;
         net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes));
+    }
+
+    void say(frame_header::kind what) {
+        wire::buffer message;
+        append_frame(message, {.what = what});
+        net_.send(0, std::move(message));
+    }
+
+    /// Rank 0 goes on without this node, which was silent for too long. It stays nevertheless: many a
+    /// launcher ends all ranks when one ends early.
+    void stand_aside() {
+        if (!std::exchange(stands_aside_, true))
+            std::fprintf(stderr, "procpool: %s was silent for too long, so the program goes on without it\n",
+                         os::host_name().c_str());
+        pools_.clear();
     }
 
     bool rank_0_is_lost(steady_time now) {
@@ -138,6 +161,7 @@ private:
     os::poller poller_;
     pace pace_;
     bool ended_ = false;
+    bool stands_aside_ = false;
     departure departure_ = departure::in_peace;
     steady_time heard_;
     steady_time checked_;

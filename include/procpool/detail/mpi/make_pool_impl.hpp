@@ -35,13 +35,16 @@ std::shared_ptr<scheduler::pool_backend> make_pool(pool_request request,
     request.node.initializer_bytes = request.initializer.size();
     wire::buffer initializer = std::move(request.initializer);
     initializer.append(request.arguments.data(), request.arguments.size());
-    return {new node_pool(all, {.node = request.node,
-                                .initializer = std::move(initializer),
-                                .node_timeout = request.node_timeout,
-                                .fails_with_node = request.fails_with_node,
-                                .workers_on_rank_0 = request.workers_on_rank_0,
-                                .error_handler = std::move(error_handler)}),
-            &end<>};
+    const std::shared_ptr<scheduler::pool_backend> pool{
+        new node_pool(all, {.node = request.node,
+                            .initializer = std::move(initializer),
+                            .node_timeout = request.node_timeout,
+                            .fails_with_node = request.fails_with_node,
+                            .workers_on_rank_0 = request.workers_on_rank_0,
+                            .error_handler = std::move(error_handler)}),
+        &end<>};
+    all.end_with_this(pool);
+    return pool;
 }
 
 template <class>

@@ -91,12 +91,13 @@ public:
         return parts;
     }
 
-    /// Starts to send a message, which isn't empty. @return false if receive() must move it on
-    bool send(int to, wire::buffer&& message) {
+    /// Starts to send a message, which isn't empty; to a lost rank only if `even_if_lost`.
+    /// @return false if receive() must move it on
+    bool send(int to, wire::buffer&& message, bool even_if_lost = false) {
         bool is_out = false;
         {
             const mutex_guard lock(mutex_);
-            if (closed_ || lost_[static_cast<std::size_t>(to)]) return true;
+            if (closed_ || (lost_[static_cast<std::size_t>(to)] && !even_if_lost)) return true;
             const auto bytes = std::make_shared<const wire::buffer>(std::move(message));
             for (std::size_t sent = 0, size = 0; sent < bytes->size(); sent += size) {
                 size = std::min(bytes->size() - sent, most_at_once);
@@ -117,8 +118,8 @@ public:
         return is_out;
     }
 
-    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them; not
-    /// for those of lost ranks. It may not use the network.
+    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them;
+    /// also for those of lost ranks. It may not use the network.
     /// @return whether there was any, or a part of one
     template <class Take>
     bool receive(Take take) {
@@ -128,7 +129,7 @@ public:
         bool came = false;
         for (std::size_t from = 0; from < reading_.size(); ++from) {
             source& one = reading_[from];
-            while (!one.parts.empty() && is_done(one.parts.front().request)) {
+            while (!one.parts.empty() && is_done(one.parts.front().request, from)) {
                 part next = std::move(one.parts.front());
                 one.parts.pop_front();
                 came = true;
@@ -137,27 +138,27 @@ public:
                 else
                     one.begun.append(next.bytes.data(), next.bytes.size());
                 if (!next.is_last) continue;
-                wire::buffer message = std::exchange(one.begun, {});
-                if (!lost_[from]) take(static_cast<int>(from), std::move(message));
+                take(static_cast<int>(from), std::exchange(one.begun, {}));
             }
         }
         test_sendings();
         return any || came;
     }
 
-    /// Whether something is on its way out, or has begun to come.
+    /// Whether something is on its way out, or has begun to come, but for lost ranks.
     bool is_busy() {
         const mutex_guard lock(mutex_);
-        return !sendings_.empty() || std::any_of(reading_.begin(), reading_.end(),
-                                                 [](const source& one) { return !one.parts.empty(); });
+        if (is_sending_to_living()) return true;
+        for (std::size_t from = 0; from < reading_.size(); ++from)
+            if (!reading_[from].parts.empty() && !lost_[from]) return true;
+        return false;
     }
     /// Whether a message to one that isn't lost is still to be sent.
     bool is_sending() {
         const mutex_guard lock(mutex_);
         if (closed_) return false;
         test_sendings();
-        return std::any_of(sendings_.begin(), sendings_.end(),
-                           [this](const sending& one) { return !lost_[static_cast<std::size_t>(one.to)]; });
+        return is_sending_to_living();
     }
 
     /// MPI is about to end: from now on nothing is sent, and nothing comes.
@@ -170,9 +171,10 @@ public:
         const mutex_guard lock(mutex_);
         lost_[static_cast<std::size_t>(rank)] = true;
     }
+    /// After close() that is all.
     bool has_lost(int rank) {
         const mutex_guard lock(mutex_);
-        return lost_[static_cast<std::size_t>(rank)];
+        return closed_ || lost_[static_cast<std::size_t>(rank)];
     }
     bool has_lost_any() {
         const mutex_guard lock(mutex_);
@@ -235,8 +237,11 @@ private:
             next.bytes.extend(static_cast<std::size_t>(bytes));
             auto& parts = reading_[static_cast<std::size_t>(status.MPI_SOURCE)].parts;
             parts.push_back(std::move(next));
-            check_mpi(MPI_Imrecv(parts.back().bytes.data(), bytes, MPI_BYTE, &message, &parts.back().request),
-                      "MPI_Imrecv");
+            if (MPI_Imrecv(parts.back().bytes.data(), bytes, MPI_BYTE, &message, &parts.back().request) !=
+                MPI_SUCCESS) {
+                parts.pop_back();
+                lost_[static_cast<std::size_t>(status.MPI_SOURCE)] = true;
+            }
             any = true;
         }
         return any;
@@ -248,10 +253,17 @@ private:
         for (int i = 0; i < calls; ++i)
             MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, MPI_STATUS_IGNORE);
     }
-    static bool is_done(MPI_Request& request) {
+    bool is_done(MPI_Request& request, std::size_t from) PROCPOOL_REQUIRES(mutex_) {
         int done = 0;
-        check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-        return done != 0;
+        if (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS) return done != 0;
+        lost_[from] = true;
+        return false;
+    }
+    bool is_sending_to_living() const PROCPOOL_REQUIRES(mutex_) {
+        return std::any_of(sendings_.begin(), sendings_.end(),
+                           [this](const sending& one) PROCPOOL_REQUIRES(mutex_) {
+                               return !lost_[static_cast<std::size_t>(one.to)];
+                           });
     }
     void test_sendings() PROCPOOL_REQUIRES(mutex_) {
         std::erase_if(sendings_, [this](sending& one) PROCPOOL_REQUIRES(mutex_) {

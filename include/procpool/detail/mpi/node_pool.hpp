@@ -94,7 +94,8 @@ public:
     /// Calls `take(node, is_alive)` for each.
     template <class Take>
     void each_node(Take take) PROCPOOL_REQUIRES(pool_mutex) {
-        for (const node& one : group_.nodes()) take(one, one.is_alive() && !session_.is_lost(one.rank()));
+        for (const node& one : group_.nodes())
+            take(one, one.is_alive() && (has_ended_ || !session_.is_lost(one.rank())));
     }
 
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) { driver_.leave(held); }

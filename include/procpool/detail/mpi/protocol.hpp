@@ -36,8 +36,10 @@ struct frame_header {
         failed,      // the pool can't go on: the record of its error
         closed,
         // Of both, pool 0:
-        beat,   // alive
-        leave,  // the program is over; nobody ends MPI if `flag`
+        beat,    // alive; rank 0 tells how long it may be silent, `ns`, and whether it has lost that rank,
+                 // `flag`
+        finish,  // of rank 0: the program is over, so pools end; of the others: they have ended
+        leave,   // nobody waits any more; nobody ends MPI if `flag`
     };
     kind what{};
     std::uint32_t flag = 0;

@@ -15,7 +15,8 @@ namespace procpool::inline v0_1::detail::mpi {
 template <class = only_if_used>
 int run_program(int argc, char** argv, const std::function<int()>& body);
 
-/// The same where the program has started MPI, and ends it. @throws Error after a wrong start
+/// The same where the program has started MPI, and ends it; but if it can't, since ranks are lost, that ends
+/// here. @throws Error after a wrong start
 template <class = only_if_used>
 int run_within(MPI_Comm comm, const std::function<int()>& body);
 

@@ -31,6 +31,7 @@
 #include "procpool/detail/os/cpu_mask.hpp"
 #include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/error.hpp"
 
@@ -66,6 +67,7 @@ public:
         const std::vector<wire::buffer> counts = net_.exchange(count.bytes());
         for (host_rank& one : hosts_)
             one.processors = wire::cursor(counts[static_cast<std::size_t>(one.rank)].bytes()).value<int>();
+        if (net_.size() > 1) os::survive_broken_connections();  // MPI writes to ranks that have died
     }
     basic_program(const basic_program&) = delete;
     basic_program& operator=(const basic_program&) = delete;
@@ -80,31 +82,34 @@ public:
         current_session.store(&all, std::memory_order_release);
         const struct end_of_session {
             ~end_of_session() {
-                current_session.store(nullptr, std::memory_order_release);
+                all.end_pools();
                 self.dismiss();
             }
             basic_program& self;
-        } afterwards{*this};
+            session& all;
+        } afterwards{*this, all};
         return body();
     }
     /// What the others do meanwhile.
-    departure follow() { return departure_ = host(net_).serve(); }
+    departure follow() noexcept try {
+        return departure_ = host(net_).serve();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "procpool: %s: %s, so this node ends\n", os::host_name().c_str(), error.what());
+        return departure_ = departure::orphaned;
+    }
 
     /// Whether MPI can be ended, which waits for all ranks.
     bool may_finalize() const noexcept { return departure_ == departure::in_peace; }
 
     /// Tells the other ranks that the program is over, and makes no more use of MPI.
     void dismiss() noexcept try {
-        if (net_.has_lost_any()) departure_ = departure::abrupt;
-        for (int rank = 1; rank < net_.size(); ++rank) {
-            wire::buffer message;
-            append_frame(message, {.what = frame_header::kind::leave, .flag = !may_finalize()});
-            net_.send(rank, std::move(message));
+        session* const all = current_session.exchange(nullptr, std::memory_order_acq_rel);
+        if (!all) return;
+        if (!all->finish()) {
+            departure_ = departure::abrupt;
+            std::fflush(nullptr);  // a launcher may end all ranks as soon as one has left
         }
-        constexpr std::chrono::seconds patience{5};
-        const auto end = deadline_in(patience);
-        while (net_.is_sending() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-        net_.close();
+        all->let_all_go(may_finalize());
     } catch (...) {
         departure_ = departure::abrupt;  // they will miss this rank
     }
@@ -128,7 +133,7 @@ int lead_until_exit(program& all, const std::function<int()>& body, bool& may_fi
         program* const left = leading.exchange(nullptr, std::memory_order_acq_rel);
         if (!left || os::started_anew) return;
         left->dismiss();
-        if (left->may_finalize()) finalize();
+        if (left->may_finalize()) finalize(EXIT_FAILURE);
     });
     const struct not_left {
         ~not_left() {
@@ -182,7 +187,7 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
         thrown = std::current_exception();
     }
     if (may_finalize)
-        finalize();
+        finalize(code);
     else if (!thrown)
         os::exit_process(code);  // MPI_Finalize would wait for the dead
     if (thrown) std::rethrow_exception(thrown);
@@ -199,9 +204,12 @@ int run_within(MPI_Comm comm, const std::function<int()>& body) {
             "MPI_THREAD_SERIALIZED or MPI_THREAD_MULTIPLE");
     program all(comm);
     if (!all.fault().empty()) throw Error(all.fault());
-    if (all.is_rank_0()) return all.lead(body);
-    if (all.follow() == departure::orphaned) throw Error("procpool: rank 0 is lost");
-    return 0;
+    const bool leads = all.is_rank_0();
+    const int code = leads                                 ? all.lead(body)
+                     : all.follow() == departure::orphaned ? EXIT_FAILURE
+                                                           : EXIT_SUCCESS;
+    if (!all.may_finalize()) os::exit_process(code);
+    return code;
 }
 
 }  // namespace procpool::inline v0_1::detail::mpi

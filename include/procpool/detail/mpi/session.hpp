@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,6 +25,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/thread.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/error.hpp"
 
@@ -79,7 +82,7 @@ class basic_session {
 public:
     /// `hosts` begins with rank 0 itself.
     basic_session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
-        for (const host_rank& one : hosts_) heard_[one.rank] = std::chrono::steady_clock::now();
+        for (int rank = 1; rank < net_.size(); ++rank) heard_[rank] = std::chrono::steady_clock::now();
         pulse_ = os::start_thread([this] { beat_until_stopped(); }, "MPI's");
     }
     basic_session(const basic_session&) = delete;
@@ -89,7 +92,7 @@ public:
             const mutex_guard lock(mutex_);
             stopping_ = true;
         }
-        stopped_.notify_all();
+        changed_.notify_all();
         pulse_.join();
     }
 
@@ -109,15 +112,79 @@ public:
         const mutex_guard lock(mutex_);
         const std::uint64_t number = ++last_pool_;
         pools_[number] = {&of_pool, node_timeout};
+        patience_ = std::min(patience_, node_timeout);
         return number;
     }
     void remove(std::uint64_t pool) {
+        {
+            const mutex_guard lock(mutex_);
+            pools_.erase(pool);
+        }
+        changed_.notify_all();
+    }
+    /// It is ended with the session, whoever holds it then.
+    void end_with_this(const std::shared_ptr<scheduler::pool_backend>& pool) {
         const mutex_guard lock(mutex_);
-        pools_.erase(pool);
+        std::erase_if(to_end_, [](const auto& one) { return one.expired(); });
+        to_end_.push_back(pool);
     }
     bool has_pools() {
         const mutex_guard lock(mutex_);
         return !pools_.empty();
+    }
+
+    // ---- the end
+
+    void end_pools() {
+        std::vector<std::weak_ptr<scheduler::pool_backend>> all;
+        {
+            const mutex_guard lock(mutex_);
+            all.swap(to_end_);
+        }
+        for (const auto& one : all) {
+            const auto pool = one.lock();
+            if (!pool) continue;
+            auto held = pool->acquire();
+            pool->terminate(held);
+        }
+        mutex_lock lock(mutex_);  // others may be at the end of a pool
+        changed_.wait(lock.native(), [this]() PROCPOOL_REQUIRES(mutex_) { return pools_.empty(); });
+    }
+
+    /// The other ranks end their pools. @return whether all have said so before rank 0 lost its patience
+    bool finish() {
+        say_to_all({.what = frame_header::kind::finish});
+        const auto end = [this] {
+            const mutex_guard lock(mutex_);
+            return deadline_in(patience_);
+        }();
+        constexpr std::chrono::microseconds nap{100};
+        while (!net_.has_lost_any() && std::chrono::steady_clock::now() < end) {
+            receive();
+            {
+                const mutex_guard lock(mutex_);
+                if (finished_.size() + 1 == static_cast<std::size_t>(net_.size())) return true;
+            }
+            std::this_thread::sleep_for(nap);
+        }
+        return false;
+    }
+    /// The other ranks end, also those that are lost and came back. No more messages come or go.
+    void let_all_go(bool may_finalize) {
+        std::set<int> came_back;
+        {
+            const mutex_guard lock(mutex_);
+            stopping_ = true;
+            came_back = came_back_;
+        }
+        changed_.notify_all();
+        const frame_header leave{.what = frame_header::kind::leave, .flag = !may_finalize};
+        say_to_all(leave);
+        for (const int rank : came_back) say(rank, leave, true);
+        constexpr std::chrono::seconds patience{5};
+        const auto end = deadline_in(patience);
+        while (net_.is_sending() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+        net_.close();
     }
 
     // ---- messages
@@ -129,8 +196,13 @@ public:
         const auto now = std::chrono::steady_clock::now();
         return net_.receive([&](int from, wire::buffer&& message) PROCPOOL_REQUIRES(mutex_) {
             heard_[from] = now;
+            if (told_lost_[from]) {
+                came_back_.insert(from);
+                return;
+            }
             if (message.size() < sizeof(frame_header)) return;
             const auto header = wire::cursor(message.bytes()).value<frame_header>();
+            if (header.what == frame_header::kind::finish) finished_.insert(from);
             const auto at = pools_.find(header.pool);
             if (at == pools_.end()) return;
             at->second.to->put(from, std::move(message), at->second.to == own);
@@ -147,7 +219,8 @@ private:
         mutex_lock lock(mutex_);
         steady_time last = std::chrono::steady_clock::now();
         while (!stopping_) {
-            stopped_.wait_for(lock.native(), beat_interval);
+            changed_.wait_until(lock.native(), last + beat_interval,
+                                [this]() PROCPOOL_REQUIRES(mutex_) { return stopping_; });
             if (stopping_) return;
             const auto now = std::chrono::steady_clock::now();
             // Who was stopped itself, or had no CPU, can't tell who was silent.
@@ -163,11 +236,24 @@ private:
         }
     }
     void beat() {
-        for (int rank = 1; rank < net_.size(); ++rank) {
-            wire::buffer message;
-            append_frame(message, {.what = frame_header::kind::beat});
-            net_.send(rank, std::move(message));
+        frame_header alive{.what = frame_header::kind::beat};
+        std::set<int> came_back;
+        {
+            const mutex_guard lock(mutex_);
+            alive.ns = patience_.count();
+            came_back = came_back_;
         }
+        say_to_all(alive);
+        alive.flag = 1;
+        for (const int rank : came_back) say(rank, alive, true);
+    }
+    void say(int rank, const frame_header& what, bool even_if_lost = false) {
+        wire::buffer message;
+        append_frame(message, what);
+        net_.send(rank, std::move(message), even_if_lost);
+    }
+    void say_to_all(const frame_header& what) {
+        for (int rank = 1; rank < net_.size(); ++rank) say(rank, what);
     }
     void find_lost(steady_time now) PROCPOOL_REQUIRES(mutex_) {
         if (pools_.empty()) return;
@@ -175,12 +261,11 @@ private:
             std::min_element(pools_.begin(), pools_.end(), [](const auto& one, const auto& other) {
                 return one.second.node_timeout < other.second.node_timeout;
             });
-        for (const host_rank& one : hosts_) {
-            if (one.rank == net_.rank()) continue;
-            const bool is_silent = now - heard_[one.rank] > shortest->second.node_timeout;
-            if (is_silent) net_.lose(one.rank);
-            if (!net_.has_lost(one.rank) || std::exchange(told_lost_[one.rank], true)) continue;
-            for (auto& [number, pool] : pools_) pool.to->put(one.rank, {});
+        for (int rank = 1; rank < net_.size(); ++rank) {
+            const bool is_silent = now - heard_[rank] > shortest->second.node_timeout;
+            if (is_silent) net_.lose(rank);
+            if (!net_.has_lost(rank) || std::exchange(told_lost_[rank], true)) continue;
+            for (auto& [number, pool] : pools_) pool.to->put(rank, {});
         }
     }
 
@@ -191,8 +276,13 @@ private:
     std::uint64_t last_pool_ PROCPOOL_GUARDED_BY(mutex_) = 0;
     std::map<int, steady_time> heard_ PROCPOOL_GUARDED_BY(mutex_);
     std::map<int, bool> told_lost_ PROCPOOL_GUARDED_BY(mutex_);
+    std::set<int> came_back_ PROCPOOL_GUARDED_BY(mutex_);  // after they were lost
+    std::set<int> finished_ PROCPOOL_GUARDED_BY(mutex_);   // who has ended its pools
+    std::vector<std::weak_ptr<scheduler::pool_backend>> to_end_ PROCPOOL_GUARDED_BY(mutex_);
+    /// For who is silent: the shortest node_timeout.
+    std::chrono::nanoseconds patience_ PROCPOOL_GUARDED_BY(mutex_) = std::chrono::seconds(30);
     bool stopping_ PROCPOOL_GUARDED_BY(mutex_) = false;
-    std::condition_variable stopped_;
+    std::condition_variable changed_;
     std::thread pulse_;
 };
 using session = basic_session<>;

@@ -19,6 +19,14 @@ inline void set_signal(int signal, void (*action)(int)) {
     checked(::sigaction(signal, &to, nullptr), "sigaction");
 }
 
+/// What is written to a connection whose other end is gone is an error from now on, and doesn't end this process,
+/// unless the program has settled that itself. Programs that it starts don't inherit this.
+inline void survive_broken_connections() {
+    struct sigaction now{};
+    checked(::sigaction(SIGPIPE, nullptr, &now), "sigaction");
+    if (now.sa_handler == SIG_DFL) set_signal(SIGPIPE, [](int) {});
+}
+
 /// Lets a signal through to this process, which has one thread.
 inline void unblock_signal(int signal) {
     sigset_t one;
