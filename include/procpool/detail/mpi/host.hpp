@@ -84,7 +84,7 @@ private:
     void handle(const frame_header& header, std::span<const std::byte> payload) {
         using kind = frame_header::kind;
         if (header.what == kind::beat) {
-            node_timeout_ = std::chrono::nanoseconds(header.ns);
+            if (header.ns > 0) node_timeout_ = std::chrono::nanoseconds(header.ns);
             if (header.flag != 0) stand_aside();
             return;
         }
@@ -100,7 +100,9 @@ private:
         }
         if (header.what == kind::open) {
             if (stands_aside_) return;
-            node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
+            const std::chrono::nanoseconds node_timeout(header.ns);
+            node_timeout_ =
+                std::exchange(had_pools_, true) ? std::min(node_timeout_, node_timeout) : node_timeout;
             pools_[header.pool] =
                 std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
                     if (!net_.send(0, std::move(up))) sent_.ring();
@@ -162,6 +164,7 @@ private:
     pace pace_;
     bool ended_ = false;
     bool stands_aside_ = false;
+    bool had_pools_ = false;
     departure departure_ = departure::in_peace;
     steady_time heard_;
     steady_time checked_;

@@ -251,8 +251,9 @@ private:
                             .error = {}});
         };
         if (!job->has_dropped(header.first, header.count)) {
-            if (books().got(*job, header.first, header.count) != header.count)
+            if (!work().has(*job, header.first, header.count))
                 throw SerializationError("procpool: a node sent results of elements that it doesn't have");
+            books().got(*job, header.first, header.count);
             deliver(header.first, header.count, payload);
             return;
         }

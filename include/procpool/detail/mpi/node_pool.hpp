@@ -220,9 +220,8 @@ private:
         } catch (const SerializationError&) {
             session_.net().lose(from->rank());  // it can't be trusted any more
             lose(*from);
-            return;
         }
-        events().note_results(*from);
+        if (from->is_alive()) events().note_results(*from);
         events().take_returned(std::move(back));
     }
     static std::exception_ptr decoded(std::span<const std::byte> record) {

@@ -112,7 +112,7 @@ public:
         const mutex_guard lock(mutex_);
         const std::uint64_t number = ++last_pool_;
         pools_[number] = {&of_pool, node_timeout};
-        patience_ = std::min(patience_, node_timeout);
+        patience_ = number == 1 ? node_timeout : std::min(patience_, node_timeout);
         return number;
     }
     void remove(std::uint64_t pool) {
@@ -167,6 +167,7 @@ public:
             }
             std::this_thread::sleep_for(nap);
         }
+        if (!net_.has_lost_any()) lose_unfinished();
         return false;
     }
     /// The other ranks end, also those that are lost and came back. No more messages come or go.
@@ -218,8 +219,9 @@ private:
     void beat_until_stopped() {
         mutex_lock lock(mutex_);
         steady_time last = std::chrono::steady_clock::now();
-        while (!stopping_) {
-            changed_.wait_until(lock.native(), last + beat_interval,
+        steady_time next_beat = last + beat_interval;
+        for (;;) {
+            changed_.wait_until(lock.native(), std::min(next_beat, next_loss()),
                                 [this]() PROCPOOL_REQUIRES(mutex_) { return stopping_; });
             if (stopping_) return;
             const auto now = std::chrono::steady_clock::now();
@@ -229,7 +231,10 @@ private:
             last = now;
             lock.unlock();
             net_.bell().silence();
-            beat();
+            if (now >= next_beat) {
+                next_beat = now + beat_interval;
+                beat();
+            }
             receive();
             lock.lock();
             find_lost(now);
@@ -240,12 +245,17 @@ private:
         std::set<int> came_back;
         {
             const mutex_guard lock(mutex_);
-            alive.ns = patience_.count();
+            if (last_pool_ > 0) alive.ns = patience_.count();
             came_back = came_back_;
         }
         say_to_all(alive);
         alive.flag = 1;
         for (const int rank : came_back) say(rank, alive, true);
+    }
+    void lose_unfinished() {
+        const mutex_guard lock(mutex_);
+        for (int rank = 1; rank < net_.size(); ++rank)
+            if (!finished_.contains(rank)) net_.lose(rank);
     }
     void say(int rank, const frame_header& what, bool even_if_lost = false) {
         wire::buffer message;
@@ -255,15 +265,24 @@ private:
     void say_to_all(const frame_header& what) {
         for (int rank = 1; rank < net_.size(); ++rank) say(rank, what);
     }
+    /// How long a rank may be silent; no limit while nobody waits for any.
+    std::chrono::nanoseconds shortest_timeout() const PROCPOOL_REQUIRES(mutex_) {
+        std::chrono::nanoseconds shortest = std::chrono::hours(24 * 365);  // which can be added to a time
+        for (const auto& [number, pool] : pools_) shortest = std::min(shortest, pool.node_timeout);
+        return shortest;
+    }
+    /// When the next rank is lost if nothing comes from it.
+    steady_time next_loss() PROCPOOL_REQUIRES(mutex_) {
+        auto next = steady_time::max();
+        if (pools_.empty()) return next;
+        for (const auto& [rank, heard] : heard_)
+            if (!told_lost_[rank]) next = std::min(next, heard + shortest_timeout());
+        return next;
+    }
     void find_lost(steady_time now) PROCPOOL_REQUIRES(mutex_) {
         if (pools_.empty()) return;
-        const auto shortest =
-            std::min_element(pools_.begin(), pools_.end(), [](const auto& one, const auto& other) {
-                return one.second.node_timeout < other.second.node_timeout;
-            });
-        for (int rank = 1; rank < net_.size(); ++rank) {
-            const bool is_silent = now - heard_[rank] > shortest->second.node_timeout;
-            if (is_silent) net_.lose(rank);
+        for (const auto& [rank, heard] : heard_) {
+            if (now - heard >= shortest_timeout()) net_.lose(rank);
             if (!net_.has_lost(rank) || std::exchange(told_lost_[rank], true)) continue;
             for (auto& [number, pool] : pools_) pool.to->put(rank, {});
         }
@@ -279,7 +298,7 @@ private:
     std::set<int> came_back_ PROCPOOL_GUARDED_BY(mutex_);  // after they were lost
     std::set<int> finished_ PROCPOOL_GUARDED_BY(mutex_);   // who has ended its pools
     std::vector<std::weak_ptr<scheduler::pool_backend>> to_end_ PROCPOOL_GUARDED_BY(mutex_);
-    /// For who is silent: the shortest node_timeout.
+    /// For who is silent: the shortest node_timeout so far.
     std::chrono::nanoseconds patience_ PROCPOOL_GUARDED_BY(mutex_) = std::chrono::seconds(30);
     bool stopping_ PROCPOOL_GUARDED_BY(mutex_) = false;
     std::condition_variable changed_;
