@@ -13,7 +13,7 @@ configure_package_config_file(cmake/procpoolConfig.cmake.in procpoolConfig.cmake
 write_basic_package_version_file(procpoolConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/procpoolConfig.cmake ${PROJECT_BINARY_DIR}/procpoolConfigVersion.cmake
-              cmake/procpool_add_worker_program.cmake cmake/procpool_engine.cmake cmake/procpool_mpi.cmake src/procpool.cpp
+              cmake/procpool_add_worker_program.cmake cmake/procpool_engine.cmake cmake/procpool_mpi.cmake src/procpool.cpp src/procpool_mpi.cpp
         DESTINATION ${package_dir})
 
 # Relative to the .pc file, so that `cmake --install --prefix` and moved trees stay right.

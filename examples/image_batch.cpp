@@ -18,7 +18,6 @@
 
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 #include <procpool/interop/numpy.hpp>
 #include <procpool/partial.hpp>
 #include <procpool/pool.hpp>
@@ -26,6 +25,7 @@
 
 #include "contact_sheet.hpp"
 #include "decode.hpp"
+#include "fit.hpp"
 
 namespace mp = procpool;
 
@@ -93,15 +93,7 @@ cv::Mat image_at(const Images& images, std::size_t i) {
 
 /// Decodes file i into its place in the array: in the middle, as large as it fits.
 void load_one(const Images& images, const Files& files, std::size_t i) {
-    const cv::Mat picture = decode(files[i]);
-    const cv::Mat image = image_at(images, i);
-    const double scale = std::min(1.0 * image.cols / picture.cols, 1.0 * image.rows / picture.rows);
-    const cv::Size size(std::max(1, cvRound(picture.cols * scale)),
-                        std::max(1, cvRound(picture.rows * scale)));
-    cv::Mat place =
-        image({(image.cols - size.width) / 2, (image.rows - size.height) / 2, size.width, size.height});
-    cv::resize(picture, place, size, 0, 0, scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
-    cv::cvtColor(place, place, cv::COLOR_BGR2RGB);
+    fit(decode(files[i]), image_at(images, i));
 }
 // [/load_one]
 

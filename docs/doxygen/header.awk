@@ -125,7 +125,7 @@ hidden {
     if (/^}  \/\/ namespace (procpool::)?detail/) hidden = 0
     next
 }
-/^namespace procpool(::interop)? \{/ {
+/^namespace procpool(::(interop|mpi))? \{/ {
     print $0 " /** @addtogroup " topic_of[file]
     print "@{ */"
     next

@@ -89,6 +89,7 @@ struct NodeStatus {
     int rank = 0;
     /// The machine's name.
     std::string host = {};
+    /// Number of its workers.
     std::size_t workers = 0;
     /// False once it is lost.
     bool alive = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What src.hpp is for pools over MPI: include it in one file of a program that includes mpi.hpp and has the
-// engine compiled apart. The target procpool::mpi_engine is that file.
+// What src.hpp is for pools, this is for pools over MPI: a program that includes mpi.hpp, and has the engine
+// compiled apart, includes both in one file each, or both in one. With CMake, link procpool::mpi_engine.
 #ifndef PROCPOOL_SRC_MPI_HPP
 #define PROCPOOL_SRC_MPI_HPP
 
@@ -16,7 +16,6 @@
 
 #include "procpool/detail/mpi/make_pool_impl.hpp"
 #include "procpool/detail/mpi/run_program_impl.hpp"
-#include "procpool/src.hpp"
 
 namespace procpool::inline v0_1::detail {
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Programs that lose nodes, or end in odd ways; loss.sh runs them, and does to their processes what they must
-// bear. Usage: loss MODE FOLDER [NODE_TIMEOUT, 2 seconds] Rank 0 makes FOLDER/ready when it may be disturbed,
-// and prints what loss.sh looks for.
+// bear.
+//   loss MODE FOLDER [NODE_TIMEOUT, 2 seconds]
+// Rank 0 makes FOLDER/ready when it may be disturbed, and prints what loss.sh looks for. With OWN_MPI in its
+// environment the program starts MPI and ends it itself.
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -62,8 +64,10 @@ int slow_square(int x) {
     std::this_thread::sleep_for(5ms);
     return x * x;
 }
-int slow(int x) {
-    std::this_thread::sleep_for(500ms);
+/// Where rank 0 is it takes until that file is there.
+int slow(const std::string& here, const std::string& file, int x) {
+    std::this_thread::sleep_for(1s);
+    while (host() == here && !std::ifstream(file)) std::this_thread::sleep_for(20ms);
     return x;
 }
 
@@ -165,7 +169,8 @@ int lose_all() {
     const std::jthread teller(tell_soon);
     const watch of(pool);
     int failed = 0;
-    for (const auto& one : pool.try_map(slow, numbers(90), {.chunksize = 1})) {
+    for (const auto& one :
+         pool.try_map(mp::partial(slow, host(), folder + "/done"), numbers(14), {.chunksize = 1})) {
         try {
             one.value();
         } catch (const mp::NodeDied&) {
@@ -367,18 +372,19 @@ int initializer_hangs() {
     return 0;
 }
 int mpi_in_a_task() {
-    mp::mpi::Pool pool(options());
+    auto with = options();
+    with.maxtasksperchild = 1;
+    mp::mpi::Pool pool(with);
     const auto sizes = pool.map(
         [](int) {
-            int done = 0;
-            MPI_Initialized(&done);
-            if (done == 0) MPI_Init(nullptr, nullptr);
+            MPI_Init(nullptr, nullptr);
             int size = 0;
             MPI_Comm_size(MPI_COMM_WORLD, &size);
+            MPI_Finalize();
             return size;
         },
-        numbers(40), {.chunksize = 1});
-    expect(sizes == std::vector<int>(40, 1), "each worker is alone");
+        numbers(9), {.chunksize = 1});
+    expect(sizes == std::vector<int>(9, 1), "each worker is alone");
     expect_squares(pool.map(slow_square, numbers(300)), 300);
     return 0;
 }
@@ -459,14 +465,22 @@ const std::map<std::string, std::function<int()>> modes{
     {"big", big},
 };
 
+int run_mode(int count, char** arguments) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    if (count < 3 || !modes.contains(arguments[1])) fail("usage: loss MODE FOLDER [NODE_TIMEOUT]");
+    folder = arguments[2];
+    if (count > 3) node_timeout = std::chrono::seconds(std::stol(arguments[3]));
+    return modes.at(arguments[1])();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    return mp::mpi::run(argc, argv, [](int count, char** arguments) {
-        std::setvbuf(stdout, nullptr, _IOLBF, 0);
-        if (count < 3 || !modes.contains(arguments[1])) fail("usage: loss MODE FOLDER [NODE_TIMEOUT]");
-        folder = arguments[2];
-        if (count > 3) node_timeout = std::chrono::seconds(std::stol(arguments[3]));
-        return modes.at(arguments[1])();
-    });
+    if (!std::getenv("OWN_MPI")) return mp::mpi::run(argc, argv, run_mode);
+    mp::freeze_support(argc, argv);
+    int level = 0;
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
+    const int code = mp::mpi::run(MPI_COMM_WORLD, [&] { return run_mode(argc, argv); });
+    MPI_Finalize();
+    return code;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,15 +18,20 @@ namespace simulation {
 /// An element begins that may: it is the one that was submitted, and doesn't run too often.
 inline void check_begin(world& in, const simulated_peer& one) {
     const auto& element = *one.running;
-    if (!account_of(element.job)) {
-        if (one.told().begun != 1) throw broken("an initializer isn't the first that a peer runs");
+    account* const job = in.account_of(element);
+    if (!job) {
+        if (in.hosts.empty() && one.told().begun != 1)
+            throw broken("an initializer isn't the first that a peer runs");
         return;
     }
-    account& of = *account_of(element.job);
+    account& of = *job;
     const record& kept = of.of(element.index);
     if (of.number(element.index) != element.number) throw broken("an element has another's bytes");
-    if (kept.withdrawn && element.job->retries == 0) throw broken("an element runs after it was withdrawn");
-    if (kept.begun > 1 + element.job->retries + kept.innocent)
+    // A node that is lost doesn't know of it.
+    if (kept.withdrawn && element.job->retries == 0 && in.losses == 0)
+        throw broken("an element runs after it was withdrawn");
+    const unsigned most_nodes = in.losses > 0 ? 2 : 1;
+    if (kept.begun > most_nodes * (1 + element.job->retries) + kept.innocent)
         throw broken("an element runs more often than it may: " + std::to_string(element.index) + " of job " +
                      std::to_string(element.job->id) + ", begun " + std::to_string(kept.begun) + " times, " +
                      std::to_string(element.job->retries) + " retries" + in.state());
@@ -49,6 +55,11 @@ inline void check_places(world& in) {
                 for (std::uint64_t i = run.results; i < run.elements.count; ++i)
                     ++of->places.at(run.elements.first + i);
         }
+    for (const auto& link : in.pool.nodes())
+        for (const auto& run : link.node.work().runs())
+            if (account* const of = account_of(run.job.get()); of && !of->places.empty())
+                for (std::uint64_t i = 0; i < run.elements.count; ++i)
+                    ++of->places.at(run.elements.first + i);
     for (const auto& [job, of] : in.jobs) {
         if (job->failure() || job->abandoned) continue;
         for (std::uint64_t i = 0; i < of->places.size(); ++i) {
@@ -56,6 +67,8 @@ inline void check_places(world& in) {
             const unsigned places = of->places[i] + (one.values > 0 || of->has_error(i));
             if (places == 1 || job->has_dropped(i, 1)) continue;
             if (places > 1) throw broken("an element is in two places");
+            // What came back from a node and was withdrawn meanwhile fails in the next step.
+            if (job->withdrawn && in.pool.has_something_at_hand()) continue;
             if (one.submitted > 0) throw broken("an element is lost");
         }
     }
@@ -64,6 +77,14 @@ inline void check_places(world& in) {
 /// No peer that may work is without work while elements are ready, and none has more than its window.
 inline void check_idle(world& in) {
     if (in.pool.why_failed()) return;
+    std::size_t workers = in.pool.peers().size();
+    for (const auto& link : in.pool.nodes()) {
+        if (!link.node.is_alive()) continue;
+        workers += link.node.workers;
+        if (link.node.work().elements() < link.node.workers && in.pool.has_ready())
+            throw broken("a worker of a node has nothing to do, and elements are ready" + in.state());
+    }
+    if (workers != in.pool.size()) throw broken("the pool has another size than its peers together");
     for (const auto& one : in.pool.peers()) {
         constexpr std::uint64_t most_of_chunk = 8;  // which isn't cut
         if (one.taken >= in.most_per_peer && one.taken - in.most_per_peer >= most_of_chunk)
@@ -76,15 +97,15 @@ inline void check_idle(world& in) {
 }
 
 /// What has a time limit is checked in time.
-inline void check_limits(world& in) {
-    for (auto& one : in.pool.peers()) {
+inline void check_limits(simulated_pool& in) {
+    for (auto& one : in.peers()) {
         if (!one.alive || !one.is_running() || !one.has_started() || !one.is_alive()) continue;
         const auto& element = *one.running;
         if (element.job->timeout == procpool::detail::job::no_limit || one.asked_to_end) continue;
         if (!one.work().has(*element.job, element.index)) continue;
-        if (one.check_at > std::max(one.begun_at, in.pool.time().now()) + element.job->timeout)
+        if (one.check_at > std::max(one.begun_at, in.time().now()) + element.job->timeout)
             throw broken("an element has a time limit, and nobody will look");
-        if (in.pool.time().now() > one.begun_at + element.job->timeout + std::chrono::milliseconds(40))
+        if (in.time().now() > one.begun_at + element.job->timeout + std::chrono::milliseconds(40))
             throw broken("an element runs longer than it may");
     }
 }
@@ -98,12 +119,14 @@ inline bool is_over(const entry& one) {
 }
 
 /// Of a job that is over.
-inline void check_end(const entry& one) {
+inline void check_end(const world& in, const entry& one) {
     const bool failed = one.job->failure() != nullptr;
     for (std::uint64_t i = 0; i < one.of->elements.size(); ++i) {
         const record& element = one.of->elements[i];
         const unsigned ends = element.values + one.of->has_error(i);
         if (element.submitted > 0 && ends == 0 && !failed) throw broken("an element has no end");
+        if (element.lost && !in.fails_with_node && in.losses < 2)
+            throw broken("an element failed with the first node that was lost");
         if (ends > 1 && !one.job->has_dropped(i, 1)) throw broken("an element has two ends");
     }
     if (one.of->has_callback && one.of->callbacks_run != 1) throw broken("a callback didn't run once");
@@ -119,7 +142,7 @@ inline void check_end(const entry& one) {
 inline void check_ends(world& in) {
     std::erase_if(in.jobs, [&](const entry& one) {
         if (!is_over(one)) return false;
-        check_end(one);
+        check_end(in, one);
         std::erase(in.pool.open_, one.job);
         return true;
     });

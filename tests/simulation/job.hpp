@@ -49,6 +49,7 @@ struct record {
     unsigned values = 0;
     unsigned errors = 0;
     bool withdrawn = false;
+    bool lost = false;  // with a node
 };
 
 /// The part of both kinds of job that the simulation looks at.
@@ -67,6 +68,9 @@ public:
     virtual bool has_error(std::uint64_t index) { return of(index).errors > 0; }
     /// Of an element; each number exists once.
     std::uint64_t number(std::uint64_t index) const noexcept { return first_number_ + index; }
+    bool has_number(std::uint64_t number) const noexcept {
+        return number >= first_number_ && number - first_number_ < elements.size();
+    }
 
     void take_values(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
                      std::span<const std::byte> values) {
@@ -88,6 +92,8 @@ public:
             std::rethrow_exception(error);
         } catch (const procpool::TaskCancelled& cancelled) {
             one.withdrawn = std::string(cancelled.what()) == "withdrawn";
+        } catch (const procpool::NodeDied&) {
+            one.lost = true;
         } catch (const procpool::WorkerDied&) {
             if (one.begun == 0) throw broken("an element is blamed for a death and has never begun");
         } catch (...) {

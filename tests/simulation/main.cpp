@@ -20,7 +20,7 @@ constexpr const char* usage =
     "  --runs N      how many, instead\n"
     "  --seed S      of the first run; each is the one before and 1 (1)\n"
     "  --actions N   in a run (200)\n"
-    "  --troubles M  a mask of what may happen (1023: all)\n";
+    "  --troubles M  a mask of what may happen (4095: all)\n";
 
 void tell(const simulation::plan& plan, const std::string& why) {
     std::printf("%s\n  simulate --runs 1 --seed %llu --actions %llu --troubles %u\n", why.c_str(),

@@ -4,19 +4,38 @@
 #define PROCPOOL_TESTS_SIMULATION_POOL_HPP
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <memory>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "job.hpp"
 #include "peer.hpp"
+#include "procpool/detail/mpi/node.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/scheduler/window.hpp"
 #include "random.hpp"
 
 namespace simulation {
+
+namespace mpi = procpool::detail::mpi;
+
+/// A node as rank 0 sees it, and the messages on their way there and back.
+struct node_link {
+    explicit node_link(int rank) : node(rank, "host " + std::to_string(rank), 1) {}
+
+    mpi::node node;
+    std::deque<wire::buffer> down;
+    std::deque<wire::buffer> up;
+    std::vector<wire::buffer> received;  // whose results are being delivered
+    bool is_lost = false;                // nothing comes from it any more
+};
 
 class simulated_group final : public scheduler::peer_group {
 public:
@@ -26,6 +45,11 @@ public:
 
     /// Now and then a peer takes only a part.
     void send(scheduler::peer& to) override {
+        for (auto& link : nodes)
+            if (&link.node == &to) {
+                if (link.node.has_output()) link.down.push_back(link.node.take_output());
+                return;
+            }
         auto& one = static_cast<simulated_peer&>(to);
         if (!one.input_ended) one.transfer(dice_.one_in(8) ? dice_.below(3) : ~std::size_t{0});
     }
@@ -36,13 +60,26 @@ public:
         else
             one.asked_to_end = true;
     }
-    void forget(const scheduler::remote_job&, bool) override {}
+    void forget(const scheduler::remote_job& job, bool) override {
+        for (auto& link : nodes) {
+            link.node.forget(job);
+            send(link.node);
+        }
+    }
     scheduler::death examine(scheduler::peer&, const scheduler::runs_in_flight::running&,
                              const scheduler::block&) override {
         return {"died", std::make_exception_ptr(procpool::WorkerDied("died", {}))};
     }
 
+    void open_node(std::size_t workers) {
+        node_link& link = nodes.emplace_back(static_cast<int>(nodes.size()) + 1);
+        link.node.open(workers);
+        add(link.node);
+    }
+    void lose_workers_of(const node_link& link) noexcept { lose(link.node); }
+
     std::vector<simulated_peer> all;
+    std::deque<node_link> nodes;
 
 private:
     random& dice_;
@@ -67,6 +104,14 @@ public:
     }
 
     std::vector<simulated_peer>& peers() noexcept { return group.all; }
+    std::deque<node_link>& nodes() noexcept { return group.nodes; }
+    const simulated_group& all_peers() const noexcept { return group; }
+    /// For a pool whose peers are nodes. @param fails elements that a lost node had; else they run elsewhere
+    void open_nodes(std::span<const std::size_t> workers, bool fails) {
+        for (const std::size_t count : workers) group.open_node(count);
+        fails_with_node_ = fails;
+    }
+    std::size_t size() const noexcept override { return group.workers(); }
     simulated_clock& time() noexcept { return clock; }
 
     // ---- the driver
@@ -77,6 +122,10 @@ public:
     bool is_interrupted() const noexcept { return interrupted_; }
     /// Whether something has come that wakes it.
     bool has_news() const {
+        if (std::any_of(group.nodes.begin(), group.nodes.end(), [](const node_link& link) {
+                return link.node.is_alive() && (link.is_lost || !link.up.empty());
+            }))
+            return true;
         return std::any_of(group.all.begin(), group.all.end(), [](const simulated_peer& one) {
             return one.has_news() ||
                    (!one.alive && !one.is(procpool::detail::scheduler::peer_state::absent)) ||
@@ -99,6 +148,7 @@ public:
         sleeps_until_ = steady_time::min();
         lock held = acquire();
         take_local_results();
+        for (auto& link : group.nodes) settle(link, chance);
         for (auto& one : group.all) settle(one, chance);
         for (auto& one : group.all)
             if (one.check_at <= clock.now()) check_peer(one);
@@ -107,6 +157,7 @@ public:
         give_out();
         given_out();
         deliver(held);
+        for (auto& link : group.nodes) link.received.clear();
         for (auto* one : events().take_finished())
             if (one->work().elements() == 0) static_cast<simulated_peer*>(one)->input_ended = true;
         delivered();
@@ -123,10 +174,13 @@ public:
         const bool idle_peer = std::any_of(group.all.begin(), group.all.end(), [](const simulated_peer& one) {
             return one.can_work() && one.work().elements() == 0 && !one.input_ended;
         });
+        const bool idle_node = std::any_of(group.nodes.begin(), group.nodes.end(), [](const node_link& link) {
+            return link.node.can_work() && link.node.work().elements() < link.node.workers;
+        });
         const bool check_is_due =
             std::any_of(group.all.begin(), group.all.end(),
                         [this](const simulated_peer& one) { return one.check_at < sleeps_until_; });
-        return has_something_at_hand() || check_is_due || (idle_peer && has_ready());
+        return has_something_at_hand() || check_is_due || ((idle_peer || idle_node) && has_ready());
     }
     bool has_ready() const {
         return std::any_of(open_.begin(), open_.end(),
@@ -194,6 +248,27 @@ private:
         if (!chance.one_in(3)) one.die();
     }
 
+    /// As the pool over MPI does it.
+    void settle(node_link& link, random& chance) {
+        while (link.node.is_alive() && !link.up.empty() && !chance.one_in(4)) {
+            link.received.push_back(std::move(link.up.front()));
+            link.up.pop_front();
+            std::vector<scheduler::returned> back;
+            mpi::each_frame(link.received.back().bytes(),
+                            [&](const mpi::frame_header& header, std::span<const std::byte> payload) {
+                                link.node.collect(header, payload, events().collected(), back);
+                            });
+            events().note_results(link.node);
+            events().take_returned(std::move(back));
+        }
+        if (!link.is_lost || !link.node.is_alive() || !link.up.empty() || chance.one_in(3)) return;
+        group.lose_workers_of(link);
+        const auto error =
+            std::make_exception_ptr(procpool::NodeDied("lost", link.node.host(), link.node.rank()));
+        events().take_returned(link.node.take_lost(fails_with_node_, error, events().collected()));
+        if (group.workers() == 0) fail(error);
+    }
+
     void check_peer(simulated_peer& one) {
         one.check_at = steady_time::max();
         if (!one.is_alive()) return;
@@ -204,6 +279,7 @@ private:
         events().check(one, clock.now());
     }
 
+    bool fails_with_node_ = false;
     bool asleep_ = false;
     bool interrupted_ = false;
 };

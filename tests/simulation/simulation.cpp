@@ -27,6 +27,8 @@ public:
         for (std::uint64_t i = 0; i < world_.what.actions; ++i) {
             act();
             move_driver();
+            for (const auto& host : world_.hosts)
+                if (host->is_alive) move(*host);
         }
         finish();
         total.elements += world_.last_number;
@@ -42,7 +44,10 @@ private:
             case 2: callers_.single_calls(); return;
             case 3: callers_.give_up(); return;
             case 4: pass_time(); return;
-            case 5: callers_.end_pool(); return;
+            case 5:
+                callers_.end_pool();
+                if (world_.dice.one_in(12)) workers_.lose_one();
+                return;
             default: workers_.move_one(); return;
         }
     }
@@ -61,11 +66,26 @@ private:
         }
         step();
     }
+    /// The same of a node, which gets messages at any time.
+    void move(simulated_host& host) {
+        host.receive(world_.dice);
+        if (!host.pool.sleeps()) {
+            if (!world_.dice.one_in(2)) host.pool.fall_asleep();
+        } else if (host.pool.must_wake()) {
+            step(host);
+        } else if (host.pool.has_something_to_do()) {
+            throw broken("nothing wakes a node, and there is something to do");
+        }
+    }
+    void step(simulated_host& host) {
+        host.step(world_.dice);
+        check_limits(host.pool);
+    }
     void step() {
         ++steps_;
         world_.pool.wake_up(
             world_.dice, [this] { check_idle(world_); },
-            [this] { check_places(world_), check_limits(world_); });
+            [this] { check_places(world_), check_limits(world_.pool); });
         check_ends(world_);
     }
 
@@ -73,10 +93,9 @@ private:
         const auto step =
             std::chrono::microseconds(world_.dice.from(1, world_.dice.one_in(4) ? 20'000 : 500));
         // The driver wakes up in time.
-        const steady_time most = world_.pool.sleeps()
-                                     ? std::max(world_.pool.sleeps_until(), world_.pool.time().now())
-                                     : world_.pool.time().now();
-        world_.pool.time().advance_to(std::min<steady_time>(world_.pool.time().now() + step, most));
+        const steady_time now = world_.pool.time().now();
+        if (!world_.pool.sleeps()) return;
+        world_.advance_to(std::min<steady_time>(now + step, std::max(world_.sleeps_until(), now)));
     }
 
     /// No more calls and deaths: everything comes to its end, by what the driver is told alone.
@@ -84,12 +103,7 @@ private:
         callers_.come_to_an_end();
         for (std::uint64_t idle = 0; idle < 200;) {
             if (!world_.pool.sleeps()) world_.pool.fall_asleep();
-            bool any = false;
-            for (auto& one : world_.pool.peers()) {
-                if (one.alive && one.asked_to_end) one.alive = false;
-                any = (one.alive && workers_.run(one, 3)) || any;
-                if (one.alive && one.holds_results() && one.is_out_of_input()) one.send_results();
-            }
+            const bool any = move_all_peers();
             if (world_.pool.must_wake()) {
                 step();
                 idle = 0;
@@ -99,22 +113,60 @@ private:
             if (any) continue;
             if (!world_.pool.has_jobs()) break;
             ++idle;
-            // Peers that run something long need time.
-            const bool busy =
-                std::any_of(world_.pool.peers().begin(), world_.pool.peers().end(),
-                            [](const simulated_peer& one) { return one.alive && one.is_running(); });
-            const steady_time due = world_.pool.sleeps_until();
-            if (busy)
-                world_.pool.time().advance_to(std::min<steady_time>(due, world_.pool.time().now() + 5ms));
-            else if (due != steady_time::max())
-                world_.pool.time().advance_to(due);
+            wait();
         }
         if (world_.pool.has_jobs())
             throw broken("the pool has come to a stop with calls that have no end:" + world_.state());
         for (const entry& one : world_.jobs) {
             if (!is_over(one)) throw broken("a job is not done, and the pool has none left");
-            check_end(one);
+            check_end(world_, one);
         }
+        check_hosts();
+    }
+    /// @return whether anybody did anything
+    bool move_all_peers() {
+        bool any = false;
+        for (const auto& host : world_.hosts) {
+            if (!host->is_alive) continue;
+            any = host->receive(world_.dice) || any;
+            if (!host->pool.sleeps()) host->pool.fall_asleep();
+            if (!host->pool.must_wake()) continue;
+            step(*host);
+            any = true;
+        }
+        world_.each_pool_of_peers([&](simulated_pool& pool) {
+            for (auto& one : pool.peers()) {
+                if (one.alive && one.asked_to_end) one.alive = false;
+                any = (one.alive && workers_.run(one, 3)) || any;
+                if (one.alive && one.holds_results() && one.is_out_of_input()) one.send_results();
+            }
+        });
+        return any;
+    }
+    /// Peers that run something long need time.
+    void wait() {
+        bool busy = false;
+        world_.each_pool_of_peers([&](simulated_pool& pool) {
+            for (const auto& one : pool.peers()) busy = busy || (one.alive && one.is_running());
+        });
+        const steady_time due = world_.sleeps_until();
+        if (busy)
+            world_.advance_to(std::min<steady_time>(due, world_.pool.time().now() + 5ms));
+        else if (due != steady_time::max())
+            world_.advance_to(due);
+    }
+    /// Nodes keep nothing of jobs that are over.
+    void check_hosts() {
+        if (world_.pool.why_failed()) return;
+        for (unsigned idle = 0; idle < 50;) {
+            const bool any = move_all_peers();
+            if (any && ++quiet_ < 2000) continue;
+            ++idle;
+            wait();
+        }
+        for (const auto& host : world_.hosts)
+            if (!host->is_lost() && host->pool.has_jobs())
+                throw broken("a node keeps a job that is over:" + world_.state());
     }
 
     world world_;

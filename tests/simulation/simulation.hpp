@@ -27,8 +27,10 @@ enum class trouble : unsigned {
     replacement = 128,   // peers that get only so many elements
     ends = 256,          // close, wind_up and terminate
     initializers = 512,  // that peers run first, and may die in
+    nodes = 1024,        // peers that are nodes, which have pools of their own
+    losses = 2048,       // nodes that are lost for good
 };
-constexpr unsigned all_troubles = 1023;
+constexpr unsigned all_troubles = 4095;
 
 struct plan {
     std::uint64_t seed = 1;

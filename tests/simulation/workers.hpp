@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include "invariants.hpp"
 #include "job.hpp"
@@ -18,7 +19,9 @@ public:
     explicit workers(world& in) : in_(in) {}
 
     void move_one() {
-        simulated_peer& one = in_.pool.peers()[in_.dice.below(in_.pool.peers().size())];
+        simulated_pool* const pool = some_pool();
+        if (!pool) return;
+        simulated_peer& one = pool->peers()[in_.dice.below(pool->peers().size())];
         if (!one.alive) return;
         if (in_.with(trouble::deaths) && in_.dice.one_in(60)) {
             kill(one);
@@ -54,13 +57,27 @@ public:
         return any;
     }
 
+    /// A node is lost.
+    void lose_one() {
+        if (in_.hosts.empty() || !in_.with(trouble::losses)) return;
+        simulated_host& host = *in_.hosts[in_.dice.below(in_.hosts.size())];
+        if (host.is_lost()) return;
+        ++in_.losses;
+        host.lose(in_.dice);
+    }
+
 private:
+    simulated_pool* some_pool() {
+        if (in_.hosts.empty()) return &in_.pool;
+        simulated_host& host = *in_.hosts[in_.dice.below(in_.hosts.size())];
+        return host.is_alive ? &host.pool : nullptr;
+    }
     void kill(simulated_peer& one) {
         ++in_.deaths;
         one.alive = false;
     }
     void note_begin(const simulated_peer& one) {
-        if (account* const of = account_of(one.running->job)) {
+        if (account* const of = in_.account_of(*one.running)) {
             record& kept = of->of(one.running->index);
             // One that was told to end for the sake of another element dies in this one, which is innocent.
             if (one.asked_to_end) ++kept.innocent;
@@ -71,14 +88,15 @@ private:
     /// False if it goes on.
     bool end_element(simulated_peer& one) {
         const auto& element = *one.running;
-        if (!account_of(element.job)) {
-            if (in_.dice.one_in(10))
+        account* const of = in_.account_of(element);
+        if (!of) {
+            if (in_.hosts.empty() && in_.dice.one_in(10))
                 kill(one);
             else
                 one.end_element(in_.dice.one_in(100), in_.pool.time().now());
             return true;
         }
-        const record& kept = account_of(element.job)->of(element.index);
+        const record& kept = of->of(element.index);
         switch (kept.does) {
             case behaviour::hangs: return false;
             case behaviour::takes_long:

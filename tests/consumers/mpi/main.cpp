@@ -4,14 +4,14 @@
 
 #include <procpool/mpi.hpp>
 
-long cube(long x) { return x * x * x; }
+std::vector<long> cubes(procpool::mpi::Pool& pool, const std::vector<long>& numbers);
 
 int main(int argc, char** argv) {
     return procpool::mpi::run(argc, argv, [](int, char**) {
         procpool::mpi::Pool pool(2);
         std::vector<long> numbers(999);
         std::iota(numbers.begin(), numbers.end(), 1);
-        const auto cubes = pool.map(cube, numbers);
-        return std::accumulate(cubes.begin(), cubes.end(), 0L) == 249'500'250'000 ? 0 : 1;
+        const auto all = cubes(pool, numbers);
+        return std::accumulate(all.begin(), all.end(), 0L) == 249'500'250'000 ? 0 : 1;
     });
 }

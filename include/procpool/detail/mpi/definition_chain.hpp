@@ -74,6 +74,7 @@ public:
             bytes_.extend(header.count);
             has_.resize((header.count + part_size - 1) / part_size);
         }
+        if (bytes.empty()) return false;  // it only announces the others
         const std::size_t which = header.first / part_size;
         if (header.count != bytes_.size() || which >= has_.size() ||
             bytes.size() != std::min(part_size, bytes_.size() - which * part_size))

@@ -29,11 +29,12 @@ bool may_hang_at_end(const std::string& library) {
            (major < 4 || (major == 4 && minor < 2));
 }
 
-/// Ends the process if it takes too long to end MPI: who dies there is waited for by the others for ever.
+/// Ends the process if all ranks together take too long to begin or to end: who dies there is waited for by
+/// the others for ever.
 class end_of_patience {
 public:
-    explicit end_of_patience(int code)
-        : code_(code), thread_(os::start_thread([this] { wait(); }, "MPI's")) {}
+    end_of_patience(int code, const char* text)
+        : code_(code), text_(text), thread_(os::start_thread([this] { wait(); }, "MPI's")) {}
     end_of_patience(const end_of_patience&) = delete;
     end_of_patience& operator=(const end_of_patience&) = delete;
     ~end_of_patience() {
@@ -49,11 +50,15 @@ private:
     void wait() {
         constexpr std::chrono::seconds patience{30};
         mutex_lock lock(mutex_);
-        if (!changed_.wait_for(lock.native(), patience, [this]() PROCPOOL_REQUIRES(mutex_) { return done_; }))
+        if (!changed_.wait_for(lock.native(), patience,
+                               [this]() PROCPOOL_REQUIRES(mutex_) { return done_; })) {
+            std::fprintf(stderr, "procpool: %s\n", text_);
             os::exit_process(code_);
+        }
     }
 
     const int code_;
+    const char* const text_;
     mutex mutex_;
     bool done_ PROCPOOL_GUARDED_BY(mutex_) = false;
     std::condition_variable changed_;
@@ -63,7 +68,7 @@ private:
 /// Collective over all ranks of the program. If they don't all come, the process ends with `code`.
 template <class = only_if_used>
 void finalize(int code) {
-    const end_of_patience watch(code);
+    const end_of_patience watch(code, "not all ranks have ended MPI");
     std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> library{};
     int length = 0;
     int size = 0;

@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_MPI_FORWARDED_JOB_HPP
 #define PROCPOOL_DETAIL_MPI_FORWARDED_JOB_HPP
 
+#include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
@@ -44,9 +46,15 @@ public:
     void append_filled(frame_header header, Fill fill) {
         const mutex_guard lock(mutex_);
         header.pool = pool_;
-        const std::size_t begin = begin_frame(bytes_, header);
-        fill(bytes_);
-        end_frame(bytes_, begin);
+        const std::size_t before = bytes_.size();
+        try {
+            const std::size_t begin = begin_frame(bytes_, header);
+            fill(bytes_);
+            end_frame(bytes_, begin);
+        } catch (...) {
+            bytes_.shrink_to(before);
+            throw;
+        }
     }
     bool empty() {
         const mutex_guard lock(mutex_);
@@ -59,10 +67,21 @@ public:
 
     // ---- elements that are given back
 
-    /// So many elements will fail with `given_back_text`; they are returned, and then that is told.
-    void expect_returned(std::uint64_t count) {
+    /// So many elements of a job will fail with `given_back_text`; they are returned.
+    void expect_returned(std::uint64_t job, std::uint64_t count) {
+        if (count == 0) return;
         const mutex_guard lock(mutex_);
-        to_return_ += count;
+        to_return_[job] += count;
+    }
+    /// The job was cancelled: some of them may not be told of any more.
+    void expect_none_of(std::uint64_t job) {
+        const mutex_guard lock(mutex_);
+        if (to_return_.erase(job) > 0) tell_if_all_returned();
+    }
+    /// Once, when all that were expected are.
+    void tell_when_all_returned() {
+        const mutex_guard lock(mutex_);
+        is_asked_ = true;
         tell_if_all_returned();
     }
     void append_returned(std::uint64_t job, std::uint64_t index) {
@@ -70,20 +89,25 @@ public:
         append_frame(
             bytes_,
             {.what = frame_header::kind::returned, .pool = pool_, .job = job, .first = index, .count = 1});
-        --to_return_;
+        const auto at = to_return_.find(job);
+        if (at == to_return_.end() || --at->second > 0) return;
+        to_return_.erase(at);
         tell_if_all_returned();
     }
     static constexpr const char* given_back_text = "procpool: given back to another node";
 
 private:
     void tell_if_all_returned() PROCPOOL_REQUIRES(mutex_) {
-        if (to_return_ == 0) append_frame(bytes_, {.what = frame_header::kind::given_back, .pool = pool_});
+        if (!is_asked_ || !to_return_.empty()) return;
+        is_asked_ = false;
+        append_frame(bytes_, {.what = frame_header::kind::given_back, .pool = pool_});
     }
 
     const std::uint64_t pool_;
     mutex mutex_;
     wire::buffer bytes_ PROCPOOL_GUARDED_BY(mutex_);
-    std::uint64_t to_return_ PROCPOOL_GUARDED_BY(mutex_) = 0;
+    std::map<std::uint64_t, std::uint64_t> to_return_ PROCPOOL_GUARDED_BY(mutex_);  // elements of jobs
+    bool is_asked_ PROCPOOL_GUARDED_BY(mutex_) = false;
 };
 using outgoing_frames = basic_outgoing_frames<>;
 
@@ -101,6 +125,7 @@ public:
         guided = settings.guided;
         bulk = settings.bulk;
         keeps_its_place = settings.keeps_its_place;
+        gives_back = true;
     }
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
@@ -111,7 +136,11 @@ public:
                             .count = count,
                             .stride = stride};
         if (timing && timing->known()) header.ns = static_cast<std::int64_t>(timing->mean_ns());
-        up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
+        try {
+            up_.append_filled(header, [&](wire::buffer& to) { wire::append_from_arena(to, stride, values); });
+        } catch (const SerializationError&) {  // a corrupt worker named places that have nothing
+            for (std::uint64_t i = 0; i < count; ++i) fail(first + i, std::current_exception());
+        }
     }
 
     /// A task's own error.
@@ -145,7 +174,25 @@ public:
 
     bool elements_are_calls() const noexcept override { return keeps_its_place; }
     bool give_up(std::uint64_t index, std::exception_ptr /*error*/, std::int64_t now) override {
-        return given_up_.emplace(index, now).second;
+        if (over_.test(index)) return false;
+        given_up_.emplace(index, now);
+        publish(index, 1);
+        return true;
+    }
+    /// What was given back may come once more.
+    void reopen(std::uint64_t first, std::uint64_t count) {
+        if (!elements_are_calls()) return;
+        for (std::uint64_t i = first; i < first + count; ++i) over_.reset(i);
+    }
+    void publish(std::uint64_t first, std::uint64_t count) override {
+        std::uint64_t published = count;
+        if (elements_are_calls()) {
+            for (std::uint64_t i = first; i < first + count; ++i) {
+                if (over_.test(i)) --published;  // it was given up
+                over_.set(i);
+            }
+        }
+        remote_job::publish(first, published);
     }
     bool has_dropped(std::uint64_t first, std::uint64_t count) const noexcept override {
         if (abandoned) return true;
@@ -181,7 +228,8 @@ private:
 
     const std::uint64_t number_;
     outgoing_frames& up_;
-    std::map<std::uint64_t, std::int64_t> given_up_;  // which, and when in steady ns
+    std::map<std::uint64_t, std::int64_t> given_up_;        // which, and when in steady ns
+    std::bitset<scheduler::call_series::most_calls> over_;  // elements with callers that wait no more
 };
 using forwarded_job = basic_forwarded_job<>;
 

@@ -84,7 +84,7 @@ private:
     void handle(const frame_header& header, std::span<const std::byte> payload) {
         using kind = frame_header::kind;
         if (header.what == kind::beat) {
-            node_timeout_ = std::chrono::nanoseconds(header.ns);
+            if (header.ns > 0) node_timeout_ = std::chrono::nanoseconds(header.ns);
             if (header.flag != 0) stand_aside();
             return;
         }
@@ -100,7 +100,9 @@ private:
         }
         if (header.what == kind::open) {
             if (stands_aside_) return;
-            node_timeout_ = std::min(node_timeout_, std::chrono::nanoseconds(header.ns));
+            const std::chrono::nanoseconds node_timeout(header.ns);
+            node_timeout_ =
+                std::exchange(had_pools_, true) ? std::min(node_timeout_, node_timeout) : node_timeout;
             pools_[header.pool] =
                 std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
                     if (!net_.send(0, std::move(up))) sent_.ring();
@@ -109,16 +111,19 @@ private:
         }
         if (header.what == kind::define_part) pass_on(header, definition_part(payload));
         const auto at = pools_.find(header.pool);
-        if (at != pools_.end()) at->second->handle(header, payload);
+        if (at != pools_.end())
+            at->second->handle(header, payload);
+        else if (header.what == kind::close)
+            say(kind::closed, header.pool);  // it was never opened here
     }
     void pass_on(const frame_header& header, const definition_part& part) {
         if (part.route.empty()) return;
         net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes));
     }
 
-    void say(frame_header::kind what) {
+    void say(frame_header::kind what, std::uint64_t pool = 0) {
         wire::buffer message;
-        append_frame(message, {.what = what});
+        append_frame(message, {.what = what, .pool = pool});
         net_.send(0, std::move(message));
     }
 
@@ -134,6 +139,7 @@ private:
     bool rank_0_is_lost(steady_time now) {
         // Who was stopped itself can't tell who was silent.
         if (now - std::exchange(checked_, now) > 3 * beat_interval) heard_ = now;
+        heard_ = std::max(heard_, net_.heard(0));  // a beat may wait behind a large message
         return now - heard_ > node_timeout_;
     }
 
@@ -145,6 +151,7 @@ private:
         for (const auto& event : poller_.wait_precisely(now + time)) {
             if (event.key == key_bell) {
                 net_.bell().silence();
+                pace_.restart();  // a message may come a moment later than its bell
                 continue;
             }
             sent_.silence();
@@ -156,12 +163,13 @@ private:
     static constexpr std::uint64_t key_sent = 1;
 
     network& net_;
-    std::map<std::uint64_t, std::unique_ptr<hosted_pool>> pools_;
     os::event sent_;  // rung when a pool has sent something
     os::poller poller_;
     pace pace_;
+    std::map<std::uint64_t, std::unique_ptr<hosted_pool>> pools_;  // which use what stands before it
     bool ended_ = false;
     bool stands_aside_ = false;
+    bool had_pools_ = false;
     departure departure_ = departure::in_peace;
     steady_time heard_;
     steady_time checked_;

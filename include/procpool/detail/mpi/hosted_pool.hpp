@@ -20,17 +20,19 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/forwarded_job.hpp"
+#include "procpool/detail/mpi/hosted_jobs.hpp"
 #include "procpool/detail/mpi/node_options.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/error_record.hpp"
-#include "procpool/detail/wire/whole_elements.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -45,7 +47,9 @@ public:
                       std::function<void(wire::buffer&&)> send)
         : send_(std::move(send)), up_(number) {
         request_.append(open.data(), open.size());
+        const os::signals_blocked no_signals;
         thread_ = os::start_thread([this] { run(); }, "a node's pool");
+        os::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
     basic_hosted_pool(const basic_hosted_pool&) = delete;
     basic_hosted_pool& operator=(const basic_hosted_pool&) = delete;
@@ -53,6 +57,7 @@ public:
     ~basic_hosted_pool() {
         end(ending::now);
         thread_.join();
+        os::library_threads.fetch_sub(1, std::memory_order_relaxed);
     }
 
     /// A frame of rank 0.
@@ -76,11 +81,12 @@ public:
         auto lock = local->acquire();
         if (local->failure()) return;
         try {
-            handle(*local, header, payload);
+            jobs_.handle(*local, header, payload);
         } catch (const PoolNotRunning&) {
             return;  // its end has begun
         } catch (...) {
             append_error(std::current_exception());
+            flush();
         }
         local->leave(lock);
     }
@@ -92,71 +98,6 @@ public:
 private:
     enum class ending { none, when_done, now };
 
-    void handle(scheduler::pool_backend& local, const frame_header& header,
-                std::span<const std::byte> payload) PROCPOOL_REQUIRES(pool_mutex) {
-        using kind = frame_header::kind;
-        using running = job::runner::running;
-        if (header.what == kind::define) {
-            wire::cursor from(payload);
-            const auto settings = from.value<job_settings>();
-            const auto job = std::make_shared<forwarded_job>(header.job, settings, from, up_);
-            local.add(job);
-            jobs_.insert_or_assign(header.job, job);
-            return;
-        }
-        if (header.what == kind::give_back) {
-            give_back(local);
-            return;
-        }
-        const auto at = jobs_.find(header.job);
-        if (at == jobs_.end()) return;  // it is over
-        const std::shared_ptr<forwarded_job> job = at->second;
-        switch (header.what) {
-            case kind::run:
-                local.submit(job, block_of(header, payload, local.arena()));
-                if (job->once()) local.seal(job);  // not later, when that would wake who drives
-                break;
-            case kind::forget:
-                if (!job->once()) local.seal(job);
-                jobs_.erase(at);
-                break;
-            case kind::cancel:
-                local.abandon(job, header.flag != 0 ? running::is_ended : running::goes_on, cancelled);
-                local.seal(job);
-                jobs_.erase(at);
-                break;
-            case kind::give_up:
-                for (std::uint64_t i = 0; i < header.count; ++i)
-                    local.abandon_call(job, header.first + i, cancelled);
-                break;
-            default: throw SerializationError("procpool: a node got a message that it doesn't know");
-        }
-    }
-    static constexpr const char* cancelled = "procpool: cancelled";
-
-    /// Large elements go to the workers through memory that they share.
-    static scheduler::block block_of(const frame_header& header, std::span<const std::byte> payload,
-                                     const std::shared_ptr<wire::arena>& memory) {
-        scheduler::block elements{.first = header.first,
-                                  .count = header.count,
-                                  .stride = header.stride,
-                                  .bytes = {},
-                                  .begin = scheduler::block::room_for_frames,
-                                  .pins = {},
-                                  .large = {memory}};
-        if (payload.size() < wire::arena_threshold) elements.bytes.reserve(elements.begin + payload.size());
-        elements.bytes.extend(elements.begin);
-        wire::append_to_arena({elements.bytes, elements.pins, &elements.large}, elements.stride, payload);
-        return elements;
-    }
-
-    void give_back(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
-        std::uint64_t count = 0;
-        for (const auto& [number, job] : jobs_)
-            count += local.withdraw(job, outgoing_frames::given_back_text);
-        up_.expect_returned(count);
-    }
-
     void take_part(const frame_header& header, const definition_part& part) {
         if (complete_.contains(header.job)) return;  // it came on two ways
         if (!partial_[header.job].add(header, part.bytes)) return;
@@ -164,6 +105,7 @@ private:
         partial_.erase(header.job);
         complete_.insert(header.job);
         up_.append({.what = frame_header::kind::defined, .job = header.job});
+        flush();
         handle({.what = frame_header::kind::define, .pool = header.pool, .job = header.job}, whole.bytes());
         for (const auto& one : whole.waiting()) handle(one.header, one.payload.bytes());
     }
@@ -187,7 +129,7 @@ private:
                     steady_time::max());
                 if (ending_.load(std::memory_order_acquire) == ending::when_done) {
                     local->close();
-                    for (const auto& [number, job] : std::exchange(jobs_, {})) local->seal(job);
+                    jobs_.seal_all(*local);
                     local->join(lock);
                 } else {
                     local->terminate(lock);
@@ -246,9 +188,17 @@ private:
 
     void end(ending how) {
         ending before = ending::none;
-        if (!ending_.compare_exchange_strong(before, how, std::memory_order_acq_rel) && how == ending::now)
-            ending_.store(how, std::memory_order_release);
-        if (const auto local = pool()) local->wake_waiters();
+        const bool is_first = ending_.compare_exchange_strong(before, how, std::memory_order_acq_rel);
+        const std::shared_ptr<scheduler::pool_backend> local = pool();
+        if (is_first) {
+            if (local) local->wake_waiters();
+            return;
+        }
+        if (how != ending::now || before == ending::now) return;
+        ending_.store(how, std::memory_order_release);
+        if (!local) return;
+        auto lock = local->acquire();
+        local->terminate(lock);  // it may be waiting for what runs
     }
 
     std::shared_ptr<scheduler::pool_backend> pool() {
@@ -269,7 +219,7 @@ private:
     bool told_failure_ = false;
     mutex pool_pointer_;
     std::shared_ptr<scheduler::pool_backend> pool_ PROCPOOL_GUARDED_BY(pool_pointer_);
-    std::unordered_map<std::uint64_t, std::shared_ptr<forwarded_job>> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
+    hosted_jobs jobs_ PROCPOOL_GUARDED_BY(pool_mutex){up_};
     // Of the thread that receives:
     std::unordered_map<std::uint64_t, partial_definition> partial_;  // of jobs
     std::unordered_set<std::uint64_t> complete_;                     // jobs that came in parts

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -111,7 +112,10 @@ public:
                 }
             }
             put_on_the_wire();
-            test_sendings();
+            int done = 0;
+            if (sendings_.size() == 1 &&
+                MPI_Test(&sendings_.front().request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done != 0)
+                sendings_.clear();
             is_out = sendings_.empty();
         }
         bell_.ring(to);
@@ -129,7 +133,7 @@ public:
         bool came = false;
         for (std::size_t from = 0; from < reading_.size(); ++from) {
             source& one = reading_[from];
-            while (!one.parts.empty() && is_done(one.parts.front().request, from)) {
+            while (!one.is_broken && !one.parts.empty() && is_done(one.parts.front().request, from)) {
                 part next = std::move(one.parts.front());
                 one.parts.pop_front();
                 came = true;
@@ -159,6 +163,12 @@ public:
         if (closed_) return false;
         test_sendings();
         return is_sending_to_living();
+    }
+
+    /// When the last message of that rank began to come: others, such as a beat, may wait behind a large one.
+    steady_time heard(int rank) {
+        const mutex_guard lock(mutex_);
+        return reading_[static_cast<std::size_t>(rank)].heard;
     }
 
     /// MPI is about to end: from now on nothing is sent, and nothing comes.
@@ -198,7 +208,9 @@ private:
     };
     struct source {
         std::deque<part> parts;
-        wire::buffer begun;  // parts that have come of a message that is not complete
+        wire::buffer begun;      // parts that have come of a message that is not complete
+        steady_time heard = {};  // when the last message began to come
+        bool is_broken = false;  // a part is missing: what follows makes no sense
     };
 
     static MPI_Comm copy_of(MPI_Comm from) {
@@ -235,12 +247,14 @@ private:
             MPI_Get_count(&status, MPI_BYTE, &bytes);
             part next{{}, MPI_REQUEST_NULL, status.MPI_TAG == tag_end};
             next.bytes.extend(static_cast<std::size_t>(bytes));
-            auto& parts = reading_[static_cast<std::size_t>(status.MPI_SOURCE)].parts;
+            const auto rank = static_cast<std::size_t>(status.MPI_SOURCE);
+            auto& parts = reading_[rank].parts;
+            reading_[rank].heard = std::chrono::steady_clock::now();
             parts.push_back(std::move(next));
             if (MPI_Imrecv(parts.back().bytes.data(), bytes, MPI_BYTE, &message, &parts.back().request) !=
                 MPI_SUCCESS) {
                 parts.pop_back();
-                lost_[static_cast<std::size_t>(status.MPI_SOURCE)] = true;
+                break_off(rank);
             }
             any = true;
         }
@@ -256,8 +270,13 @@ private:
     bool is_done(MPI_Request& request, std::size_t from) PROCPOOL_REQUIRES(mutex_) {
         int done = 0;
         if (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS) return done != 0;
-        lost_[from] = true;
+        break_off(from);
         return false;
+    }
+    /// Nothing that comes from there can be trusted any more.
+    void break_off(std::size_t rank) PROCPOOL_REQUIRES(mutex_) {
+        lost_[rank] = true;
+        reading_[rank].is_broken = true;
     }
     bool is_sending_to_living() const PROCPOOL_REQUIRES(mutex_) {
         return std::any_of(sendings_.begin(), sendings_.end(),

@@ -64,7 +64,8 @@ public:
               std::uint32_t /*together*/) override {
         taken += elements.count;
         keeps_all = false;
-        if (chain_ && job->definition().size() >= chain_threshold) chain_(job);
+        if (chain_ && !job->once() && job->definition().size() >= chain_threshold && !knows(*job))
+            chain_(job);
         define(job);
         append_frame(out_,
                      {.what = frame_header::kind::run,
@@ -102,11 +103,15 @@ public:
         bytes.append(job.definition().data(), job.definition().size());
         return bytes;
     }
-    /// It is being told of the job in parts, which may take a while.
+    /// It is being told of the job in parts, `size` bytes in all, which may take a while: what is sent here
+    /// directly, and comes first, must wait for them there.
     /// @return false if it knows of it already
-    bool await_definition(const std::shared_ptr<scheduler::remote_job>& job) {
+    bool await_definition(const std::shared_ptr<scheduler::remote_job>& job, std::size_t size) {
         if (!jobs_.emplace(job->id, job).second) return false;
         in_parts_.push_back(job);
+        const wire::buffer none = part_message(
+            {.what = frame_header::kind::define_part, .pool = pool_, .job = job->id, .count = size}, {}, {});
+        out_.append(none.data(), none.size());
         return true;
     }
     /// Jobs whose definitions it may not have completely.
@@ -251,8 +256,9 @@ private:
                             .error = {}});
         };
         if (!job->has_dropped(header.first, header.count)) {
-            if (books().got(*job, header.first, header.count) != header.count)
+            if (!work().has(*job, header.first, header.count))
                 throw SerializationError("procpool: a node sent results of elements that it doesn't have");
+            books().got(*job, header.first, header.count);
             deliver(header.first, header.count, payload);
             return;
         }

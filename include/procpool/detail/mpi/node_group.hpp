@@ -18,6 +18,7 @@
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/session.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/event.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
@@ -30,7 +31,8 @@ namespace procpool::inline v0_1::detail::mpi {
 template <class = only_if_used>
 class basic_node_group final : public scheduler::peer_group {
 public:
-    explicit basic_node_group(session& all) : session_(all) {}
+    /// `driver` is rung when whoever drives must move messages on.
+    basic_node_group(session& all, os::event& driver) : session_(all), driver_(driver) {}
 
     std::deque<node>& nodes() noexcept { return nodes_; }
     const std::deque<node>& nodes() const noexcept { return nodes_; }
@@ -55,18 +57,20 @@ public:
     }
     /// Tells all nodes but rank 0 of a job, one through the other, and those that know it nothing.
     void define_along_chain(const std::shared_ptr<scheduler::remote_job>& job) {
+        const wire::buffer definition = node::definition_of(*job);
         std::vector<int> route;
         for (node& one : nodes_)
             if (is_remote(one) && one.is_alive() && !session_.is_lost(one.rank()) &&
-                one.await_definition(job))
+                one.await_definition(job, definition.size()))
                 route.push_back(one.rank());
-        if (!route.empty()) send_definition(*job, route);
+        if (!route.empty()) send_definition(*job, definition, route);
     }
     /// A node of the chain is lost, and with it perhaps what it would have passed on.
     void repair_chain() {
         for (const node& one : nodes_)
             for (const auto& job : one.in_parts())
-                if (!session_.is_lost(one.rank())) send_definition(*job, {one.rank()});
+                if (!session_.is_lost(one.rank()))
+                    send_definition(*job, node::definition_of(*job), {one.rank()});
     }
 
     /// It has opened its share of the pool.
@@ -81,7 +85,7 @@ public:
 
     void transmit(node& to, wire::buffer&& message) {
         if (to.rank() != session_.net().rank()) {
-            session_.net().send(to.rank(), std::move(message));
+            if (!session_.net().send(to.rank(), std::move(message))) driver_.ring();
             return;
         }
         each_frame(message.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
@@ -110,8 +114,8 @@ public:
 private:
     bool is_remote(const node& one) const { return one.rank() != session_.net().rank(); }
 
-    void send_definition(const scheduler::remote_job& job, const std::vector<int>& route) {
-        const wire::buffer definition = node::definition_of(job);
+    void send_definition(const scheduler::remote_job& job, const wire::buffer& definition,
+                         const std::vector<int>& route) {
         const std::span further = std::span(route).subspan(1);
         send_parts({.pool = pool_, .job = job.id}, further, definition.bytes(), [&](wire::buffer&& message) {
             session_.net().send(route[0], std::move(message));
@@ -121,6 +125,7 @@ private:
     }
 
     session& session_;
+    os::event& driver_;
     std::uint64_t pool_ = 0;
     std::deque<node> nodes_;  // which stay where they are
     std::unique_ptr<hosted_pool> here_;

@@ -61,11 +61,11 @@ public:
           driver_(*this, waiters()),
           inbox_(driver_.interruption()),
           fails_with_node_(options.fails_with_node),
-          group_(all),
+          group_(all, driver_.interruption()),
           number_(all.add(inbox_, options.node_timeout)) {
-        poller_.add(driver_.interruption().file(), os::poller::interest::read, key_interruption);
-        poller_.add(session_.net().bell().file(), os::poller::interest::read, key_bell);
         try {
+            poller_.add(driver_.interruption().file(), os::poller::interest::read, key_interruption);
+            poller_.add(session_.net().bell().file(), os::poller::interest::read, key_bell);
             lock held = acquire();
             open_nodes(held, options);
             driver_.start();
@@ -96,6 +96,13 @@ public:
     void each_node(Take take) PROCPOOL_REQUIRES(pool_mutex) {
         for (const node& one : group_.nodes())
             take(one, one.is_alive() && (has_ended_ || !session_.is_lost(one.rank())));
+    }
+
+    void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
+        // Nobody has looked at losses while there was nothing to do.
+        for (node& one : group_.nodes())
+            if (one.is_alive() && session_.is_lost(one.rank())) one.drain();
+        base::add(job);
     }
 
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) { driver_.leave(held); }
@@ -189,10 +196,12 @@ private:
     bool interrupted(steady_time until) {
         bool is_interrupted = false;
         for (const auto& event : poller_.wait_precisely(until)) {
-            if (event.key == key_bell)
+            if (event.key == key_bell) {
                 session_.net().bell().silence();
-            else
+                pace_.restart();  // a message may come a moment later than its bell
+            } else {
                 is_interrupted = true;
+            }
         }
         if (is_interrupted) driver_.interruption().silence();
         return is_interrupted;
@@ -220,9 +229,8 @@ private:
         } catch (const SerializationError&) {
             session_.net().lose(from->rank());  // it can't be trusted any more
             lose(*from);
-            return;
         }
-        events().note_results(*from);
+        if (from->is_alive()) events().note_results(*from);
         events().take_returned(std::move(back));
     }
     static std::exception_ptr decoded(std::span<const std::byte> record) {
@@ -249,6 +257,8 @@ private:
 
     void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
         group_.make(number_, options.workers_on_rank_0);
+        if (group_.nodes().empty())
+            throw Error("procpool: all nodes but rank 0's are lost, and that shall have no workers");
         std::uint32_t first_index = 0;
         for (node& one : group_.nodes()) {
             node_options its = options.node;
@@ -295,12 +305,7 @@ private:
     }
 
     void close_nodes(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
-        for (node& one : group_.nodes()) {
-            if (is_gone(one)) continue;
-            wire::buffer message = one.take_output();
-            append_frame(message, {.what = frame_header::kind::close, .flag = gracefully, .pool = number_});
-            group_.transmit(one, std::move(message));
-        }
+        tell_nodes_to_close(gracefully);
         const auto all_gone = [this] {
             const auto& nodes = group_.nodes();
             return std::all_of(nodes.begin(), nodes.end(), [this](const node& one) { return is_gone(one); });
@@ -309,6 +314,15 @@ private:
             wait_for_nodes(held, [&](node& /*from*/, const frame_header& /*header*/,
                                      std::span<const std::byte> /*payload*/) { return all_gone(); });
         group_.here().reset();
+    }
+
+    void tell_nodes_to_close(bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
+        for (node& one : group_.nodes()) {
+            if (is_gone(one)) continue;
+            wire::buffer message = one.take_output();
+            append_frame(message, {.what = frame_header::kind::close, .flag = gracefully, .pool = number_});
+            group_.transmit(one, std::move(message));
+        }
     }
 
     /// Calls `take(node, header, payload)` for what comes, until it returns true.
@@ -345,6 +359,7 @@ private:
     void shut_down(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
         const os::cancellation_deferred until_it_ends;
         if (std::exchange(shutting_down_, true)) {
+            if (!gracefully && !has_ended_) tell_nodes_to_close(false);
             ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) {
                 return has_ended_ || driver_.is_standby_driver();
             });
@@ -368,10 +383,10 @@ private:
     inbox inbox_;
     const bool fails_with_node_;
     node_group group_;
-    const std::uint64_t number_;
     const os::fd no_news_;
     os::poller poller_;
-    pace pace_;  // of whoever drives
+    const std::uint64_t number_;  // after all that could fail: from now on the session knows the inbox
+    pace pace_;                   // of whoever drives
     std::atomic<std::size_t> size_ = 0;
 
     /// It was terminated by what a step has called.

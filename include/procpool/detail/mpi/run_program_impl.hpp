@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -30,6 +31,7 @@
 #include "procpool/detail/os/affinity.hpp"
 #include "procpool/detail/os/cpu_mask.hpp"
 #include "procpool/detail/os/environment.hpp"
+#include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -82,6 +84,7 @@ public:
         current_session.store(&all, std::memory_order_release);
         const struct end_of_session {
             ~end_of_session() {
+                if (!self.made_.is_here()) return;  // a child that the program has forked
                 all.end_pools();
                 self.dismiss();
             }
@@ -98,11 +101,14 @@ public:
         return departure_ = departure::orphaned;
     }
 
+    /// Whether this is the process that has started MPI, and no child of it.
+    bool is_here() const noexcept { return made_.is_here(); }
     /// Whether MPI can be ended, which waits for all ranks.
     bool may_finalize() const noexcept { return departure_ == departure::in_peace; }
 
     /// Tells the other ranks that the program is over, and makes no more use of MPI.
     void dismiss() noexcept try {
+        if (!made_.is_here()) return;
         session* const all = current_session.exchange(nullptr, std::memory_order_acq_rel);
         if (!all) return;
         if (!all->finish()) {
@@ -115,6 +121,7 @@ public:
     }
 
 private:
+    const os::fork_stamp made_;
     network net_;
     std::vector<host_rank> hosts_;
     std::string fault_;
@@ -131,7 +138,7 @@ int lead_until_exit(program& all, const std::function<int()>& body, bool& may_fi
     leading.store(&all, std::memory_order_release);
     std::atexit([] {
         program* const left = leading.exchange(nullptr, std::memory_order_acq_rel);
-        if (!left || os::started_anew) return;
+        if (!left || os::started_anew || !left->is_here()) return;
         left->dismiss();
         if (left->may_finalize()) finalize(EXIT_FAILURE);
     });
@@ -172,7 +179,9 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
         std::string fault = wrong_start(level);
         bool tells = true;
         if (fault.empty()) {
+            std::optional<end_of_patience> watch(std::in_place, EXIT_FAILURE, "not all ranks have begun");
             program all(MPI_COMM_WORLD);
+            watch.reset();
             fault = all.fault();
             tells = all.is_rank_0();
             if (fault.empty() && all.is_rank_0()) {
@@ -204,11 +213,21 @@ int run_within(MPI_Comm comm, const std::function<int()>& body) {
             "MPI_THREAD_SERIALIZED or MPI_THREAD_MULTIPLE");
     program all(comm);
     if (!all.fault().empty()) throw Error(all.fault());
-    const bool leads = all.is_rank_0();
-    const int code = leads                                 ? all.lead(body)
-                     : all.follow() == departure::orphaned ? EXIT_FAILURE
-                                                           : EXIT_SUCCESS;
-    if (!all.may_finalize()) os::exit_process(code);
+    if (!all.is_rank_0()) {
+        const int code = all.follow() == departure::orphaned ? EXIT_FAILURE : EXIT_SUCCESS;
+        if (!all.may_finalize()) os::exit_process(code);
+        return code;
+    }
+    int code = EXIT_FAILURE;
+    try {
+        code = all.lead(body);
+    } catch (const std::exception& error) {
+        if (all.may_finalize()) throw;
+        std::fprintf(stderr, "%s\n", error.what());  // it goes no further: see below
+    } catch (...) {
+        if (all.may_finalize()) throw;
+    }
+    if (!all.may_finalize()) os::exit_process(code);  // the program's MPI_Finalize would wait for the lost
     return code;
 }
 

@@ -24,6 +24,8 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/event.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -83,7 +85,9 @@ public:
     /// `hosts` begins with rank 0 itself.
     basic_session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
         for (int rank = 1; rank < net_.size(); ++rank) heard_[rank] = std::chrono::steady_clock::now();
+        const os::signals_blocked no_signals;
         pulse_ = os::start_thread([this] { beat_until_stopped(); }, "MPI's");
+        os::library_threads.fetch_add(1, std::memory_order_relaxed);
     }
     basic_session(const basic_session&) = delete;
     basic_session& operator=(const basic_session&) = delete;
@@ -94,6 +98,7 @@ public:
         }
         changed_.notify_all();
         pulse_.join();
+        os::library_threads.fetch_sub(1, std::memory_order_relaxed);
     }
 
     const std::vector<host_rank>& hosts() const noexcept { return hosts_; }
@@ -112,15 +117,13 @@ public:
         const mutex_guard lock(mutex_);
         const std::uint64_t number = ++last_pool_;
         pools_[number] = {&of_pool, node_timeout};
-        patience_ = std::min(patience_, node_timeout);
+        patience_ = number == 1 ? node_timeout : std::min(patience_, node_timeout);
         return number;
     }
     void remove(std::uint64_t pool) {
-        {
-            const mutex_guard lock(mutex_);
-            pools_.erase(pool);
-        }
-        changed_.notify_all();
+        const mutex_guard lock(mutex_);
+        pools_.erase(pool);
+        changed_.notify_all();  // with the lock: the session may end as soon as there are no pools
     }
     /// It is ended with the session, whoever holds it then.
     void end_with_this(const std::shared_ptr<scheduler::pool_backend>& pool) {
@@ -154,11 +157,12 @@ public:
     /// The other ranks end their pools. @return whether all have said so before rank 0 lost its patience
     bool finish() {
         say_to_all({.what = frame_header::kind::finish});
-        const auto end = [this] {
-            const mutex_guard lock(mutex_);
-            return deadline_in(patience_);
-        }();
         constexpr std::chrono::microseconds nap{100};
+        constexpr std::chrono::seconds least_patience{10};
+        const auto end = [&] {
+            const mutex_guard lock(mutex_);
+            return deadline_in(std::max<std::chrono::nanoseconds>(patience_, least_patience));
+        }();
         while (!net_.has_lost_any() && std::chrono::steady_clock::now() < end) {
             receive();
             {
@@ -167,6 +171,7 @@ public:
             }
             std::this_thread::sleep_for(nap);
         }
+        if (!net_.has_lost_any()) lose_unfinished();
         return false;
     }
     /// The other ranks end, also those that are lost and came back. No more messages come or go.
@@ -218,8 +223,9 @@ private:
     void beat_until_stopped() {
         mutex_lock lock(mutex_);
         steady_time last = std::chrono::steady_clock::now();
-        while (!stopping_) {
-            changed_.wait_until(lock.native(), last + beat_interval,
+        steady_time next_beat = last + beat_interval;
+        for (;;) {
+            changed_.wait_until(lock.native(), std::min(next_beat, next_loss()),
                                 [this]() PROCPOOL_REQUIRES(mutex_) { return stopping_; });
             if (stopping_) return;
             const auto now = std::chrono::steady_clock::now();
@@ -229,7 +235,10 @@ private:
             last = now;
             lock.unlock();
             net_.bell().silence();
-            beat();
+            if (now >= next_beat) {
+                next_beat = now + beat_interval;
+                beat();
+            }
             receive();
             lock.lock();
             find_lost(now);
@@ -240,12 +249,17 @@ private:
         std::set<int> came_back;
         {
             const mutex_guard lock(mutex_);
-            alive.ns = patience_.count();
+            if (last_pool_ > 0) alive.ns = patience_.count();
             came_back = came_back_;
         }
         say_to_all(alive);
         alive.flag = 1;
         for (const int rank : came_back) say(rank, alive, true);
+    }
+    void lose_unfinished() {
+        const mutex_guard lock(mutex_);
+        for (int rank = 1; rank < net_.size(); ++rank)
+            if (!finished_.contains(rank)) net_.lose(rank);
     }
     void say(int rank, const frame_header& what, bool even_if_lost = false) {
         wire::buffer message;
@@ -255,15 +269,26 @@ private:
     void say_to_all(const frame_header& what) {
         for (int rank = 1; rank < net_.size(); ++rank) say(rank, what);
     }
+    /// How long a rank may be silent; no limit while nobody waits for any.
+    std::chrono::nanoseconds shortest_timeout() const PROCPOOL_REQUIRES(mutex_) {
+        std::chrono::nanoseconds shortest = std::chrono::hours(24 * 365);  // which can be added to a time
+        for (const auto& [number, pool] : pools_) shortest = std::min(shortest, pool.node_timeout);
+        return shortest;
+    }
+    /// A beat may wait behind a large message that is still coming.
+    steady_time last_heard(int rank, steady_time taken) { return std::max(taken, net_.heard(rank)); }
+    /// When the next rank is lost if nothing comes from it.
+    steady_time next_loss() PROCPOOL_REQUIRES(mutex_) {
+        auto next = steady_time::max();
+        if (pools_.empty()) return next;
+        for (const auto& [rank, heard] : heard_)
+            if (!told_lost_[rank]) next = std::min(next, last_heard(rank, heard) + shortest_timeout());
+        return next;
+    }
     void find_lost(steady_time now) PROCPOOL_REQUIRES(mutex_) {
         if (pools_.empty()) return;
-        const auto shortest =
-            std::min_element(pools_.begin(), pools_.end(), [](const auto& one, const auto& other) {
-                return one.second.node_timeout < other.second.node_timeout;
-            });
-        for (int rank = 1; rank < net_.size(); ++rank) {
-            const bool is_silent = now - heard_[rank] > shortest->second.node_timeout;
-            if (is_silent) net_.lose(rank);
+        for (const auto& [rank, heard] : heard_) {
+            if (now - last_heard(rank, heard) >= shortest_timeout()) net_.lose(rank);
             if (!net_.has_lost(rank) || std::exchange(told_lost_[rank], true)) continue;
             for (auto& [number, pool] : pools_) pool.to->put(rank, {});
         }
@@ -279,7 +304,7 @@ private:
     std::set<int> came_back_ PROCPOOL_GUARDED_BY(mutex_);  // after they were lost
     std::set<int> finished_ PROCPOOL_GUARDED_BY(mutex_);   // who has ended its pools
     std::vector<std::weak_ptr<scheduler::pool_backend>> to_end_ PROCPOOL_GUARDED_BY(mutex_);
-    /// For who is silent: the shortest node_timeout.
+    /// For who is silent: the shortest node_timeout so far.
     std::chrono::nanoseconds patience_ PROCPOOL_GUARDED_BY(mutex_) = std::chrono::seconds(30);
     bool stopping_ PROCPOOL_GUARDED_BY(mutex_) = false;
     std::condition_variable changed_;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/call_options.hpp"
@@ -74,15 +75,31 @@ public:
     /// What is ready won't run.
     void drop_ready() noexcept;
 
+    /// All that is ready and shall not run; where it is given back, what was tried stays, since the tries
+    /// count.
+    std::list<block> withdraw_ready() noexcept {
+        std::list<block> all = std::exchange(ready, {});
+        drop_ready();
+        for (auto next = all.begin(); next != all.end();) {
+            const auto one = next++;
+            if (!gives_back || one->attempts.empty()) continue;
+            ready_elements += one->count;
+            ready_bytes += one->weight();
+            ready.splice(ready.end(), all, one);
+        }
+        return all;
+    }
+
     // The rest is the scheduler's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
     bool bulk = false;                            // nobody sees a result before all are there
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = job::no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
-    bool listed = false;                            // among those that have blocks ready
-    bool keeps_its_place = false;                   // among them, instead of taking turns with others
-    std::exception_ptr withdrawn;                   // what elements get that come back without having begun
+    bool gives_back = false;       // what is withdrawn: each element fails, and runs elsewhere
+    bool listed = false;           // among those that have blocks ready
+    bool keeps_its_place = false;  // among them, instead of taking turns with others
+    std::exception_ptr withdrawn;  // what elements get that come back without having begun
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;

@@ -182,6 +182,18 @@ public:
             return one.job.get() == &job && index >= first && index - first < one.left();
         });
     }
+    /// Whether it has all of [first, first + count), of a peer that answers in any order.
+    bool has(const remote_job& job, std::uint64_t first, std::uint64_t count) const noexcept {
+        std::uint64_t missing = count;
+        for (std::size_t i = 0; i < runs_.size() && missing > 0; ++i) {
+            if (runs_[i].job.get() != &job) continue;
+            const block& some = runs_[i].elements;
+            const std::uint64_t begin = std::max(first, some.first);
+            const std::uint64_t end = std::min(first + count, some.first + some.count);
+            if (begin < end) missing -= end - begin;
+        }
+        return missing == 0;
+    }
     /// Whether the worker has elements of it that are not among the first `claimed` that it has got.
     bool has_waiting(const job::basic_job& job, std::uint64_t claimed) const noexcept {
         claimed -= std::min(claimed, results_);

@@ -150,17 +150,16 @@ public:
         });
         if (job->failure()) return 0;
         const std::uint64_t count = job->ready_elements;
-        if (job->sealed() && count == job->submitted()) {
+        if (job->sealed() && count == job->submitted() && !job->gives_back) {
             abandon(job, running::goes_on, why);
             return count;
         }
         const auto error = job::make_error<TaskCancelled>(why);
         job->withdrawn = error;
-        for (const block& some : std::exchange(job->ready, {}))
+        for (const block& some : job->withdraw_ready())
             for (std::uint64_t i = 0; i < some.count; ++i) deliveries_.fail(job, some.first + i, error);
-        job->drop_ready();
         interrupt_driver();
-        return count;
+        return count - job->ready_elements;
     }
 
     bool has_waiting(const job::basic_job& job) const override PROCPOOL_REQUIRES(pool_mutex) {

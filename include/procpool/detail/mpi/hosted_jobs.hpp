@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// The jobs of rank 0 of which a node runs elements, and what rank 0 says of them.
+#ifndef PROCPOOL_DETAIL_MPI_HOSTED_JOBS_HPP
+#define PROCPOOL_DETAIL_MPI_HOSTED_JOBS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <utility>
+
+#include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/mpi/forwarded_job.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/whole_elements.hpp"
+#include "procpool/error.hpp"
+
+namespace procpool::inline v0_1::detail::mpi {
+
+/// They run in the node's `local` pool, and answer through `up`.
+template <class = only_if_used>
+class basic_hosted_jobs {
+public:
+    explicit basic_hosted_jobs(outgoing_frames& up) : up_(up) {}
+
+    /// A frame of rank 0 that is about a job. @throws PoolNotRunning, SerializationError
+    void handle(scheduler::pool_backend& local, const frame_header& header,
+                std::span<const std::byte> payload) PROCPOOL_REQUIRES(pool_mutex) {
+        using kind = frame_header::kind;
+        using running = job::runner::running;
+        if (header.what == kind::define) {
+            wire::cursor from(payload);
+            const auto settings = from.value<job_settings>();
+            const auto job = std::make_shared<forwarded_job>(header.job, settings, from, up_);
+            local.add(job);
+            jobs_.insert_or_assign(header.job, job);
+            return;
+        }
+        if (header.what == kind::give_back) {
+            give_back(local);
+            return;
+        }
+        const auto at = jobs_.find(header.job);
+        if (at == jobs_.end()) return;  // it is over
+        const std::shared_ptr<forwarded_job> job = at->second;
+        switch (header.what) {
+            case kind::run:
+                job->reopen(header.first, header.count);
+                local.submit(job, block_of(header, payload, local.arena()));
+                if (job->once()) local.seal(job);  // not later, when that would wake who drives
+                break;
+            case kind::forget:
+                if (!job->once()) local.seal(job);
+                jobs_.erase(at);
+                break;
+            case kind::cancel:
+                local.abandon(job, header.flag != 0 ? running::is_ended : running::goes_on, cancelled);
+                local.seal(job);
+                up_.expect_none_of(header.job);
+                jobs_.erase(at);
+                break;
+            case kind::give_up:
+                for (std::uint64_t i = 0; i < header.count; ++i)
+                    local.abandon_call(job, header.first + i, cancelled);
+                break;
+            default: throw SerializationError("procpool: a node got a message that it doesn't know");
+        }
+    }
+    /// No more elements come.
+    void seal_all(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
+        for (const auto& [number, job] : std::exchange(jobs_, {})) local.seal(job);
+    }
+
+private:
+    static constexpr const char* cancelled = "procpool: cancelled";
+
+    /// Large elements go to the workers through memory that they share.
+    static scheduler::block block_of(const frame_header& header, std::span<const std::byte> payload,
+                                     const std::shared_ptr<wire::arena>& memory) {
+        scheduler::block elements{.first = header.first,
+                                  .count = header.count,
+                                  .stride = header.stride,
+                                  .bytes = {},
+                                  .begin = scheduler::block::room_for_frames,
+                                  .pins = {},
+                                  .large = {memory}};
+        if (payload.size() < wire::arena_threshold) elements.bytes.reserve(elements.begin + payload.size());
+        elements.bytes.extend(elements.begin);
+        wire::append_to_arena({elements.bytes, elements.pins, &elements.large}, elements.stride, payload);
+        return elements;
+    }
+
+    void give_back(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
+        for (const auto& [number, job] : jobs_)
+            up_.expect_returned(number, local.withdraw(job, outgoing_frames::given_back_text));
+        up_.tell_when_all_returned();
+    }
+
+    outgoing_frames& up_;
+    std::unordered_map<std::uint64_t, std::shared_ptr<forwarded_job>> jobs_;
+};
+using hosted_jobs = basic_hosted_jobs<>;
+
+}  // namespace procpool::inline v0_1::detail::mpi
+
+#endif
