@@ -7,7 +7,7 @@
 
 namespace procpool::inline v0_1::detail::os {
 
-[[gnu::noinline]] void populate_private(void* from, std::size_t size) noexcept;
+void populate_private(void* from, std::size_t size) noexcept;
 
 /// Makes the first write to private memory that may be fresh quicker: one call for all pages costs two
 /// thirds of a fault for each, and where the system has huge pages to give, these cost a third.
