@@ -13,7 +13,7 @@
 
 namespace procpool::inline v0_1::detail::os {
 
-PROCPOOL_COMPILED_APART void populate_private(void* from, std::size_t size) noexcept {
+[[gnu::noinline]] PROCPOOL_COMPILED_APART void populate_private(void* from, std::size_t size) noexcept {
     constexpr std::size_t worth_huge_pages = std::size_t{3} << 20;   // one fits in
     constexpr std::size_t too_much_at_once = std::size_t{16} << 20;  // to stay in the cache until it is used
     const std::size_t page = page_size();

@@ -24,12 +24,13 @@ PROCPOOL_COMPILED_APART void buffer::grow(std::size_t needed) {
     capacity_ = capacity;
 }
 
-PROCPOOL_COMPILED_APART void cursor::throw_too_short(std::size_t wanted, std::size_t left) {
+[[gnu::noinline]] PROCPOOL_COMPILED_APART void cursor::throw_too_short(std::size_t wanted, std::size_t left) {
     throw SerializationError("procpool: a message ends too early: " + std::to_string(wanted) +
                              " bytes wanted, " + std::to_string(left) + " left");
 }
 
-PROCPOOL_COMPILED_APART void cursor::throw_claims_too_much(std::uint64_t count, std::size_t bytes) {
+[[gnu::noinline]] PROCPOOL_COMPILED_APART void cursor::throw_claims_too_much(std::uint64_t count,
+                                                                             std::size_t bytes) {
     throw SerializationError("procpool: a message claims " + std::to_string(count) + " elements in " +
                              std::to_string(bytes) + " bytes");
 }
