@@ -121,8 +121,7 @@ private:
     // Apart, so that take() is small enough to become part of its callers; static, so that a cursor may stay
     // in registers.
     [[noreturn, gnu::cold]] static void throw_too_short(std::size_t wanted, std::size_t left);
-    [[noreturn, gnu::cold]] static void throw_claims_too_much(std::uint64_t count,
-                                                                             std::size_t bytes);
+    [[noreturn, gnu::cold]] static void throw_claims_too_much(std::uint64_t count, std::size_t bytes);
 
     std::span<const std::byte> rest_;
     std::size_t claimable_;  // elements
