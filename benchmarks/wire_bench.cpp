@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What it costs to turn values, callables and results into bytes and back, next to copying as many bytes, and
 // to cereal's own archive.
-#include "procpool/detail/wire/frame_reader.hpp"
 #include <benchmark/benchmark.h>
+#include "procpool/detail/wire/frame_reader.hpp"
 
 #include <cereal/archives/binary.hpp>
 #include <cereal/types/string.hpp>

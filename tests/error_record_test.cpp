@@ -2,7 +2,10 @@
 // The library's own errors as bytes: what another process, or another machine, makes of them again.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <cstring>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -10,10 +13,12 @@
 
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
+#include "procpool/register_exception.hpp"
 
 namespace error_record_test {
 
 namespace mp = procpool;
+namespace os = procpool::detail::os;
 namespace wire = procpool::detail::wire;
 using namespace std::chrono_literals;
 
@@ -174,6 +179,36 @@ TEST(ErrorRecords, of_deaths_that_are_cut_off_are_errors_all_the_same) {
     const wire::buffer record = record_of(std::make_exception_ptr(mp::WorkerDied("died", full_cause())));
     for (std::size_t cut = 0; cut < record.size(); ++cut)
         EXPECT_NE(wire::decode_exception(wire::cursor(record.bytes().first(cut)), 1, 2), nullptr);
+}
+
+namespace {
+class own_error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+}  // namespace
+const bool registered = mp::register_exception<own_error>();
+
+TEST(ErrorRecords, of_another_files_type_of_the_name_are_text_unless_workers_run_another_executable) {
+    ASSERT_TRUE(registered);
+    wire::buffer record = record_of(std::make_exception_ptr(own_error("no")));
+    const auto decoded = [&] { return wire::decode_exception(wire::cursor(record.bytes()), 7, 3); };
+    EXPECT_STREQ(as<own_error>(decoded()).what(), "no");
+
+    wire::buffer code;
+    wire::encode_function(code, wire::exception_registry::instance().find(typeid(own_error))->rethrow);
+    std::byte* const end = record.data() + record.size();
+    std::byte* const at = std::search(record.data(), end, code.data(), code.data() + code.size());
+    ASSERT_NE(at, end);
+    os::code_location place;
+    std::memcpy(&place, at, sizeof place);
+    if (!place.module.is_build_id()) GTEST_SKIP() << "the program has no build id";
+    place.offset = std::uint64_t{1} << 60;
+    std::memcpy(at, &place, sizeof place);
+    EXPECT_NE(std::string(as<mp::RemoteError>(decoded()).what()).find("own_error: no"), std::string::npos);
+    os::workers_run_another_program = true;
+    EXPECT_STREQ(as<own_error>(decoded()).what(), "no");
+    os::workers_run_another_program = false;
 }
 
 }  // namespace error_record_test

@@ -27,6 +27,7 @@
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/wire/whole_elements.hpp"
 #include "procpool/pool.hpp"
+#include "procpool/register_exception.hpp"
 #include "procpool/shared_array.hpp"
 #include "procpool/worker.hpp"
 #include "support/message_of.hpp"
@@ -148,6 +149,30 @@ TEST(NodeWorkers, refuse_handles_as_results) {
     EXPECT_TRUE(text.starts_with("procpool: a procpool::SharedArray<int, 1")) << text;
     EXPECT_EQ(pool.apply(word, 7), "7");
     EXPECT_EQ(mp::Pool(1).apply(make, 1).size(), 4u);
+}
+
+class error_with_array : public std::exception {
+public:
+    error_with_array() = default;
+    explicit error_with_array(mp::SharedArray<int, 1> values) : values_(std::move(values)) {}
+    const char* what() const noexcept override { return "it has an array"; }
+    template <class Archive>
+    void serialize(Archive& archive) {
+        archive(values_);
+    }
+
+private:
+    mp::SharedArray<int, 1> values_;
+};
+const bool registered = mp::register_exception<error_with_array>();
+
+TEST(NodeWorkers, send_exceptions_with_handles_as_text) {
+    ASSERT_TRUE(registered);
+    const auto fail = [] { throw error_with_array(mp::SharedArray<int, 1>({4})); };
+    host_pool pool(options_of(1, [](auto& settings) { settings.serves_other_machine = true; }));
+    const std::string text = test::message_of<mp::RemoteError>([&] { pool.apply(fail); });
+    EXPECT_NE(text.find("it has an array"), std::string::npos) << text;
+    EXPECT_THROW(mp::Pool(1).apply(fail), error_with_array);
 }
 
 /// Keeps results as bytes, as what sends them on does.

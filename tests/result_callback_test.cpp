@@ -301,6 +301,26 @@ TEST_F(Callback, may_close_the_pool) {
     EXPECT_EQ(result.get(), 1);
 }
 
+TEST_F(Callback, run_by_the_destructor_may_use_the_pool) {
+    bool closed = false;
+    {
+        mp::Pool own({.processes = 1,
+                      .error_handler = [this](std::exception_ptr error) { reported.add(text_of(error)); }});
+        auto running = own.apply_async(waits, 1);
+        auto queued = own.apply_async(twice, 1);
+        queued.error_callback([&](std::exception_ptr) {
+            own.close();
+#if PROCPOOL_TEST_PROCESSES
+            EXPECT_EQ(own.workers().size(), 1u);
+#endif
+            closed = true;
+            seen->gate.open();  // a thread would wait there for ever
+        });
+    }
+    EXPECT_TRUE(closed);
+    EXPECT_EQ(reported.all(), notes{});
+}
+
 TEST_F(Callback, may_not_join_the_pool) {
     auto result = pool.apply_async(waits, 1);
     result.callback([&](int) {

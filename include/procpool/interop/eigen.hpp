@@ -16,6 +16,7 @@
 
 #include "procpool/array_view.hpp"
 #include "procpool/detail/os/large_write.hpp"
+#include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/archive.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/sink.hpp"

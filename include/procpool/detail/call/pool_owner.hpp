@@ -26,7 +26,7 @@ public:
     }
 
     ~pool_owner() {
-        if (pool_) end_pool(std::move(pool_));
+        if (pool_) end_pool(pool_);  // a copy: callbacks may use the pool until it has ended
     }
 
     void swap(pool_owner& other) noexcept { pool_.swap(other.pool_); }

@@ -210,6 +210,7 @@ private:
 
     /// False if its zygote was killed before it has begun: another one may be luckier.
     bool try_start(start_method how, const os::fd& definition) PROCPOOL_REQUIRES(mutex_) {
+        zygote::birth_record{definition.get()}.take();  // the number of an earlier try
         os::pipe_ends answer = os::make_pipe();
         os::socket_ends news = os::make_socket_pair();
         zygote_ = zygote_for(how);

@@ -13,8 +13,9 @@ class condition {
 public:
     template <class Ready>
     condition(const Ready& ready) noexcept
-        : test_([](const void* what)
-                    PROCPOOL_REQUIRES(pool_mutex) { return static_cast<bool>((*static_cast<const Ready*>(what))()); }),
+        : test_([](const void* what) PROCPOOL_REQUIRES(pool_mutex) {
+              return static_cast<bool>((*static_cast<const Ready*>(what))());
+          }),
           what_(&ready) {}
 
     bool operator()() const PROCPOOL_REQUIRES(pool_mutex) { return test_(what_); }

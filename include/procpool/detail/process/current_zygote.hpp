@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "procpool/detail/os/orphans.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/signal.hpp"
+#include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/worker/loop.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
 #include "procpool/detail/zygote/zygote.hpp"
@@ -58,16 +60,16 @@ public:
         zygote_ = std::move(next);
     }
     /// It was found dead, and its workers are dying.
-    void lose() {
+    void lose(std::span<worker_link> workers) {
         poller_.remove(zygote_->control());
-        lost_at_ = os::known_now(0).known_at;
+        keep_time_of_loss(workers);
         zygote_.reset();
         ++number_;
         expect_nothing();
     }
     /// Takes it out, to end it and what is left of its workers.
-    std::unique_ptr<zygote::zygote> release() noexcept {
-        if (zygote_) lost_at_ = os::known_now(0).known_at;
+    std::unique_ptr<zygote::zygote> release(std::span<worker_link> workers) noexcept {
+        keep_time_of_loss(workers);
         return std::move(zygote_);
     }
 
@@ -99,9 +101,9 @@ public:
 
     /// Of a worker whose zygote was killed before it could report the birth, and so didn't wait for it,
     /// either.
-    void add_orphan(long pid) noexcept {
+    void add_orphan(const worker_link& worker) noexcept {
         try {
-            orphans_.push_back({pid, lost_at_});
+            orphans_.push_back({worker.told_pid(), worker.lost_at});
         } catch (const std::bad_alloc&) {  // then it stays, if it is a child of this process
         }
     }
@@ -118,6 +120,13 @@ public:
     }
 
 private:
+    /// Those of an earlier zygote keep theirs: another process may have the id of one of them by now.
+    static void keep_time_of_loss(std::span<worker_link> workers) noexcept {
+        const std::uint64_t now = os::known_now(0).known_at;
+        for (worker_link& one : workers)
+            if (one.lost_at == 0) one.lost_at = now;
+    }
+
     os::poller& poller_;
     const std::uint64_t key_;
     // The one of the thread that makes the pool, whoever replaces a zygote.
@@ -126,7 +135,6 @@ private:
     const os::fd no_news_;
     std::uint64_t number_ = 0;
     steady_time due_ = steady_time::max();  // when something that it owes is overdue
-    std::uint64_t lost_at_ = 0;             // the last one, in the kernel's ticks
     std::vector<os::known_process> orphans_;
 };
 using current_zygote = basic_current_zygote<>;

@@ -35,6 +35,7 @@ public:
     std::uint64_t serial = 0;
     long pid = 0;                         // as the zygote tells it: may be signalled
     std::uint64_t zygote = 0;             // which one forked it
+    std::uint64_t lost_at = 0;            // when that was lost, in the kernel's ticks; 0 while it wasn't
     bool watching_tasks = false;          // its task pipe is full
     bool results_ended = false;           // its result pipe has
     std::optional<os::exit_status> exit;  // how it ended, once it is dead

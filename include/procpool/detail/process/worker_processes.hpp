@@ -206,7 +206,7 @@ public:
     /// The workers die with it. Appends to `ended` those of whom nothing more is to come; of each of the
     /// others the end of its pipe tells.
     void lose_zygote(std::vector<worker_link*>& ended) {
-        zygote_.lose();
+        zygote_.lose(links_);
         restarts_.failure();
         lost_ = 0;
         for (worker_link& link : links_) {
@@ -227,7 +227,7 @@ public:
     void dismiss(worker_link& link) {
         if (has_lost(link)) {
             --lost_;
-            if (link.is_unreported()) zygote_.add_orphan(link.told_pid());
+            if (link.is_unreported()) zygote_.add_orphan(link);
         } else if (link.is(peer_state::dead))
             zygote_->reap(slot_of(link), link.serial);
         let_go(link);
@@ -254,7 +254,7 @@ public:
         return idle;
     }
     /// Takes the zygote out, to end it and what is left of the workers.
-    std::unique_ptr<zygote::zygote> take_zygote() noexcept { return zygote_.release(); }
+    std::unique_ptr<zygote::zygote> take_zygote() noexcept { return zygote_.release(links_); }
     /// To be called when all workers are disconnected and the zygote has ended. If that was `killed`, as
     /// those before it were, nobody has waited for the workers that it hasn't reported.
     void end_unreported(bool killed) noexcept {
@@ -263,7 +263,7 @@ public:
             for (const worker_link& link : links_) {
                 if (!link.is_unreported() || !link.results() || (!killed && !has_lost(link))) continue;
                 // If there is one, it has said which process it is when its pipe ends.
-                if (os::wait_readable(link.results().get(), until)) zygote_.add_orphan(link.told_pid());
+                if (os::wait_readable(link.results().get(), until)) zygote_.add_orphan(link);
             }
         } catch (const std::exception&) {  // then they stay
         }

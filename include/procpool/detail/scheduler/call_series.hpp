@@ -43,7 +43,8 @@ public:
     void drop_open_block_if_empty() noexcept;
 
     bool elements_are_calls() const noexcept override { return true; }
-    bool give_up(std::uint64_t call, std::exception_ptr error, std::int64_t now) override;
+    PROCPOOL_COMPILED_APART bool give_up(std::uint64_t call, std::exception_ptr error,
+                                         std::int64_t now) override;
 
     // ---- what the engine asks
 

@@ -30,6 +30,11 @@ void encode_code(buffer& to, std::uintptr_t address);
 template <class = only_if_used>
 std::uintptr_t decode_code(cursor& from);
 
+/// Whether what it can't find may be here at another place: in an executable that isn't the sender's, or in a
+/// module that has no build id.
+template <class = only_if_used>
+bool may_lie_elsewhere(cursor code);
+
 template <class Function>
     requires std::is_function_v<Function>
 void encode_function(buffer& to, Function* function) {

@@ -10,6 +10,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/module.hpp"
+#include "procpool/detail/os/process.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
@@ -110,6 +111,12 @@ std::uintptr_t decode_code(cursor& from) {
     const auto location = from.value<os::code_location>();
     const auto path = from.sized();
     return find_function(location, {reinterpret_cast<const char*>(path.data()), path.size()});
+}
+
+template <class>
+bool may_lie_elsewhere(cursor code) {
+    return os::runs_another_program || os::workers_run_another_program ||
+           !code.value<os::code_location>().module.is_build_id();
 }
 
 }  // namespace procpool::inline v0_1::detail::wire

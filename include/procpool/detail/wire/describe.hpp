@@ -20,6 +20,7 @@ void append_quoted(std::string& text, std::string_view value);
 void append_bool(std::string& text, bool value);
 void append_number(std::string& text, long long value);
 void append_number(std::string& text, unsigned long long value);
+void append_number(std::string& text, double value);
 void append_number(std::string& text, long double value);
 void append_type(std::string& text, const std::type_info& type);
 
@@ -40,8 +41,10 @@ struct description<T> {
             append_bool(text, value);
         else if constexpr (std::is_same_v<T, char>)
             append_quoted(text, std::string_view(&value, 1));
+        else if constexpr (std::is_same_v<T, float>)
+            append_number(text, static_cast<double>(value));
         else if constexpr (std::is_floating_point_v<T>)
-            append_number(text, static_cast<long double>(value));
+            append_number(text, value);
         else if constexpr (std::is_signed_v<T>)
             append_number(text, static_cast<long long>(value));
         else

@@ -41,6 +41,7 @@ PROCPOOL_COMPILED_APART void append_number(std::string& text, long long value) {
 PROCPOOL_COMPILED_APART void append_number(std::string& text, unsigned long long value) {
     text += std::to_string(value);
 }
+PROCPOOL_COMPILED_APART void append_number(std::string& text, double value) { text += std::to_string(value); }
 PROCPOOL_COMPILED_APART void append_number(std::string& text, long double value) {
     text += std::to_string(value);
 }

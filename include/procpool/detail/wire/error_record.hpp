@@ -205,9 +205,11 @@ template <class = only_if_used>
 const exception_kind* decode_kind(std::string_view mangled_name, cursor& from) {
     std::uintptr_t rethrow = 0;
     if (is_of_one_file(mangled_name)) {
+        const bool name_will_do = may_lie_elsewhere(from);  // else the only one of the name is another one
         try {
             rethrow = decode_code(from);
         } catch (const SerializationError&) {  // it can't be found here
+            if (!name_will_do) return nullptr;
         }
     }
     return exception_registry::instance().find(mangled_name, rethrow);

@@ -67,6 +67,7 @@ void use_executable(const std::string& path, std::vector<std::string> arguments)
     if (arguments.empty()) arguments = arguments_of_worker_program();
     arguments.insert(arguments.begin(), file);
     zygote::fresh_run() = {file, std::move(arguments)};
+    os::workers_run_another_program = true;
     zygote::launcher = &zygote::launch_fresh_run;
 }
 

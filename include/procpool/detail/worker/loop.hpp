@@ -55,6 +55,8 @@ public:
     }
 
     int run() {
+        // Again: where the page could not be mapped for it, birth_record has stored nothing.
+        box_.told.pid.store(os::current_pid(), std::memory_order_relaxed);
         box_.told.ready.store(1, std::memory_order_release);
         while (read_more())
             while (serve_frame()) {

@@ -92,7 +92,7 @@ public:
     /// Where a result is encoded before put_encoded().
     wire::sink scratch();
     /// The same before put_error().
-    wire::sink error_scratch() { return cleared({scratch_, new_pins_}); }
+    wire::sink error_scratch() { return cleared({scratch_, new_pins_, inner_.memory ? &inner_ : nullptr}); }
 
     /// Adds what was encoded into scratch().
     void put_encoded();

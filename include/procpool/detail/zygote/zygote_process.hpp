@@ -44,7 +44,7 @@ int run_worker(worker_main main, const worker_settings& settings, std::uint32_t 
     if (settings.purpose == occupation::tasks) {
         os::leave_interrupts_to_the_program();
         parent_of_worker = settings.parent;
-        own_name.rename("PoolWorker-" + std::to_string(slot + 1), true);
+        own_name.rename("PoolWorker-" + std::to_string(settings.first_index + slot + 1), true);
     }
     if (files[3]) os::redirect(std::exchange(files[3], os::fd()), os::standard_error);
     if (files[4]) os::redirect(std::exchange(files[4], os::fd()), os::standard_output);

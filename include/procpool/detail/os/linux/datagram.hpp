@@ -21,6 +21,7 @@
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/fd_registry.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 

@@ -45,6 +45,8 @@ inline known_process known_now(long pid) noexcept {
 inline void reap_orphans(std::span<const known_process> dying) noexcept {
     static std::vector<known_process>* left = nullptr;  // used while forks are held
     const auto is_reaped = [](const known_process& one) {
+        // What a damaged page names may be no process id, and another process's if cut off.
+        if (one.pid != static_cast<pid_t>(one.pid)) return true;
         siginfo_t end{};
         const auto id = static_cast<id_t>(one.pid);
         if (::waitid(P_PID, id, &end, WEXITED | WNOHANG | WNOWAIT) != 0)

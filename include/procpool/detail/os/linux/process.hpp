@@ -29,6 +29,8 @@ namespace procpool::inline v0_1::detail::os {
 inline bool started_anew = false;
 /// Set in a fresh run of another executable than the program whose worker it is.
 inline bool runs_another_program = false;
+/// Set by set_executable(): workers may be fresh runs of another executable than this one.
+inline bool workers_run_another_program = false;
 
 inline long current_pid() noexcept { return ::getpid(); }
 /// Another one's after this process's own parent has ended.

@@ -19,8 +19,8 @@ inline void set_signal(int signal, void (*action)(int)) {
     checked(::sigaction(signal, &to, nullptr), "sigaction");
 }
 
-/// What is written to a connection whose other end is gone is an error from now on, and doesn't end this process,
-/// unless the program has settled that itself. Programs that it starts don't inherit this.
+/// What is written to a connection whose other end is gone is an error from now on, and doesn't end this
+/// process, unless the program has settled that itself. Programs that it starts don't inherit this.
 inline void survive_broken_connections() {
     struct sigaction now{};
     checked(::sigaction(SIGPIPE, nullptr, &now), "sigaction");
