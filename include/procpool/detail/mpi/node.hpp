@@ -46,6 +46,14 @@ public:
         chain_ = std::move(chain);
     }
 
+    /// The error of what is lost with it.
+    std::exception_ptr loss() const {
+        return std::make_exception_ptr(
+            NodeDied("procpool: " + host_ + " (rank " + std::to_string(rank_) +
+                         ") was lost: its process has died, or nothing has come from it for too long",
+                     host_, rank_));
+    }
+
     /// Its share of the pool has ended.
     bool has_closed = false;
 

@@ -237,16 +237,10 @@ private:
         return wire::decode_exception_of(wire::cursor(record), 0, std::nullopt, "on a node");
     }
 
-    static std::exception_ptr lost(const node& gone) {
-        return std::make_exception_ptr(
-            NodeDied("procpool: " + gone.host() + " (rank " + std::to_string(gone.rank()) +
-                         ") was lost: its process has died, or nothing has come from it for too long",
-                     gone.host(), gone.rank()));
-    }
     void lose(node& gone) PROCPOOL_REQUIRES(pool_mutex) {
         group_.lose_workers_of(gone);
         size_.store(group_.workers(), std::memory_order_relaxed);
-        const std::exception_ptr error = lost(gone);
+        const std::exception_ptr error = gone.loss();
         auto back = gone.take_lost(fails_with_node_, error, events().collected());
         events().take_returned(std::move(back));
         group_.repair_chain();
@@ -296,7 +290,7 @@ private:
                                          else
                                              failed = decoded(payload);
                                      } else if (is_loss(header) && !from.is_alive()) {
-                                         failed = lost(from);
+                                         failed = from.loss();
                                      }
                                      return failed || open == group_.nodes().size();
                                  });
