@@ -191,12 +191,6 @@ TEST(affinity, a_process_that_no_launcher_started_keeps_its_mask) {
     EXPECT_EQ(mpi::unbound(two, {}), two);
 }
 
-TEST(affinity, ranks_of_a_node_have_their_processors_together) {
-    const os::cpu_mask far({0, 0, 1});
-    EXPECT_EQ(mpi::union_of(std::vector<os::cpu_mask>{one, two, far}), os::cpu_mask({3, 0, 1}));
-    EXPECT_EQ(mpi::union_of({}).count(), 0u);
-}
-
 TEST(affinity, a_mask_is_its_processors_however_long) {
     EXPECT_EQ(os::cpu_mask({3, 0, 0}), two);
     EXPECT_EQ(os::cpu_mask({5, 1}).count(), 3u);

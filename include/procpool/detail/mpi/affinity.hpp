@@ -62,15 +62,6 @@ os::cpu_mask processors_of_rank() {
     return unbound(os::affinity_of(0), ancestors);
 }
 
-/// The processors of a node, from those of its ranks: a host that stands for all of them takes this as its
-/// own (os::set_affinity) before it starts workers.
-template <class = only_if_used>
-os::cpu_mask union_of(std::span<const os::cpu_mask> masks) {
-    os::cpu_mask all;
-    for (const os::cpu_mask& mask : masks) all |= mask;
-    return all;
-}
-
 }  // namespace procpool::inline v0_1::detail::mpi
 
 #endif

@@ -146,7 +146,7 @@ private:
     void nap(steady_time now) {
         const bool more_comes = std::any_of(pools_.begin(), pools_.end(),
                                             [](const auto& one) { return one.second->awaits_parts(); });
-        const auto time = pace_.next(more_comes || net_.is_busy(), true);
+        const auto time = pace_.next(more_comes || net_.is_busy(), net_.bell().reaches(0));
         if (time.count() == 0) return;
         for (const auto& event : poller_.wait_precisely(now + time)) {
             if (event.key == key_bell) {

@@ -187,7 +187,7 @@ private:
             if (!came.empty()) return came;
             const auto now = std::chrono::steady_clock::now();
             if (now >= until) return came;
-            const auto nap = pace_.next(session_.net().is_busy(), true);
+            const auto nap = pace_.next(session_.net().is_busy(), session_.all_hosts_ring());
             if (nap.count() > 0 && interrupted(std::min(until, now + nap))) return inbox_.take();
         }
     }

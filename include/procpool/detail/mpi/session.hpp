@@ -131,9 +131,11 @@ public:
         std::erase_if(to_end_, [](const auto& one) { return one.expired(); });
         to_end_.push_back(pool);
     }
-    bool has_pools() {
-        const mutex_guard lock(mutex_);
-        return !pools_.empty();
+    /// Whether each host that isn't lost can wake this one: it has rung, so it knows how.
+    bool all_hosts_ring() {
+        return std::all_of(hosts_.begin(), hosts_.end(), [this](const host_rank& one) {
+            return one.rank == net_.rank() || net_.has_lost(one.rank) || net_.bell().reaches(one.rank);
+        });
     }
 
     // ---- the end
