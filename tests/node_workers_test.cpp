@@ -168,11 +168,12 @@ const bool registered = mp::register_exception<error_with_array>();
 
 TEST(NodeWorkers, send_exceptions_with_handles_as_text) {
     ASSERT_TRUE(registered);
-    const auto fail = [] { throw error_with_array(mp::SharedArray<int, 1>({4})); };
+    const auto fail = [](const mp::SharedArray<int, 1>& values) { throw error_with_array(values); };
+    const mp::SharedArray<int, 1> values({4});
     host_pool pool(options_of(1, [](auto& settings) { settings.serves_other_machine = true; }));
-    const std::string text = test::message_of<mp::RemoteError>([&] { pool.apply(fail); });
+    const std::string text = test::message_of<mp::RemoteError>([&] { pool.apply(fail, values); });
     EXPECT_NE(text.find("it has an array"), std::string::npos) << text;
-    EXPECT_THROW(mp::Pool(1).apply(fail), error_with_array);
+    EXPECT_THROW(mp::Pool(1).apply(fail, values), error_with_array);
 }
 
 /// Keeps results as bytes, as what sends them on does.
