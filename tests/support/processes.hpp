@@ -94,6 +94,7 @@ public:
     struct end {
         long process;
         int file;
+        int no_padding = 0;  // where clang, which can't clear it, would find the rest of a pointer
     };
     end sending_end() const noexcept { return {owner_, ends_[1]}; }
     end receiving_end() const noexcept { return {owner_, ends_[0]}; }
