@@ -127,6 +127,7 @@ template bool wire::is_code<void>(std::uintptr_t);
 template std::uint64_t wire::generation_of_code<void>(std::uintptr_t);
 template void wire::encode_code<void>(wire::buffer&, std::uintptr_t);
 template std::uintptr_t wire::decode_code<void>(wire::cursor&);
+template bool wire::may_lie_elsewhere<void>(wire::cursor);
 template void wire::refuse_pointer<void>(std::uintptr_t, const std::type_info&);
 template void worker::use_executable<void>(const std::string&, std::vector<std::string>);
 
