@@ -11,6 +11,8 @@
 #include <string>
 #include <system_error>
 
+#include "procpool/detail/os/module.hpp"
+#include "procpool/detail/os/process.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/error.hpp"
 #include "procpool/register_exception.hpp"
