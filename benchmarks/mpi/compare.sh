@@ -7,10 +7,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/../../tests/mpi/lab.sh"
 programs=$(realpath "$1") rounds=${2:-5}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-add_hosts 2
+add_hosts 4
+two=("${hosts[@]:0:2}") four=("${hosts[@]}")
 # NAME MPI RANKS COMMAND...: a line NAME:MPI MEASURE VALUE for each measure
 run() {
     local status=0
+    [[ ! -x $4 ]] && return
     LAUNCHER_OPTIONS=$([[ $2 == openmpi ]] && echo --bind-to none) launcher "$2" "$3"
     on "${hosts[0]}" timeout -k 5 300 "${launcher[@]}" "${@:4}" >"$lab/output" 2>"$lab/errors" || status=$?
     sed "s/^/$1:$2 /" "$lab/output" >>"$lab/measured"
@@ -19,9 +21,18 @@ run() {
 for ((round = 1; round <= rounds; ++round)); do
     echo "round $round of $rounds" >&2
     for mpi in openmpi mpich; do
-        [[ ! -x $programs/pool.$mpi ]] || run procpool "$mpi" 2 "$programs/pool.$mpi" 4
-        [[ ! -x $programs/bare.$mpi ]] || run bare "$mpi" 2 "$programs/bare.$mpi"
+        hosts=("${two[@]}")
+        for what in everywhere remote; do run procpool "$mpi" 2 "$programs/pool.$mpi" "$what" 4; done
+        run bare "$mpi" 2 "$programs/bare.$mpi" all
+        hosts=("${four[@]}")
+        for host in "${hosts[@]}"; do limit "$host" 200mbit; done
+        run procpool "$mpi" 4 "$programs/pool.$mpi" chain 1
+        hosts=("${two[@]}")
+        run bare "$mpi" 2 "$programs/bare.$mpi" bound
+        for host in "${four[@]}"; do unlimit "$host"; done
     done
+    hosts=("${two[@]}")
     run mpi4py openmpi 9 /usr/bin/python3 -m mpi4py.futures "$here/futures.py" # Debian's is built for Open MPI
+    on "${hosts[0]}" "$programs/pool.openmpi" local 4 | sed "s/^/local:openmpi /" >>"$lab/measured"
 done
 /usr/bin/python3 "$here/table.py" "$lab/measured"

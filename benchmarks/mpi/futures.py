@@ -42,7 +42,7 @@ def measure_all(executor, workers):
     tell("apply", statistics.median(seconds(executor.submit(cube, 3).result) for _ in range(300)) * 1e6)
     for us, each in ((1000, 250), (10_000, 50)):
         tell(f"doze_{us}", us * 1e-6 * each / run(doze, [us] * (each * workers)))
-    for kib, count in ((64, 100), (1024, 20), (16_384, 2)):
+    for kib, count in ((64, 200), (1024, 40), (16_384, 6)):
         arrays = [np.ones(kib * 128) for _ in range(count)]
         tell(f"echo_{kib}", 2 * 1024 * kib * count / 1e6 / run(identity, arrays))
 

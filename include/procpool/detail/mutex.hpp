@@ -19,6 +19,7 @@
 /// A function that is called without the lock.
 #define PROCPOOL_EXCLUDES(...) PROCPOOL_THREAD_SAFETY(locks_excluded(__VA_ARGS__))
 #define PROCPOOL_ACQUIRE(...) PROCPOOL_THREAD_SAFETY(acquire_capability(__VA_ARGS__))
+#define PROCPOOL_TRY_ACQUIRE(...) PROCPOOL_THREAD_SAFETY(try_acquire_capability(__VA_ARGS__))
 #define PROCPOOL_RELEASE(...) PROCPOOL_THREAD_SAFETY(release_capability(__VA_ARGS__))
 #define PROCPOOL_CAPABILITY(name) PROCPOOL_THREAD_SAFETY(capability(name))
 #define PROCPOOL_SCOPED_CAPABILITY PROCPOOL_THREAD_SAFETY(scoped_lockable)
@@ -30,6 +31,7 @@ namespace procpool::inline v0_1::detail {
 class PROCPOOL_CAPABILITY("mutex") mutex {
 public:
     void lock() PROCPOOL_ACQUIRE() { native_.lock(); }
+    bool try_lock() PROCPOOL_TRY_ACQUIRE(true) { return native_.try_lock(); }
     void unlock() PROCPOOL_RELEASE() { native_.unlock(); }
     std::mutex& native() noexcept { return native_; }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/session.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/os/program.hpp"
@@ -48,7 +50,7 @@ public:
         auto last_beat = std::chrono::steady_clock::now();
         heard_ = checked_ = last_beat;
         for (;;) {
-            if (receive()) pace_.restart();
+            if (receive()) pace_.received();
             if (ended_) return departure_;
             std::erase_if(pools_, [](const auto& one) { return one.second->has_ended(); });
             const auto now = std::chrono::steady_clock::now();
@@ -70,10 +72,12 @@ public:
 private:
     bool receive() {
         std::vector<wire::buffer> came;
-        const bool any = net_.receive([&](int from, wire::buffer&& message) {
-            if (from == 0) heard_ = std::chrono::steady_clock::now();
-            came.push_back(std::move(message));
-        });
+        const bool any = net_.receive(
+            [&](int from, wire::buffer&& message) {
+                if (from == 0) heard_ = std::chrono::steady_clock::now();
+                came.push_back(std::move(message));
+            },
+            pace_.is_awake());
         for (const wire::buffer& one : came)
             each_frame(one.bytes(), [&](const frame_header& header, std::span<const std::byte> payload) {
                 handle(header, payload);
@@ -111,9 +115,9 @@ private:
         }
         if (header.what == kind::define_part) pass_on(header, definition_part(payload));
         const auto at = pools_.find(header.pool);
-        if (at != pools_.end())
-            at->second->handle(header, payload);
-        else if (header.what == kind::close)
+        if (at != pools_.end()) {
+            if (at->second->handle(header, payload)) pace_.stay_awake(std::chrono::steady_clock::now());
+        } else if (header.what == kind::close)
             say(kind::closed, header.pool);  // it was never opened here
     }
     void pass_on(const frame_header& header, const definition_part& part) {
@@ -146,8 +150,8 @@ private:
     void nap(steady_time now) {
         const bool more_comes = std::any_of(pools_.begin(), pools_.end(),
                                             [](const auto& one) { return one.second->awaits_parts(); });
-        const auto time = pace_.next(more_comes || net_.is_busy(), net_.bell().reaches(0));
-        if (time.count() == 0) return;
+        const auto time = pace_.next(now, more_comes || net_.is_busy(), net_.bell().reaches(0));
+        if (time.count() == 0) std::this_thread::yield();  // what is waited for may need this processor
         for (const auto& event : poller_.wait_precisely(now + time)) {
             if (event.key == key_bell) {
                 net_.bell().silence();
@@ -165,7 +169,7 @@ private:
     network& net_;
     os::event sent_;  // rung when a pool has sent something
     os::poller poller_;
-    pace pace_;
+    pace pace_{os::affinity_count()};
     std::map<std::uint64_t, std::unique_ptr<hosted_pool>> pools_;  // which use what stands before it
     bool ended_ = false;
     bool stands_aside_ = false;

@@ -29,8 +29,9 @@ class basic_hosted_jobs {
 public:
     explicit basic_hosted_jobs(outgoing_frames& up) : up_(up) {}
 
-    /// A frame of rank 0 that is about a job. @throws PoolNotRunning, SerializationError
-    void handle(scheduler::pool_backend& local, const frame_header& header,
+    /// A frame of rank 0 that is about a job. @return whether it brings one quick element
+    /// @throws PoolNotRunning, SerializationError
+    bool handle(scheduler::pool_backend& local, const frame_header& header,
                 std::span<const std::byte> payload) PROCPOOL_REQUIRES(pool_mutex) {
         using kind = frame_header::kind;
         using running = job::runner::running;
@@ -40,21 +41,21 @@ public:
             const auto job = std::make_shared<forwarded_job>(header.job, settings, from, up_);
             local.add(job);
             jobs_.insert_or_assign(header.job, job);
-            return;
+            return false;
         }
         if (header.what == kind::give_back) {
             give_back(local);
-            return;
+            return false;
         }
         const auto at = jobs_.find(header.job);
-        if (at == jobs_.end()) return;  // it is over
+        if (at == jobs_.end()) return false;  // it is over
         const std::shared_ptr<forwarded_job> job = at->second;
         switch (header.what) {
             case kind::run:
                 job->reopen(header.first, header.count);
                 local.submit(job, block_of(header, payload, local.arena()));
                 if (job->once()) local.seal(job);  // not later, when that would wake who drives
-                break;
+                return header.count == 1 && job->timing && job->timing->quick();
             case kind::forget:
                 if (!job->once()) local.seal(job);
                 jobs_.erase(at);
@@ -71,6 +72,7 @@ public:
                 break;
             default: throw SerializationError("procpool: a node got a message that it doesn't know");
         }
+        return false;
     }
     /// No more elements come.
     void seal_all(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {

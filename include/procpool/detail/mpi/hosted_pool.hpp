@@ -60,35 +60,37 @@ public:
         os::library_threads.fetch_sub(1, std::memory_order_relaxed);
     }
 
-    /// A frame of rank 0.
-    void handle(const frame_header& header, std::span<const std::byte> payload) {
+    /// A frame of rank 0. @return whether it brings one quick element
+    bool handle(const frame_header& header, std::span<const std::byte> payload) {
         using kind = frame_header::kind;
         if (header.what == kind::close) {
             end(header.flag != 0 ? ending::when_done : ending::now);
-            return;
+            return false;
         }
         if (header.what == kind::define_part) {
             take_part(header, definition_part(payload));
-            return;
+            return false;
         }
         const auto partial = partial_.find(header.job);
         if (partial != partial_.end() && header.what != kind::give_back) {
             partial->second.wait(header, payload);
-            return;
+            return false;
         }
         const std::shared_ptr<scheduler::pool_backend> local = pool();
-        if (!local) return;  // it has failed, and that was told
+        if (!local) return false;  // it has failed, and that was told
         auto lock = local->acquire();
-        if (local->failure()) return;
+        if (local->failure()) return false;
+        bool is_quick = false;
         try {
-            jobs_.handle(*local, header, payload);
+            is_quick = jobs_.handle(*local, header, payload);
         } catch (const PoolNotRunning&) {
-            return;  // its end has begun
+            return false;  // its end has begun
         } catch (...) {
             append_error(std::current_exception());
             flush();
         }
         local->leave(lock);
+        return is_quick;
     }
     /// Whether parts of a definition are on their way.
     bool awaits_parts() const noexcept { return !partial_.empty(); }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -92,44 +93,39 @@ public:
         return parts;
     }
 
-    /// Starts to send a message, which isn't empty; to a lost rank only if `even_if_lost`.
-    /// @return false if receive() must move it on
+    /// Starts to send a message, which isn't empty; to a lost rank only if `even_if_lost`. Waits for nobody:
+    /// while another thread calls MPI, that one sends it.
+    /// @return false if receive() must be called to move it on
     bool send(int to, wire::buffer&& message, bool even_if_lost = false) {
-        bool is_out = false;
-        {
-            const mutex_guard lock(mutex_);
-            if (closed_ || (lost_[static_cast<std::size_t>(to)] && !even_if_lost)) return true;
-            const auto bytes = std::make_shared<const wire::buffer>(std::move(message));
-            for (std::size_t sent = 0, size = 0; sent < bytes->size(); sent += size) {
-                size = std::min(bytes->size() - sent, most_at_once);
-                const int tag = sent + size == bytes->size() ? tag_end : tag_more;
-                sendings_.push_back({to, bytes, MPI_REQUEST_NULL});
-                if (MPI_Isend(bytes->data() + sent, static_cast<int>(size), MPI_BYTE, to, tag, comm_,
-                              &sendings_.back().request) != MPI_SUCCESS) {
-                    sendings_.pop_back();
-                    lost_[static_cast<std::size_t>(to)] = true;
-                    return true;
-                }
-            }
-            put_on_the_wire();
-            int done = 0;
-            if (sendings_.size() == 1 &&
-                MPI_Test(&sendings_.front().request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done != 0)
-                sendings_.clear();
-            is_out = sendings_.empty();
+        const auto bytes = std::make_shared<const wire::buffer>(std::move(message));
+        std::list<sending> parts;
+        for (std::size_t sent = 0, size = 0; sent < bytes->size(); sent += size) {
+            size = std::min(bytes->size() - sent, most_at_once);
+            const std::span part(bytes->data() + sent, size);
+            parts.push_back({to, bytes, part, sent + size == bytes->size(), even_if_lost, MPI_REQUEST_NULL});
         }
-        bell_.ring(to);
+        {
+            const mutex_guard lock(waiting_mutex_);
+            waiting_.splice(waiting_.end(), parts);
+            is_one_waiting_.store(true, std::memory_order_release);
+        }
+        if (!mutex_.try_lock()) return false;
+        send_waiting();
+        test_sendings();
+        const bool is_out = sendings_.empty();
+        mutex_.unlock();
         return is_out;
     }
 
     /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them;
-    /// also for those of lost ranks. It may not use the network.
+    /// also for those of lost ranks. It may not use the network. A `glance` is a look after which another one
+    /// follows at once.
     /// @return whether there was any, or a part of one
     template <class Take>
-    bool receive(Take take) {
+    bool receive(Take take, bool glance = false) {
         const mutex_guard lock(mutex_);
         if (closed_) return false;
-        const bool any = begin_to_receive();
+        const bool any = begin_to_receive(glance ? 2 : 16);
         bool came = false;
         for (std::size_t from = 0; from < reading_.size(); ++from) {
             source& one = reading_[from];
@@ -145,13 +141,15 @@ public:
                 take(static_cast<int>(from), std::exchange(one.begun, {}));
             }
         }
+        const bool went = send_waiting();
         test_sendings();
-        return any || came;
+        return any || came || went;
     }
 
     /// Whether something is on its way out, or has begun to come, but for lost ranks.
     bool is_busy() {
         const mutex_guard lock(mutex_);
+        if (closed_) return false;
         if (is_sending_to_living()) return true;
         for (std::size_t from = 0; from < reading_.size(); ++from)
             if (!reading_[from].parts.empty() && !lost_[from]) return true;
@@ -161,6 +159,7 @@ public:
     bool is_sending() {
         const mutex_guard lock(mutex_);
         if (closed_) return false;
+        send_waiting();
         test_sendings();
         return is_sending_to_living();
     }
@@ -199,6 +198,9 @@ private:
     struct sending {
         int to;
         std::shared_ptr<const wire::buffer> bytes;
+        std::span<const std::byte> part;
+        bool is_last;
+        bool even_if_lost;
         MPI_Request request;
     };
     struct part {
@@ -230,10 +232,12 @@ private:
         return size;
     }
 
-    bool begin_to_receive() PROCPOOL_REQUIRES(mutex_) {
-        constexpr int enough_misses = 16;  // Open MPI reads its sockets at every eighth call only
-        bool any = false;
-        for (int misses = 0; misses < enough_misses;) {
+    /// Open MPI reads its sockets at every eighth call only, so one that finds nothing isn't enough.
+    bool begin_to_receive(int most_misses) PROCPOOL_REQUIRES(mutex_) {
+        bool any = false;  // what has come is worth more than a look for what else there is
+        int misses = 0;
+        while (misses < (any ? 1 : most_misses)) {
+            send_waiting();
             int there = 0;
             MPI_Message message = MPI_MESSAGE_NULL;
             MPI_Status status;
@@ -259,6 +263,32 @@ private:
             any = true;
         }
         return any;
+    }
+    /// @return whether there was any
+    bool send_waiting() noexcept PROCPOOL_REQUIRES(mutex_) {
+        if (!is_one_waiting_.load(std::memory_order_acquire)) return false;
+        std::list<sending> waiting;
+        {
+            const mutex_guard lock(waiting_mutex_);
+            waiting.swap(waiting_);
+            is_one_waiting_.store(false, std::memory_order_relaxed);
+        }
+        while (!waiting.empty()) {
+            sending& next = waiting.front();
+            const auto to = static_cast<std::size_t>(next.to);
+            const bool goes = !closed_ && (!lost_[to] || next.even_if_lost);
+            if (goes && MPI_Isend(next.part.data(), static_cast<int>(next.part.size()), MPI_BYTE, next.to,
+                                  next.is_last ? tag_end : tag_more, comm_, &next.request) == MPI_SUCCESS) {
+                sendings_.splice(sendings_.end(), waiting, waiting.begin());
+                if (!next.is_last) continue;
+                put_on_the_wire();
+                bell_.ring(next.to);
+                continue;
+            }
+            if (goes) lost_[to] = true;
+            waiting.pop_front();
+        }
+        return true;
     }
     /// Some MPIs say that a message is sent, and send it when they are called again.
     void put_on_the_wire() PROCPOOL_REQUIRES(mutex_) {
@@ -298,6 +328,9 @@ private:
     const int size_;
     int first_on_node_ = 0;
     mpi::bell bell_;
+    mutex waiting_mutex_;
+    std::list<sending> waiting_ PROCPOOL_GUARDED_BY(waiting_mutex_);  // for who calls MPI
+    std::atomic<bool> is_one_waiting_ = false;
     mutex mutex_;
     bool closed_ PROCPOOL_GUARDED_BY(mutex_) = false;
     std::list<sending> sendings_ PROCPOOL_GUARDED_BY(mutex_);

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/poller.hpp"
 #include "procpool/detail/process/driver.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
@@ -153,6 +155,7 @@ private:
         try {
             until = std::min(until, begin_step());
             sleeps_until_ = until;
+            if (awaits_one_quick_call()) pace_.stay_awake(std::chrono::steady_clock::now());
             {
                 const job::unlocked meanwhile(held);
                 came = receive(until);
@@ -181,14 +184,15 @@ private:
     /// Waits until something has come, or the time has, or whoever drives is interrupted.
     std::vector<inbox::message> receive(steady_time until) PROCPOOL_EXCLUDES(pool_mutex) {
         for (;;) {
-            const bool any = session_.receive(&inbox_);
+            const bool any = session_.receive(&inbox_, pace_.is_awake());
             std::vector<inbox::message> came = inbox_.take();
-            if (any || !came.empty()) pace_.restart();
+            if (any || !came.empty()) pace_.received();
             if (!came.empty()) return came;
             const auto now = std::chrono::steady_clock::now();
             if (now >= until) return came;
-            const auto nap = pace_.next(session_.net().is_busy(), session_.all_hosts_ring());
-            if (nap.count() > 0 && interrupted(std::min(until, now + nap))) return inbox_.take();
+            const auto nap = pace_.next(now, session_.net().is_busy(), session_.all_hosts_ring());
+            if (nap.count() == 0) std::this_thread::yield();  // what is waited for may need this processor
+            if (interrupted(std::min(until, now + nap))) return inbox_.take();
         }
     }
     /// Sleeps until the bell rings, at the latest until that time. @return whether there is something else to
@@ -379,8 +383,8 @@ private:
     node_group group_;
     const os::fd no_news_;
     os::poller poller_;
-    const std::uint64_t number_;  // after all that could fail: from now on the session knows the inbox
-    pace pace_;                   // of whoever drives
+    const std::uint64_t number_;       // after all that could fail: from now on the session knows the inbox
+    pace pace_{os::affinity_count()};  // of whoever drives
     std::atomic<std::size_t> size_ = 0;
 
     /// It was terminated by what a step has called.

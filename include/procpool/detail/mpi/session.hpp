@@ -197,23 +197,25 @@ public:
     // ---- messages
 
     /// Puts what has come into the inboxes of its pools, of which the caller looks at `own` next.
-    /// @return whether anything has come
-    bool receive(const inbox* own = nullptr) {
+    /// A `glance` is a look after which another one follows at once. @return whether anything has come
+    bool receive(const inbox* own = nullptr, bool glance = false) {
         const mutex_guard lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
-        return net_.receive([&](int from, wire::buffer&& message) PROCPOOL_REQUIRES(mutex_) {
-            heard_[from] = now;
-            if (told_lost_[from]) {
-                came_back_.insert(from);
-                return;
-            }
-            if (message.size() < sizeof(frame_header)) return;
-            const auto header = wire::cursor(message.bytes()).value<frame_header>();
-            if (header.what == frame_header::kind::finish) finished_.insert(from);
-            const auto at = pools_.find(header.pool);
-            if (at == pools_.end()) return;
-            at->second.to->put(from, std::move(message), at->second.to == own);
-        });
+        return net_.receive(
+            [&](int from, wire::buffer&& message) PROCPOOL_REQUIRES(mutex_) {
+                heard_[from] = now;
+                if (told_lost_[from]) {
+                    came_back_.insert(from);
+                    return;
+                }
+                if (message.size() < sizeof(frame_header)) return;
+                const auto header = wire::cursor(message.bytes()).value<frame_header>();
+                if (header.what == frame_header::kind::finish) finished_.insert(from);
+                const auto at = pools_.find(header.pool);
+                if (at == pools_.end()) return;
+                at->second.to->put(from, std::move(message), at->second.to == own);
+            },
+            glance);
     }
 
 private:
