@@ -92,6 +92,7 @@ void measure_bell(int rank) {
 void measure_all() {
     ask(1000, 1, numbers);
     measure::tell("map_1", 50'000 / measure::seconds([] { ask(50'000, 1, numbers); }));
+    measure::tell("map_64", 1'280'000 / measure::seconds([] { ask(20'000, 64, numbers); }));
     measure::tell("map", 2'000'000 / measure::seconds([] { ask(400, 5000, numbers); }));
     measure::tell("apply", measure::median_seconds(1000, [] { ask(1, 1, numbers); }) * 1e6);
     for (const int kib : {64, 1024, 16'384}) {

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs the programs of the comparison on two virtual hosts, in interleaved rounds, and prints a table of the medians.
+# Runs the programs of the comparison on virtual hosts, in interleaved rounds, prints a table of the medians, and
+# writes it, a plot and what was measured to FOLDER.
 # Pools have eight workers, those of procpool four on each host; mpi4py has another rank that waits for them.
-# Usage: compare.sh FOLDER_OF_PROGRAMS [ROUNDS]
+# Usage: compare.sh FOLDER_OF_PROGRAMS FOLDER [ROUNDS]
 source "$(dirname "${BASH_SOURCE[0]}")/../../tests/mpi/lab.sh"
-programs=$(realpath "$1") rounds=${2:-5}
+programs=$(realpath "$1") out=$2 rounds=${3:-5}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 add_hosts 4
@@ -35,4 +36,6 @@ for ((round = 1; round <= rounds; ++round)); do
     run mpi4py openmpi 9 /usr/bin/python3 -m mpi4py.futures "$here/futures.py" # Debian's is built for Open MPI
     on "${hosts[0]}" "$programs/pool.openmpi" local 4 | sed "s/^/local:openmpi /" >>"$lab/measured"
 done
-/usr/bin/python3 "$here/table.py" "$lab/measured"
+mkdir -p "$out"
+cp "$lab/measured" "$out/mpi.txt"
+/usr/bin/python3 "$here/table.py" "$out/mpi.txt" "$out/mpi.svg" | tee "$out/mpi.md"
