@@ -22,7 +22,7 @@ std::chrono::nanoseconds nap_after_long(pace& who, steady_time now, bool busy, b
 
 TEST(Pace, looks_again_at_once_after_a_message_and_sleeps_long_when_none_comes) {
     pace who(2);
-    who.received();
+    who.received(start);
     EXPECT_EQ(who.next(start, false, true), 0ns);
     EXPECT_EQ(nap_after_long(who, start, false, true), 100ms);
     who.restart();
@@ -59,9 +59,18 @@ TEST(Pace, does_not_stay_awake_soon_after_it_was_in_vain) {
     who.next(start + 1ms, false, true);  // once more
     for (int i = 0; i < 4; ++i) EXPECT_FALSE(stays_awake());
     ASSERT_TRUE(stays_awake());
-    who.received();
+    who.received(start + 100us);
     EXPECT_FALSE(who.is_awake());
     EXPECT_TRUE(stays_awake()) << "the last time was not in vain";
+}
+
+TEST(Pace, does_not_stay_awake_where_others_have_taken_the_processor_meanwhile) {
+    pace who(2);
+    who.stay_awake(start);
+    ASSERT_TRUE(who.is_awake());
+    who.received(start + 4ms);
+    who.stay_awake(start + 4ms);
+    EXPECT_FALSE(who.is_awake());
 }
 
 TEST(Pace, does_not_stay_awake_on_the_only_processor) {

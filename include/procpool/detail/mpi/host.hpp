@@ -50,7 +50,7 @@ public:
         auto last_beat = std::chrono::steady_clock::now();
         heard_ = checked_ = last_beat;
         for (;;) {
-            if (receive()) pace_.received();
+            if (receive()) pace_.received(std::chrono::steady_clock::now());
             if (ended_) return departure_;
             std::erase_if(pools_, [](const auto& one) { return one.second->has_ended(); });
             const auto now = std::chrono::steady_clock::now();

@@ -186,9 +186,9 @@ private:
         for (;;) {
             const bool any = session_.receive(&inbox_, pace_.is_awake());
             std::vector<inbox::message> came = inbox_.take();
-            if (any || !came.empty()) pace_.received();
-            if (!came.empty()) return came;
             const auto now = std::chrono::steady_clock::now();
+            if (any || !came.empty()) pace_.received(now);
+            if (!came.empty()) return came;
             if (now >= until) return came;
             const auto nap = pace_.next(now, session_.net().is_busy(), session_.all_hosts_ring());
             if (nap.count() == 0) std::this_thread::yield();  // what is waited for may need this processor

@@ -24,9 +24,13 @@ public:
     /// Something went, or is about to come.
     void restart() noexcept { naps_ = 0; }
     /// A message came.
-    void received() noexcept {
+    void received(steady_time now) noexcept {
         restart();
-        if (awake_until_) skips_after_failure_ = 1;
+        if (!awake_until_) return;
+        if (now < *awake_until_)
+            skips_after_failure_ = 1;
+        else  // it yielded to others, which have much to do
+            give_up();
         awake_until_.reset();
     }
     /// A message is likely to come at once.
@@ -45,7 +49,7 @@ public:
         if (awake_until_) {
             if (now < *awake_until_) return std::chrono::nanoseconds(0);
             awake_until_.reset();
-            skips_ = skips_after_failure_ = std::min(2 * skips_after_failure_, most_skips);
+            give_up();
         }
         struct stage {
             unsigned until;
@@ -66,6 +70,10 @@ public:
     }
 
 private:
+    void give_up() noexcept {
+        skips_ = skips_after_failure_ = std::min(2 * skips_after_failure_, most_skips);
+    }
+
     static constexpr std::chrono::microseconds longest_awake{150};
     static constexpr unsigned most_skips = 64;
 
