@@ -42,6 +42,7 @@
 #include "procpool/detail/os/large_write_impl.hpp"
 #include "procpool/detail/os/mapped_segment.hpp"
 #include "procpool/detail/os/this_process_impl.hpp"
+#include "procpool/detail/outcome_impl.hpp"
 #include "procpool/detail/process/make_pool_impl.hpp"
 #include "procpool/detail/scheduler/block_impl.hpp"
 #include "procpool/detail/scheduler/call_series_impl.hpp"
