@@ -12,6 +12,7 @@
 #include "procpool/executor.hpp"
 #include "procpool/future.hpp"
 #include "procpool/imap.hpp"
+#include "procpool/indexed.hpp"
 #include "procpool/managed.hpp"
 #include "procpool/manager.hpp"
 #include "procpool/options.hpp"

@@ -25,6 +25,7 @@
 #include "procpool/detail/call/call_handle_impl.hpp"
 #include "procpool/detail/call/cancel_on_stop_impl.hpp"
 #include "procpool/detail/call/encode_impl.hpp"
+#include "procpool/detail/call/index_set_impl.hpp"
 #include "procpool/detail/call/pool_owner_impl.hpp"
 #include "procpool/detail/call/remote_job_of_impl.hpp"
 #include "procpool/detail/error_impl.hpp"

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/call/index_set.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/outcome.hpp"
@@ -189,6 +190,7 @@ public:
         std::optional<stored<R>> value;
         std::exception_ptr error;
         bool ready = false;
+        std::uint64_t index = 0;  // of the element, once it is published
     };
 
     explicit stream_of_results(bool ordered) : ordered_(ordered) {}
@@ -201,7 +203,9 @@ public:
     }
     void publish(std::uint64_t first, std::uint64_t count) {
         for (std::uint64_t i = first; i < first + count; ++i) {
-            at(i) = std::move(stored_.front());
+            slot& next = at(i);
+            next = std::move(stored_.front());
+            next.index = i;
             stored_.pop_front();
         }
     }
@@ -215,11 +219,21 @@ public:
     slot take_next() PROCPOOL_REQUIRES(pool_mutex) {
         slot front = std::move(waiting_.front());
         waiting_.pop_front();
-        ++next_;
+        note_taken(front.index);
         return front;
+    }
+    /// One of those that won't come. @return its index
+    std::uint64_t take_missing() PROCPOOL_REQUIRES(pool_mutex) {
+        const std::uint64_t index = ordered_ ? next_ : taken_.first_missing();
+        note_taken(index);
+        return index;
     }
 
 private:
+    void note_taken(std::uint64_t index) {
+        ++next_;
+        if (!ordered_) taken_.add(index);
+    }
     slot& at(std::uint64_t index) {
         if (!ordered_) return waiting_.emplace_back();
         const auto place = index - next_;
@@ -231,6 +245,7 @@ private:
     std::deque<slot> stored_;
     std::deque<slot> waiting_;  // in the order in which they are taken; from number `next_` on, if ordered
     std::uint64_t next_ = 0;
+    index_set taken_;  // if not ordered
 };
 
 }  // namespace procpool::inline v0_1::detail::call
