@@ -15,6 +15,7 @@
 #include "procpool/detail/call/misused_options.hpp"
 #include "procpool/detail/call/submit_range.hpp"
 #include "procpool/detail/call/submit_window.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
@@ -105,6 +106,8 @@ private:
         if constexpr (Task::check()) {
             using result = typename Task::result;
             auto& pool = this->core();
+            if (options.on_result)
+                job::refuse("imap has no on_result: it gives results one by one, so loop over them");
             const std::uint64_t chunk = job::checked_size(options.chunksize, "chunksize").value_or(1);
             const auto buffersize = job::checked_size(options.buffersize, "buffersize");
             const std::uint64_t window = buffersize.value_or(2 * chunk * pool.size());

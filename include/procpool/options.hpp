@@ -15,6 +15,8 @@
 
 namespace procpool::inline v0_1 {
 
+class ElementResult;
+
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {
     /// Bytes that a worker may allocate beyond what it starts with; then its allocations fail, with
@@ -104,6 +106,11 @@ struct MapOptions {
     /// When a stop is requested the call is cancelled: what has no result gets TaskCancelled, and what runs
     /// is ended.
     std::stop_token stop = {};
+    /// Not for imap. Called with each element's index and its value or error when that has come, in no order
+    /// and never twice at a time, by a thread of the pool or of a caller; what it throws goes to
+    /// PoolOptions::error_handler. The call is done when it has run for all. Elements that end with the call
+    /// as a whole, as by cancel(), aren't told. An input of unknown size is read at once.
+    std::function<void(const ElementResult&)> on_result = {};
 };
 
 /// `pool.apply_async({.timeout = 2s}, f, args...);`

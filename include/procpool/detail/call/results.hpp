@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "procpool/detail/call/index_set.hpp"
+#include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/outcome.hpp"
@@ -56,10 +57,20 @@ private:
     std::exception_ptr error_;
 };
 
+/// Results that can be told one by one, too.
+struct told_one_by_one {
+    job::element_callbacks* told = nullptr;
+
+    void tell_error(std::uint64_t index, const std::exception_ptr& error) const {
+        if (told) told->fail(index, error);
+    }
+};
+
 /// The results of map(): a vector in input order, or the first error that came.
 template <class R>
-class all_results {
+class all_results : public told_one_by_one {
 public:
+    using element = R;
     using result = std::conditional_t<std::is_void_v<R>, void, std::vector<R>>;
     static constexpr bool seen_as_a_whole = true;
 
@@ -96,8 +107,18 @@ public:
         return slots_.data() + first;
     }
 
-    void fail(std::uint64_t, std::exception_ptr error) noexcept {
+    void fail(std::uint64_t index, std::exception_ptr error) {
+        tell_error(index, error);
         if (!error_) error_ = std::move(error);
+    }
+    /// Of an element that has one, where expect() was told how many there are.
+    const void* value_of(std::uint64_t index) const noexcept {
+        if constexpr (std::is_void_v<R>)
+            return nullptr;
+        else if constexpr (in_place)
+            return &slots_[index];
+        else
+            return &*slots_[index];
     }
     void publish(std::uint64_t, std::uint64_t) noexcept {}
 
@@ -138,8 +159,9 @@ private:
 
 /// The results of try_map(): for each element its value or its error, in input order.
 template <class R>
-class all_outcomes {
+class all_outcomes : public told_one_by_one {
 public:
+    using element = R;
     using result = std::vector<Outcome<R>>;
     static constexpr bool seen_as_a_whole = true;
     /// There is one for each element of the input, also where a call is stopped before it is read.
@@ -153,7 +175,17 @@ public:
         else
             slot(index) = Outcome<R>(std::move(value));
     }
-    void fail(std::uint64_t index, std::exception_ptr error) { slot(index) = Outcome<R>(std::move(error)); }
+    void fail(std::uint64_t index, std::exception_ptr error) {
+        tell_error(index, error);
+        slot(index) = Outcome<R>(std::move(error));
+    }
+    /// Of an element that has one, where expect() was told how many there are.
+    const void* value_of(std::uint64_t index) const noexcept {
+        if constexpr (std::is_void_v<R>)
+            return nullptr;
+        else
+            return &*outcomes_[index];
+    }
     void publish(std::uint64_t, std::uint64_t) noexcept {}
 
     std::exception_ptr error(const std::exception_ptr& whole) noexcept {

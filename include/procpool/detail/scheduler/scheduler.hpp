@@ -250,8 +250,10 @@ public:
                 for (const auto& callback : next->callbacks) run_callback(callback);
                 next->callbacks.clear();
             }
+            const auto job = std::static_pointer_cast<remote_job>(next->owner);
             jobs_.end_callbacks(*next);
-            interrupt_driver();  // it may be the one that waits for this
+            if (!job->settled()) finish_if_complete(job);  // they were of its elements
+            interrupt_driver();                            // it may be the one that waits for this
         }
     }
     /// Lets go of what jobs that are over referred to.
