@@ -15,6 +15,7 @@
 #include "procpool/imap.hpp"
 #include "procpool/indexed.hpp"
 #include "procpool/managed.hpp"
+#include "procpool/managed_set.hpp"
 #include "procpool/manager.hpp"
 #include "procpool/options.hpp"
 #include "procpool/outcome.hpp"
