@@ -158,7 +158,28 @@ public:
         if (wait) pool_.join();
     }
 
+    /// Ends all workers, processes only: by SIGTERM first, so that they can clean up, and by SIGKILL if they
+    /// still live after PoolOptions::terminate_grace. Futures of calls that have not begun are cancelled,
+    /// those of calls that run end with PoolTerminated. Returns when the workers have ended; takes no more
+    /// calls.
+    void terminate_workers()
+        requires requires(PoolType& pool) { pool.workers(); }
+    {
+        detail::wind_up(pool_, cancelled_with_workers);
+        detail::terminate_workers(pool_);
+    }
+    /// The same at once, by SIGKILL.
+    void kill_workers()
+        requires requires(PoolType& pool) { pool.workers(); }
+    {
+        detail::wind_up(pool_, cancelled_with_workers);
+        pool_.terminate();
+    }
+
 private:
+    static constexpr const char* cancelled_with_workers =
+        "procpool: cancelled, since the executor's workers were ended";
+
     static PoolOptions pool_options(const ExecutorOptions& options) {
         return {.processes = options.max_workers,
                 .maxtasksperchild = options.max_tasks_per_child,

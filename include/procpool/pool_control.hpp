@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "procpool/detail/call/pool_owner.hpp"
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/pool_status.hpp"
 
@@ -26,6 +27,15 @@ void wind_up(PoolControl<Kind>& pool, const char* why) {
     auto lock = core.acquire();
     core.wind_up(why);
     core.leave(lock);
+}
+/// terminate(), but the workers are asked to end, and killed only if they don't.
+template <class Kind>
+void terminate_workers(PoolControl<Kind>& pool) {
+    auto& core = pool.core();
+    auto lock = core.acquire();
+    const auto grace = core.ask_workers_to_end();
+    core.wait(lock, [&]() PROCPOOL_REQUIRES(pool_mutex) { return !core.has_workers(); }, deadline_in(grace));
+    core.terminate(lock);
 }
 }  // namespace detail
 
@@ -93,6 +103,7 @@ protected:
 
 private:
     friend void detail::wind_up<Kind>(PoolControl&, const char*);
+    friend void detail::terminate_workers<Kind>(PoolControl&);
 
     detail::call::pool_owner<pool_type> pool_;
 };
