@@ -32,7 +32,8 @@ namespace procpool::inline v0_1 {
 /// `ProcessPoolExecutor executor({.max_workers = 3});` For all else that a pool can be told there is
 /// PoolOptions, which an executor takes as well.
 struct ExecutorOptions {
-    /// Number of workers, 1 or more; cpu_count() by default.
+    /// Number of workers; cpu_count() by default. With 0 calls run in the calling thread (processes only),
+    /// see PoolOptions::processes.
     std::optional<int> max_workers = {};
     /// Calls that a worker runs before it is replaced by a fresh one, 1 or more; no limit by default.
     std::optional<std::ptrdiff_t> max_tasks_per_child = {};
@@ -67,7 +68,7 @@ public:
     /// Starts cpu_count() workers.
     BasicExecutor() : BasicExecutor(Options{}) {}
 
-    /// @throws std::invalid_argument if it is less than 1; BootstrapError, std::system_error
+    /// @throws std::invalid_argument if it is negative; BootstrapError, std::system_error
     explicit BasicExecutor(int max_workers) : pool_(max_workers) {}
     /// With options, by the names that Python has for them.
     explicit BasicExecutor(const ExecutorOptions& options)

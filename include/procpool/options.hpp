@@ -41,7 +41,10 @@ enum class worker_output {
 
 /// `Pool pool({.processes = 8, .maxtasksperchild = 1000});`
 struct PoolOptions {
-    /// Number of workers, 1 or more; cpu_count() by default.
+    /// Number of workers; cpu_count() by default. With 0 (Pool and its executor only), or where the
+    /// environment has PROCPOOL_INLINE=1, tasks run in the thread that calls the pool, one at a time, to be
+    /// debugged there: what can't be sent is refused as usual, but a crash ends the program, and nothing can
+    /// be ended or limited.
     std::optional<int> processes = {};
     /// Elements that a worker runs before it is replaced by a fresh one, 1 or more; no limit by default.
     /// A worker finishes the chunk that it has.
