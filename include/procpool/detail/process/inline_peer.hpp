@@ -126,9 +126,9 @@ public:
     /// Lets go of what is not needed any more, without the lock: callables of jobs that are over, and what
     /// results referred to, which were delivered.
     void let_go(job::pool_lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        std::vector<callable> retired = std::exchange(retired_, {});
+        std::vector<callable> over = std::exchange(retired_, {});
         const job::unlocked meanwhile(held);
-        retired.clear();
+        over.clear();
         outbox_.release_pins(work().results());
     }
     /// The pool has ended.
