@@ -375,7 +375,7 @@ struct notes_copies {
 
 TEST_F(Initializer, arguments_are_not_encoded_if_an_option_is_wrong) {
     const auto begin = [](const notes_copies&) {};
-    EXPECT_THROW(mp::Pool({.processes = 0}, begin, notes_copies{}), std::invalid_argument);
+    EXPECT_THROW(mp::Pool({.processes = -1}, begin, notes_copies{}), std::invalid_argument);
     EXPECT_THROW(mp::Pool({.processes = 1, .restart_limit = -1}, begin, notes_copies{}),
                  std::invalid_argument);
     EXPECT_EQ(notes_copies::saved, 0);

@@ -69,11 +69,11 @@ TEST_F(Pool, starts_all_its_workers_at_once) {
 }
 
 TEST_F(Pool, needs_at_least_one_worker) {
-    EXPECT_THROW(mp::Pool(0), std::invalid_argument);
+    EXPECT_THROW(mp::Pool(-1), std::invalid_argument);
     EXPECT_THROW(mp::Pool(-4), std::invalid_argument);
-    EXPECT_THROW(mp::Pool({.processes = 0}), std::invalid_argument);
-    EXPECT_THROW(mp::Pool(0, [] {}), std::invalid_argument);
-    const std::string text = message_of<std::invalid_argument>([] { mp::Pool pool(0); });
+    EXPECT_THROW(mp::Pool({.processes = -1}), std::invalid_argument);
+    EXPECT_THROW(mp::Pool(-1, [] {}), std::invalid_argument);
+    const std::string text = message_of<std::invalid_argument>([] { mp::Pool pool(-1); });
     EXPECT_NE(text.find("Number of processes must be at least 1"), std::string::npos) << text;
 }
 

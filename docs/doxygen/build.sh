@@ -33,7 +33,7 @@ sed -i 's|\$projectname<!--BEGIN PROJECT_NUMBER|<a href="$relpath^index.html">$p
 for header in include/procpool/{,interop/}*.hpp; do
     name=${header#include/procpool/} name=${name%.hpp}
     case $name in
-    basic_pool | launcher | src | src_mpi | procpool | sync) continue ;;
+    basic_pool | imap_calls | pool_control | launcher | src | src_mpi | procpool | sync) continue ;;
     esac
     grep -qE "^  (.* )?$name( |$)" $here/topics.txt || {
         echo "$here/topics.txt: $name is in no topic" >&2

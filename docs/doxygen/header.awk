@@ -6,10 +6,13 @@
 
 # The public part of a class that has no page of its own, with what that one inherits in turn.
 function public_part_of(name, as,    file, line, where, text, base) {
-    file = name == "BasicPool" ? "include/procpool/basic_pool.hpp" : FILENAME
+    file = FILENAME
+    if (name == "BasicPool") file = "include/procpool/basic_pool.hpp"
+    if (name == "ImapCalls") file = "include/procpool/imap_calls.hpp"
+    if (name == "PoolControl") file = "include/procpool/pool_control.hpp"
     while ((getline line <file) > 0) {
         if (line ~ "^class " name " ") where = "class"
-        if (where == "class" && match(line, /: public basic_[a-z_]+/)) base = substr(line, RSTART + 9, RLENGTH - 9)
+        if (where == "class" && match(line, /: public (basic_[a-z_]+|ImapCalls|PoolControl)/)) base = substr(line, RSTART + 9, RLENGTH - 9)
         if (where == "public" && line ~ /^(protected|private):/) break
         if (where == "public") {
             gsub(name "\\(", as "(", line)

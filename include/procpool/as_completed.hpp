@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
@@ -26,6 +27,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/future.hpp"
+#include "procpool/indexed.hpp"
 
 namespace procpool::inline v0_1 {
 
@@ -164,14 +166,22 @@ struct DoneAndNotDoneFutures {
 
 namespace detail {
 
-/// Each future of a range once.
+/// Each future of a range once. If `positions` are wanted: where each was first, unless none was there twice.
 template <class Range>
-auto distinct(Range&& futures) {
+auto distinct(Range&& futures, std::vector<std::uint64_t>* positions = nullptr) {
     using future = std::ranges::range_value_t<Range>;
     std::vector<future> all;
     std::unordered_set<future> seen;
-    for (const future& one : futures)
-        if (seen.insert(one).second) all.push_back(one);
+    std::vector<std::uint64_t> places;
+    std::uint64_t place = 0;
+    for (const future& one : futures) {
+        if (seen.insert(one).second) {
+            all.push_back(one);
+            places.push_back(place);
+        }
+        ++place;
+    }
+    if (positions && place != all.size()) *positions = std::move(places);
     return all;
 }
 
@@ -246,6 +256,13 @@ public:
     }
     std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
 
+    /// The position of the current future in the range that as_completed() was given; of one that was given
+    /// twice the first.
+    std::uint64_t index() const noexcept { return state_->index; }
+    /// The same futures with their positions: `for (auto [index, future] : ...)`.
+    IndexedResults<AsCompleted&> with_index() & { return IndexedResults<AsCompleted&>(*this); }
+    IndexedResults<AsCompleted> with_index() && { return IndexedResults<AsCompleted>(std::move(*this)); }
+
 private:
     template <range_of_futures Range>
     friend auto as_completed(Range&& futures, std::chrono::nanoseconds timeout);
@@ -253,14 +270,17 @@ private:
     // On the heap: futures tell their end to it.
     struct state {
         std::vector<Future<T>> futures;
+        std::vector<std::uint64_t> positions;  // none if they are as they were given
         detail::steady_time deadline;
         std::size_t yielded = 0;
+        std::uint64_t index = 0;
         std::optional<Future<T>> current = {};
         detail::completions completed = {};
     };
 
-    AsCompleted(std::vector<Future<T>> futures, detail::steady_time deadline)
-        : state_(new state{std::move(futures), deadline}) {
+    AsCompleted(std::vector<Future<T>> futures, std::vector<std::uint64_t> positions,
+                detail::steady_time deadline)
+        : state_(new state{std::move(futures), std::move(positions), deadline}) {
         state_->completed.watch(state_->futures);
     }
 
@@ -271,7 +291,9 @@ private:
         if (!my.completed.wait_for(my.yielded + 1, my.deadline))
             throw TimeoutError("procpool: " + std::to_string(my.futures.size() - my.yielded) + " (of " +
                                std::to_string(my.futures.size()) + ") futures unfinished");
-        my.current.emplace(std::move(my.futures[my.completed[my.yielded++]]));
+        const std::size_t which = my.completed[my.yielded++];
+        my.index = my.positions.empty() ? which : my.positions[which];
+        my.current.emplace(std::move(my.futures[which]));
     }
 
     std::unique_ptr<state> state_;
@@ -284,7 +306,10 @@ private:
 template <range_of_futures Range>
 auto as_completed(Range&& futures, std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max()) {
     using result = AsCompleted<typename std::ranges::range_value_t<Range>::value_type>;
-    return result(detail::distinct(futures), detail::deadline_in(timeout));
+    const auto deadline = detail::deadline_in(timeout);
+    std::vector<std::uint64_t> positions;
+    auto all = detail::distinct(futures, &positions);
+    return result(std::move(all), std::move(positions), deadline);
 }
 
 }  // namespace procpool::inline v0_1

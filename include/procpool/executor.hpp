@@ -32,7 +32,8 @@ namespace procpool::inline v0_1 {
 /// `ProcessPoolExecutor executor({.max_workers = 3});` For all else that a pool can be told there is
 /// PoolOptions, which an executor takes as well.
 struct ExecutorOptions {
-    /// Number of workers, 1 or more; cpu_count() by default.
+    /// Number of workers; cpu_count() by default. With 0 calls run in the calling thread (processes only),
+    /// see PoolOptions::processes.
     std::optional<int> max_workers = {};
     /// Calls that a worker runs before it is replaced by a fresh one, 1 or more; no limit by default.
     std::optional<std::ptrdiff_t> max_tasks_per_child = {};
@@ -67,7 +68,7 @@ public:
     /// Starts cpu_count() workers.
     BasicExecutor() : BasicExecutor(Options{}) {}
 
-    /// @throws std::invalid_argument if it is less than 1; BootstrapError, std::system_error
+    /// @throws std::invalid_argument if it is negative; BootstrapError, std::system_error
     explicit BasicExecutor(int max_workers) : pool_(max_workers) {}
     /// With options, by the names that Python has for them.
     explicit BasicExecutor(const ExecutorOptions& options)
@@ -158,7 +159,28 @@ public:
         if (wait) pool_.join();
     }
 
+    /// Ends all workers, processes only: by SIGTERM first, so that they can clean up, and by SIGKILL if they
+    /// still live after PoolOptions::terminate_grace. Futures of calls that have not begun are cancelled,
+    /// those of calls that run end with PoolTerminated. Returns when the workers have ended; takes no more
+    /// calls.
+    void terminate_workers()
+        requires requires(PoolType& pool) { pool.workers(); }
+    {
+        detail::wind_up(pool_, cancelled_with_workers);
+        detail::terminate_workers(pool_);
+    }
+    /// The same at once, by SIGKILL.
+    void kill_workers()
+        requires requires(PoolType& pool) { pool.workers(); }
+    {
+        detail::wind_up(pool_, cancelled_with_workers);
+        pool_.terminate();
+    }
+
 private:
+    static constexpr const char* cancelled_with_workers =
+        "procpool: cancelled, since the executor's workers were ended";
+
     static PoolOptions pool_options(const ExecutorOptions& options) {
         return {.processes = options.max_workers,
                 .maxtasksperchild = options.max_tasks_per_child,

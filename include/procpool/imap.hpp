@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What imap() and imap_unordered() return: results one by one, while the input is pulled in a window.
+// What imap(), try_imap() and their unordered forms return: results one by one, while the input is pulled in
+// a window.
 #ifndef PROCPOOL_IMAP_HPP
 #define PROCPOOL_IMAP_HPP
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <iterator>
 #include <memory>
@@ -14,11 +16,15 @@
 
 #include "procpool/detail/call/stream.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/indexed.hpp"
+#include "procpool/outcome.hpp"
 
 namespace procpool::inline v0_1 {
 
 template <class R>
 class ImapResults;
+template <class R>
+class ImapOutcomes;
 
 namespace detail {
 /// What results are taken from, for who has something to say of it.
@@ -99,9 +105,16 @@ public:
     }
     std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
 
+    /// The position in the input of the result that was taken last, by next() or by a loop.
+    std::uint64_t index() const noexcept { return stream_->index; }
+    /// The same results with their positions: `for (auto [index, value] : ...)`.
+    IndexedResults<ImapResults&> with_index() & { return IndexedResults<ImapResults&>(*this); }
+    IndexedResults<ImapResults> with_index() && { return IndexedResults<ImapResults>(std::move(*this)); }
+
 private:
     template <class Kind>
-    friend class BasicPool;
+    friend class ImapCalls;
+    friend ImapOutcomes<R>;
     friend detail::call::stream<R>& detail::stream_of<R>(ImapResults&) noexcept;
 
     explicit ImapResults(std::unique_ptr<detail::call::stream<R>> stream) : stream_(std::move(stream)) {}
@@ -120,6 +133,85 @@ private:
     }
 
     std::unique_ptr<detail::call::stream<R>> stream_;  // on the heap: its iterators must survive a move
+};
+
+/// The results of try_imap(): as ImapResults, but for each element its value or its error. Nothing is thrown
+/// but what the input throws, and TimeoutError.
+template <class R>
+class [[nodiscard("the call is given up when its results are dropped")]] ImapOutcomes {
+public:
+    /// An outcome as next() returns it.
+    using next_type = std::optional<Outcome<R>>;
+
+    /// The next outcome; nothing after the last one.
+    /// @throws what the input range throws, after the outcomes of the elements before.
+    next_type next() { return outcome_of(results_.stream_->next()); }
+    /// The same, but waits for a limited time.
+    /// @throws TimeoutError if the time is over; the outcome isn't lost, a later call returns it.
+    template <class Rep, class Period>
+    next_type next(std::chrono::duration<Rep, Period> timeout) {
+        return outcome_of(results_.stream_->next(detail::deadline_in(timeout)));
+    }
+
+    /// Single-pass.
+    class iterator {
+    public:
+        using value_type = Outcome<R>;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+
+        iterator() = default;
+        value_type& operator*() const { return *from_->current_; }
+        value_type* operator->() const { return &**this; }
+        iterator& operator++() {
+            from_->advance();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const iterator& at, std::default_sentinel_t) { return at.is_at_end(); }
+
+    private:
+        friend ImapOutcomes;
+        explicit iterator(ImapOutcomes* from) : from_(from) {}
+        bool is_at_end() const noexcept { return !from_->current_; }
+        ImapOutcomes* from_ = nullptr;
+    };
+
+    /// Waits for the first outcome.
+    iterator begin() {
+        advance();
+        return iterator(this);
+    }
+    std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
+
+    /// The position in the input of the outcome that was taken last, by next() or by a loop.
+    std::uint64_t index() const noexcept { return results_.index(); }
+    /// The same outcomes with their positions: `for (auto [index, outcome] : ...)`.
+    IndexedResults<ImapOutcomes&> with_index() & { return IndexedResults<ImapOutcomes&>(*this); }
+    IndexedResults<ImapOutcomes> with_index() && { return IndexedResults<ImapOutcomes>(std::move(*this)); }
+
+private:
+    template <class Kind>
+    friend class ImapCalls;
+    explicit ImapOutcomes(ImapResults<R> results) : results_(std::move(results)) {}
+
+    template <class Slot>
+    static next_type outcome_of(std::optional<Slot> next) {
+        if (!next) return std::nullopt;
+        if (next->error) return Outcome<R>(std::move(next->error));
+        if constexpr (std::is_void_v<R>)
+            return Outcome<R>(std::in_place);
+        else
+            return Outcome<R>(std::move(*next->value));
+    }
+
+    void advance() {
+        current_.reset();  // if the input throws, the loop is at its end
+        current_ = next();
+    }
+
+    ImapResults<R> results_;
+    next_type current_;  // of the loop
 };
 
 }  // namespace procpool::inline v0_1

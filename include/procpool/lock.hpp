@@ -58,6 +58,10 @@ public:
     void lock() const { acquire(); }
     /// release(), for these.
     void unlock() const { release(); }
+    /// Whether somebody holds it, at this moment: for messages and tests, since that may change at once. A
+    /// lock whose holder has died is free.
+    bool locked() const noexcept { return lock_.is_locked(); }
+
     /// Takes the lock if it is free. @return whether it was
     bool try_lock() const { return lock_.try_lock(Again); }
     /// acquire() with a time limit. @return whether the lock became free in time

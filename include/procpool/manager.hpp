@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "procpool/event.hpp"
 #include "procpool/lock.hpp"
 #include "procpool/managed.hpp"
+#include "procpool/managed_set.hpp"
 #include "procpool/options.hpp"
 #include "procpool/pipe.hpp"
 #include "procpool/process.hpp"
@@ -81,6 +83,14 @@ public:
     template <class K, class V>
     DictProxy<K, V> dict(const std::map<K, V>& values = {}) {
         DictProxy<K, V> made(create<std::map<K, V>>());
+        if (!values.empty()) made.update(values);
+        return made;
+    }
+
+    /// A set of these values.
+    template <class T>
+    SetProxy<T> set(const std::set<T>& values = {}) {
+        SetProxy<T> made(create<std::set<T>>());
         if (!values.empty()) made.update(values);
         return made;
     }

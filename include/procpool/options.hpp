@@ -15,6 +15,8 @@
 
 namespace procpool::inline v0_1 {
 
+class ElementResult;
+
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {
     /// Bytes that a worker may allocate beyond what it starts with; then its allocations fail, with
@@ -39,7 +41,10 @@ enum class worker_output {
 
 /// `Pool pool({.processes = 8, .maxtasksperchild = 1000});`
 struct PoolOptions {
-    /// Number of workers, 1 or more; cpu_count() by default.
+    /// Number of workers; cpu_count() by default. With 0 (Pool and its executor only), or where the
+    /// environment has PROCPOOL_INLINE=1, tasks run in the thread that calls the pool, one at a time, to be
+    /// debugged there: what can't be sent is refused as usual, but a crash ends the program, and nothing can
+    /// be ended or limited.
     std::optional<int> processes = {};
     /// Elements that a worker runs before it is replaced by a fresh one, 1 or more; no limit by default.
     /// A worker finishes the chunk that it has.
@@ -104,6 +109,11 @@ struct MapOptions {
     /// When a stop is requested the call is cancelled: what has no result gets TaskCancelled, and what runs
     /// is ended.
     std::stop_token stop = {};
+    /// Not for imap. Called with each element's index and its value or error when that has come, in no order
+    /// and never twice at a time, by a thread of the pool or of a caller; what it throws goes to
+    /// PoolOptions::error_handler. The call is done when it has run for all. Elements that end with the call
+    /// as a whole, as by cancel(), aren't told. An input of unknown size is read at once.
+    std::function<void(const ElementResult&)> on_result = {};
 };
 
 /// `pool.apply_async({.timeout = 2s}, f, args...);`

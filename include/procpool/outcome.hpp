@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "procpool/error.hpp"
@@ -16,6 +17,8 @@ namespace detail {
     if (!error) throw Error("procpool: an outcome without a value and without an error");
     std::rethrow_exception(error);
 }
+/// What it says; nothing if it is null.
+std::string text_of(const std::exception_ptr& error);
 }  // namespace detail
 
 /// A value or the exception that took its place; it reads like std::expected<T, std::exception_ptr>.
@@ -73,6 +76,8 @@ public:
 
     /// The error; null if there is a value.
     const std::exception_ptr& error() const noexcept { return error_; }
+    /// The error's text, for messages; empty if there is none.
+    std::string what() const { return detail::text_of(error_); }
 
 private:
     void check() const {
@@ -106,6 +111,8 @@ public:
     }
     /// The error; null if the task returned.
     const std::exception_ptr& error() const noexcept { return error_; }
+    /// The error's text, for messages; empty if there is none.
+    std::string what() const { return detail::text_of(error_); }
 
 private:
     bool has_value_ = false;
@@ -113,5 +120,9 @@ private:
 };
 
 }  // namespace procpool::inline v0_1
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/outcome_impl.hpp"
+#endif
 
 #endif

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -19,6 +20,7 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/imap.hpp"
+#include "procpool/indexed.hpp"
 #include "procpool/options.hpp"
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
@@ -164,6 +166,12 @@ public:
     /// Waits for the first result.
     auto begin() { return results_.begin(); }
     auto end() const noexcept { return results_.end(); }
+
+    /// The position in the input of the result that was taken last, by next() or by a loop.
+    std::uint64_t index() const noexcept { return results_.index(); }
+    /// The same results with their positions: `for (auto [index, value] : ...)`.
+    auto with_index() & { return IndexedResults<ParallelResults&>(*this); }
+    auto with_index() && { return IndexedResults<ParallelResults>(std::move(*this)); }
 
 private:
     std::shared_ptr<PoolType> pool_;

@@ -41,7 +41,8 @@ public:
         BasicPool::start(detail::process::make_pool_of({}));
     }
 
-    /// Starts `processes` workers. @throws std::invalid_argument if it is less than 1
+    /// Starts `processes` workers; 0 runs tasks in the calling thread, see PoolOptions::processes.
+    /// @throws std::invalid_argument if it is negative
     template <class = detail::only_if_used>
     explicit Pool(int processes) {
         BasicPool::start(detail::process::make_pool_of(processes));

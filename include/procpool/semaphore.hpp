@@ -69,6 +69,8 @@ public:
 
     /// Number of permits that there are now.
     std::int64_t get_value() const { return state_->permits.count(); }
+    /// Whether there are none now, so that acquire() would wait.
+    bool locked() const { return get_value() == 0; }
 
     /// Whether both are handles of the same semaphore.
     friend bool operator==(const Semaphore& a, const Semaphore& b) noexcept { return a.state_ == b.state_; }
@@ -123,6 +125,8 @@ public:
 
     /// Number of permits that there are now.
     std::int64_t get_value() const { return state_->count(); }
+    /// Whether all are taken now.
+    bool locked() const { return get_value() == 0; }
 
     /// Whether both are handles of the same semaphore.
     friend bool operator==(const BoundedSemaphore& a, const BoundedSemaphore& b) noexcept {

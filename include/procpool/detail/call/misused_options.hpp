@@ -23,75 +23,97 @@ struct misnamed_options {
               prefetch = {}, retry = {}, stop_token = {}, time_limit = {}, window = {};
 };
 
+template <class Options>
+inline constexpr bool misused = !std::convertible_to<const Options&, const MapOptions&>;
+
+template <class Options>
+refused refuse_options() {
+    static_assert(!misused<Options>,
+                  "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
+                  "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast, stop and on_result");
+    return {};
+}
+
 /// Takes part in choosing a pool's function where MapOptions don't fit, and refuses the call.
 ///
 /// Braces choose misnamed_options here, since they tell no type; where they fit MapOptions, too, the pool's
 /// own function is the more specialised one.
 class misused_options {
 protected:
-    template <class Options>
-    static constexpr bool misused = !std::convertible_to<const Options&, const MapOptions&>;
-
-private:
-    template <class Options>
-    static refused refuse() {
-        static_assert(
-            !misused<Options>,
-            "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
-            "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast and stop");
-        return {};
-    }
-
-protected:
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused map(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused starmap(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused try_map(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused try_starmap(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused map_async(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused starmap_async(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
+};
+
+/// The same for the functions that give results one by one.
+class misused_imap_options {
+protected:
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused imap(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused imap_unordered(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused istarmap(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
     }
     template <class F, class Range, class Options = misnamed_options>
         requires misused<Options>
     refused istarmap_unordered(F&&, Range&&, const Options&) {
-        return refuse<Options>();
+        return refuse_options<Options>();
+    }
+    template <class F, class Range, class Options = misnamed_options>
+        requires misused<Options>
+    refused try_imap(F&&, Range&&, const Options&) {
+        return refuse_options<Options>();
+    }
+    template <class F, class Range, class Options = misnamed_options>
+        requires misused<Options>
+    refused try_imap_unordered(F&&, Range&&, const Options&) {
+        return refuse_options<Options>();
+    }
+    template <class F, class Range, class Options = misnamed_options>
+        requires misused<Options>
+    refused try_istarmap(F&&, Range&&, const Options&) {
+        return refuse_options<Options>();
+    }
+    template <class F, class Range, class Options = misnamed_options>
+        requires misused<Options>
+    refused try_istarmap_unordered(F&&, Range&&, const Options&) {
+        return refuse_options<Options>();
     }
 };
 

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/call/index_set.hpp"
+#include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/outcome.hpp"
@@ -55,10 +57,20 @@ private:
     std::exception_ptr error_;
 };
 
+/// Results that can be told one by one, too.
+struct told_one_by_one {
+    job::element_callbacks* told = nullptr;
+
+    void tell_error(std::uint64_t index, const std::exception_ptr& error) const {
+        if (told) told->fail(index, error);
+    }
+};
+
 /// The results of map(): a vector in input order, or the first error that came.
 template <class R>
-class all_results {
+class all_results : public told_one_by_one {
 public:
+    using element = R;
     using result = std::conditional_t<std::is_void_v<R>, void, std::vector<R>>;
     static constexpr bool seen_as_a_whole = true;
 
@@ -95,8 +107,18 @@ public:
         return slots_.data() + first;
     }
 
-    void fail(std::uint64_t, std::exception_ptr error) noexcept {
+    void fail(std::uint64_t index, std::exception_ptr error) {
+        tell_error(index, error);
         if (!error_) error_ = std::move(error);
+    }
+    /// Of an element that has one, where expect() was told how many there are.
+    const void* value_of(std::uint64_t index) const noexcept {
+        if constexpr (std::is_void_v<R>)
+            return nullptr;
+        else if constexpr (in_place)
+            return &slots_[index];
+        else
+            return &*slots_[index];
     }
     void publish(std::uint64_t, std::uint64_t) noexcept {}
 
@@ -137,8 +159,9 @@ private:
 
 /// The results of try_map(): for each element its value or its error, in input order.
 template <class R>
-class all_outcomes {
+class all_outcomes : public told_one_by_one {
 public:
+    using element = R;
     using result = std::vector<Outcome<R>>;
     static constexpr bool seen_as_a_whole = true;
     /// There is one for each element of the input, also where a call is stopped before it is read.
@@ -152,7 +175,17 @@ public:
         else
             slot(index) = Outcome<R>(std::move(value));
     }
-    void fail(std::uint64_t index, std::exception_ptr error) { slot(index) = Outcome<R>(std::move(error)); }
+    void fail(std::uint64_t index, std::exception_ptr error) {
+        tell_error(index, error);
+        slot(index) = Outcome<R>(std::move(error));
+    }
+    /// Of an element that has one, where expect() was told how many there are.
+    const void* value_of(std::uint64_t index) const noexcept {
+        if constexpr (std::is_void_v<R>)
+            return nullptr;
+        else
+            return &*outcomes_[index];
+    }
     void publish(std::uint64_t, std::uint64_t) noexcept {}
 
     std::exception_ptr error(const std::exception_ptr& whole) noexcept {
@@ -189,6 +222,7 @@ public:
         std::optional<stored<R>> value;
         std::exception_ptr error;
         bool ready = false;
+        std::uint64_t index = 0;  // of the element, once it is published
     };
 
     explicit stream_of_results(bool ordered) : ordered_(ordered) {}
@@ -201,7 +235,9 @@ public:
     }
     void publish(std::uint64_t first, std::uint64_t count) {
         for (std::uint64_t i = first; i < first + count; ++i) {
-            at(i) = std::move(stored_.front());
+            slot& next = at(i);
+            next = std::move(stored_.front());
+            next.index = i;
             stored_.pop_front();
         }
     }
@@ -215,11 +251,21 @@ public:
     slot take_next() PROCPOOL_REQUIRES(pool_mutex) {
         slot front = std::move(waiting_.front());
         waiting_.pop_front();
-        ++next_;
+        note_taken(front.index);
         return front;
+    }
+    /// One of those that won't come. @return its index
+    std::uint64_t take_missing() PROCPOOL_REQUIRES(pool_mutex) {
+        const std::uint64_t index = ordered_ ? next_ : taken_.first_missing();
+        note_taken(index);
+        return index;
     }
 
 private:
+    void note_taken(std::uint64_t index) {
+        ++next_;
+        if (!ordered_) taken_.add(index);
+    }
     slot& at(std::uint64_t index) {
         if (!ordered_) return waiting_.emplace_back();
         const auto place = index - next_;
@@ -231,6 +277,7 @@ private:
     std::deque<slot> stored_;
     std::deque<slot> waiting_;  // in the order in which they are taken; from number `next_` on, if ordered
     std::uint64_t next_ = 0;
+    index_set taken_;  // if not ordered
 };
 
 }  // namespace procpool::inline v0_1::detail::call

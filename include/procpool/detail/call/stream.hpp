@@ -50,17 +50,19 @@ public:
             if (results_->has_next()) {
                 next = results_->take_next();
             } else {
-                next = slot{std::nullopt, job_->failure(), true};
+                next = slot{std::nullopt, job_->failure(), true, results_->take_missing()};
                 exhausted_ = true;  // what the pool has got is all that there will be
             }
         }
         ++yielded_;
+        index = next->index;
         return next;
     }
 
     /// What has not begun won't run.
     void abandon() { pool_->drop(job_, when_left, "procpool: nobody takes the results any more"); }
 
+    std::uint64_t index = 0;                                          // of the slot that was taken last
     std::optional<slot> current;                                      // the consumer's iterator's
     steady_time deadline = steady_time::max();                        // of all slots
     job::runner::running when_left = job::runner::running::is_ended;  // what becomes of elements that run

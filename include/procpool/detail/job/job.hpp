@@ -28,12 +28,15 @@ protected:
     ~observer() = default;
 };
 
+class basic_job;
+class element_callbacks;
+
 /// Callbacks that wait for the end of a job, or of a part of it. Who adds the first has them put into a list
 /// of their own: so at that end, for want of memory perhaps, they go into other lists without taking any.
 struct ending {
     std::vector<std::function<void()>> callbacks;
-    std::function<void()> when_they_ran;     // with the mutex; throws nothing
-    std::shared_ptr<const void> owner = {};  // of what that refers to; once the end has come
+    std::function<void()> when_they_ran;    // with the mutex; throws nothing
+    std::shared_ptr<basic_job> owner = {};  // of what that refers to; once the end has come
 };
 
 /// The part of a job that knows neither types nor where tasks run.
@@ -52,8 +55,8 @@ public:
 
     /// Elements [first, first + count) have their results.
     virtual void publish(std::uint64_t first, std::uint64_t count) {
-        (void)first;
         completed_ += count;
+        if (each && count > 0) tell_each(first, count);
     }
 
     /// The job as a whole has failed: elements without a result won't get one.
@@ -111,11 +114,15 @@ public:
     std::uint64_t ready_elements = 0;               // that no worker has got yet
     std::vector<std::shared_ptr<const void>> pins;  // what must live until it is complete
     std::size_t place = 0;                          // among the pool's jobs
+    /// What is told of each element, if anything; the job isn't complete before.
+    std::shared_ptr<element_callbacks> each;
 
 protected:
     std::list<ending> due_callbacks_;
 
 private:
+    void tell_each(std::uint64_t first, std::uint64_t count);
+
     std::uint64_t submitted_ = 0;
     std::uint64_t completed_ = 0;
     unsigned delivering_ = 0;

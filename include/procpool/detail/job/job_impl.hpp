@@ -3,13 +3,16 @@
 #ifndef PROCPOOL_DETAIL_JOB_JOB_IMPL_HPP
 #define PROCPOOL_DETAIL_JOB_JOB_IMPL_HPP
 
+#include <cstdint>
 #include <exception>
 #include <functional>
+#include <list>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/compiled_apart.hpp"
+#include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/job/job.hpp"
 
 namespace procpool::inline v0_1::detail::job {
@@ -27,6 +30,15 @@ PROCPOOL_COMPILED_APART bool basic_job::add_callback(std::function<void()> callb
 }
 
 PROCPOOL_COMPILED_APART basic_job::~basic_job() = default;
+
+PROCPOOL_COMPILED_APART void basic_job::tell_each(std::uint64_t first, std::uint64_t count) {
+    std::list<ending> called(1);
+    called.front().callbacks.emplace_back([this] { each->call(); });
+    called.front().when_they_ran = [this] { end_delivery(); };
+    if (!each->add(first, count)) return;
+    begin_delivery();
+    due_callbacks_.splice(due_callbacks_.end(), called);
+}
 
 PROCPOOL_COMPILED_APART void basic_job::settle() noexcept {
     PROCPOOL_ASSERT(complete() && !settled());

@@ -13,6 +13,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/condition.hpp"
+#include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
@@ -72,9 +73,10 @@ PROCPOOL_COMPILED_APART void runner::wake_waiters() {
 PROCPOOL_COMPILED_APART void runner::drop(const std::shared_ptr<basic_job>& job, running what_runs,
                                           const char* why) {
     if (is_copy()) return;
+    if (job->each) job->each->stop();
     lock held = acquire();
     abandon(job, what_runs, why);
-    if (job->borrows)
+    if (job->borrows || job->each)
         wait(held, [&] { return !job->delivering(); }, steady_time::max(), job.get());
     else
         leave(held);

@@ -4,14 +4,17 @@
 #define PROCPOOL_DETAIL_PROCESS_MAKE_POOL_IMPL_HPP
 
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/thread.hpp"
+#include "procpool/detail/process/inline_pool.hpp"
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/process/process_pool.hpp"
@@ -34,10 +37,29 @@ void end(process_pool* pool) {
     }).detach();
 }
 
+/// Whether tasks are to run in the calling thread, to be debugged there.
+inline bool runs_inline(const PoolOptions& options) {
+    if (options.processes == 0) return true;
+    const char* const chosen = std::getenv("PROCPOOL_INLINE");
+    return chosen && *chosen != '\0' && std::string_view(chosen) != "0";
+}
+
 template <class>
 std::shared_ptr<scheduler::pool_backend> make_pool(
     PoolOptions options, const std::function<pool_initializer()>& make_initializer) {
+    const bool is_inline = runs_inline(options);
+    if (options.processes == 0) options.processes = 1;
     process_pool_options all = checked(std::move(options));
+    if (is_inline) {
+        inline_pool_options these{.error_handler = std::move(all.error_handler),
+                                  .quote_arguments = all.workers.quote_arguments};
+        if (make_initializer) {
+            pool_initializer runs_first = make_initializer();
+            these.initializer = std::move(runs_first.job);
+            these.initializer_arguments = std::move(runs_first.arguments);
+        }
+        return std::make_shared<inline_pool>(std::move(these));
+    }
     if (make_initializer) {
         pool_initializer each_runs = make_initializer();
         all.workers.initializer = std::move(each_runs.job);

@@ -7,25 +7,24 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/scheduler/block.hpp"
-#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/scheduler/peer.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/pool_status.hpp"
 
 namespace procpool::inline v0_1::detail::process {
 
-/// With the pool's lock held.
+/// What a peer runs now. With the pool's lock held.
 template <class = only_if_used>
-WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_arguments) {
-    WorkerStatus status{.index = index};
-    if (!link.is_alive()) return status;
-    status.pid = link.told_pid();
-    const auto element = link.now_running();
-    if (!element) return status;
+std::optional<WorkerStatus::Running> running_in(scheduler::peer& one, bool quote_arguments) {
+    const auto element = one.now_running();
+    if (!element) return std::nullopt;
     const scheduler::remote_job& job = *element->of->job;
     WorkerStatus::Running now;
     now.run_time = elapsed_since(element->since);
@@ -34,7 +33,16 @@ WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_argument
     wire::element_reader reader(bytes.payload(), bytes.stride);
     now.call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
     if (job.id != wire::initializer_number) now.index = job.index_told(element->index);
-    status.running = std::move(now);
+    return now;
+}
+
+/// With the pool's lock held.
+template <class = only_if_used>
+WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_arguments) {
+    WorkerStatus status{.index = index};
+    if (!link.is_alive()) return status;
+    status.pid = link.told_pid();
+    status.running = running_in(link, quote_arguments);
     return status;
 }
 

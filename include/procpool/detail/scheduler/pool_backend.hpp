@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_SCHEDULER_POOL_BACKEND_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_POOL_BACKEND_HPP
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -26,6 +27,12 @@ class calls_in_a_row;
 class pool_backend : public job::runner {
 public:
     virtual std::vector<WorkerStatus> workers() PROCPOOL_REQUIRES(pool_mutex) = 0;
+
+    /// Ends all work as terminate() does, but asks the workers to end instead of killing them.
+    /// @return for how long they may take
+    virtual std::chrono::nanoseconds ask_workers_to_end() PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// Whether there are any.
+    virtual bool has_workers() const PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
     virtual void add(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;

@@ -183,6 +183,20 @@ public:
         in_a_row_.close();
     }
 
+    std::chrono::nanoseconds ask_workers_to_end() override PROCPOOL_REQUIRES(pool_mutex) {
+        set_terminated();
+        fail(job::make_error<PoolTerminated>("procpool: the pool's workers were terminated"));
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
+            for (peer* const one : group_.peers())
+                if (one->has_started() && one->is_alive()) group_.end(*one, peer_group::ending::asked);
+        });
+        return supervisor_.terminate_grace();
+    }
+    bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) {
+        const auto peers = group_.peers();
+        return std::any_of(peers.begin(), peers.end(),
+                           [](const peer* one) { return !one->is(peer_state::absent); });
+    }
     void run_callback(const std::function<void()>& callback) const noexcept override {
         callbacks_.run(callback);
     }
@@ -250,8 +264,10 @@ public:
                 for (const auto& callback : next->callbacks) run_callback(callback);
                 next->callbacks.clear();
             }
+            const auto job = std::static_pointer_cast<remote_job>(next->owner);
             jobs_.end_callbacks(*next);
-            interrupt_driver();  // it may be the one that waits for this
+            if (!job->settled()) finish_if_complete(job);  // they were of its elements
+            interrupt_driver();                            // it may be the one that waits for this
         }
     }
     /// Lets go of what jobs that are over referred to.

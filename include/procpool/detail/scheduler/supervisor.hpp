@@ -31,6 +31,8 @@ public:
     basic_supervisor(peer_group& group, const time_source& clock, std::chrono::nanoseconds terminate_grace)
         : group_(group), clock_(clock), terminate_grace_(terminate_grace) {}
 
+    std::chrono::nanoseconds terminate_grace() const noexcept { return terminate_grace_; }
+
     void check_after(peer& one, std::chrono::nanoseconds time) const {
         if (time == job::no_limit || one.checks_itself) return;
         one.check_at = std::min(one.check_at, clock_.now() + time);

@@ -104,6 +104,11 @@ public:
             throw owner_died(dead);
     }
 
+    /// Whether somebody holds it, at this moment.
+    bool is_locked() const noexcept {
+        return state_->depth.load(std::memory_order_relaxed) != 0 && state_->mutex.may_be_held();
+    }
+
     const object<lock_state>& state() const noexcept { return state_; }
 
 private:

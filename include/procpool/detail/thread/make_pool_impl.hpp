@@ -20,6 +20,9 @@ namespace procpool::inline v0_1::detail::thread {
 template <class Options = thread_pool_options>
 Options checked(PoolOptions options) {
     using job::refuse;
+    if (options.processes == 0)
+        refuse(
+            "ThreadPool has one thread at the least; Pool with .processes = 0 runs tasks in the calling one");
     const std::uint32_t threads = job::checked_workers(options);
     if (options.maxtasksperchild)
         refuse("ThreadPool has no maxtasksperchild: a new thread would be as the old one; use Pool");

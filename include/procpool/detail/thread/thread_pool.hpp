@@ -338,7 +338,9 @@ private:
             for (const auto& callback : next->callbacks) run_callback(callback);
             next->callbacks.clear();
             held.lock();
+            const auto job = std::static_pointer_cast<thread_job>(next->owner);
             jobs_.end_callbacks(*next);
+            if (!job->settled()) finish_if_complete(job);  // they were of its elements
             notify_ready();
         }
     }

@@ -14,6 +14,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/frame_reader.hpp"
 #include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -26,6 +27,9 @@ class basic_outbox {
 public:
     basic_outbox(black_box& box, std::byte* memory, os::fd pipe)
         : box_(box), memory_(memory), pipe_(std::move(pipe)) {}
+    /// Of tasks that run in the program itself, where `reader` gets the results.
+    basic_outbox(black_box& box, std::byte* memory, wire::frame_reader& reader)
+        : box_(box), memory_(memory), reader_(&reader) {}
 
     /// Adds a result whose bytes are all that there is to it.
     void put_flat(const void* value, std::size_t size) {
@@ -157,6 +161,7 @@ private:
     black_box& box_;
     std::byte* const memory_;
     os::fd pipe_;
+    wire::frame_reader* reader_ = nullptr;  // in place of the pipe
     std::size_t used_ = 0;
     // As in the black box, where a task may write by mistake.
     std::uint64_t base_ = 0;

@@ -149,6 +149,11 @@ void basic_outbox<Mark>::send_large(kind what, bool pinned, std::uint64_t stride
 template <class Mark>
 void basic_outbox<Mark>::send(const std::byte* from, std::size_t size) {
     os::flush_standard_output();  // what a task has printed is seen before its result
+    if (reader_) {
+        std::memcpy(reader_->room(size), from, size);
+        reader_->filled(size);
+        return;
+    }
     try {
         if (os::write_all(pipe_, from, size)) return;
     } catch (const std::system_error& error) {

@@ -90,6 +90,9 @@ public:
         return true;
     }
 
+    /// Whether a thread that lives holds it, at this moment; also true where that can't be known.
+    bool may_be_held() noexcept { return holder_of(mutex_) != 0; }
+
 private:
     int clocklock(const timespec& until) noexcept {
 #ifdef PROCPOOL_DETAIL_THREAD_SANITIZER

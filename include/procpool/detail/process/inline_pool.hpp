@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// A pool without workers: its tasks run in the threads that call it.
+#ifndef PROCPOOL_DETAIL_PROCESS_INLINE_POOL_HPP
+#define PROCPOOL_DETAIL_PROCESS_INLINE_POOL_HPP
+
+#include <cxxabi.h>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/unlocked.hpp"
+#include "procpool/detail/mutex.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/process.hpp"
+#include "procpool/detail/process/inline_peer.hpp"
+#include "procpool/detail/process/worker_status.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/peer.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/scheduler.hpp"
+#include "procpool/detail/wire/arena_place.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/error.hpp"
+#include "procpool/pool_status.hpp"
+
+namespace procpool::inline v0_1::detail::process {
+
+struct inline_pool_options {
+    std::function<void(std::exception_ptr)> error_handler;
+    std::shared_ptr<scheduler::remote_job> initializer = nullptr;
+    scheduler::block initializer_arguments = {};
+    bool quote_arguments = true;
+};
+
+/// The one peer, as a group.
+template <class = only_if_used>
+class basic_inline_group final : public scheduler::peer_group {
+public:
+    basic_inline_group() { add(one_); }
+    inline_peer& only() noexcept { return one_; }
+
+    void send(scheduler::peer& /*to*/) override {}
+    void end(scheduler::peer& /*which*/, ending /*how*/) override {}
+    void forget(const scheduler::remote_job& job, bool /*refers*/) override { one_.forget(job); }
+    scheduler::death examine(scheduler::peer& /*dead*/, const scheduler::runs_in_flight::running& /*element*/,
+                             const scheduler::block& /*bytes*/) override {
+        return {};  // it dies with the program
+    }
+
+private:
+    inline_peer one_;
+};
+using inline_group = basic_inline_group<>;
+
+/// Elements run when a call has submitted them, before it returns, or when somebody waits: by one thread at a
+/// time.
+template <class = only_if_used>
+class basic_inline_pool final : public scheduler::scheduler {
+    using base = scheduler::scheduler;
+
+public:
+    using lock = base::lock;
+
+    explicit basic_inline_pool(inline_pool_options options)
+        : base({.error_handler = std::move(options.error_handler), .initializer = options.initializer},
+               group_, clock_),
+          quote_arguments_(options.quote_arguments) {
+        if (!options.initializer) return;
+        lock held = acquire();
+        group_.only().give(std::move(options.initializer), std::move(options.initializer_arguments), 1);
+        leave(held);
+    }
+
+    const std::shared_ptr<wire::arena>& arena() const noexcept override { return no_arena_; }
+
+    std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
+        WorkerStatus one{.index = 0, .pid = ended_ ? 0 : os::current_pid()};
+        if (running_) one.running = running_in(group_.only(), quote_arguments_);
+        return {std::move(one)};
+    }
+    bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) { return false; }
+
+    void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        while (!running_ && step(held)) {
+        }
+    }
+
+    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        require_closed();
+        if (in_callback() || runs_here())
+            throw Error("procpool: a task or a callback can't join the pool that runs it");
+        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !has_jobs(); });
+        shut_down(held);
+    }
+    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        set_terminated();
+        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
+        if (runs_here()) return;  // by a task, which goes on
+        run_callbacks(held);
+        shut_down(held);
+        run_callbacks(held);
+    }
+
+private:
+    bool runs_here() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return running_ && runner_ == std::this_thread::get_id();
+    }
+    bool help(lock& held, steady_time /*deadline*/, job::basic_job* /*awaited*/) override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        if (runs_here()) throw Error("procpool: a task can't wait for the pool without workers that runs it");
+        return !running_ && step(held);
+    }
+    void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { notify_ready(); }
+    void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { waiters().wake_one(); }
+    void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {}
+
+    /// Runs one element, and what comes of it. @return whether there was anything to do
+    bool step(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        running_ = true;
+        runner_ = std::this_thread::get_id();
+        bool any = false;
+        try {
+            begin_step();
+            any = has_something_at_hand();
+            take_local_results();
+            if (group_.only().run_next(held, events().collected())) {
+                any = true;
+                events().note_results(group_.only());
+            }
+            give_out();
+            deliver(held);
+            group_.only().let_go(held);
+        } catch (abi::__forced_unwind&) {
+            give_up(held, job::make_error<Error>("procpool: a task has ended the thread that ran it"));
+            running_ = false;
+            throw;
+        } catch (...) {
+            give_up(held, std::current_exception());
+        }
+        running_ = false;
+        run_callbacks(held);
+        destroy_retired(held);
+        if (!any) return false;
+        notify_ready();
+        hand_over();  // another thread may have waited for this one
+        return true;
+    }
+    void give_up(lock& held, const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
+        if (!held.owns_lock()) held.lock();
+        events().collected().clear();
+        fail(error);
+    }
+
+    void shut_down(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        closed_ = true;
+        wait(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !running_; }, steady_time::max());
+        if (std::exchange(ended_, true)) return;
+        const job::unlocked meanwhile(held);
+        group_.only().run_exit_functions();
+    }
+
+    const steady_time_source clock_;
+    inline_group group_ PROCPOOL_GUARDED_BY(pool_mutex);
+    const std::shared_ptr<wire::arena> no_arena_;
+    const bool quote_arguments_;
+    bool running_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    std::thread::id runner_ PROCPOOL_GUARDED_BY(pool_mutex);
+    bool ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+};
+using inline_pool = basic_inline_pool<>;
+
+}  // namespace procpool::inline v0_1::detail::process
+
+#endif
