@@ -39,8 +39,8 @@ namespace procpool::inline v0_1::detail::worker {
             birth.settings.purpose == zygote::occupation::process ? &process_main<> : &worker::main<>;
         if (birth.what == zygote::process_birth::kind::zygote) {
             birth.mask.apply();
-            os::exit_process(zygote::zygote_process(std::move(control), std::move(incoming->files[0]), main,
-                                                    birth.settings)
+            os::exit_process(zygote::zygote_process(std::move(control), std::move(incoming->files[0]),
+                                                    std::move(incoming->files[1]), main, birth.settings)
                                  .run());
         }
         control.reset();

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -30,6 +31,7 @@
 #include "procpool/detail/os/readable.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/socket.hpp"
+#include "procpool/detail/shared/status_lines.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/zygote_process.hpp"
@@ -50,11 +52,13 @@ public:
         std::fflush(stdout);
         std::fflush(stderr);
         os::socket_ends ends = os::make_socket_pair();
-        const std::array keep{ends.far.get(), memory.get()};
+        if (settings.output != worker_output::direct) status_ = shared::status_lines::of_this_program();
+        const std::array keep{ends.far.get(), memory.get(), status_ ? status_->file().get() : -1};
         if (settings.how == start_method::fork) {
             process_ = os::child(os::fork_process(keep, [&] {
                 mask.apply();
-                return zygote_process(os::fd(keep[0]), os::fd(keep[1]), main, settings).run();
+                return zygote_process(os::fd(keep[0]), os::fd(keep[1]), os::fd(keep[2]), main, settings)
+                    .run();
             }));
         } else {
             process_birth birth{.what = process_birth::kind::zygote,
@@ -62,7 +66,7 @@ public:
                                 .mask = mask,
                                 .signals = {},
                                 .locale = os::locale_names::of_this_process()};
-            os::send_message(ends.near, birth, std::span(keep).last(1));
+            os::send_message(ends.near, birth, std::span(keep).subspan(1));
             process_ = os::child(start_anew(ends.far));
         }
         control_ = std::move(ends.near);
@@ -192,6 +196,7 @@ private:
     }
 
     const os::fork_stamp made_;
+    std::shared_ptr<shared::status_lines> status_;  // as long as workers may print
     os::fd control_;
     os::child process_;
     int checks_ = 0;                          // that have found it stopped, one after the other

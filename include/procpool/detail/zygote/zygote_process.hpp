@@ -27,6 +27,7 @@
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/socket.hpp"
 #include "procpool/detail/os/watch_list.hpp"
+#include "procpool/detail/shared/status_lines.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/output_relay.hpp"
@@ -55,8 +56,15 @@ int run_worker(worker_main main, const worker_settings& settings, std::uint32_t 
 template <class = only_if_used>
 class basic_zygote_process {
 public:
-    basic_zygote_process(os::fd control, os::fd memory, worker_main main, const worker_settings& settings)
-        : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {}
+    /// `status` is the file of the program's status_lines; none unless output passes through here in lines.
+    basic_zygote_process(os::fd control, os::fd memory, os::fd status, worker_main main,
+                         const worker_settings& settings)
+        : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {
+        if (!status) return;
+        status_.emplace(std::move(status));
+        status_->close_file();
+        for (output_stream* const stream : {&stdout_, &stderr_}) stream->keep_below(*status_);
+    }
 
     int run() {
         const long program = static_cast<long>(settings_.parent.pid);
@@ -333,6 +341,7 @@ private:
     const os::signal_settings original_;
     std::vector<worker> children_;
     std::deque<unsent_report> unsent_;  // while the socket is full
+    std::optional<shared::status_lines> status_;
     output_stream stdout_{os::standard_output};
     output_stream stderr_{os::standard_error};
     std::vector<std::shared_ptr<output_relay>> relays_;

@@ -75,13 +75,15 @@ inline transfer write_some(const fd& file, const iovec* parts, int count) {
     throw_system_error(errno, "write (a pipe)");
 }
 
-/// Writes a piece to what others write to as well, so that it can't be set nonblocking; never waits all the
-/// same. After any failure that stays it is `closed`.
-inline transfer write_without_waiting(int file, std::string_view text) noexcept {
-    constexpr std::size_t never_blocks = 4096;  // what a pipe takes that poll calls writable
+/// What a pipe takes that poll calls writable.
+inline constexpr std::size_t never_blocks = 4096;
+
+/// Writes a piece, of `most` bytes, to what others write to as well, so that it can't be set nonblocking;
+/// never waits all the same. After any failure that stays it is `closed`.
+inline transfer write_without_waiting(int file, std::string_view text,
+                                      std::size_t most = never_blocks) noexcept {
     if (wait_writable(file, 0) == wait_end::timed_out) return {.would_block = true};
-    const auto n =
-        retry_on_eintr([&] { return ::write(file, text.data(), std::min(text.size(), never_blocks)); });
+    const auto n = retry_on_eintr([&] { return ::write(file, text.data(), std::min(text.size(), most)); });
     if (n > 0) return {.bytes = static_cast<std::size_t>(n)};
     if (n < 0 && errno == EAGAIN) return {.would_block = true};
     return {.closed = true};

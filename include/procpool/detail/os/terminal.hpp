@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// The terminal that a stream of this process may be.
+#ifndef PROCPOOL_DETAIL_OS_TERMINAL_HPP
+#define PROCPOOL_DETAIL_OS_TERMINAL_HPP
+
+#include "procpool/detail/os/linux/terminal.hpp"
+
+#endif
