@@ -191,9 +191,9 @@ way_vcpkg() {
     # shellcheck disable=SC2034  # the line below has them
     local folders=(--x-install-root="$PWD/installed" --x-buildtrees-root="$PWD/buildtrees"
         --x-packages-root="$PWD/packages" --downloads-root="$PWD/downloads"
-        --overlay-ports="$source_dir/tests/consumers/vcpkg")
+        --overlay-ports="$source_dir/tests/consumers/vcpkg" --binarysource=clear)
     mkdir downloads
-    export VCPKG_FORCE_SYSTEM_BINARIES=1 VCPKG_BINARY_SOURCES=clear VCPKG_DISABLE_METRICS=1
+    export VCPKG_FORCE_SYSTEM_BINARIES=1 VCPKG_DISABLE_METRICS=1
     eval "$(to_get) \"\${folders[@]}\""
     vcpkg format-manifest "$work/source/packaging/vcpkg/procpool/vcpkg.json"
     cmp "$work/source/packaging/vcpkg/procpool/vcpkg.json" "$source_dir/packaging/vcpkg/procpool/vcpkg.json"
