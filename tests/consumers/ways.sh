@@ -187,6 +187,10 @@ way_conan() {
 }
 way_vcpkg() {
     need vcpkg
+    if [[ ! -e ${VCPKG_ROOT-}/scripts/buildsystems/vcpkg.cmake ]]; then
+        echo 'skipped: VCPKG_ROOT names no vcpkg'
+        exit $skipped
+    fi
     # Nothing is written below the root of vcpkg, and the headers of the machine are its ports.
     # shellcheck disable=SC2034  # the line below has them
     local folders=(--x-install-root="$PWD/installed" --x-buildtrees-root="$PWD/buildtrees"
