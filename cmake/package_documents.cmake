@@ -29,5 +29,13 @@ file(WRITE ${changes} "${CPACK_PACKAGE_NAME} (${version}) unstable; urgency=medi
 ")
 file(COPY_FILE ${CPACK_PROCPOOL_SOURCE_DIR}/CHANGELOG.md ${documents}/changelog)
 execute_process(COMMAND gzip -9nf ${changes} ${documents}/changelog COMMAND_ERROR_IS_FATAL ANY)
+
+# The umask of the one who builds the package is nobody else's.
 file(GLOB files ${documents}/*)
 file(CHMOD ${files} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+file(GLOB_RECURSE paths LIST_DIRECTORIES true ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*)
+foreach(path IN LISTS paths)
+    if(IS_DIRECTORY ${path})
+        file(CHMOD ${path} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+    endif()
+endforeach()

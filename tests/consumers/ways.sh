@@ -140,7 +140,8 @@ way_a_compiler() {
 way_debian() {
     local root=$work/$way/root dependency
     need dpkg
-    (cd "$work/source" && ./dev package)
+    # Whatever the umask is, all may read what is installed; lintian sees to it below.
+    (umask 077 && cd "$work/source" && ./dev package)
     mkdir -p root/var/lib/dpkg/{info,updates,triggers} root/var/log
     # In a root of its own, which has of the machine's packages those that are needed.
     for dependency in libboost-dev libcereal-dev; do
