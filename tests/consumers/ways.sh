@@ -70,16 +70,11 @@ build_cmake() { # [OPTION...]
     cmake --build build
     build/your_program
 }
-build_meson() {
+build_meson() { # LINES: those of another program, with_engine, which has the engine
     need meson
     printf "project('consumer', 'cpp', default_options: ['cpp_std=c++20', 'debug=false'])\n" >meson.build
     to_write >>meson.build
-    # The same with the engine, which a wrap compiles, and of which pkg-config has the source.
-    cat >>meson.build <<'END'
-engine = dependency('procpool-engine')
-sources = engine.type_name() == 'pkgconfig' ? [engine.get_variable('source')] : []
-executable('with_engine', 'main.cpp', sources, dependencies: engine)
-END
+    echo "$1" >>meson.build
     meson setup build
     meson compile -C build
     build/your_program
@@ -121,12 +116,12 @@ way_cmake_cpm() {
 }
 way_meson_installed() {
     export PKG_CONFIG_PATH=$work/prefix/share/pkgconfig
-    build_meson
+    build_meson "$(block meson_engine | sed 's/your_program/with_engine/')"
 }
 way_meson_wrap() {
     mkdir subprojects
     block wrap >subprojects/procpool.wrap
-    build_meson
+    build_meson "executable('with_engine', 'main.cpp', dependencies: dependency('procpool-engine'))"
 }
 way_pkg_config() {
     need pkg-config
