@@ -1,0 +1,1 @@
+. "/work/wt/package/tests/consumers/conan/deactivate_conanbuildenv.sh"
