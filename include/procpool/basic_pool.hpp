@@ -14,6 +14,7 @@
 #include "procpool/detail/call/misused_options.hpp"
 #include "procpool/detail/call/results.hpp"
 #include "procpool/detail/call/submit_range.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap_calls.hpp"
@@ -141,6 +142,7 @@ private:
             using results = detail::call::one_result<typename task::result>;
             auto& pool = this->core();
             const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            job->announced = 1;
             apply_options(*job, options);
             Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
             return handle_of<typename task::result>(job, options);

@@ -115,6 +115,8 @@ private:
                 pool, std::forward<F>(function), ordered);
             apply_options(*job, options);
             job->chunk = std::min(chunk, window);
+            if constexpr (std::ranges::sized_range<Range>)
+                job->announced = static_cast<std::uint64_t>(std::ranges::size(input));
             {
                 const auto lock = pool.acquire();
                 pool.add(job);

@@ -10,8 +10,10 @@
 
 #include "procpool/detail/call/pool_owner.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/pool_status.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1 {
 
@@ -60,6 +62,22 @@ public:
         pool_type& pool = core();
         const auto lock = pool.acquire();
         return pool.state() == pool_state::failed ? pool.failure() : nullptr;
+    }
+
+    /// What its workers have done so far. @throws Error from a ThreadPool without PoolOptions::statistics,
+    /// and from a pool of several machines
+    Statistics stats() const {
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        return pool.stats();
+    }
+
+    /// An observer is told of what begins from now on; see Observer. May be called at any time.
+    /// @throws std::invalid_argument for null
+    void add_observer(std::shared_ptr<Observer> one) {
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        detail::job::add_observer(pool, std::move(one));
     }
 
     // ---- the end

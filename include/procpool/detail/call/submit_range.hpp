@@ -84,6 +84,7 @@ void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>&
     if (options.on_result) tell_each(*pool, *job, options.on_result);
     job->expected = count.value_or(0);
     if (count) job->expect(*count);
+    if (count) job->announced = *count;
     {
         const auto lock = pool->acquire();
         pool->add(job);

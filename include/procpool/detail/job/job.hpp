@@ -18,6 +18,8 @@
 
 namespace procpool::inline v0_1::detail::job {
 
+struct observed_call;
+
 /// Is told when jobs are settled that it observes.
 class observer {
 public:
@@ -116,6 +118,9 @@ public:
     std::size_t place = 0;                          // among the pool's jobs
     /// What is told of each element, if anything; the job isn't complete before.
     std::shared_ptr<element_callbacks> each;
+    std::uint64_t announced = unknown;  // elements that it will have
+    static constexpr std::uint64_t unknown = ~std::uint64_t{0};
+    std::shared_ptr<observed_call> observed;  // what its observers are told; null if it has none
 
 protected:
     std::list<ending> due_callbacks_;

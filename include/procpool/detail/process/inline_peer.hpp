@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/unlocked.hpp"
@@ -26,6 +28,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/code_address.hpp"
+#include "procpool/detail/wire/element_times.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/wire/frame_reader.hpp"
@@ -34,6 +37,7 @@
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
 #include "procpool/detail/worker/task.hpp"
+#include "procpool/statistics.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::detail::process {
@@ -47,11 +51,12 @@ public:
         : who_{.index = 0, .seed = worker::seed_of(0, os::current_pid())},
           memory_(std::make_unique<slot>()),
           box_(*new(memory_->bytes) worker::black_box),
+          times_(*new(memory_->bytes + worker::times_offset) wire::element_times),
           outbox_(box_, memory_->bytes + worker::outbox_offset, frames_),
-          pacer_(box_, outbox_) {
-        begin(box_.told);
+          pacer_(box_, outbox_, &times_) {
+        begin(box_.told, &times_);
         box_.told.pid.store(os::current_pid(), std::memory_order_relaxed);
-        box_.told.ready.store(1, std::memory_order_release);
+        box_.told.ready.store(steady_ns(), std::memory_order_release);
         tell_start();
         checks_itself = true;  // nothing can be ended that this thread runs
     }
@@ -131,6 +136,18 @@ public:
         over.clear();
         outbox_.release_pins(work().results());
     }
+    /// What it has done so far.
+    Statistics::Worker account() const {
+        const std::int64_t age = std::max<std::int64_t>(steady_ns() - box_.told.ready.load(), 0);
+        const std::int64_t busy = std::min(box_.told.busy_ns.load(), age);
+        return {.index = 0,
+                .elements = work().results(),
+                .failures = threw,
+                .starts = 1,
+                .waiting = std::chrono::nanoseconds(age - busy),
+                .working = std::chrono::nanoseconds(busy)};
+    }
+
     /// The pool has ended.
     void run_exit_functions() noexcept {
         const disguise as_worker(*this);
@@ -168,18 +185,20 @@ private:
     /// Nobody wants the next element's result.
     void skip() {
         elements_.next();
-        begin_one();
+        begin_one(wire::task_header::timing::sampled);
         pacer_.end_element();
         books().oldest();
         books().got(1);
     }
-    void begin_one() {
-        pacer_.begin_run({.what = wire::task_header::kind::run, .count = 1, .together = 1}, 0);
+    void begin_one(wire::task_header::timing timed) {
+        pacer_.begin_run({.what = wire::task_header::kind::run, .count = 1, .together = 1, .timed = timed},
+                         0);
         pacer_.begin_element();
     }
 
     void run_element(const scheduler::remote_job& job, callable& use) {
-        begin_one();
+        using timing = wire::task_header::timing;
+        begin_one(job.observed ? timing::noted : timing::sampled);
         try {
             if (!use.made) {
                 wire::cursor from(job.definition().bytes());
@@ -209,6 +228,7 @@ private:
     const worker::identity who_;
     const std::unique_ptr<slot> memory_;
     worker::black_box& box_;
+    wire::element_times& times_;
     wire::frame_reader frames_;
     worker::outbox outbox_;
     worker::run_pacer pacer_;

@@ -5,6 +5,7 @@
 
 #include <cxxabi.h>
 
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -15,6 +16,8 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/observation.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -28,7 +31,9 @@
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/error.hpp"
+#include "procpool/observer.hpp"
 #include "procpool/pool_status.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::process {
 
@@ -37,6 +42,8 @@ struct inline_pool_options {
     std::shared_ptr<scheduler::remote_job> initializer = nullptr;
     scheduler::block initializer_arguments = {};
     bool quote_arguments = true;
+    std::vector<std::shared_ptr<Observer>> observers = {};
+    bool keeps_statistics = false;
 };
 
 /// The one peer, as a group.
@@ -72,9 +79,15 @@ public:
         : base({.error_handler = std::move(options.error_handler), .initializer = options.initializer},
                group_, clock_),
           quote_arguments_(options.quote_arguments) {
-        if (!options.initializer) return;
         lock held = acquire();
-        group_.only().give(std::move(options.initializer), std::move(options.initializer_arguments), 1);
+        for (auto& one : options.observers) job::add_observer(*this, std::move(one));
+        if (options.keeps_statistics) job::keep_statistics(*this, size());
+        if (observed()) {
+            observed()->quotes_arguments = quote_arguments_;
+            observed()->note(WorkerStart{.pid = os::current_pid(), .asked = made_, .began = made_});
+        }
+        if (options.initializer)
+            group_.only().give(std::move(options.initializer), std::move(options.initializer_arguments), 1);
         leave(held);
     }
 
@@ -84,6 +97,11 @@ public:
         WorkerStatus one{.index = 0, .pid = ended_ ? 0 : os::current_pid()};
         if (running_) one.running = running_in(group_.only(), quote_arguments_);
         return {std::move(one)};
+    }
+    Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
+        Statistics all{.age = std::chrono::steady_clock::now() - made_, .workers = {group_.only().account()}};
+        if (observed()) observed()->add_statistics(all);
+        return all;
     }
     bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) { return false; }
 
@@ -114,6 +132,7 @@ private:
     }
     bool help(lock& held, steady_time /*deadline*/, job::basic_job* /*awaited*/) override
         PROCPOOL_REQUIRES(pool_mutex) {
+        if (observed()) observed()->note_wait();
         if (runs_here()) throw Error("procpool: a task can't wait for the pool without workers that runs it");
         return !running_ && step(held);
     }
@@ -162,11 +181,17 @@ private:
         closed_ = true;
         wait(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !running_; }, steady_time::max());
         if (std::exchange(ended_, true)) return;
-        const job::unlocked meanwhile(held);
-        group_.only().run_exit_functions();
+        {
+            const job::unlocked meanwhile(held);
+            group_.only().run_exit_functions();
+        }
+        if (!observed()) return;
+        observed()->note(WorkerEnd{.pid = os::current_pid(), .ended = std::chrono::steady_clock::now()});
+        tell_observers(held);
     }
 
     const steady_time_source clock_;
+    const steady_time made_ = std::chrono::steady_clock::now();
     inline_group group_ PROCPOOL_GUARDED_BY(pool_mutex);
     const std::shared_ptr<wire::arena> no_arena_;
     const bool quote_arguments_;

@@ -52,7 +52,9 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
     process_pool_options all = checked(std::move(options));
     if (is_inline) {
         inline_pool_options these{.error_handler = std::move(all.error_handler),
-                                  .quote_arguments = all.workers.quote_arguments};
+                                  .quote_arguments = all.workers.quote_arguments,
+                                  .observers = std::move(all.observers),
+                                  .keeps_statistics = all.keeps_statistics};
         if (make_initializer) {
             pool_initializer runs_first = make_initializer();
             these.initializer = std::move(runs_first.job);

@@ -17,6 +17,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/pool_status.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -27,6 +28,8 @@ class calls_in_a_row;
 class pool_backend : public job::runner {
 public:
     virtual std::vector<WorkerStatus> workers() PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// @throws Error from one that keeps none
+    virtual Statistics stats() PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Ends all work as terminate() does, but asks the workers to end instead of killing them.
     /// @return for how long they may take
