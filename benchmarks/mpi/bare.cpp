@@ -76,5 +76,5 @@ int main(int argc, char** argv) {
         measure_all();
         MPI_Send(nullptr, 0, MPI_LONG, 1, stop, MPI_COMM_WORLD);
     }
-    procpool::detail::mpi::finalize();
+    procpool::detail::mpi::finalize(EXIT_SUCCESS);
 }
