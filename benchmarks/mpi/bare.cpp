@@ -119,5 +119,5 @@ int main(int argc, char** argv) {
             measure::tell("bound", measure::seconds(send_once));
         MPI_Send(nullptr, 0, MPI_LONG, 1, stop, MPI_COMM_WORLD);
     }
-    procpool::detail::mpi::finalize(EXIT_FAILURE);
+    procpool::detail::mpi::finalize(EXIT_SUCCESS);
 }

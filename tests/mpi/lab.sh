@@ -11,6 +11,7 @@
 #   unlimit HOST            ends that
 #   cut HOST, restore HOST  takes the host off the switch, where its packets get lost, and puts it back; the program
 #                           of that name is `command cut`
+#   part HOST HOST, rejoin HOST HOST   the same for what goes between these two
 #   start_slurm             has Slurm on all hosts; `on node1 srun ...` then works
 #   launcher MPI RANKS      sets array `launcher` to what starts so many ranks of openmpi or mpich: on the hosts, by
 #                           Slurm if that runs, or just here if there are no hosts; LAUNCHER_OPTIONS are added
@@ -87,6 +88,15 @@ unlimit() { # HOST
 }
 cut() { ip -n switch link set "$1" nomaster; }
 restore() { ip -n switch link set "$1" master br0; }
+# Packets between the two go to a machine that isn't there.
+part() { # HOST HOST
+    ip -n "$1" neigh replace "10.91.0.${2#node}" dev eth0 lladdr 02:00:00:00:00:fe nud permanent
+    ip -n "$2" neigh replace "10.91.0.${1#node}" dev eth0 lladdr 02:00:00:00:00:fe nud permanent
+}
+rejoin() { # HOST HOST
+    ip -n "$1" neigh del "10.91.0.${2#node}" dev eth0
+    ip -n "$2" neigh del "10.91.0.${1#node}" dev eth0
+}
 
 wait_until() { # SECONDS COMMAND...: until it succeeds
     local end=$((SECONDS + $1))

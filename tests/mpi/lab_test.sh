@@ -25,6 +25,10 @@ cut node2
 isnt 'a host that is cut off is not reached' reached
 restore node2
 is 'a host that is restored is reached' wait_until 10 reached
+part node1 node2
+isnt 'a host that is parted from another is not reached by that' reached
+rejoin node1 node2
+is 'a host is reached by one that it was joined with again' wait_until 10 reached
 limit node2 200mbit
 is 'a slow host is slow' speed_is 'tbf.*200Mbit'
 is 'a slow host is reached' reached

@@ -28,7 +28,7 @@ compilable() {
     while read -r header; do
         case $header in
         */interop/opencv.hpp | */interop/eigen.hpp) library=$(basename "$header" .hpp) ;;
-        */mpi.hpp | */src_mpi.hpp | */detail/mpi/*) library=mpi ;;
+        */mpi.hpp | */src_mpi.hpp | */procpool/mpi/* | */detail/mpi/*) library=mpi ;;
         *) library='' ;;
         esac
         [[ -z $library || ,$libraries, == *,$library,* ]] && echo "$header"

@@ -68,7 +68,7 @@ inline void check_places(world& in) {
             if (places == 1 || job->has_dropped(i, 1)) continue;
             if (places > 1) throw broken("an element is in two places");
             // What came back from a node and was withdrawn meanwhile fails in the next step.
-            if (job->withdrawn && in.pool.has_something_at_hand()) continue;
+            if (job->error_when_withdrawn && in.pool.has_something_at_hand()) continue;
             if (one.submitted > 0) throw broken("an element is lost");
         }
     }

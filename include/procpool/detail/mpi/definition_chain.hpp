@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_MPI_DEFINITION_CHAIN_HPP
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/error.hpp"
@@ -69,7 +71,8 @@ public:
     };
 
     /// @return whether it is complete now, and wasn't before @throws SerializationError for nonsense
-    bool add(const frame_header& header, std::span<const std::byte> bytes) {
+    bool add(const frame_header& header, std::span<const std::byte> bytes, steady_time now) {
+        came_ = now;
         if (has_.empty()) {
             bytes_.extend(header.count);
             has_.resize((header.count + part_size - 1) / part_size);
@@ -86,6 +89,11 @@ public:
     }
     std::span<const std::byte> bytes() const noexcept { return bytes_.bytes(); }
 
+    /// Once, when no part has come for so long: who should pass them on doesn't get through.
+    bool lacks_parts(steady_time now, std::chrono::nanoseconds limit) noexcept {
+        return now - came_ >= limit && !std::exchange(is_asked_for_, true);
+    }
+
     void wait(const frame_header& header, std::span<const std::byte> payload) {
         frame& next = waiting_.emplace_back();
         next.header = header;
@@ -97,6 +105,8 @@ private:
     wire::buffer bytes_;
     std::vector<bool> has_;
     std::size_t parts_ = 0;
+    steady_time came_ = {};  // when the last part did, or the first word of it
+    bool is_asked_for_ = false;
     std::vector<frame> waiting_;
 };
 

@@ -7,12 +7,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/c_streams.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/thread.hpp"
 
@@ -33,8 +35,12 @@ bool may_hang_at_end(const std::string& library) {
 /// the others for ever.
 class end_of_patience {
 public:
-    end_of_patience(int code, const char* text)
-        : code_(code), text_(text), thread_(os::start_thread([this] { wait(); }, "MPI's")) {}
+    /// `text` is what to say then; null for nothing.
+    end_of_patience(int code, std::chrono::seconds patience, const char* text)
+        : code_(code),
+          patience_(patience),
+          text_(text),
+          thread_(os::start_thread([this] { wait(); }, "MPI's")) {}
     end_of_patience(const end_of_patience&) = delete;
     end_of_patience& operator=(const end_of_patience&) = delete;
     ~end_of_patience() {
@@ -48,16 +54,18 @@ public:
 
 private:
     void wait() {
-        constexpr std::chrono::seconds patience{30};
         mutex_lock lock(mutex_);
-        if (!changed_.wait_for(lock.native(), patience,
+        if (!changed_.wait_for(lock.native(), patience_,
                                [this]() PROCPOOL_REQUIRES(mutex_) { return done_; })) {
-            std::fprintf(stderr, "procpool: %s\n", text_);
+            if (text_)
+                std::fprintf(stderr, "procpool: %s within %lld s\n", text_,
+                             static_cast<long long>(patience_.count()));
             os::exit_process(code_);
         }
     }
 
     const int code_;
+    const std::chrono::seconds patience_;
     const char* const text_;
     mutex mutex_;
     bool done_ PROCPOOL_GUARDED_BY(mutex_) = false;
@@ -65,10 +73,20 @@ private:
     std::thread thread_;  // the last, since it uses the others
 };
 
-/// Collective over all ranks of the program. If they don't all come, the process ends with `code`.
+/// What was printed is out, of std::cout and std::clog, too.
+template <class = only_if_used>
+void flush_output() {
+    os::print_by_c_streams(os::buffered_text::goes_out);
+    std::fflush(nullptr);
+}
+
+/// Collective over all ranks of the program. If they don't all come, or MPI hangs, the process ends with
+/// `code`.
 template <class = only_if_used>
 void finalize(int code) {
-    const end_of_patience watch(code, "not all ranks have ended MPI");
+    flush_output();
+    std::optional<end_of_patience> watch(std::in_place, code, std::chrono::seconds(30),
+                                         "not all ranks have ended MPI");
     std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> library{};
     int length = 0;
     int size = 0;
@@ -78,6 +96,8 @@ void finalize(int code) {
         // None looks at the network while all come to the end.
         check_mpi(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        // A rank that had no CPU for longer hangs nevertheless. All have done their work, and told it.
+        watch.emplace(code, std::chrono::seconds(5), nullptr);
     }
     check_mpi(MPI_Finalize(), "MPI_Finalize");
 }

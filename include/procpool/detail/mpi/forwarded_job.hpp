@@ -13,7 +13,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
@@ -67,7 +66,7 @@ public:
 
     // ---- elements that are given back
 
-    /// So many elements of a job will fail with `given_back_text`; they are returned.
+    /// So many elements of a job will fail with forwarded_job::given_back(); they are returned.
     void expect_returned(std::uint64_t job, std::uint64_t count) {
         if (count == 0) return;
         const mutex_guard lock(mutex_);
@@ -94,7 +93,6 @@ public:
         to_return_.erase(at);
         tell_if_all_returned();
     }
-    static constexpr const char* given_back_text = "procpool: given back to another node";
 
 private:
     void tell_if_all_returned() PROCPOOL_REQUIRES(mutex_) {
@@ -153,22 +151,28 @@ public:
     }
     /// An error of this node's pool.
     void fail(std::uint64_t index, std::exception_ptr error) override {
+        if (error == given_back()) {
+            up_.append_returned(number_, index);
+            return;
+        }
         wire::buffer record;
         wire::pins nothing;
         try {
             std::rethrow_exception(std::move(error));
-        } catch (const TaskCancelled& cancelled) {
-            if (std::string_view(cancelled.what()) == outgoing_frames::given_back_text) {
-                up_.append_returned(number_, index);
-                return;
-            }
-            wire::encode_current_exception({record, nothing});
         } catch (...) {
             wire::encode_current_exception({record, nothing});
         }
         append_error({.what = frame_header::kind::error, .job = number_, .first = index, .count = 1}, {},
                      record.bytes());
     }
+
+    /// The error of elements that were withdrawn, since they run on another node.
+    static const std::exception_ptr& given_back() {
+        static const std::exception_ptr* const error =
+            new std::exception_ptr(std::make_exception_ptr(Error("procpool: given back to another node")));
+        return *error;
+    }
+    std::exception_ptr error_of_withdrawn(const char* /*why*/) const override { return given_back(); }
 
     // ---- elements of callers of their own
 

@@ -18,10 +18,10 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
+#include "procpool/detail/mpi/liveness.hpp"
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mpi/pace.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
-#include "procpool/detail/mpi/session.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/event.hpp"
@@ -48,7 +48,7 @@ public:
     /// Does what rank 0 says, until the program is over.
     departure serve() {
         auto last_beat = std::chrono::steady_clock::now();
-        heard_ = checked_ = last_beat;
+        listening_.hear(0, last_beat);
         for (;;) {
             if (receive()) pace_.received(std::chrono::steady_clock::now());
             if (ended_) return departure_;
@@ -57,14 +57,9 @@ public:
             if (now - last_beat >= beat_interval) {
                 last_beat = now;
                 say(frame_header::kind::beat);
+                for (const auto& [number, pool] : pools_) pool->ask_for_missing_parts(now, node_timeout_);
             }
-            if (rank_0_is_lost(now)) {
-                std::fprintf(
-                    stderr, "procpool: %s: rank 0 was silent for %lld s, so this node ends\n",
-                    os::host_name().c_str(),
-                    static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(now - heard_).count()));
-                return departure::orphaned;
-            }
+            if (rank_0_is_lost(now)) return departure::orphaned;
             nap(now);
         }
     }
@@ -74,7 +69,7 @@ private:
         std::vector<wire::buffer> came;
         const bool any = net_.receive(
             [&](int from, wire::buffer&& message) {
-                if (from == 0) heard_ = std::chrono::steady_clock::now();
+                if (from == 0) listening_.hear(0, std::chrono::steady_clock::now());
                 came.push_back(std::move(message));
             },
             pace_.is_awake());
@@ -89,7 +84,10 @@ private:
         using kind = frame_header::kind;
         if (header.what == kind::beat) {
             if (header.ns > 0) node_timeout_ = std::chrono::nanoseconds(header.ns);
-            if (header.flag != 0) stand_aside();
+            return;
+        }
+        if (header.what == kind::stand_aside) {
+            stand_aside();
             return;
         }
         if (header.what == kind::finish) {
@@ -97,9 +95,9 @@ private:
             say(kind::finish);
             return;
         }
-        if (header.what == kind::leave) {
+        if (header.what == kind::finalize || header.what == kind::leave) {
             ended_ = true;
-            departure_ = header.flag != 0 ? departure::abrupt : departure::in_peace;
+            departure_ = header.what == kind::finalize ? departure::in_peace : departure::abrupt;
             return;
         }
         if (header.what == kind::open) {
@@ -141,10 +139,18 @@ private:
     }
 
     bool rank_0_is_lost(steady_time now) {
-        // Who was stopped itself can't tell who was silent.
-        if (now - std::exchange(checked_, now) > 3 * beat_interval) heard_ = now;
-        heard_ = std::max(heard_, net_.heard(0));  // a beat may wait behind a large message
-        return now - heard_ > node_timeout_;
+        bool is_lost = false;
+        listening_.look(now);
+        listening_.each_silent(
+            now, node_timeout_, [this](int rank) { return net_.heard(rank); },
+            [&](int /*rank*/, const silence& its) {
+                is_lost = true;
+                std::fprintf(
+                    stderr, "procpool: %s: rank 0 was silent for %lld s, so this node ends\n",
+                    os::host_name().c_str(),
+                    static_cast<long long>(std::chrono::ceil<std::chrono::seconds>(its.time).count()));
+            });
+        return is_lost;
     }
 
     void nap(steady_time now) {
@@ -175,8 +181,7 @@ private:
     bool stands_aside_ = false;
     bool had_pools_ = false;
     departure departure_ = departure::in_peace;
-    steady_time heard_;
-    steady_time checked_;
+    liveness listening_;
     std::chrono::nanoseconds node_timeout_ = std::chrono::seconds(30);
 };
 using host = basic_host<>;

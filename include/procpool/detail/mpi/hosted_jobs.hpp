@@ -100,7 +100,7 @@ private:
 
     void give_back(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
         for (const auto& [number, job] : jobs_)
-            up_.expect_returned(number, local.withdraw(job, outgoing_frames::given_back_text));
+            up_.expect_returned(number, local.withdraw(job, "procpool: given back to another node"));
         up_.tell_when_all_returned();
     }
 

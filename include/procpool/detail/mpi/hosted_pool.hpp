@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_MPI_HOSTED_POOL_HPP
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -92,6 +93,12 @@ public:
         local->leave(lock);
         return is_quick;
     }
+    /// Rank 0 sends a definition itself of which no part has come for so long.
+    void ask_for_missing_parts(steady_time now, std::chrono::nanoseconds limit) {
+        for (auto& [job, some] : partial_)
+            if (some.lacks_parts(now, limit)) up_.append({.what = frame_header::kind::missing, .job = job});
+        if (!partial_.empty()) flush();
+    }
     /// Whether parts of a definition are on their way.
     bool awaits_parts() const noexcept { return !partial_.empty(); }
 
@@ -102,7 +109,7 @@ private:
 
     void take_part(const frame_header& header, const definition_part& part) {
         if (complete_.contains(header.job)) return;  // it came on two ways
-        if (!partial_[header.job].add(header, part.bytes)) return;
+        if (!partial_[header.job].add(header, part.bytes, std::chrono::steady_clock::now())) return;
         const partial_definition whole = std::move(partial_[header.job]);
         partial_.erase(header.job);
         complete_.insert(header.job);

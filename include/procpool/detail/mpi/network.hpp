@@ -101,8 +101,8 @@ public:
         std::list<sending> parts;
         for (std::size_t sent = 0, size = 0; sent < bytes->size(); sent += size) {
             size = std::min(bytes->size() - sent, most_at_once);
-            const std::span part(bytes->data() + sent, size);
-            parts.push_back({to, bytes, part, sent + size == bytes->size(), even_if_lost, MPI_REQUEST_NULL});
+            const std::span piece(bytes->data() + sent, size);
+            parts.push_back({to, bytes, piece, sent + size == bytes->size(), even_if_lost, MPI_REQUEST_NULL});
         }
         {
             const mutex_guard lock(waiting_mutex_);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -47,12 +48,15 @@ public:
         chain_ = std::move(chain);
     }
 
-    /// The error of what is lost with it.
-    std::exception_ptr loss() const {
-        return std::make_exception_ptr(
-            NodeDied("procpool: " + host_ + " (rank " + std::to_string(rank_) +
-                         ") was lost: its process has died, or nothing has come from it for too long",
-                     host_, rank_));
+    /// The error of what is lost with it, after nothing has come from it for so long.
+    std::exception_ptr loss(std::chrono::nanoseconds silence) const {
+        constexpr std::chrono::milliseconds tenth{100};
+        const auto tenths = silence / tenth;
+        return std::make_exception_ptr(NodeDied(
+            "procpool: " + host_ + " (rank " + std::to_string(rank_) +
+                ") was lost: its process has died, hangs or can't be reached; nothing has come from it for " +
+                std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + " s",
+            host_, rank_));
     }
 
     /// Its share of the pool has ended.
@@ -186,7 +190,7 @@ public:
         std::vector<scheduler::returned> back;
         for (scheduler::run& one : books().take_unfinished()) {
             if (one.left() == 0 || one.job->abandoned || one.job->failure()) continue;
-            if (fails || one.source->lost > 0) {
+            if (fails || one.source->losses > 0) {
                 tell_ended(*one.job, one.elements.first, one.elements.count, element_outcome::worker_died);
                 for (std::uint64_t i = 0; i < one.elements.count; ++i)
                     into.push_back({.job = one.job,
@@ -198,7 +202,7 @@ public:
                 continue;
             }
             back.push_back({one.job, scheduler::runs_in_flight::copy(one)});
-            ++back.back().elements.lost;
+            ++back.back().elements.losses;
         }
         jobs_.clear();
         in_parts_.clear();
@@ -296,10 +300,10 @@ private:
                 header.first - one.elements.first >= one.elements.count)
                 continue;
             scheduler::block element = one.source->copy(header.first - one.source->first, 1);
-            element.lost = one.source->lost;
+            element.losses = one.source->losses;
             books().remove(*job, header.first, 1);
             taken -= 1;
-            if (!back.empty() && back.back().job == job && back.back().elements.lost == element.lost &&
+            if (!back.empty() && back.back().job == job && back.back().elements.losses == element.losses &&
                 back.back().elements.first + back.back().elements.count == element.first)
                 back.back().elements.append(std::move(element));
             else

@@ -4,9 +4,11 @@
 #define PROCPOOL_DETAIL_MPI_NODE_GROUP_HPP
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -61,18 +63,34 @@ public:
         std::vector<int> route;
         for (node& one : nodes_)
             if (is_remote(one) && one.is_alive() && !session_.is_lost(one.rank()) &&
-                one.await_definition(job, definition.size()))
+                session_.is_chained(one.rank()) && one.await_definition(job, definition.size()))
                 route.push_back(one.rank());
         if (!route.empty()) send_definition(*job, definition, route);
     }
     /// A node of the chain is lost, and with it perhaps what it would have passed on.
     void repair_chain() {
         for (const node& one : nodes_)
-            for (const auto& job : one.in_parts())
-                if (!session_.is_lost(one.rank()))
-                    send_definition(*job, node::definition_of(*job), {one.rank()});
+            for (const auto& job : one.in_parts()) send_missing(one, *job);
+    }
+    /// All are well, but what one of the chain passes on doesn't get to this one.
+    void bridge_broken_link(const node& to, std::uint64_t job) {
+        session_.note_broken_link(to.rank());
+        for (const auto& one : to.in_parts())
+            if (one->id == job) send_missing(to, *one);
     }
 
+    /// Asks a node to open its share of the pool; `up` takes what rank 0's own share says.
+    void ask_to_open(node& one, std::span<const std::byte> request, std::chrono::nanoseconds node_timeout,
+                     std::function<void(wire::buffer&&)> up) {
+        if (!is_remote(one)) {
+            here_ = std::make_unique<hosted_pool>(pool_, request, std::move(up));
+            return;
+        }
+        wire::buffer message;
+        append_frame(message, {.what = frame_header::kind::open, .pool = pool_, .ns = node_timeout.count()},
+                     request);
+        transmit(one, std::move(message));
+    }
     /// It has opened its share of the pool.
     void open(node& one, std::size_t workers) {
         one.open(workers);
@@ -112,6 +130,9 @@ public:
     }
 
 private:
+    void send_missing(const node& to, const scheduler::remote_job& job) {
+        if (!session_.is_lost(to.rank())) send_definition(job, node::definition_of(job), {to.rank()});
+    }
     bool is_remote(const node& one) const { return one.rank() != session_.net().rank(); }
 
     void send_definition(const scheduler::remote_job& job, const wire::buffer& definition,

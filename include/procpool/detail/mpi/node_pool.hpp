@@ -216,25 +216,23 @@ private:
     void settle(const inbox::message& message) PROCPOOL_REQUIRES(pool_mutex) {
         node* const from = group_.find(message.from);
         if (!from || !from->is_alive()) return;
-        if (message.bytes.empty()) {
-            lose(*from);
-            return;
-        }
         std::vector<scheduler::returned> back;
         try {
             each_frame(message.bytes.bytes(),
                        [&](const frame_header& header, std::span<const std::byte> payload)
                            PROCPOOL_REQUIRES(pool_mutex) {
-                               if (header.what == frame_header::kind::failed)
-                                   fail(decoded(payload));
-                               else if (header.what == frame_header::kind::closed)
-                                   from->has_closed = true;
-                               else
-                                   from->collect(header, payload, events().collected(), back);
+                               using kind = frame_header::kind;
+                               switch (header.what) {
+                                   case kind::failed: fail(decoded(payload)); break;
+                                   case kind::closed: from->has_closed = true; break;
+                                   case kind::missing: group_.bridge_broken_link(*from, header.job); break;
+                                   case kind::lost: lose(*from, std::chrono::nanoseconds(header.ns)); break;
+                                   default: from->collect(header, payload, events().collected(), back);
+                               }
                            });
         } catch (const SerializationError&) {
             session_.net().lose(from->rank());  // it can't be trusted any more
-            lose(*from);
+            lose(*from, {});
         }
         if (from->is_alive()) events().note_results(*from);
         events().take_returned(std::move(back));
@@ -243,10 +241,10 @@ private:
         return wire::decode_exception_of(wire::cursor(record), 0, std::nullopt, "on a node");
     }
 
-    void lose(node& gone) PROCPOOL_REQUIRES(pool_mutex) {
+    void lose(node& gone, std::chrono::nanoseconds silence) PROCPOOL_REQUIRES(pool_mutex) {
         group_.lose_workers_of(gone);
         size_.store(group_.workers(), std::memory_order_relaxed);
-        const std::exception_ptr error = gone.loss();
+        const std::exception_ptr error = gone.loss(silence);
         auto back = gone.take_lost(fails_with_node_, error, events().collected());
         events().take_returned(std::move(back));
         group_.repair_chain();
@@ -268,18 +266,9 @@ private:
             wire::buffer request;
             request.append_value(its);
             request.append(options.initializer.data(), options.initializer.size());
-            if (one.rank() == session_.net().rank()) {
-                group_.here() = std::make_unique<hosted_pool>(
-                    number_, request.bytes(),
-                    [this](wire::buffer&& up) { inbox_.put(session_.net().rank(), std::move(up)); });
-                continue;
-            }
-            wire::buffer message;
-            append_frame(
-                message,
-                {.what = frame_header::kind::open, .pool = number_, .ns = options.node_timeout.count()},
-                request.bytes());
-            group_.transmit(one, std::move(message));
+            group_.ask_to_open(one, request.bytes(), options.node_timeout, [this](wire::buffer&& up) {
+                inbox_.put(session_.net().rank(), std::move(up));
+            });
         }
         std::exception_ptr failed;
         std::size_t open = 0;
@@ -295,12 +284,15 @@ private:
                                              fail(decoded(payload));
                                          else
                                              failed = decoded(payload);
-                                     } else if (is_loss(header) && !from.is_alive()) {
-                                         failed = from.loss();
+                                     } else if (header.what == frame_header::kind::lost && !from.is_alive()) {
+                                         failed = from.loss(std::chrono::nanoseconds(header.ns));
                                      }
                                      return failed || open == group_.nodes().size();
                                  });
         if (failed) std::rethrow_exception(failed);
+        for (node& one : group_.nodes())  // one that was ready may be lost before the last one is
+            if (session_.is_lost(one.rank()))
+                lose(one, session_.silence_of_lost(one.rank()).value_or(silence{}).time);
         size_.store(group_.workers(), std::memory_order_relaxed);
     }
 
@@ -323,6 +315,13 @@ private:
             append_frame(message, {.what = frame_header::kind::close, .flag = gracefully, .pool = number_});
             group_.transmit(one, std::move(message));
         }
+        if (!gracefully) close_until_ = deadline_in(session_.patience_at_end());
+    }
+    /// Who is alive and can't end its workers isn't waited for without end. Rank 0 itself can't be lost.
+    void lose_who_does_not_close() PROCPOOL_REQUIRES(pool_mutex) {
+        if (std::chrono::steady_clock::now() < close_until_) return;
+        for (const node& one : group_.nodes())
+            if (one.rank() != session_.net().rank() && !is_gone(one)) session_.net().lose(one.rank());
     }
 
     /// Calls `take(node, header, payload)` for what comes, until it returns true.
@@ -334,11 +333,10 @@ private:
                 const job::unlocked meanwhile(held);
                 came = receive(deadline_in(beat_interval));
             }
-            if (came.empty()) continue;
+            if (came.empty()) lose_who_does_not_close();
             for (const inbox::message& one : came) {
                 node* const from = group_.find(one.from);
                 if (!from) continue;
-                if (one.bytes.empty()) done = take(*from, loss, {}) || done;
                 each_frame(one.bytes.bytes(),
                            [&](const frame_header& header, std::span<const std::byte> payload) {
                                if (header.what == frame_header::kind::closed) from->has_closed = true;
@@ -347,9 +345,6 @@ private:
             }
         }
     }
-    /// Stands for the loss of a node.
-    static constexpr frame_header loss{.what = frame_header::kind::leave};
-    static bool is_loss(const frame_header& header) noexcept { return header.what == loss.what; }
     /// Whether its share of the pool has ended, or won't begin.
     bool is_gone(const node& one) {
         return one.has_closed || session_.is_lost(one.rank()) ||
@@ -392,6 +387,7 @@ private:
     /// It was terminated by what a step has called.
     bool ends_after_step_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    steady_time close_until_ PROCPOOL_GUARDED_BY(pool_mutex) = steady_time::max();
     bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::condition_variable ended_;
 };

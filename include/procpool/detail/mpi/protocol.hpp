@@ -30,6 +30,7 @@ struct frame_header {
         // Of a host:
         opened,      // it has `count` workers
         defined,     // a definition that came in parts is complete
+        missing,     // parts of it don't come, since a link between hosts is broken
         values,      // results of elements; each took `ns`
         error,       // an element's error: the texts of attempts before, then the record
         returned,    // elements that had not begun
@@ -37,10 +38,13 @@ struct frame_header {
         failed,      // the pool can't go on: the record of its error
         closed,
         // Of both, pool 0:
-        beat,    // alive; rank 0 tells how long it may be silent, `ns`, and whether it has lost that rank,
-                 // `flag`
-        finish,  // of rank 0: the program is over, so pools end; of the others: they have ended
-        leave,   // nobody waits any more; nobody ends MPI if `flag`
+        beat,         // alive; rank 0 tells how long it may be silent, `ns`
+        stand_aside,  // of rank 0, which has lost this rank: it ends its pools, and waits for the end
+        finish,       // of rank 0: the program is over, so pools end; of the others: they have ended
+        finalize,     // of rank 0: all have ended their pools, and now end MPI together
+        leave,        // of rank 0: nobody ends MPI, since that would wait for the lost
+        // Of nobody: what an inbox has of a rank that is lost; `ns` is for how long it was silent.
+        lost,
     };
     kind what{};
     std::uint32_t flag = 0;

@@ -85,7 +85,7 @@ public:
         const struct end_of_session {
             ~end_of_session() {
                 if (!self.made_.is_here()) return;  // a child that the program has forked
-                all.end_pools();
+                if (!all.end_pools()) self.leave_at_once();
                 self.dismiss();
             }
             basic_program& self;
@@ -113,7 +113,7 @@ public:
         if (!all) return;
         if (!all->finish()) {
             departure_ = departure::abrupt;
-            std::fflush(nullptr);  // a launcher may end all ranks as soon as one has left
+            flush_output();  // a launcher may end all ranks as soon as one has left
         }
         all->let_all_go(may_finalize());
     } catch (...) {
@@ -121,6 +121,14 @@ public:
     }
 
 private:
+    /// A thread of the program is at the end of a pool, and needs what would end here.
+    [[noreturn]] void leave_at_once() noexcept {
+        std::fprintf(stderr, "procpool: a pool doesn't end, so the program ends without it\n");
+        departure_ = departure::abrupt;
+        dismiss();
+        os::exit_process(EXIT_FAILURE);
+    }
+
     const os::fork_stamp made_;
     network net_;
     std::vector<host_rank> hosts_;
@@ -132,16 +140,20 @@ using program = basic_program<>;
 /// The program whose function runs now, and may call exit(); null if there is none.
 inline std::atomic<program*> leading = nullptr;
 
+/// What exit() does in there.
+template <class = only_if_used>
+void end_with_program(int status) {
+    program* const left = leading.exchange(nullptr, std::memory_order_acq_rel);
+    if (!left || os::started_anew || !left->is_here()) return;
+    left->dismiss();
+    if (left->may_finalize()) finalize(status);
+}
+
 /// Calls `body`, which may call exit(): that ends MPI on all ranks, too, and its status stays.
 template <class = only_if_used>
 int lead_until_exit(program& all, const std::function<int()>& body, bool& may_finalize) {
     leading.store(&all, std::memory_order_release);
-    std::atexit([] {
-        program* const left = leading.exchange(nullptr, std::memory_order_acq_rel);
-        if (!left || os::started_anew || !left->is_here()) return;
-        left->dismiss();
-        if (left->may_finalize()) finalize(EXIT_FAILURE);
-    });
+    os::at_exit<&end_with_program<>>();
     const struct not_left {
         ~not_left() {
             leading.store(nullptr, std::memory_order_release);
@@ -151,6 +163,13 @@ int lead_until_exit(program& all, const std::function<int()>& body, bool& may_fi
         bool& may_finalize;
     } afterwards{all, may_finalize};
     return all.lead(body);
+}
+
+/// MPI_Finalize would wait for the lost.
+template <class = only_if_used>
+[[noreturn]] void exit_without_mpi(int code) {
+    flush_output();
+    os::exit_process(code);
 }
 
 /// What is wrong with the start of a program that has started MPI: a sentence, or nothing.
@@ -171,7 +190,11 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
     // here sleeps anyway, and may hold the lock of the network meanwhile.
     os::set_default_variable("OMPI_MCA_mpi_yield_when_idle", "0");
     int level = 0;
-    check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread");
+    {
+        // A rank that dies in there is waited for by the others; but a large machine may take its time.
+        const end_of_patience watch(EXIT_FAILURE, std::chrono::minutes(5), "MPI has not begun");
+        check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread");
+    }
     int code = EXIT_FAILURE;
     std::exception_ptr thrown;
     bool may_finalize = true;
@@ -179,7 +202,8 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
         std::string fault = wrong_start(level);
         bool tells = true;
         if (fault.empty()) {
-            std::optional<end_of_patience> watch(std::in_place, EXIT_FAILURE, "not all ranks have begun");
+            std::optional<end_of_patience> watch(std::in_place, EXIT_FAILURE, std::chrono::seconds(30),
+                                                 "not all ranks have begun");
             program all(MPI_COMM_WORLD);
             watch.reset();
             fault = all.fault();
@@ -198,7 +222,7 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
     if (may_finalize)
         finalize(code);
     else if (!thrown)
-        os::exit_process(code);  // MPI_Finalize would wait for the dead
+        exit_without_mpi(code);
     if (thrown) std::rethrow_exception(thrown);
     return code;
 }
@@ -215,7 +239,7 @@ int run_within(MPI_Comm comm, const std::function<int()>& body) {
     if (!all.fault().empty()) throw Error(all.fault());
     if (!all.is_rank_0()) {
         const int code = all.follow() == departure::orphaned ? EXIT_FAILURE : EXIT_SUCCESS;
-        if (!all.may_finalize()) os::exit_process(code);
+        if (!all.may_finalize()) exit_without_mpi(code);
         return code;
     }
     int code = EXIT_FAILURE;
@@ -227,7 +251,7 @@ int run_within(MPI_Comm comm, const std::function<int()>& body) {
     } catch (...) {
         if (all.may_finalize()) throw;
     }
-    if (!all.may_finalize()) os::exit_process(code);  // the program's MPI_Finalize would wait for the lost
+    if (!all.may_finalize()) exit_without_mpi(code);
     return code;
 }
 

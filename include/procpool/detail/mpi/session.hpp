@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -19,11 +20,12 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/mpi/inbox.hpp"
+#include "procpool/detail/mpi/liveness.hpp"
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/event.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/thread.hpp"
@@ -32,44 +34,6 @@
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
-
-/// So often each side says that it is alive.
-inline constexpr std::chrono::seconds beat_interval{1};
-
-/// Messages for one pool. Thread-safe.
-template <class = only_if_used>
-class basic_inbox {
-public:
-    struct message {
-        int from = 0;
-        wire::buffer bytes;  // empty: that rank is lost
-    };
-
-    /// `arrival` is rung for each.
-    explicit basic_inbox(os::event& arrival) : arrival_(arrival) {}
-
-    void put(int from, wire::buffer&& bytes, bool by_receiver = false) {
-        {
-            const mutex_guard lock(mutex_);
-            messages_.push_back({from, std::move(bytes)});
-        }
-        if (!by_receiver) arrival_.ring();  // who receives messages looks here next
-    }
-    std::vector<message> take() {
-        const mutex_guard lock(mutex_);
-        return std::exchange(messages_, {});
-    }
-    bool empty() {
-        const mutex_guard lock(mutex_);
-        return messages_.empty();
-    }
-
-private:
-    os::event& arrival_;
-    mutex mutex_;
-    std::vector<message> messages_ PROCPOOL_GUARDED_BY(mutex_);
-};
-using inbox = basic_inbox<>;
 
 /// What is known of a rank that hosts workers.
 struct host_rank {
@@ -84,7 +48,8 @@ class basic_session {
 public:
     /// `hosts` begins with rank 0 itself.
     basic_session(network& net, std::vector<host_rank> hosts) : net_(net), hosts_(std::move(hosts)) {
-        for (int rank = 1; rank < net_.size(); ++rank) heard_[rank] = std::chrono::steady_clock::now();
+        for (int rank = 1; rank < net_.size(); ++rank)
+            listening_.hear(rank, std::chrono::steady_clock::now());
         const os::signals_blocked no_signals;
         pulse_ = os::start_thread([this] { beat_until_stopped(); }, "MPI's");
         os::library_threads.fetch_add(1, std::memory_order_relaxed);
@@ -108,6 +73,12 @@ public:
         return at != hosts_.end() ? at->processors : 1;
     }
     bool is_lost(int rank) { return net_.has_lost(rank); }
+    /// For how long a rank was silent when it was found lost; nothing if it is not, or that is not known yet.
+    std::optional<silence> silence_of_lost(int rank) {
+        const mutex_guard lock(mutex_);
+        const auto at = lost_.find(rank);
+        return at != lost_.end() ? std::optional(at->second) : std::nullopt;
+    }
     network& net() noexcept { return net_; }
 
     // ---- pools
@@ -138,9 +109,28 @@ public:
         });
     }
 
+    // ---- links between hosts
+
+    /// What another host passes on to this one gets lost: it is told everything directly.
+    void note_broken_link(int to) {
+        const mutex_guard lock(mutex_);
+        unchained_.insert(to);
+    }
+    bool is_chained(int rank) {
+        const mutex_guard lock(mutex_);
+        return !unchained_.contains(rank);
+    }
+
     // ---- the end
 
-    void end_pools() {
+    /// How long a rank may take to do what should be done at once.
+    std::chrono::nanoseconds patience_at_end() {
+        const mutex_guard lock(mutex_);
+        return least_patience();
+    }
+
+    /// @return false if another thread is at the end of a pool, and doesn't get there
+    bool end_pools() {
         std::vector<std::weak_ptr<scheduler::pool_backend>> all;
         {
             const mutex_guard lock(mutex_);
@@ -152,24 +142,23 @@ public:
             auto held = pool->acquire();
             pool->terminate(held);
         }
-        mutex_lock lock(mutex_);  // others may be at the end of a pool
-        changed_.wait(lock.native(), [this]() PROCPOOL_REQUIRES(mutex_) { return pools_.empty(); });
+        mutex_lock lock(mutex_);
+        return changed_.wait_for(lock.native(), 2 * least_patience(),
+                                 [this]() PROCPOOL_REQUIRES(mutex_) { return pools_.empty(); });
     }
 
-    /// The other ranks end their pools. @return whether all have said so before rank 0 lost its patience
+    /// The other ranks end their pools. @return whether all have said so before rank 0 lost its patience, and
+    /// can end MPI together
     bool finish() {
         say_to_all({.what = frame_header::kind::finish});
         constexpr std::chrono::microseconds nap{100};
-        constexpr std::chrono::seconds least_patience{10};
-        const auto end = [&] {
-            const mutex_guard lock(mutex_);
-            return deadline_in(std::max<std::chrono::nanoseconds>(patience_, least_patience));
-        }();
+        const auto end = deadline_in(patience_at_end());
         while (!net_.has_lost_any() && std::chrono::steady_clock::now() < end) {
             receive();
             {
                 const mutex_guard lock(mutex_);
-                if (finished_.size() + 1 == static_cast<std::size_t>(net_.size())) return true;
+                // To end MPI takes the links between all hosts.
+                if (finished_.size() + 1 == static_cast<std::size_t>(net_.size())) return unchained_.empty();
             }
             std::this_thread::sleep_for(nap);
         }
@@ -185,9 +174,10 @@ public:
             came_back = came_back_;
         }
         changed_.notify_all();
-        const frame_header leave{.what = frame_header::kind::leave, .flag = !may_finalize};
-        say_to_all(leave);
-        for (const int rank : came_back) say(rank, leave, true);
+        using kind = frame_header::kind;
+        const frame_header last{.what = may_finalize ? kind::finalize : kind::leave};
+        say_to_all(last);
+        for (const int rank : came_back) say(rank, last, true);
         constexpr std::chrono::seconds patience{5};
         const auto end = deadline_in(patience);
         while (net_.is_sending() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
@@ -203,11 +193,11 @@ public:
         const auto now = std::chrono::steady_clock::now();
         return net_.receive(
             [&](int from, wire::buffer&& message) PROCPOOL_REQUIRES(mutex_) {
-                heard_[from] = now;
-                if (told_lost_[from]) {
+                if (lost_.contains(from)) {
                     came_back_.insert(from);
                     return;
                 }
+                listening_.hear(from, now);
                 if (message.size() < sizeof(frame_header)) return;
                 const auto header = wire::cursor(message.bytes()).value<frame_header>();
                 if (header.what == frame_header::kind::finish) finished_.insert(from);
@@ -226,17 +216,14 @@ private:
 
     void beat_until_stopped() {
         mutex_lock lock(mutex_);
-        steady_time last = std::chrono::steady_clock::now();
-        steady_time next_beat = last + beat_interval;
+        steady_time next_beat = std::chrono::steady_clock::now() + beat_interval;
         for (;;) {
             changed_.wait_until(lock.native(), std::min(next_beat, next_loss()),
                                 [this]() PROCPOOL_REQUIRES(mutex_) { return stopping_; });
             if (stopping_) return;
             const auto now = std::chrono::steady_clock::now();
-            // Who was stopped itself, or had no CPU, can't tell who was silent.
-            if (now - last > 3 * beat_interval)
-                for (auto& [rank, heard] : heard_) heard = now;
-            last = now;
+            listening_.look(now);
+            if (now >= next_beat) listening_.count_beat();
             lock.unlock();
             net_.bell().silence();
             if (now >= next_beat) {
@@ -257,8 +244,10 @@ private:
             came_back = came_back_;
         }
         say_to_all(alive);
-        alive.flag = 1;
-        for (const int rank : came_back) say(rank, alive, true);
+        for (const int rank : came_back) {
+            say(rank, alive, true);
+            say(rank, {.what = frame_header::kind::stand_aside}, true);
+        }
     }
     void lose_unfinished() {
         const mutex_guard lock(mutex_);
@@ -279,23 +268,38 @@ private:
         for (const auto& [number, pool] : pools_) shortest = std::min(shortest, pool.node_timeout);
         return shortest;
     }
-    /// A beat may wait behind a large message that is still coming.
-    steady_time last_heard(int rank, steady_time taken) { return std::max(taken, net_.heard(rank)); }
+    /// When a message that is still coming began to: a beat may wait behind a large one.
+    auto coming() {
+        return [this](int rank) { return net_.heard(rank); };
+    }
     /// When the next rank is lost if nothing comes from it.
     steady_time next_loss() PROCPOOL_REQUIRES(mutex_) {
-        auto next = steady_time::max();
-        if (pools_.empty()) return next;
-        for (const auto& [rank, heard] : heard_)
-            if (!told_lost_[rank]) next = std::min(next, last_heard(rank, heard) + shortest_timeout());
-        return next;
+        return pools_.empty() ? steady_time::max() : listening_.next(shortest_timeout(), coming());
     }
     void find_lost(steady_time now) PROCPOOL_REQUIRES(mutex_) {
         if (pools_.empty()) return;
-        for (const auto& [rank, heard] : heard_) {
-            if (now - last_heard(rank, heard) >= shortest_timeout()) net_.lose(rank);
-            if (!net_.has_lost(rank) || std::exchange(told_lost_[rank], true)) continue;
-            for (auto& [number, pool] : pools_) pool.to->put(rank, {});
+        std::map<int, silence> found;
+        listening_.each_silent(now, shortest_timeout(), coming(), [&](int rank, const silence& its) {
+            net_.lose(rank);
+            found.emplace(rank, its);
+        });
+        for (int rank = 1; rank < net_.size(); ++rank)  // MPI may have noticed first
+            if (net_.has_lost(rank) && !lost_.contains(rank)) found.emplace(rank, listening_.of(rank, now));
+        for (const auto& [rank, its] : found) {
+            listening_.forget(rank);
+            lost_.emplace(rank, its);
+            wire::buffer message;
+            append_frame(message, {.what = frame_header::kind::lost, .ns = its.time.count()});
+            for (auto& [number, pool] : pools_) {
+                wire::buffer one;
+                one.append(message.data(), message.size());
+                pool.to->put(rank, std::move(one));
+            }
         }
+    }
+    std::chrono::nanoseconds least_patience() const PROCPOOL_REQUIRES(mutex_) {
+        constexpr std::chrono::seconds least{10};
+        return std::max<std::chrono::nanoseconds>(patience_, least);
     }
 
     network& net_;
@@ -303,10 +307,11 @@ private:
     mutex mutex_;
     std::map<std::uint64_t, pool_entry> pools_ PROCPOOL_GUARDED_BY(mutex_);
     std::uint64_t last_pool_ PROCPOOL_GUARDED_BY(mutex_) = 0;
-    std::map<int, steady_time> heard_ PROCPOOL_GUARDED_BY(mutex_);
-    std::map<int, bool> told_lost_ PROCPOOL_GUARDED_BY(mutex_);
+    liveness listening_ PROCPOOL_GUARDED_BY(mutex_);
+    std::map<int, silence> lost_ PROCPOOL_GUARDED_BY(mutex_);
     std::set<int> came_back_ PROCPOOL_GUARDED_BY(mutex_);  // after they were lost
     std::set<int> finished_ PROCPOOL_GUARDED_BY(mutex_);   // who has ended its pools
+    std::set<int> unchained_ PROCPOOL_GUARDED_BY(mutex_);  // who is told everything by rank 0 itself
     std::vector<std::weak_ptr<scheduler::pool_backend>> to_end_ PROCPOOL_GUARDED_BY(mutex_);
     /// For who is silent: the shortest node_timeout so far.
     std::chrono::nanoseconds patience_ PROCPOOL_GUARDED_BY(mutex_) = std::chrono::seconds(30);

@@ -30,7 +30,7 @@ struct block {
         {};                        // how those ended that were made with it (then it is one element)
     wire::pins pins;               // what the elements refer to
     wire::large_parts large = {};  // of the elements
-    unsigned lost = 0;             // times that they were with a peer of many workers when it was lost
+    unsigned losses = 0;           // times that they were with a peer of many workers when it was lost
 
     /// Bytes to be moved, wherever they lie.
     std::size_t weight() const noexcept { return bytes.size() - begin + large.bytes; }

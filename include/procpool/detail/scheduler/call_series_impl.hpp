@@ -40,7 +40,7 @@ PROCPOOL_COMPILED_APART call_series::exceptional_calls& call_series::exceptional
 
 PROCPOOL_COMPILED_APART block& call_series::open_block(std::size_t stride) {
     constexpr std::size_t usual_count = 64;
-    if (ready.empty() || ready.back().lost > 0 || ready.back().first + ready.back().count != submitted()) {
+    if (ready.empty() || ready.back().losses > 0 || ready.back().first + ready.back().count != submitted()) {
         block next{.first = submitted(), .bytes = {}, .begin = block::room_for_frames, .pins = {}};
         next.bytes.reserve(next.begin + usual_count * stride);
         next.bytes.extend(next.begin);

@@ -77,11 +77,11 @@ public:
     /// withdrawn meanwhile have failed.
     void take_returned(std::vector<returned> back) {
         for (returned& one : back) {
-            if (!one.job->withdrawn) continue;
+            if (!one.job->error_when_withdrawn) continue;
             const auto [first, count] = std::pair(one.elements.first, std::exchange(one.elements.count, 0));
             if (one.job->abandoned || one.job->failure()) continue;
             for (std::uint64_t i = 0; i < count; ++i)
-                deliveries_.fail(one.job, first + i, one.job->withdrawn);
+                deliveries_.fail(one.job, first + i, one.job->error_when_withdrawn);
         }
         dispatcher_.requeue(back);
     }

@@ -60,6 +60,8 @@ public:
     virtual std::optional<std::int64_t> unwanted_since(std::uint64_t /*index*/) const noexcept {
         return end_running_since;
     }
+    /// What elements get that are withdrawn before they have begun.
+    PROCPOOL_COMPILED_APART virtual std::exception_ptr error_of_withdrawn(const char* why) const;
     /// Its number as its caller knows it.
     virtual std::uint64_t index_told(std::uint64_t index) const noexcept { return index; }
 
@@ -96,10 +98,10 @@ public:
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = job::no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
-    bool gives_back = false;       // what is withdrawn: each element fails, and runs elsewhere
-    bool listed = false;           // among those that have blocks ready
-    bool keeps_its_place = false;  // among them, instead of taking turns with others
-    std::exception_ptr withdrawn;  // what elements get that come back without having begun
+    bool gives_back = false;                  // what is withdrawn: each element fails, and runs elsewhere
+    bool listed = false;                      // among those that have blocks ready
+    bool keeps_its_place = false;             // among them, instead of taking turns with others
+    std::exception_ptr error_when_withdrawn;  // of elements that come back later, without having begun
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;

@@ -159,8 +159,8 @@ public:
             abandon(job, running::goes_on, why);
             return count;
         }
-        const auto error = job::make_error<TaskCancelled>(why);
-        job->withdrawn = error;
+        const auto error = job->error_of_withdrawn(why);
+        job->error_when_withdrawn = error;
         for (const block& some : job->withdraw_ready())
             for (std::uint64_t i = 0; i < some.count; ++i) deliveries_.fail(job, some.first + i, error);
         interrupt_driver();

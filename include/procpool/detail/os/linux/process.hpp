@@ -82,6 +82,16 @@ pid_t fork_process(std::span<const int> keep, Body body) {
     ::_exit(code);
 }
 
+/// Has `F(status)` called when main returns or something calls exit().
+template <void (*F)(int)>
+void at_exit() noexcept {
+#ifdef __GLIBC__
+    ::on_exit([](int status, void* /*nothing*/) { F(status); }, nullptr);
+#else
+    std::atexit([] { F(EXIT_FAILURE); });  // nobody tells the status
+#endif
+}
+
 /// Whether no process has this id; a zombie still has its own.
 inline bool is_gone(std::int64_t pid) noexcept {
     return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
