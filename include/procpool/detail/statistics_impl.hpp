@@ -105,7 +105,8 @@ PROCPOOL_COMPILED_APART std::ostream& operator<<(std::ostream& to, const Statist
     for (const Statistics::Element& one : stats.slowest) {
         to << "  " << text_of(one.run_time) << "  element " << one.index;
         if (!one.call.empty()) to << " of " << one.call;
-        to << ", f(" << one.arguments << "), in worker " << one.worker;
+        if (!one.arguments.empty()) to << ", f(" << one.arguments << ")";
+        to << ", in worker " << one.worker;
         if (one.outcome != element_outcome::returned) to << ": " << text_of(one.outcome);
         to << '\n';
     }

@@ -71,7 +71,7 @@ addEventListener('DOMContentLoaded', () => {
   for (const e of events) if (e.ts !== undefined) last = Math.max(last, e.ts + (e.dur || 0));
 
   by('summary').textContent = elements.length + ' elements, ' + failures.length + ' failed, ' + deaths.length +
-    ' workers died, in ' + time(last) + (events.some(e => e.cat === 'full') ? '; the file was full before the end' : '');
+    (deaths.length === 1 ? ' worker' : ' workers') + ' died, in ' + time(last) + (events.some(e => e.cat === 'full') ? '; the file was full before the end' : '');
 
   function fill(id, heads, lines, none) {
     const table = by(id);

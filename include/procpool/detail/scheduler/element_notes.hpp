@@ -43,8 +43,6 @@ public:
 
     /// Whether it has got elements that somebody observes, so far.
     bool are_wanted() const noexcept { return wanted_; }
-    /// Whether there is none that was begun and not told of.
-    bool knows(std::uint64_t number) const noexcept { return number < begins_told_; }
 
     void given(std::uint32_t worker, const remote_job& job, std::uint64_t first, std::uint64_t count,
                std::uint64_t in_worker) noexcept {
@@ -59,10 +57,12 @@ public:
                                            .when = std::chrono::steady_clock::now()});
     }
 
-    /// This one runs.
-    void running(std::uint32_t worker, const runs_in_flight::running& one) noexcept {
-        if (knows(one.number)) return;
-        begins_told_ = one.number + 1;
+    /// This one runs; so many results have come. Of the one that was told last nobody knows the end yet, if
+    /// its result isn't among them: then this one waits for that.
+    void running(std::uint32_t worker, const runs_in_flight::running& one, std::uint64_t results) noexcept {
+        if (told_of_one_ && last_told_ >= results) return;
+        told_of_one_ = true;
+        last_told_ = one.number;
         const auto& call = one.of->job->observed;
         if (!call->goes_on()) return;
         const std::int64_t now = steady_ns();
@@ -143,8 +143,7 @@ private:
         wire::cursor behind = argument;
         end.argument_bytes = take_size(behind, from.elements.stride);
         from.told += argument.left() - behind.left();
-        const bool begins = !knows(number);
-        begins_told_ = std::max(begins_told_, number + 1);
+        const bool begins = !told_of_one_ || number != last_told_;
         if (to.are_lost()) return;
         set_times(end, number, ended, now);
         if (begins)
@@ -195,8 +194,9 @@ private:
 
     const wire::activity* told_ = nullptr;
     const wire::element_times* times_ = nullptr;
-    std::int64_t since_ = 0;         // when it began, in steady ns
-    std::uint64_t begins_told_ = 0;  // of so many elements it was told that they have begun
+    std::int64_t since_ = 0;       // when it began, in steady ns
+    std::uint64_t last_told_ = 0;  // the last element that was told while it ran
+    bool told_of_one_ = false;     // whether there is any
     bool wanted_ = false;
 };
 using element_notes = basic_element_notes<>;

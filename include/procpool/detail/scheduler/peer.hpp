@@ -157,7 +157,7 @@ public:
     bool tell_what_runs() noexcept {
         const auto one = now_running();
         if (!one) return false;
-        if (one->of->job->observed) notes_.running(index, *one);
+        if (one->of->job->observed) notes_.running(index, *one, work_.results());
         return true;
     }
 

@@ -309,7 +309,10 @@ public:
 
     bool has_open_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.open().empty(); }
     bool has_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.empty(); }
-    bool has_callbacks() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return jobs_.has_callbacks(); }
+    /// Whether something of the user's is still to be run after a step.
+    bool has_callbacks() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return jobs_.has_callbacks() || (observed() && observed()->has_events());
+    }
     bool in_callback() const noexcept { return callbacks_.running_here(); }
 
 protected:
