@@ -21,12 +21,14 @@
 #include "procpool/detail/call/submit_range.hpp"
 #include "procpool/detail/call/submit_window.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
 #include "procpool/pool_status.hpp"
 #include "procpool/result.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1 {
 
@@ -78,6 +80,22 @@ public:
         pool_type& pool = core();
         const auto lock = pool.acquire();
         return pool.state() == pool_state::failed ? pool.failure() : nullptr;
+    }
+
+    /// What its workers have done so far. @throws Error from a ThreadPool without PoolOptions::statistics,
+    /// and from a pool of several machines
+    Statistics stats() const {
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        return pool.stats();
+    }
+
+    /// An observer is told of what begins from now on; see Observer. May be called at any time.
+    /// @throws std::invalid_argument for null
+    void add_observer(std::shared_ptr<Observer> one) {
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        detail::job::add_observer(pool, std::move(one));
     }
 
     // ---- one call
@@ -239,6 +257,7 @@ private:
             using results = detail::call::one_result<typename task::result>;
             auto& pool = core();
             const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            job->announced = 1;
             apply_options(*job, options);
             Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
             return handle_of<typename task::result>(job, options);
@@ -327,6 +346,8 @@ private:
                 pool, std::forward<F>(function), ordered);
             apply_options(*job, options);
             job->chunk = std::min(chunk, window);
+            if constexpr (std::ranges::sized_range<Range>)
+                job->announced = static_cast<std::uint64_t>(std::ranges::size(input));
             {
                 const auto lock = pool.acquire();
                 pool.add(job);

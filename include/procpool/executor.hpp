@@ -6,10 +6,13 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <ranges>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "procpool/as_completed.hpp"
 #include "procpool/basic_pool.hpp"
@@ -49,6 +52,10 @@ struct ExecutorMapOptions {
     /// Elements that are pulled from the ranges and not yet yielded, at the most; by default as imap's, see
     /// MapOptions.
     std::optional<std::ptrdiff_t> buffersize = {};
+    /// What observers know it by.
+    std::string name = {};
+    /// Are told of this call, besides those of the executor; see Observer.
+    std::vector<std::shared_ptr<Observer>> observers = {};
 };
 
 /// Runs calls in the workers of a pool and returns a Future for each.
@@ -137,7 +144,10 @@ public:
     auto map(const ExecutorMapOptions& options, F&& function, Ranges&&... ranges) {
         const auto deadline =
             options.timeout ? detail::deadline_in(*options.timeout) : detail::steady_time::max();
-        const MapOptions how{.chunksize = options.chunksize, .buffersize = options.buffersize};
+        const MapOptions how{.chunksize = options.chunksize,
+                             .buffersize = options.buffersize,
+                             .name = options.name,
+                             .observers = options.observers};
         if constexpr (sizeof...(Ranges) == 1)
             return until(deadline,
                          pool_.imap(std::forward<F>(function), std::forward<Ranges>(ranges)..., how));

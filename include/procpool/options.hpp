@@ -7,13 +7,17 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "procpool/start_method.hpp"
 
 namespace procpool::inline v0_1 {
+
+class Observer;
 
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {
@@ -71,6 +75,14 @@ struct PoolOptions {
     /// Whether WorkerDied and Pool::workers() quote numbers and strings that the element was called with. Say
     /// no where they may be secret: such texts get into logs.
     bool quote_arguments = true;
+    /// Whether Pool::stats() tells the slowest elements, too, which takes about as much as an observer does.
+    /// A ThreadPool has statistics only so.
+    bool statistics = false;
+    /// A file to which the pool writes what it does when: run.json for Perfetto and chrome://tracing,
+    /// run.html to look at with any browser; see Trace.
+    std::string trace = {};
+    /// Are told what the pool does, from the start of its workers on; see Observer.
+    std::vector<std::shared_ptr<Observer>> observers = {};
 };
 
 /// `Process reader({.name = "reader", .daemon = true}, read_all, files);`
@@ -104,6 +116,10 @@ struct MapOptions {
     /// When a stop is requested the call is cancelled: what has no result gets TaskCancelled, and what runs
     /// is ended.
     std::stop_token stop = {};
+    /// What observers know it by.
+    std::string name = {};
+    /// Are told of this call, besides those of the pool; see Observer.
+    std::vector<std::shared_ptr<Observer>> observers = {};
 };
 
 /// `pool.apply_async({.timeout = 2s}, f, args...);`
@@ -117,6 +133,10 @@ struct TaskOptions {
     bool retry_exceptions = false;
     /// When a stop is requested the task is cancelled, also while it runs.
     std::stop_token stop = {};
+    /// What observers know it by.
+    std::string name = {};
+    /// Are told of this call, besides those of the pool; see Observer.
+    std::vector<std::shared_ptr<Observer>> observers = {};
 };
 
 }  // namespace procpool::inline v0_1

@@ -11,8 +11,10 @@
 #include <optional>
 #include <ranges>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "procpool/cpu_count.hpp"
 #include "procpool/detail/refused.hpp"
@@ -73,6 +75,10 @@ struct ParallelOptions {
     std::optional<std::chrono::nanoseconds> timeout = {};
     /// How workers are born (processes only).
     procpool::start_method start_method = procpool::start_method::automatic;
+    /// What observers know its loops by.
+    std::string name = {};
+    /// Are told what its workers do; see Observer.
+    std::vector<std::shared_ptr<Observer>> observers = {};
 };
 
 /// What delayed() returns: `range | delayed(f)` calls it for each element, `delayed(f)(a, b)` is one call.
@@ -186,8 +192,9 @@ public:
     /// @throws std::invalid_argument if it is 0
     explicit Parallel(int n_jobs, const ParallelOptions& options = {})
         : options_(options),
-          pool_(std::make_shared<pool_type>(
-              PoolOptions{.processes = detail::workers_of(n_jobs), .start_method = options.start_method})) {}
+          pool_(std::make_shared<pool_type>(PoolOptions{.processes = detail::workers_of(n_jobs),
+                                                        .start_method = options.start_method,
+                                                        .observers = options.observers})) {}
     /// The same in processes or threads, as `prefer` says.
     Parallel(int n_jobs, Prefer, const ParallelOptions& options = {})
         requires detail::preference<Prefer>
@@ -239,7 +246,7 @@ private:
 
     template <bool Unpacks, class F, class Range>
     auto run(F&& function, Range&& range) {
-        MapOptions how{.chunksize = options_.batch_size, .timeout = options_.timeout};
+        MapOptions how{.chunksize = options_.batch_size, .timeout = options_.timeout, .name = options_.name};
         if constexpr (as_list) {
             // Small batches cost nothing here: a worker is sent what it can do in a while, in one message.
             if (!how.chunksize) how.chunksize = 1;

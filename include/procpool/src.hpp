@@ -36,7 +36,10 @@
 #include "procpool/detail/job/call_options_impl.hpp"
 #include "procpool/detail/job/chunking_impl.hpp"
 #include "procpool/detail/job/job_impl.hpp"
+#include "procpool/detail/job/observation_impl.hpp"
+#include "procpool/detail/job/observe_impl.hpp"
 #include "procpool/detail/job/runner_impl.hpp"
+#include "procpool/detail/job/trace_impl.hpp"
 #include "procpool/detail/job/wait_list_impl.hpp"
 #include "procpool/detail/os/fd_impl.hpp"
 #include "procpool/detail/os/large_write_impl.hpp"
@@ -52,7 +55,10 @@
 #include "procpool/detail/shared/record_chain_impl.hpp"
 #include "procpool/detail/shared/record_queue_impl.hpp"
 #include "procpool/detail/start_method_impl.hpp"
+#include "procpool/detail/statistics_impl.hpp"
 #include "procpool/detail/thread/make_pool_impl.hpp"
+#include "procpool/detail/thread/thread_backend_impl.hpp"
+#include "procpool/detail/thread/thread_notes_impl.hpp"
 #include "procpool/detail/type_name_impl.hpp"
 #include "procpool/detail/wire/archive_impl.hpp"
 #include "procpool/detail/wire/buffer_impl.hpp"
@@ -89,6 +95,13 @@ template std::shared_ptr<os::shared_segment> os::shared_segment::open_file<void>
 template std::shared_ptr<os::shared_segment> os::shared_segment::open<void>(const os::segment_handle&,
                                                                             os::access, os::extent);
 template std::uint64_t os::shared_segment::number_of_spacious<void>() noexcept;
+
+template void job::add_observer<void>(job::runner&, std::shared_ptr<Observer>);
+template void job::observe_call<void>(job::basic_job&, const std::vector<std::shared_ptr<Observer>>&,
+                                      const std::string&);
+
+template void job::keep_statistics<void>(job::runner&, std::size_t);
+template std::vector<std::shared_ptr<Observer>> job::observers_of<void>(const PoolOptions&);
 
 template long os::own_pid<void>() noexcept;
 template int os::usable_cpus<void>();

@@ -112,6 +112,7 @@ public:
         fails_with_node_ = fails;
     }
     std::size_t size() const noexcept override { return group.workers(); }
+    procpool::Statistics stats() override { return {}; }
     simulated_clock& time() noexcept { return clock; }
 
     // ---- the driver

@@ -44,6 +44,7 @@ void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>&
         pool->choose_chunks(*job, count);
     job->expected = count.value_or(0);
     if (count) job->expect(*count);
+    if (count) job->announced = *count;
     {
         const auto lock = pool->acquire();
         pool->add(job);

@@ -12,6 +12,7 @@
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::job {
@@ -38,12 +39,20 @@ inline void apply_retries(basic_job& job, int retries, bool retry_exceptions) {
     job.retry_exceptions = retry_exceptions;
 }
 
+template <class Options>
+void apply_observers(basic_job& job, const Options& options) {
+    if (!options.observers.empty() || !options.name.empty())
+        observe_call(job, options.observers, options.name);
+}
+
 PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const TaskOptions& options) {
     apply_retries(job, options.retries, options.retry_exceptions);
+    apply_observers(job, options);
 }
 
 PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const MapOptions& options) {
     apply_retries(job, options.retries, options.retry_exceptions);
+    apply_observers(job, options);
     job.fail_fast = options.fail_fast;
 }
 

@@ -20,15 +20,20 @@ public:
     callback_runner(const callback_runner&) = delete;
     callback_runner& operator=(const callback_runner&) = delete;
 
-    void run(const std::function<void()>& callback) const noexcept {
+    /// @param who it is, for the message @return whether it has not thrown
+    template <class Callback>
+    bool run(const Callback& callback, const char* who = "a callback") const noexcept {
         const job::poll_hook::without interruptions;  // of the wait in which this thread runs it
         const callback_runner* const before = std::exchange(running(), this);
+        bool good = true;
         try {
             callback();
         } catch (...) {
-            report(std::current_exception());
+            good = false;
+            report(std::current_exception(), who);
         }
         running() = before;
+        return good;
     }
 
     /// Whether this thread is in a callback that run() has called.
@@ -40,7 +45,7 @@ private:
         return runner;
     }
 
-    void report(const std::exception_ptr& error) const noexcept {
+    void report(const std::exception_ptr& error, const char* who) const noexcept {
         try {
             if (handler_) {
                 handler_(error);
@@ -48,9 +53,9 @@ private:
             }
             std::rethrow_exception(error);
         } catch (const std::exception& problem) {
-            std::fprintf(stderr, "procpool: a callback threw: %s\n", problem.what());
+            std::fprintf(stderr, "procpool: %s threw: %s\n", who, problem.what());
         } catch (...) {
-            std::fprintf(stderr, "procpool: a callback threw something that is no std::exception\n");
+            std::fprintf(stderr, "procpool: %s threw something that is no std::exception\n", who);
         }
     }
 

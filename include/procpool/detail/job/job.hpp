@@ -18,6 +18,8 @@
 
 namespace procpool::inline v0_1::detail::job {
 
+struct observed_call;
+
 /// Is told when jobs are settled that it observes.
 class observer {
 public:
@@ -111,6 +113,9 @@ public:
     std::uint64_t ready_elements = 0;               // that no worker has got yet
     std::vector<std::shared_ptr<const void>> pins;  // what must live until it is complete
     std::size_t place = 0;                          // among the pool's jobs
+    std::uint64_t announced = unknown;              // elements that it will have
+    static constexpr std::uint64_t unknown = ~std::uint64_t{0};
+    std::shared_ptr<observed_call> observed;  // what its observers are told; null if it has none
 
 protected:
     std::list<ending> due_callbacks_;

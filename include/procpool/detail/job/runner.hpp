@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
@@ -24,6 +25,7 @@
 
 namespace procpool::inline v0_1::detail::job {
 
+class observation;
 class poll_hook;
 
 /// What handles of results hold: all that they need, and nothing of where tasks run.
@@ -121,6 +123,15 @@ public:
     /// Ends all work now; every pending result is PoolTerminated.
     virtual void terminate(lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
+    /// Of its jobs and workers; null if nobody has ever observed any.
+    const std::shared_ptr<observation>& observed() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return observed_;
+    }
+    /// For one of its own.
+    void observe(std::shared_ptr<observation> by) noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        observed_ = std::move(by);
+    }
+
 protected:
     /// Does something useful in a thread that waits, until `deadline`; false if there is nothing that it
     /// could do. `awaited` is the job that it waits for without a limit, if there is one.
@@ -159,6 +170,7 @@ private:
     std::mutex mutex_;
     wait_list waiters_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::vector<pulled_input*> inputs_ PROCPOOL_GUARDED_BY(pool_mutex);
+    std::shared_ptr<observation> observed_ PROCPOOL_GUARDED_BY(pool_mutex);
 };
 
 }  // namespace procpool::inline v0_1::detail::job

@@ -89,6 +89,7 @@ public:
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
+    Statistics stats() override { throw Error("procpool: a pool of several machines has no statistics"); }
     const std::shared_ptr<wire::arena>& arena() const noexcept override { return wire::other_machines(); }
 
     /// Calls `take(node, is_alive)` for each.
@@ -131,6 +132,7 @@ private:
 
     bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override
         PROCPOOL_REQUIRES(pool_mutex) {
+        if (observed()) observed()->note_wait();
         return driver_.help(held, deadline);
     }
     void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }

@@ -13,6 +13,7 @@
 
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/process_pool.hpp"
@@ -49,7 +50,9 @@ Options checked(PoolOptions options) {
                             .initializer_arguments = {},
                             .quote_arguments = options.quote_arguments},
                 .terminate_grace = job::at_most_for_ever(options.terminate_grace),
-                .error_handler = std::move(options.error_handler)};
+                .error_handler = std::move(options.error_handler),
+                .observers = job::observers_of(options),
+                .keeps_statistics = options.statistics};
     if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *most;
     return all;

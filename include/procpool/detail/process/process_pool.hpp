@@ -18,6 +18,8 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/observation.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -26,6 +28,7 @@
 #include "procpool/detail/process/driver.hpp"
 #include "procpool/detail/process/spin_then_sleep.hpp"
 #include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/process/worker_notes.hpp"
 #include "procpool/detail/process/worker_processes.hpp"
 #include "procpool/detail/process/worker_status.hpp"
 #include "procpool/detail/process/worker_turnover.hpp"
@@ -34,6 +37,7 @@
 #include "procpool/detail/zygote/zygote.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::process {
 
@@ -42,6 +46,8 @@ struct process_pool_options {
     std::uint64_t max_elements_per_worker = ~std::uint64_t{0};
     std::chrono::nanoseconds terminate_grace{0};
     std::function<void(std::exception_ptr)> error_handler;
+    std::vector<std::shared_ptr<Observer>> observers;
+    bool keeps_statistics = false;
 };
 
 template <class = only_if_used>
@@ -66,6 +72,9 @@ public:
           turnover_(*this, workers_) {
         lock held = acquire();
         try {
+            for (auto& one : options.observers) job::add_observer(*this, std::move(one));
+            if (options.keeps_statistics) job::keep_statistics(*this, size());
+            if (observed()) observed()->quotes_arguments = quote_arguments_;
             workers_.launch_all();
             driver_.start();  // while workers are being born
             wait_for_start(held);
@@ -92,6 +101,12 @@ public:
         for (worker_link& link : workers_.links())
             all.push_back(has_ended_ ? WorkerStatus{.index = all.size()}
                                      : status_of(link, all.size(), quote_arguments_));
+        return all;
+    }
+
+    Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
+        Statistics all{.age = std::chrono::steady_clock::now() - made_, .workers = turnover_.accounts()};
+        if (observed()) observed()->add_statistics(all);
         return all;
     }
 
@@ -128,6 +143,7 @@ private:
 
     bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override
         PROCPOOL_REQUIRES(pool_mutex) {
+        if (observed()) observed()->note_wait();
         return driver_.help(held, deadline);
     }
     void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
@@ -313,6 +329,10 @@ private:
         }
         has_ended_ = true;
         ended_.notify_all();
+        if (!observed()) return;
+        for (const worker_link& link : workers_.links())
+            if (link.is_alive()) tell_end(*observed(), link);
+        tell_observers(held);
     }
 
     /// Nobody drives any more, or will.
@@ -326,6 +346,7 @@ private:
     const steady_time_source clock_;
     driver driver_;
     const bool quote_arguments_;
+    const steady_time made_ = std::chrono::steady_clock::now();
     worker_processes workers_ PROCPOOL_GUARDED_BY(pool_mutex);
     const std::shared_ptr<wire::arena> arena_;  // of the workers' memory
     spin_then_sleep event_wait_;                // of whoever drives

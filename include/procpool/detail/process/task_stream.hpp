@@ -49,6 +49,7 @@ public:
     announcement announce(const scheduler::remote_job& job, scheduler::block& elements,
                           std::uint32_t together) {
         using kind = wire::task_header::kind;
+        using timing = wire::task_header::timing;
         announcement next = forgotten();
         // What goes directly before the elements.
         std::array<wire::task_header, 2> frames;
@@ -76,7 +77,9 @@ public:
                            .length = elements.payload().size(),
                            .together = together,
                            .number = runs_given_++,
-                           .timed = job.timeout != job::no_limit,
+                           .timed = job.observed                   ? timing::noted
+                                    : job.timeout != job::no_limit ? timing::exact
+                                                                   : timing::sampled,
                            .bulk = job.bulk};
         const std::size_t size = count * sizeof(wire::task_header);
         if (elements.begin >= size) {

@@ -23,6 +23,7 @@
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/wire/element_times.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/wire/frame_reader.hpp"
 #include "procpool/detail/worker/black_box.hpp"
@@ -36,6 +37,7 @@ public:
     long pid = 0;                         // as the zygote tells it: may be signalled
     std::uint64_t zygote = 0;             // which one forked it
     std::uint64_t lost_at = 0;            // when that was lost, in the kernel's ticks; 0 while it wasn't
+    std::int64_t asked_at = 0;            // when it was asked for, in steady ns
     bool watching_tasks = false;          // its task pipe is full
     bool results_ended = false;           // its result pipe has
     std::optional<os::exit_status> exit;  // how it ended, once it is dead
@@ -53,11 +55,15 @@ public:
         os::pipe_ends results = os::make_pipe();
         os::set_nonblocking(results.read);
         task_stream down(std::move(tasks));
+        const std::uint32_t place = index;
         *this = basic_worker_link();
+        index = place;
+        asked_at = steady_ns();
         tasks_ = std::move(down);
         box_ = new (memory) worker::black_box;
         stream_ = result_stream(std::move(results.read), *box_, memory + worker::outbox_offset);
-        begin(box_->told);
+        begin(box_->told,
+              std::launder(reinterpret_cast<const wire::element_times*>(memory + worker::times_offset)));
         return std::move(results.write);
     }
     void die_with(const os::exit_status& how) {
@@ -69,6 +75,9 @@ public:
     const os::fd& tasks() const noexcept { return tasks_.pipe(); }
     const os::fd& results() const noexcept { return stream_.pipe(); }
     const worker::black_box& box() const noexcept { return *box_; }
+    /// So far: what was written for it, with the large arguments in shared memory.
+    std::uint64_t bytes_sent() const noexcept { return tasks_.written() + work().large_bytes(); }
+    std::uint64_t bytes_received() const noexcept { return stream_.received(); }
     bool has_arena_memory() const noexcept { return box_->arena_bytes.load(std::memory_order_acquire) != 0; }
     /// For messages; a result can be quicker than the zygote's news.
     long told_pid() const noexcept { return pid != 0 ? pid : box_->told.pid.load(std::memory_order_relaxed); }

@@ -18,11 +18,14 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/process/current_zygote.hpp"
+#include "procpool/detail/process/worker_accounts.hpp"
 #include "procpool/detail/process/worker_link.hpp"
+#include "procpool/detail/process/worker_notes.hpp"
 #include "procpool/detail/process/worker_processes.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/error.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::process {
 
@@ -56,6 +59,7 @@ public:
                 case zygote::worker_report::kind::started:
                     link.pid = static_cast<long>(report->pid);
                     link.tell_start();
+                    if (jobs_.observed()) tell_start(*jobs_.observed(), link);
                     workers_.restarts().start();
                     break;
                 case zygote::worker_report::kind::fork_failed:
@@ -94,6 +98,8 @@ public:
         const WorkerDied::Cause cause{
             .pid = link.told_pid(), .exit_code = link.exit->code, .signal = link.exit->signal};
         const std::string how = os::describe(*link.exit);
+        if (jobs_.observed()) tell_end(*jobs_.observed(), link);
+        accounts_.close(link, has_initializer());
         workers_.dismiss(link);
         if (!workers_.restarts().exhausted()) return;
         std::exception_ptr why = why_no_start_;
@@ -116,7 +122,16 @@ public:
     /// There is a zygote.
     void stop_waiting_for_program() noexcept { program_due_ = steady_time::max(); }
 
+    /// What all workers have done so far.
+    std::vector<Statistics::Worker> accounts() const PROCPOOL_REQUIRES(pool_mutex) {
+        return accounts_.all(workers_.links(), has_initializer());
+    }
+
 private:
+    bool has_initializer() const PROCPOOL_REQUIRES(pool_mutex) {
+        return jobs_.events().initializer() != nullptr;
+    }
+
     void lose_zygote(const current_zygote& zygote, std::vector<worker_link*>& dying)
         PROCPOOL_REQUIRES(pool_mutex) {
         const auto not_started = zygote.why_not_started(workers_.how());
@@ -143,6 +158,7 @@ private:
     std::exception_ptr failed_start_;  // of a zygote
     std::exception_ptr why_no_start_;  // that, or a death in an initializer, whichever was last
     int fork_error_ = 0;
+    worker_accounts accounts_;
     // When a thread of the program must have come for the zygote.
     steady_time program_due_ = steady_time::max();
 };

@@ -18,9 +18,11 @@
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/element_notes.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/observer.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -33,7 +35,9 @@ public:
     /// Those of peers, in this step.
     std::vector<delivery>& of_peers() noexcept { return now_; }
     /// An element that no peer runs has failed; the next step delivers it.
-    void fail(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error) {
+    void fail(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error,
+              element_outcome outcome = element_outcome::cancelled) {
+        if (job->observed) element_notes::failed(*job, index, outcome);
         local_.push_back({.job = job,
                           .first = index,
                           .count = 1,

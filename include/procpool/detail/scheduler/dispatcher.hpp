@@ -18,6 +18,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/window.hpp"
+#include "procpool/detail/wire/element_times.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -229,9 +230,16 @@ private:
     /// How many elements of `job`, `most` at the most, to give to `to` now.
     std::uint64_t room(const peer& to, const remote_job& job, std::uint64_t most) const noexcept {
         const std::uint64_t may_take = max_elements_ - to.taken;
+        if (job.observed) most = std::min(most, room_for_times(to));
         return std::min(elements_to_give(job, group_.workers(), to.workers, to.work().elements(),
                                          to.work().bytes(), may_take),
                         most);
+    }
+
+    /// Elements whose times don't overwrite those of others that have no result yet.
+    static std::uint64_t room_for_times(const peer& to) noexcept {
+        const std::uint64_t all = wire::element_times::capacity * to.workers;
+        return all - std::min(all, to.work().elements());
     }
 
     static block take_ready(remote_job& job, std::uint64_t count) {
@@ -249,7 +257,10 @@ private:
     }
 
     void give(peer& to, const std::shared_ptr<remote_job>& job, block&& elements) {
+        const std::uint64_t first = elements.first;
+        const std::uint64_t count = elements.count;
         to.give(job, std::move(elements), elements_together(*job));
+        if (job->observed) to.notes().given(to.index, *job, first, count, to.work().elements());
         watch_.schedule_check(to, *job);
         if (std::find(touched_.begin(), touched_.end(), &to) == touched_.end()) touched_.push_back(&to);
     }

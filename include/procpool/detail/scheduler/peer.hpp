@@ -20,15 +20,18 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/element_notes.hpp"
 #include "procpool/detail/scheduler/element_watch.hpp"
 #include "procpool/detail/scheduler/peer_state.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/scheduler/runs_in_flight.hpp"
 #include "procpool/detail/wire/activity.hpp"
+#include "procpool/detail/wire/element_times.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/wire/frame_reader.hpp"
+#include "procpool/observer.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -147,13 +150,26 @@ public:
     /// Elements that are to be run once more, since they threw and their job asks for that.
     std::vector<returned> take_second_tries() noexcept { return std::exchange(second_tries_, {}); }
 
+    // ---- what observers are told
+
+    element_notes& notes() noexcept { return notes_; }
+    /// Of the element that runs, if that is observed. @return whether they know of all that runs
+    bool tell_what_runs() noexcept {
+        const auto one = now_running();
+        if (!one) return false;
+        if (one->of->job->observed) notes_.running(index, *one);
+        return true;
+    }
+
     // ---- the scheduler's notes
 
+    std::uint32_t index = 0;                    // among the group's
     std::size_t workers = 1;                    // that run its elements side by side
     bool checks_itself = false;                 // what runs too long there isn't ended from here
     std::uint64_t taken = 0;                    // elements that it was given since its start
     bool keeps_all = false;                     // nothing can be taken back from it until a result has come
     steady_time check_at = steady_time::max();  // when to check what it does
+    std::uint64_t threw = 0;                    // elements, or attempts of them
     unsigned idle_checks = 0;                   // one after the other that have seen nothing new
 
 protected:
@@ -162,9 +178,10 @@ protected:
     basic_peer& operator=(basic_peer&&) = default;
 
     /// Begins anew, with one that is about to start.
-    void begin(const wire::activity& told) noexcept {
+    void begin(const wire::activity& told, const wire::element_times* times = nullptr) noexcept {
         PROCPOOL_ASSERT(is(peer_state::absent));
         told_ = &told;
+        notes_ = element_notes(told, times);
         state_.become(peer_state::starting);
     }
 
@@ -183,6 +200,7 @@ protected:
                             .stride = stride,
                             .bytes = bytes,
                             .error = {}});
+            if (from.job->observed) notes_.returned(index, from, work_.results(), count, stride, bytes);
             work_.got(count);
         }
     }
@@ -190,7 +208,13 @@ protected:
     void take_error(std::span<const std::byte> record, long pid, std::vector<delivery>& into) {
         run& from = work_.oldest();
         remote_job& job = *from.job;
-        if (job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned) {
+        ++threw;
+        const bool again =
+            job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned;
+        if (job.observed)
+            notes_.failed(index, from, from.elements.first + from.results, work_.results(),
+                          element_outcome::threw, element_notes::attempt(from), again, record.size());
+        if (again) {
             second_tries_.push_back({from.job, from.elements.element(from.results)});
             second_tries_.back().elements.attempts.push_back("threw " + wire::text_of_exception(record));
         } else {
@@ -214,6 +238,7 @@ private:
     std::string fault_;
     runs_in_flight work_;
     element_watch watch_;
+    element_notes notes_;
     std::vector<returned> second_tries_;
 };
 using peer = basic_peer<>;
@@ -249,6 +274,7 @@ protected:
     ~basic_peer_group() = default;
 
     void add(peer& one) {
+        one.index = static_cast<std::uint32_t>(peers_.size());
         peers_.push_back(&one);
         workers_ += one.workers;
     }

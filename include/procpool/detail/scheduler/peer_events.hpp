@@ -46,6 +46,7 @@ public:
         from.unstall();
         from.keeps_all = false;
         supervisor_.schedule_collection(from);
+        supervisor_.schedule_telling(from);
     }
     /// A peer that runs is due to be checked: takes results that are held back, ends what runs too long, and
     /// says when to check again. @throws wire::protocol_error for nonsense in results
@@ -60,6 +61,7 @@ public:
             supervisor_.schedule_collection(one);
         else if (!runs || one.is(peer_state::stalled))
             supervisor_.back_off(one);
+        if (one.notes().are_wanted() && !one.tell_what_runs()) supervisor_.schedule_telling(one);
         supervisor_.enforce_limits(one, now);
     }
     /// A peer is dead, and what it left of results was appended to collected().

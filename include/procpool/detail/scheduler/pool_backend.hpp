@@ -16,6 +16,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/pool_status.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -26,6 +27,8 @@ class calls_in_a_row;
 class pool_backend : public job::runner {
 public:
     virtual std::vector<WorkerStatus> workers() PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// @throws Error from one that keeps none
+    virtual Statistics stats() PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
     virtual void add(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;

@@ -15,6 +15,7 @@
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
+#include "procpool/observer.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -61,11 +62,14 @@ private:
         if (const auto& cause = dead.terminated_for(); cause && cause->element < interrupted.number)
             return false;
         block element = dead.take_interrupted(*interrupted.of);
-        if (job->has_dropped(interrupted.index, 1)) return true;
+        const bool is_dropped = job->has_dropped(interrupted.index, 1);
+        const bool again = job != initializer_ && !is_dropped && element.attempts.size() < job->retries;
+        if (job->observed) tell(dead, interrupted, element, is_dropped, again);
+        if (is_dropped) return true;
         const death how = group_.examine(dead, interrupted, element);
         if (job == initializer_) {
             initializer_death_ = how.error;
-        } else if (element.attempts.size() < job->retries) {
+        } else if (again) {
             element.attempts.push_back(how.how);
             dispatcher_.push_front(job, std::move(element));
         } else {
@@ -77,6 +81,19 @@ private:
                             .error = how.error});
         }
         return true;
+    }
+
+    static void tell(peer& dead, const peer::running& interrupted, const block& element, bool is_dropped,
+                     bool again) noexcept {
+        using termination = peer::termination;
+        const auto& cause = dead.terminated_for();
+        const bool is_cause = cause && cause->element == interrupted.number;
+        const auto outcome = is_dropped || (is_cause && cause->why == termination::reason::cancelled)
+                                 ? element_outcome::cancelled
+                             : is_cause ? element_outcome::timed_out
+                                        : element_outcome::worker_died;
+        dead.notes().failed(dead.index, *interrupted.of, interrupted.index, interrupted.number, outcome,
+                            static_cast<std::uint32_t>(element.attempts.size()) + 1, again);
     }
 
     peer_group& group_;

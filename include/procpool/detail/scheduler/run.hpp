@@ -33,6 +33,7 @@ struct run {
     std::shared_ptr<const block> source = nullptr;
     wire::buffer head;  // as in its announcement
     std::size_t in_front = 0;
+    std::size_t told = 0;     // bytes of the payload whose elements observers were told of; if there are any
     std::size_t sent = 0;     // bytes of all that went out
     std::size_t counted = 0;  // bytes among those that are out; less than they weigh if some were recalled
 

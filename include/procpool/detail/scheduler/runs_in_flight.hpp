@@ -29,6 +29,8 @@ public:
     /// Elements without a result, and their bytes.
     std::uint64_t elements() const noexcept { return elements_; }
     std::size_t bytes() const noexcept { return bytes_; }
+    /// Of all elements that it was ever given, those that lie in shared memory.
+    std::size_t large_bytes() const noexcept { return large_bytes_; }
     /// Elements that have come to their end since the worker's start.
     std::uint64_t results() const noexcept { return results_; }
 
@@ -42,6 +44,7 @@ public:
         elements_ += next.elements.count;
         unsent_elements_ += next.elements.count;
         bytes_ += next.counted;
+        large_bytes_ += next.elements.large.bytes;
     }
     /// Frames without elements.
     void add(announcement&& frames) { add(nullptr, {}, std::move(frames)); }
@@ -311,6 +314,7 @@ private:
     std::uint64_t unsent_elements_ = 0;
     std::uint64_t elements_ = 0;
     std::size_t bytes_ = 0;
+    std::size_t large_bytes_ = 0;
     std::uint64_t results_ = 0;
 };
 using runs_in_flight = basic_runs_in_flight<>;

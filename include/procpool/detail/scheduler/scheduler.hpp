@@ -22,6 +22,7 @@
 #include "procpool/detail/job/callback_runner.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/observation.hpp"
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -41,6 +42,7 @@
 #include "procpool/detail/scheduler/timing_table.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/error.hpp"
+#include "procpool/observer.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -64,6 +66,7 @@ public:
         in_a_row_.close();  // what comes later than this job goes behind it
         job->id = ++last_id_;
         job->timing = &timings_.of(job->definition().bytes());
+        if (observed() || job->observed) begin_observed(*job);
         jobs_.add(job);
     }
 
@@ -95,7 +98,7 @@ public:
                        std::exception_ptr error) override PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(1);
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
-        deliveries_.fail(job, index, std::move(error));
+        deliveries_.fail(job, index, std::move(error), element_outcome::not_sent);
         interrupt_driver();
     }
 
@@ -200,7 +203,8 @@ public:
     }
     /// Whether a step has something to do, though nothing comes and no time passes.
     bool has_something_at_hand() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
-        return deliveries_.has_local() || jobs_.has_callbacks();
+        if (observed() && observed()->has_events()) return true;
+        return deliveries_.has_local() || (jobs_.has_callbacks() && !callbacks_wait(*this));
     }
     /// Whether the result of one quick element is all that is to come.
     bool awaits_one_quick_call() {
@@ -243,7 +247,8 @@ public:
     }
 
     void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        while (auto next = jobs_.begin_callbacks()) {
+        tell_observers(held);
+        while (auto next = callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks()) {
             hand_over();
             {
                 const job::unlocked meanwhile(held);
@@ -253,6 +258,11 @@ public:
             jobs_.end_callbacks(*next);
             interrupt_driver();  // it may be the one that waits for this
         }
+    }
+    void tell_observers(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        if (!observed() || !observed()->has_events()) return;
+        hand_over();
+        observed()->tell(held, callbacks_);
     }
     /// Lets go of what jobs that are over referred to.
     void destroy_retired(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
@@ -310,6 +320,11 @@ private:
         supervisor_.check_after(one, cancel_grace);
     }
 
+    void begin_observed(remote_job& job) PROCPOOL_REQUIRES(pool_mutex) {
+        job::begin_call(*this, job);
+        interrupt_driver();
+    }
+
     /// Whether a task that was submitted waits for others, since to send each of many quick ones by itself
     /// would cost more than they do. The last of them are sent by whoever drives next.
     bool should_batch(const remote_job& job) noexcept PROCPOOL_REQUIRES(pool_mutex) {
@@ -337,6 +352,7 @@ private:
         if (job->has_all_results() && in_a_row_.forget(*job)) job->seal();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
+        if (job->observed && observed()) observed()->end(*job);
         if (jobs_.open().empty()) notice_pause();
         if (!job->once() && !failure_) group_.forget(*job, refers);
     }

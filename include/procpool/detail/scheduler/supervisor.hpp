@@ -24,6 +24,9 @@ namespace procpool::inline v0_1::detail::scheduler {
 /// Elements of a cancelled job may come to their end by themselves: a new worker takes longer than some.
 inline constexpr std::chrono::milliseconds cancel_grace{2};
 
+/// Observers are told of an element that runs for longer, about.
+inline constexpr std::chrono::milliseconds begin_told_after{20};
+
 template <class = only_if_used>
 class basic_supervisor {
 public:
@@ -41,6 +44,11 @@ public:
         // What it has besides has set checks of its own.
         if (one.work().elements() > 1) check_after(one, flush_policy_for(one.work().bulk()).collected_after);
         check_after(one, job.timeout);
+        if (job.observed) check_after(one, begin_told_after);
+    }
+    /// Observers of what it has got are to be told of it when it runs for a while.
+    void schedule_telling(peer& one) const {
+        if (one.notes().are_wanted() && one.work().elements() > 0) check_after(one, begin_told_after);
     }
 
     /// After results came: those of the other elements may be held back.

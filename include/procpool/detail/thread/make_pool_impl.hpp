@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/thread/make_pool.hpp"
 #include "procpool/detail/thread/thread_pool.hpp"
@@ -32,7 +33,9 @@ Options checked(PoolOptions options) {
     return {.threads = threads,
             .nice = job::checked_nice(options.limits),
             .pin_to_cpu = options.limits.pin_to_cpu,
-            .error_handler = std::move(options.error_handler)};
+            .error_handler = std::move(options.error_handler),
+            .observers = job::observers_of(options),
+            .keeps_statistics = options.statistics};
 }
 
 template <class>

@@ -14,6 +14,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_input.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
 
@@ -27,6 +28,8 @@ public:
     /// An element that could not even be kept.
     virtual void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
                                std::exception_ptr error) PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// @throws Error if it keeps none
+    Statistics stats() const PROCPOOL_REQUIRES(pool_mutex);
     /// No more elements will come.
     virtual void seal(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
@@ -78,5 +81,9 @@ struct reader_of<thread::thread_backend> {
 };
 
 }  // namespace procpool::inline v0_1::detail::call
+
+#ifndef PROCPOOL_SEPARATE_COMPILATION
+#include "procpool/detail/thread/thread_backend_impl.hpp"
+#endif
 
 #endif

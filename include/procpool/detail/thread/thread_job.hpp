@@ -43,6 +43,7 @@ public:
     std::deque<elements> ready;
     bool listed = false;                        // among those that have elements ready
     std::uint64_t at_once = ~std::uint64_t{0};  // elements whose results are told together, at the most
+    bool tells_each = false;                    // that is one, whatever they take
 
     /// Elements that have not begun are not to begin any more; read without the mutex.
     std::atomic<bool> stopped{false};

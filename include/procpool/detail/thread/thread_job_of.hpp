@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "procpool/detail/call/job_with_results.hpp"
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
+#include "procpool/detail/thread/thread_notes.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
 
@@ -33,7 +35,8 @@ public:
         : base(Results(std::forward<Args>(args)...)), function_(std::forward<F>(function)) {
         this->borrows = Task::borrows;
         this->repeatable = Task::repeatable;
-        if constexpr (is_stream) this->at_once = 1;  // somebody may wait for it while the next one takes long
+        // Somebody may wait for it while the next one takes long.
+        if constexpr (is_stream) this->at_once = 1, this->tells_each = true;
     }
 
     /// So many elements will come: threads may store their results at the same time, each in its place.
@@ -77,6 +80,7 @@ private:
         std::uint64_t ended = 0;
         std::vector<failed_element> failed;
         std::vector<std::optional<stored>> values;  // those that have no place yet; none for one that failed
+        std::vector<element_times> times;           // if they are observed
     };
 
     void run_with_copy(const elements& some, outcome& of_this) {
@@ -86,10 +90,12 @@ private:
 
     void run_all(typename Task::callee& function, const elements& some, outcome& of_this) {
         const bool has_places = has_places_;
+        const bool is_observed = this->observed != nullptr;
         if (!has_places) of_this.values.reserve(static_cast<std::size_t>(some.count));
         for (std::uint64_t i = 0; i < some.count; ++i) {
             if (this->stopped.load(std::memory_order_relaxed)) break;
             ++of_this.ended;
+            if (is_observed) of_this.times.push_back({steady_ns(), 0, true});
             try {
                 if (has_places)
                     results.store(some.first + i, attempt(function, some, i));
@@ -98,8 +104,11 @@ private:
             } catch (...) {
                 of_this.failed.push_back({some.first + i, std::current_exception()});
                 if (!has_places) of_this.values.emplace_back();
+                if (is_observed) of_this.times.back() = {of_this.times.back().begun, steady_ns(), false};
                 if (this->fail_fast) break;
+                continue;
             }
+            if (is_observed) of_this.times.back().ended = steady_ns();
         }
     }
 
@@ -137,6 +146,7 @@ private:
     }
 
     void keep(std::uint64_t first, outcome& of_this) PROCPOOL_REQUIRES(pool_mutex) {
+        tell_ends(*this, first, of_this.times);
         auto failed = of_this.failed.begin();
         if (has_places_) {
             for (; failed != of_this.failed.end(); ++failed) results.fail(failed->index, failed->error);

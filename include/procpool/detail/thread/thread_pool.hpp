@@ -4,13 +4,13 @@
 #define PROCPOOL_DETAIL_THREAD_THREAD_POOL_HPP
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,35 +19,34 @@
 #include "procpool/detail/job/callback_runner.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
+#include "procpool/detail/job/observation.hpp"
+#include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
-#include "procpool/detail/os/limits.hpp"
-#include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/os/thread_name.hpp"
 #include "procpool/detail/thread/thread_backend.hpp"
+#include "procpool/detail/thread/thread_notes.hpp"
+#include "procpool/detail/thread/thread_pool_options.hpp"
+#include "procpool/detail/thread/thread_setup.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/error.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
 
-struct thread_pool_options {
-    std::uint32_t threads = 1;
-    int nice = 0;
-    bool pin_to_cpu = false;
-    std::function<void()> initializer = {};
-    std::function<void(std::exception_ptr)> error_handler = {};
-};
-
 template <class = only_if_used>
 class basic_thread_pool final : public thread_backend,
                                 public std::enable_shared_from_this<basic_thread_pool<>> {
 public:
     explicit basic_thread_pool(thread_pool_options options)
-        : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {}
+        : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {
+        const lock held = acquire();
+        for (auto& one : options_.observers) job::add_observer(*this, std::move(one));
+        if (options_.keeps_statistics) job::keep_statistics(*this, options_.threads);
+    }
 
     /// To be called once. The threads keep the pool alive until they end.
     /// @throws std::system_error if not all of them can be started
@@ -80,6 +79,7 @@ public:
 
     void add(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
+        if (observed() || job->observed) begin_observed(*this, *job);
         jobs_.add(job);
     }
 
@@ -106,6 +106,7 @@ public:
         if (job->failure() || job->abandoned) return;
         job->fail(index, std::move(error));
         job->publish(index, 1);
+        if (job->observed) tell_not_kept(*job, index);
         settle(job, false);
     }
 
@@ -137,6 +138,7 @@ public:
                 job->fail(i, error);
                 job->publish(i, 1);
             }
+            if (job->observed) tell_cancelled(*job, some.first, some.count);
             jobs_.retire(std::move(some.values));
         }
         job->ready.clear();
@@ -192,20 +194,12 @@ private:
 
     void work(std::uint32_t index) {
         os::name_this_thread("procpool " + std::to_string(index));
-        static std::atomic<std::uint64_t> threads_so_far{0};
-        const std::uint64_t seed = worker::seed_of(threads_so_far.fetch_add(1), os::current_pid());
-        const worker::identity who{.index = index, .seed = ~seed};  // unlike that of a worker process
+        const worker::identity who = new_identity(index);
         worker::this_thread = &who;
         running_here() = this;
-        std::exception_ptr unfit;
-        try {
-            if (options_.nice > 0) os::add_niceness(options_.nice);
-            if (options_.pin_to_cpu) os::pin_to_cpu(index);
-            if (options_.initializer) options_.initializer();
-        } catch (...) {
-            unfit = std::current_exception();
-        }
+        const std::exception_ptr unfit = set_up_thread(index, options_);
         lock held = acquire();
+        if (observed()) tell_thread(*this, index, thread_event::starts);
         if (unfit) fail(unfit);
         for (bool goes_on = true; goes_on;) {
             try {
@@ -215,6 +209,8 @@ private:
                 fail(std::current_exception());
             }
         }
+        if (observed()) tell_thread(*this, index, thread_event::ends);
+        leave(held);
         held.unlock();
         worker::run_exit_functions();
     }
@@ -248,6 +244,10 @@ private:
         for (;;) {
             elements part = some.take_front(job->at_once);
             if (some.count == 0) some.values.reset();  // the part has them
+            if (job->observed) {
+                tell_begin(*job, part.first);
+                tell_observers(held);
+            }
             const bool good = run(*job, std::move(part), held);
             if (some.count == 0 || job->abandoned || (!good && job->fail_fast)) {
                 if (job->borrows) job->end_delivery();
@@ -288,7 +288,8 @@ private:
     /// A task that waits for a job of its own pool runs that meanwhile: there may be no other thread for it.
     bool help(lock& held, steady_time /*deadline*/, job::basic_job* awaited) override
         PROCPOOL_REQUIRES(pool_mutex) {
-        if (jobs_.has_callbacks()) {
+        if (observed()) observed()->note_wait();
+        if (jobs_.has_callbacks() && !callbacks_wait(*this)) {
             run_callbacks(held);
             return true;
         }
@@ -307,6 +308,7 @@ private:
 
     void finish_if_complete(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
         if (!jobs_.complete(job)) return;
+        if (job->observed && observed()) observed()->end(*job);
         if (jobs_.has_callbacks() && idle_ > 0) work_.notify_one();
         notify_ready();
     }
@@ -332,8 +334,13 @@ private:
             give_up(std::shared_ptr<thread_job>(jobs_.open()[left - 1]), error);
     }
 
+    void tell_observers(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        if (observed()) observed()->tell(held, callbacks_);
+    }
+
     void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        while (auto next = jobs_.begin_callbacks()) {
+        tell_observers(held);
+        while (auto next = callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks()) {
             held.unlock();
             for (const auto& callback : next->callbacks) run_callback(callback);
             next->callbacks.clear();

@@ -15,8 +15,8 @@ struct activity {  // NOLINT(clang-analyzer-optin.performance.Padding): each wri
     /// The worker's process id: here it is known before the zygote's news of its birth come, and if they
     /// never come. It stands first, where zygote::birth_record writes it.
     std::atomic<std::int64_t> pid{0};
-    /// 1 once the worker waits for its first element.
-    std::atomic<std::uint64_t> ready{0};
+    /// When the worker began to wait for its first element, in steady nanoseconds; 0 before.
+    std::atomic<std::int64_t> ready{0};
     /// Elements that it has laid claim to. In the upper bits, how often the pool has taken back the others.
     /// Both in one word, so that none is claimed and taken back at once.
     std::atomic<std::uint64_t> claimed_and_recalls{0};
@@ -28,6 +28,8 @@ struct activity {  // NOLINT(clang-analyzer-optin.performance.Padding): each wri
     /// Elements ended, and the time that they took in all, when the worker last read the clock.
     std::atomic<std::uint64_t> ended{0};
     std::atomic<std::int64_t> busy_ns{0};
+    /// Of that, the time in the initializer, once that has ended.
+    std::atomic<std::int64_t> initializing_ns{0};
 
     /// 1 once its memory has grown so much that it should be replaced.
     alignas(64) std::atomic<std::uint64_t> overgrown{0};

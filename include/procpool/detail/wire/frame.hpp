@@ -42,8 +42,12 @@ struct task_header {
     std::uint64_t length = 0;
     std::uint32_t together = 1;  // so many elements can be taken back only together
     std::uint16_t number = 0;    // runs before this one, so that none is missing unseen
-    std::uint8_t timed = 0;      // it matters when exactly each begins
-    std::uint8_t bulk = 0;       // nobody sees a result before all are there
+    enum class timing : std::uint8_t {
+        sampled,  // quick elements are timed together
+        exact,    // it matters when exactly each begins
+        noted,    // and its times are written down
+    } timed = timing::sampled;
+    std::uint8_t bulk = 0;  // nobody sees a result before all are there
 };
 
 /// Up, from a worker. Results come in the order in which elements were sent, so they need no index;

@@ -9,6 +9,7 @@
 
 #include "procpool/detail/os/crash_record.hpp"
 #include "procpool/detail/wire/activity.hpp"
+#include "procpool/detail/wire/element_times.hpp"
 
 namespace procpool::inline v0_1::detail::worker {
 
@@ -37,12 +38,14 @@ struct black_box {
     static constexpr std::uint64_t no_frame = ~std::uint64_t{0};
 };
 
-/// Each slot's piece of the pool's shared memory: its black box, then its outbox. Both are touched, and so
-/// take memory, only as far as they are used.
-inline constexpr std::size_t slot_memory = 128 * 1024;
+/// Each slot's piece of the pool's shared memory: its black box, its outbox, and the times of elements that
+/// somebody observes. All are touched, and so take memory, only as far as they are used.
 inline constexpr std::size_t outbox_offset = 1024;
-inline constexpr std::size_t outbox_capacity = slot_memory - outbox_offset;
+inline constexpr std::size_t times_offset = 128 * 1024;
+inline constexpr std::size_t outbox_capacity = times_offset - outbox_offset;
+inline constexpr std::size_t slot_memory = times_offset + sizeof(wire::element_times);
 static_assert(sizeof(black_box) <= outbox_offset);
+static_assert(slot_memory % 4096 == 0);  // whole pages
 static_assert(offsetof(black_box, told) == 0 &&
               offsetof(wire::activity, pid) == 0);  // see zygote::birth_record
 

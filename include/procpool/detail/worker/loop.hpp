@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/c_streams.hpp"
@@ -22,6 +23,7 @@
 #include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
+#include "procpool/detail/wire/element_times.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
@@ -46,7 +48,8 @@ public:
           tasks_(std::move(birth.tasks)),
           most_growth_(limits.memory_growth),
           limited_(limits.memory.has_value()),
-          pacer_(box_, outbox_) {
+          pacer_(box_, outbox_,
+                 std::launder(reinterpret_cast<wire::element_times*>(memory_.data() + times_offset))) {
         open_arenas(birth);
         if (birth.settings.serves_other_machine) outbox_.serve_other_machine();
         birth.memory.reset();
@@ -57,7 +60,7 @@ public:
     int run() {
         // Again: where the page could not be mapped for it, birth_record has stored nothing.
         box_.told.pid.store(os::current_pid(), std::memory_order_relaxed);
-        box_.told.ready.store(1, std::memory_order_release);
+        box_.told.ready.store(steady_ns(), std::memory_order_release);
         while (read_more())
             while (serve_frame()) {
             }
@@ -179,6 +182,9 @@ private:
         while ((good || !os::allocations_failed) && pacer_.begin_element())
             good = run_until_one_throws(job, elements);
         pacer_.end_run();
+        if (is_initializer)
+            box_.told.initializing_ns.store(box_.told.busy_ns.load(std::memory_order_relaxed),
+                                            std::memory_order_relaxed);
         if (is_initializer) os::print_by_c_streams(os::buffered_text::goes_out);
         // No task may run in a worker that isn't set up; some may wait in its pipe.
         if (!good && is_initializer) leave(EXIT_FAILURE);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/wire/element_times.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/outbox.hpp"
@@ -22,7 +23,9 @@ class growth_watch;
 template <class = only_if_used>
 class basic_run_pacer {
 public:
-    basic_run_pacer(black_box& box, outbox& results) : box_(box), outbox_(results) {}
+    /// Where nobody observes elements no `times` are needed.
+    basic_run_pacer(black_box& box, outbox& results, wire::element_times* times = nullptr)
+        : box_(box), outbox_(results), times_(times) {}
 
     /// The next elements are those of this frame. `recalls` are those that the worker knows of.
     void begin_run(const wire::task_header& header, std::uint64_t recalls) noexcept;
@@ -112,9 +115,11 @@ private:
 
     black_box& box_;
     outbox& outbox_;
-    std::uint64_t left_ = 0;         // elements of the run that have not begun
-    std::uint64_t claimed_ = 0;      // of those
-    std::uint64_t all_claimed_ = 0;  // since its start
+    wire::element_times* const times_;
+    wire::element_times* times_of_run_ = nullptr;  // if they are to be written down
+    std::uint64_t left_ = 0;                       // elements of the run that have not begun
+    std::uint64_t claimed_ = 0;                    // of those
+    std::uint64_t all_claimed_ = 0;                // since its start
     std::uint64_t together_ = 1;
     std::uint64_t recalls_ = 0;
     std::uint64_t begun_ = 0;

@@ -33,7 +33,9 @@ void basic_run_pacer<Mark>::begin_run(const wire::task_header& header, std::uint
     recalls_ = recalls;
     // Results that somebody may wait for are not kept longer for the sake of these.
     bulk_ = header.bulk != 0 && (bulk_ || !results_wait_);
-    most_between_readings_ = header.timed != 0 ? 1 : 256;
+    using timing = wire::task_header::timing;
+    most_between_readings_ = header.timed != timing::sampled ? 1 : 256;
+    times_of_run_ = header.timed == timing::noted ? times_ : nullptr;
     // The first says anew whether the others are quick.
     clock_every_ = reading_in_ = 1;
 }
@@ -84,6 +86,11 @@ void basic_run_pacer<Mark>::read_clock() {
     busy_ += passed;
     box_.told.busy_ns.store(busy_, std::memory_order_relaxed);
     box_.told.begun_at.store(now_, std::memory_order_relaxed);
+    if (times_of_run_) {
+        wire::element_times::entry& last = times_of_run_->of(begun_ - 1);
+        last.begun.store(begun_at, std::memory_order_relaxed);
+        last.ended.store(now_, std::memory_order_relaxed);
+    }
     box_.told.ended.store(begun_, std::memory_order_release);
     flush_if_due(passed);
 }

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// What observers are told of the elements that a peer runs.
+#ifndef PROCPOOL_DETAIL_SCHEDULER_ELEMENT_NOTES_HPP
+#define PROCPOOL_DETAIL_SCHEDULER_ELEMENT_NOTES_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/observation.hpp"
+#include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/scheduler/runs_in_flight.hpp"
+#include "procpool/detail/wire/activity.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/element_times.hpp"
+#include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/sink.hpp"
+#include "procpool/observer.hpp"
+
+namespace procpool::inline v0_1::detail::scheduler {
+
+/// Of one peer. Its functions are called for jobs that are observed only.
+template <class = only_if_used>
+class basic_element_notes {
+public:
+    using observation = job::observation;
+
+    basic_element_notes() = default;
+    /// Of a peer that begins now; `times` are null if it tells none.
+    basic_element_notes(const wire::activity& told, const wire::element_times* times) noexcept
+        : told_(&told), times_(times), since_(steady_ns()) {}
+
+    /// Whether it has got elements that somebody observes, so far.
+    bool are_wanted() const noexcept { return wanted_; }
+    /// Whether there is none that was begun and not told of.
+    bool knows(std::uint64_t number) const noexcept { return number < begins_told_; }
+
+    void given(std::uint32_t worker, const remote_job& job, std::uint64_t first, std::uint64_t count,
+               std::uint64_t in_worker) noexcept {
+        wanted_ = true;
+        const auto& call = job.observed;
+        if (!call->goes_on()) return;
+        call->by->note(call, ElementsGiven{.worker = worker,
+                                           .first = first,
+                                           .count = count,
+                                           .in_worker = in_worker,
+                                           .waiting = job.ready_elements,
+                                           .when = std::chrono::steady_clock::now()});
+    }
+
+    /// This one runs.
+    void running(std::uint32_t worker, const runs_in_flight::running& one) noexcept {
+        if (knows(one.number)) return;
+        begins_told_ = one.number + 1;
+        const auto& call = one.of->job->observed;
+        if (!call->goes_on()) return;
+        const std::int64_t now = steady_ns();
+        call->by->note(call, ElementBegin{.index = one.index,
+                                          .worker = worker,
+                                          .attempt = attempt(*one.of),
+                                          .begun = time(std::clamp(one.since, std::min(since_, now), now))});
+    }
+
+    /// The next `count` elements of the run have results, the first of which is the peer's result `number`.
+    void returned(std::uint32_t worker, run& from, std::uint64_t number, std::uint64_t count,
+                  std::uint64_t stride, std::span<const std::byte> results) noexcept {
+        observation::ends to(from.job->observed, count);
+        const std::int64_t now = steady_ns();
+        const std::uint64_t ended = told_->ended.load(std::memory_order_acquire);
+        wire::cursor values(results);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            ElementEnd end{.index = from.elements.first + from.results + i, .worker = worker};
+            end.attempt = attempt(from);
+            end.result_bytes = take_size(values, stride);
+            note(to, end, from, number + i, ended, now);
+        }
+    }
+    /// The next element of the run has failed, the peer's result `number`.
+    void failed(std::uint32_t worker, run& from, std::uint64_t index, std::uint64_t number,
+                element_outcome outcome, std::uint32_t attempt, bool runs_again,
+                std::size_t result_bytes = 0) noexcept {
+        observation::ends to(from.job->observed, 1);
+        ElementEnd end{.index = index, .worker = worker};
+        end.attempt = attempt;
+        end.outcome = outcome;
+        end.runs_again = runs_again;
+        end.result_bytes = result_bytes;
+        note(to, end, from, number, told_->ended.load(std::memory_order_acquire), steady_ns());
+    }
+    /// An element has failed that no peer runs.
+    static void failed(const remote_job& job, std::uint64_t index, element_outcome outcome) noexcept {
+        observation::ends to(job.observed, 1);
+        if (to.are_lost()) return;
+        ElementEnd end{.index = index};
+        end.outcome = outcome;
+        end.begun = end.ended = std::chrono::steady_clock::now();
+        to.end(std::move(end));
+    }
+
+    static std::uint32_t attempt(const run& of) noexcept {
+        return static_cast<std::uint32_t>(of.elements.attempts.size()) + 1;
+    }
+
+private:
+    static std::chrono::steady_clock::time_point time(std::int64_t ns) noexcept {
+        return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(ns));
+    }
+
+    void note(observation::ends& to, ElementEnd& end, run& from, std::uint64_t number, std::uint64_t ended,
+              std::int64_t now) noexcept {
+        const wire::cursor argument = wire::cursor(from.elements.payload().subspan(from.told));
+        wire::cursor behind = argument;
+        end.argument_bytes = take_size(behind, from.elements.stride) +
+                             from.elements.large.bytes / std::max<std::uint64_t>(from.elements.count, 1);
+        from.told += argument.left() - behind.left();
+        const bool begins = !knows(number);
+        begins_told_ = std::max(begins_told_, number + 1);
+        if (to.are_lost()) return;
+        set_times(end, number, ended, now);
+        if (begins)
+            to.begin({.index = end.index, .worker = *end.worker, .attempt = end.attempt, .begun = end.begun});
+        if (end.run_time().count() >= to.text_from()) end.arguments = describe(from, argument);
+        to.end(std::move(end));
+    }
+
+    /// A corrupt worker may have told anything.
+    void set_times(ElementEnd& end, std::uint64_t number, std::uint64_t ended,
+                   std::int64_t now) const noexcept {
+        std::int64_t from = told_->begun_at.load(std::memory_order_relaxed);
+        std::int64_t to = now;
+        // If it hasn't told of the end yet, that is a moment ago, or it is dead.
+        if (times_ && ended > number) {
+            from = times_->of(number).begun.load(std::memory_order_relaxed);
+            to = std::min(times_->of(number).ended.load(std::memory_order_relaxed), now);
+        }
+        to = std::max(to, std::min(since_, now));
+        end.begun = time(std::clamp(from, std::min(since_, to), to));
+        end.ended = time(to);
+    }
+
+    /// Passes over an encoded value. @return its size, wherever it lies
+    static std::uint64_t take_size(wire::cursor& from, std::uint64_t stride) noexcept try {
+        if (stride != wire::variable_stride) {
+            from.take(stride);
+            return stride;
+        }
+        wire::cursor value = from;
+        wire::skip_bulk(from);
+        const auto size = value.value<std::uint64_t>();
+        if ((size & wire::lies_in_arena) != 0) return size & ~wire::lies_in_arena;
+        // An array, for instance, that is all of the value.
+        return size + wire::size_of_part_ahead(wire::cursor(value.take(static_cast<std::size_t>(size))));
+    } catch (const std::exception&) {  // a corrupt worker's
+        return 0;
+    }
+
+    static std::string describe(const run& from, const wire::cursor& argument) noexcept try {
+        if (!from.job->observed->by->quotes_arguments) return "...";
+        wire::cursor rest = argument;
+        wire::element_reader reader(rest.take(rest.left()), from.elements.stride);
+        return from.job->describe(reader.next());
+    } catch (const std::exception&) {
+        return {};
+    }
+
+    const wire::activity* told_ = nullptr;
+    const wire::element_times* times_ = nullptr;
+    std::int64_t since_ = 0;         // when it began, in steady ns
+    std::uint64_t begins_told_ = 0;  // of so many elements it was told that they have begun
+    bool wanted_ = false;
+};
+using element_notes = basic_element_notes<>;
+
+}  // namespace procpool::inline v0_1::detail::scheduler
+
+#endif
