@@ -76,8 +76,10 @@ struct ElementEnd {
     bool runs_again = false;  ///< it failed and gets another attempt
     std::chrono::steady_clock::time_point begun = {};
     std::chrono::steady_clock::time_point ended = {};
-    std::uint64_t argument_bytes = 0;  ///< as encoded; 0 in a ThreadPool
-    std::uint64_t result_bytes = 0;    ///< as encoded; 0 in a ThreadPool
+    /// Bytes of its arguments as encoded; 0 in a ThreadPool. Large parts in shared memory count if they are
+    /// all that there is, as an array or a string.
+    std::uint64_t argument_bytes = 0;
+    std::uint64_t result_bytes = 0;  ///< the same of its result
     /// Its arguments as WorkerDied::what() has them, if it took as long as Observer::set_text_from() says.
     std::string arguments = {};
 

@@ -28,6 +28,7 @@
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
+#include "procpool/observer.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -159,6 +160,7 @@ public:
                 wire::cursor from(payload);
                 const std::string_view attempts = text_of(from.sized());
                 if (books().got(*job, header.first, 1) == 0) break;
+                tell_ended(*job, header.first, 1, element_outcome::threw);
                 into.push_back({.job = job,
                                 .first = header.first,
                                 .count = 1,
@@ -185,6 +187,7 @@ public:
         for (scheduler::run& one : books().take_unfinished()) {
             if (one.left() == 0 || one.job->abandoned || one.job->failure()) continue;
             if (fails || one.source->lost > 0) {
+                tell_ended(*one.job, one.elements.first, one.elements.count, element_outcome::worker_died);
                 for (std::uint64_t i = 0; i < one.elements.count; ++i)
                     into.push_back({.job = one.job,
                                     .first = one.elements.first + i,
@@ -207,6 +210,13 @@ public:
     }
 
 private:
+    /// To observers: only so much is known here.
+    void tell_ended(const scheduler::remote_job& job, std::uint64_t first, std::uint64_t count,
+                    element_outcome outcome, std::int64_t each_ns = 0) const noexcept {
+        if (job.observed)
+            scheduler::element_notes::ended_elsewhere(index, job, first, count, outcome, each_ns);
+    }
+
     void define(const std::shared_ptr<scheduler::remote_job>& job) {
         if (!jobs_.emplace(job->id, job).second) return;
         const wire::buffer definition = definition_of(*job);
@@ -255,6 +265,7 @@ private:
             job->timing->add(static_cast<double>(header.ns) * static_cast<double>(header.count),
                              static_cast<double>(header.count));
         const auto deliver = [&](std::uint64_t first, std::uint64_t count, std::span<const std::byte> bytes) {
+            tell_ended(*job, first, count, element_outcome::returned, header.ns);
             into.push_back({.job = job,
                             .first = first,
                             .count = count,

@@ -16,6 +16,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/process/current_zygote.hpp"
 #include "procpool/detail/process/worker_accounts.hpp"
@@ -59,6 +60,7 @@ public:
                 case zygote::worker_report::kind::started:
                     link.pid = static_cast<long>(report->pid);
                     link.tell_start();
+                    os::probes::worker_start(link.index, link.pid);
                     if (jobs_.observed()) tell_start(*jobs_.observed(), link);
                     workers_.restarts().start();
                     break;
@@ -98,6 +100,7 @@ public:
         const WorkerDied::Cause cause{
             .pid = link.told_pid(), .exit_code = link.exit->code, .signal = link.exit->signal};
         const std::string how = os::describe(*link.exit);
+        os::probes::worker_end(link.index, link.told_pid());
         if (jobs_.observed()) tell_end(*jobs_.observed(), link);
         accounts_.close(link, has_initializer());
         workers_.dismiss(link);

@@ -108,6 +108,26 @@ public:
         to.end(std::move(end));
     }
 
+    /// Elements [first, first + count) of a job have come to their end in a peer that tells no times but that
+    /// each took about `each_ns`.
+    static void ended_elsewhere(std::uint32_t worker, const remote_job& job, std::uint64_t first,
+                                std::uint64_t count, element_outcome outcome,
+                                std::int64_t each_ns = 0) noexcept {
+        observation::ends to(job.observed, count);
+        if (to.are_lost()) return;
+        const std::int64_t now = steady_ns();
+        const std::int64_t begun = std::clamp(now - std::max<std::int64_t>(each_ns, 0),
+                                              std::min(ns_of(job.observed->info.begun), now), now);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            ElementEnd end{.index = first + i, .worker = worker};
+            end.outcome = outcome;
+            end.begun = time(begun);
+            end.ended = time(now);
+            to.begin({.index = end.index, .worker = worker, .begun = end.begun});
+            to.end(std::move(end));
+        }
+    }
+
     static std::uint32_t attempt(const run& of) noexcept {
         return static_cast<std::uint32_t>(of.elements.attempts.size()) + 1;
     }
@@ -121,8 +141,7 @@ private:
               std::int64_t now) noexcept {
         const wire::cursor argument = wire::cursor(from.elements.payload().subspan(from.told));
         wire::cursor behind = argument;
-        end.argument_bytes = take_size(behind, from.elements.stride) +
-                             from.elements.large.bytes / std::max<std::uint64_t>(from.elements.count, 1);
+        end.argument_bytes = take_size(behind, from.elements.stride);
         from.told += argument.left() - behind.left();
         const bool begins = !knows(number);
         begins_told_ = std::max(begins_told_, number + 1);

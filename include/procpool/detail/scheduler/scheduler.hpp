@@ -27,6 +27,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
+#include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
@@ -66,6 +67,7 @@ public:
         in_a_row_.close();  // what comes later than this job goes behind it
         job->id = ++last_id_;
         job->timing = &timings_.of(job->definition().bytes());
+        os::probes::call_begin(job->id);
         if (observed() || job->observed) begin_observed(*job);
         jobs_.add(job);
     }
@@ -352,6 +354,7 @@ private:
         if (job->has_all_results() && in_a_row_.forget(*job)) job->seal();
         const bool refers = !job->pins.empty();
         if (!jobs_.complete(job)) return;
+        os::probes::call_end(job->id);
         if (job->observed && observed()) observed()->end(*job);
         if (jobs_.open().empty()) notice_pause();
         if (!job->once() && !failure_) group_.forget(*job, refers);

@@ -12,6 +12,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/flush_policy.hpp"
+#include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/worker/growth_watch.hpp"
@@ -92,6 +93,7 @@ void basic_run_pacer<Mark>::read_clock() {
         last.ended.store(now_, std::memory_order_relaxed);
     }
     box_.told.ended.store(begun_, std::memory_order_release);
+    os::probes::elements_end(begun_, passed, elements);
     flush_if_due(passed);
 }
 
