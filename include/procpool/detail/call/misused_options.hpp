@@ -38,7 +38,8 @@ private:
         static_assert(
             !misused<Options>,
             "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
-            "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast, stop, name, observers and progress");
+            "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast, stop, name, observers and "
+            "progress");
         return {};
     }
 
