@@ -87,7 +87,7 @@ for ((copy = 0; copy < copies; ++copy)); do
     for photo in "${photos[@]}"; do ln -s "$photo" "$work/many/$copy-${photo##*/}"; done
 done
 cat "${photos[@]}" >/dev/null
-batch 0 many "$work/many"
+batch 0 many --report "$work/many"
 batch 0 many_serial --serial "$work/many"
 cmp "$work/many.npy" "$work/many_serial.npy" || fail "the pool's array differs from the serial one"
 echo "The two arrays are identical."
@@ -107,10 +107,12 @@ serial_status=0
 echo "image_batch --serial was killed by SIG$(kill -l "$serial_status")"
 
 step "The same folder with the pool (the decoder's last words come from the worker that it kills)"
-batch 1 photos "$work/photos"
+batch 1 photos --report "$work/photos"
 check_failures
+for page in many photos; do [[ -s $work/$page.html ]] || fail "there is no $work/$page.html"; done
 
 step "As expected: two bad files, ${#photos[@]} good pictures"
 echo "array          $work/photos.npy"
 echo "contact sheet  $work/photos.png"
+echo "what the workers did when, to be opened in a browser: $work/many.html, $work/photos.html"
 grep "^failed: " "$work/photos.txt"

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Decodes all images of a folder in worker processes, straight into one shared array (n, rows, cols, 3).
 // A file that is damaged, or that kills its decoder, costs only itself: it is listed at the end.
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <optional>
 #include <ranges>
@@ -21,7 +20,9 @@
 #include <procpool/interop/numpy.hpp>
 #include <procpool/partial.hpp>
 #include <procpool/pool.hpp>
+#include <procpool/progress.hpp>
 #include <procpool/shared_array.hpp>
+#include <procpool/statistics.hpp>
 
 #include "contact_sheet.hpp"
 #include "decode.hpp"
@@ -40,6 +41,7 @@ constexpr const char* usage =
     "  --size WxH     size of the images in the array (default 256x192); proportions are kept, the rest is "
     "black\n"
     "  --serial       the same job in this process, without the pool\n"
+    "  --report       tell what the workers did, and write PREFIX.html: which of them did what when\n"
     "  --out PREFIX   write PREFIX.npy (the array) and PREFIX.png (a contact sheet); default image_batch\n"
     "Exit status: 0, 1 if some files failed (their images are black), 2 if nothing could be done.\n";
 
@@ -50,6 +52,7 @@ struct Options {
     int cols = 256;
     int rows = 192;
     bool serial = false;
+    bool report = false;
 };
 
 std::optional<Options> parse(int argc, char** argv) {
@@ -66,6 +69,8 @@ std::optional<Options> parse(int argc, char** argv) {
             options.out = argv[++i];
         else if (name == "--serial")
             options.serial = true;
+        else if (name == "--report")
+            options.report = true;
         else if (!name.starts_with("--") && options.folder.empty())
             options.folder = name;
         else
@@ -97,41 +102,35 @@ void load_one(const Images& images, const Files& files, std::size_t i) {
 }
 // [/load_one]
 
-/// Rewrites one line on a terminal; elsewhere prints a line for each tenth.
-void show_progress(std::size_t done, std::size_t total, std::size_t failed) {
-    static const bool terminal = ::isatty(STDERR_FILENO) == 1;
-    if (!terminal && done * 10 / total == (done - 1) * 10 / total) return;
-    std::fprintf(stderr, "%s%zu of %zu images, %zu failed%s", terminal ? "\r" : "", done, total, failed,
-                 terminal && done < total ? "" : "\n");
-}
-
 // [load_all]
-/// Calls `next(i)` for each file; what it throws is the reason why file i failed.
-template <class Next>
-Failures collect(std::size_t n, Next next) {
+Failures load_all(const Images& images, const Files& files, const Options& options) {
+    mp::Pool pool({.processes = options.workers,
+                   .output = mp::worker_output::lines,  // a decoder's last words don't tear the progress line
+                   .statistics = options.report,
+                   .trace = options.report ? options.out + ".html" : ""});
+    const auto all = std::views::iota(std::size_t{0}, files.size());
+    const auto loaded = pool.try_map(mp::partial(load_one, images, files), all,
+                                     {.progress = mp::progress("decoding", {.unit = "images"})});
     Failures failures;
-    for (std::size_t i = 0; i < n; ++i) {
-        try {
-            next(i);
+    for (const std::size_t i : all) try {
+            loaded[i].value();
         } catch (const std::exception& error) {
             failures[i] = error.what();
         }
-        show_progress(i + 1, n, failures.size());
-    }
+    if (options.report) std::cout << pool.stats();
     return failures;
 }
-
-Failures load_all(const Images& images, const Files& files, int workers) {
-    mp::Pool pool(workers);
-    auto loaded =
-        pool.imap(mp::partial(load_one, images, files), std::views::iota(std::size_t{0}, files.size()));
-    return collect(files.size(), [&](std::size_t) { loaded.next(); });
-}
+// [/load_all]
 
 Failures load_all_serially(const Images& images, const Files& files) {
-    return collect(files.size(), [&](std::size_t i) { load_one(images, files, i); });
+    Failures failures;
+    for (std::size_t i = 0; i < files.size(); ++i) try {
+            load_one(images, files, i);
+        } catch (const std::exception& error) {
+            failures[i] = error.what();
+        }
+    return failures;
 }
-// [/load_all]
 
 cv::Mat sheet_of(const Images& images, const Files& files, const Failures& failures) {
     std::vector<cv::Mat> cells;
@@ -155,7 +154,7 @@ int main(int argc, char** argv) try {
 
     const auto start = std::chrono::steady_clock::now();
     const Failures failures =
-        options->serial ? load_all_serially(images, files) : load_all(images, files, options->workers);
+        options->serial ? load_all_serially(images, files) : load_all(images, files, *options);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
 
     mp::interop::save_npy(options->out + ".npy", images);

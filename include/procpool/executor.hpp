@@ -57,6 +57,8 @@ struct ExecutorMapOptions {
     std::string name = {};
     /// Are told of this call, besides those of the executor; see Observer.
     std::vector<std::shared_ptr<Observer>> observers = {};
+    /// Shows how far the call is; see progress().
+    std::shared_ptr<Observer> progress = {};
 };
 
 /// Runs calls in the workers of a pool and returns a Future for each.
@@ -148,7 +150,8 @@ public:
         const MapOptions how{.chunksize = options.chunksize,
                              .buffersize = options.buffersize,
                              .name = options.name,
-                             .observers = options.observers};
+                             .observers = options.observers,
+                             .progress = options.progress};
         if constexpr (sizeof...(Ranges) == 1)
             return until(deadline,
                          pool_.imap(std::forward<F>(function), std::forward<Ranges>(ranges)..., how));

@@ -129,6 +129,8 @@ struct MapOptions {
     std::string name = {};
     /// Are told of this call, besides those of the pool; see Observer.
     std::vector<std::shared_ptr<Observer>> observers = {};
+    /// Shows how far the call is; see progress().
+    std::shared_ptr<Observer> progress = {};
 };
 
 /// `pool.apply_async({.timeout = 2s}, f, args...);`

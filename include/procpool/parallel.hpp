@@ -81,6 +81,8 @@ struct ParallelOptions {
     std::string name = {};
     /// Are told what its workers do; see Observer.
     std::vector<std::shared_ptr<Observer>> observers = {};
+    /// Shows how far its loops are; see progress().
+    std::shared_ptr<Observer> progress = {};
 };
 
 /// What delayed() returns: `range | delayed(f)` calls it for each element, `delayed(f)(a, b)` is one call.
@@ -254,7 +256,10 @@ private:
 
     template <bool Unpacks, class F, class Range>
     auto run(F&& function, Range&& range) {
-        MapOptions how{.chunksize = options_.batch_size, .timeout = options_.timeout, .name = options_.name};
+        MapOptions how{.chunksize = options_.batch_size,
+                       .timeout = options_.timeout,
+                       .name = options_.name,
+                       .progress = options_.progress};
         if constexpr (as_list) {
             // Small batches cost nothing here: a worker is sent what it can do in a while, in one message.
             if (!how.chunksize) how.chunksize = 1;

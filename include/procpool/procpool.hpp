@@ -27,6 +27,7 @@
 #include "procpool/pool_status.hpp"
 #include "procpool/process.hpp"
 #include "procpool/process_info.hpp"
+#include "procpool/progress.hpp"
 #include "procpool/proxy.hpp"
 #include "procpool/queue.hpp"
 #include "procpool/register_at_fork.hpp"

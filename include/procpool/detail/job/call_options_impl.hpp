@@ -52,7 +52,13 @@ PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const Tas
 
 PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const MapOptions& options) {
     apply_retries(job, options.retries, options.retry_exceptions);
-    apply_observers(job, options);
+    if (options.progress) {
+        auto observers = options.observers;
+        observers.push_back(options.progress);
+        observe_call(job, observers, options.name);
+    } else {
+        apply_observers(job, options);
+    }
     job.fail_fast = options.fail_fast;
 }
 

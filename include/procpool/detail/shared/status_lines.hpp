@@ -63,8 +63,7 @@ public:
         text = text.substr(0, capacity);
         content& at = get();
         const std::uint32_t begun = at.version.load(std::memory_order_relaxed) | 1U;
-        at.version.store(begun, std::memory_order_relaxed);
-        std::atomic_thread_fence(std::memory_order_release);
+        at.version.exchange(begun, std::memory_order_acquire);  // what follows doesn't come before
         at.size.store(static_cast<std::uint32_t>(text.size()), std::memory_order_relaxed);
         at.terminal.store(terminal, std::memory_order_relaxed);
         std::memcpy(at.text, text.data(), text.size());
@@ -80,14 +79,15 @@ public:
     /// What stands on that terminal; nothing if nothing does, or if the program was killed while it wrote.
     std::optional<shown> on(std::uint64_t terminal) const {
         constexpr int tries = 100;  // of a few microseconds
-        const content& at = get();
+        content& at = get();
         for (int i = 0; i < tries; ++i) {
             shown now{at.version.load(std::memory_order_acquire)};
             const std::size_t size = at.size.load(std::memory_order_relaxed);
             if (size == 0 || at.terminal.load(std::memory_order_relaxed) != terminal) return std::nullopt;
             now.text.assign(at.text, std::min(size, capacity));
-            std::atomic_thread_fence(std::memory_order_acquire);
-            if (now.version % 2 == 0 && at.version.load(std::memory_order_relaxed) == now.version) return now;
+            // What was read before doesn't come after.
+            const std::uint32_t then = at.version.fetch_add(0, std::memory_order_release);
+            if (now.version % 2 == 0 && then == now.version) return now;
         }
         return std::nullopt;
     }
