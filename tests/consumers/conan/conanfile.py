@@ -3,7 +3,6 @@
 import os
 
 from conan import ConanFile
-from conan.tools.files import copy
 
 
 class InstalledHeaders(ConanFile):
@@ -13,7 +12,8 @@ class InstalledHeaders(ConanFile):
 
     def package(self):
         include = os.path.join(self.package_folder, "include")
-        copy(self, f"{self.name}/*", "/usr/include", include)
+        os.makedirs(include)
+        os.symlink(f"/usr/include/{self.name}", os.path.join(include, self.name))
 
     def package_id(self):
         self.info.clear()
