@@ -108,7 +108,8 @@ template void job::add_observer<void>(job::runner&, std::shared_ptr<Observer>);
 template void job::observe_call<void>(job::basic_job&, const std::vector<std::shared_ptr<Observer>>&,
                                       const std::string&);
 
-template void job::keep_statistics<void>(job::runner&, std::size_t);
+template void job::observe_pool<void>(job::runner&, std::vector<std::shared_ptr<Observer>>, bool,
+                                      std::size_t);
 template std::vector<std::shared_ptr<Observer>> job::observers_of<void>(const PoolOptions&);
 
 template long os::own_pid<void>() noexcept;

@@ -20,9 +20,11 @@ namespace procpool::inline v0_1::detail::job {
 template <class = only_if_used>
 void add_observer(runner& pool, std::shared_ptr<Observer> one) PROCPOOL_REQUIRES(pool_mutex);
 
-/// The pool counts what its elements take, for its statistics.
+/// Before a new pool's workers start: it has these observers, and counts what its elements take if it is to
+/// keep statistics.
 template <class = only_if_used>
-void keep_statistics(runner& pool, std::size_t workers) PROCPOOL_REQUIRES(pool_mutex);
+void observe_pool(runner& pool, std::vector<std::shared_ptr<Observer>> observers, bool keeps_statistics,
+                  std::size_t workers) PROCPOOL_REQUIRES(pool_mutex);
 
 /// Those of a pool that its options name. @throws std::invalid_argument, std::system_error
 template <class = only_if_used>

@@ -30,7 +30,10 @@ void add_observer(runner& pool, std::shared_ptr<Observer> one) {
 }
 
 template <class>
-void keep_statistics(runner& pool, std::size_t workers) {
+void observe_pool(runner& pool, std::vector<std::shared_ptr<Observer>> observers, bool keeps_statistics,
+                  std::size_t workers) {
+    for (auto& one : observers) add_observer(pool, std::move(one));
+    if (!keeps_statistics) return;
     if (!pool.observed()) pool.observe(std::make_shared<observation>());
     pool.observed()->keep_statistics(workers);
 }

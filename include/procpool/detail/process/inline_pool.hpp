@@ -80,8 +80,7 @@ public:
                group_, clock_),
           quote_arguments_(options.quote_arguments) {
         lock held = acquire();
-        for (auto& one : options.observers) job::add_observer(*this, std::move(one));
-        if (options.keeps_statistics) job::keep_statistics(*this, size());
+        job::observe_pool(*this, std::move(options.observers), options.keeps_statistics, size());
         if (observed()) {
             observed()->quotes_arguments = quote_arguments_;
             observed()->note(WorkerStart{.pid = os::current_pid(), .asked = made_, .began = made_});

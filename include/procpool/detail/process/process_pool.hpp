@@ -72,8 +72,7 @@ public:
           turnover_(*this, workers_) {
         lock held = acquire();
         try {
-            for (auto& one : options.observers) job::add_observer(*this, std::move(one));
-            if (options.keeps_statistics) job::keep_statistics(*this, size());
+            job::observe_pool(*this, std::move(options.observers), options.keeps_statistics, size());
             if (observed()) observed()->quotes_arguments = quote_arguments_;
             workers_.launch_all();
             driver_.start();  // while workers are being born

@@ -44,8 +44,7 @@ public:
     explicit basic_thread_pool(thread_pool_options options)
         : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {
         const lock held = acquire();
-        for (auto& one : options_.observers) job::add_observer(*this, std::move(one));
-        if (options_.keeps_statistics) job::keep_statistics(*this, options_.threads);
+        job::observe_pool(*this, std::move(options_.observers), options_.keeps_statistics, options_.threads);
     }
 
     /// To be called once. The threads keep the pool alive until they end.
