@@ -95,6 +95,10 @@ public:
         return all;
     }
 
+    bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) {
+        return !shutting_down_ && base::has_workers();
+    }
+
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         if (workers_.lacks_zygote()) driver_.move_on(held);
         driver_.leave(held);

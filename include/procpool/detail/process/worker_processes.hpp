@@ -140,7 +140,7 @@ public:
     /// Of one whose zygote is gone nothing is left to be signalled.
     void end(scheduler::peer& which, ending how) override {
         const worker_link& link = link_of(which);
-        if (has_lost(link)) return;
+        if (has_lost(link) || lacks_zygote()) return;
         zygote_->signal(slot_of(link), link.serial, link.pid, how == ending::asked ? SIGTERM : SIGKILL);
         zygote_.expect_news();
     }
