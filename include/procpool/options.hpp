@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -114,6 +115,9 @@ struct MapOptions {
     /// PoolOptions::error_handler. The call is done when it has run for all. Elements that end with the call
     /// as a whole, as by cancel(), aren't told. An input of unknown size is read at once.
     std::function<void(const ElementResult&)> on_result = {};
+    /// Elements of calls with a higher one are given to workers first; what they have got already goes on.
+    /// Calls with a lower one still get every eighth turn.
+    int priority = 0;
 };
 
 /// `pool.apply_async({.timeout = 2s}, f, args...);`
@@ -127,6 +131,12 @@ struct TaskOptions {
     bool retry_exceptions = false;
     /// When a stop is requested the task is cancelled, also while it runs.
     std::stop_token stop = {};
+    /// Calls with a higher one are given to workers first, as with MapOptions::priority.
+    int priority = 0;
+    /// Processes only: calls with the same key run in the same worker as long as it lives, and then in the
+    /// one that takes its place; for what a worker has loaded. They wait for that worker, whatever the others
+    /// do.
+    std::optional<std::uint64_t> key = {};
 };
 
 }  // namespace procpool::inline v0_1

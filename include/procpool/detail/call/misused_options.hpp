@@ -30,7 +30,7 @@ template <class Options>
 refused refuse_options() {
     static_assert(!misused<Options>,
                   "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
-                  "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast, stop and on_result");
+                  "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast, stop, on_result and priority");
     return {};
 }
 

@@ -40,10 +40,12 @@ inline void apply_retries(basic_job& job, int retries, bool retry_exceptions) {
 
 PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const TaskOptions& options) {
     apply_retries(job, options.retries, options.retry_exceptions);
+    job.priority = options.priority;
 }
 
 PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const MapOptions& options) {
     apply_retries(job, options.retries, options.retry_exceptions);
+    job.priority = options.priority;
     job.fail_fast = options.fail_fast;
 }
 

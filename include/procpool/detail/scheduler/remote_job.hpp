@@ -96,10 +96,11 @@ public:
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = job::no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
-    bool gives_back = false;       // what is withdrawn: each element fails, and runs elsewhere
-    bool listed = false;           // among those that have blocks ready
-    bool keeps_its_place = false;  // among them, instead of taking turns with others
-    std::exception_ptr withdrawn;  // what elements get that come back without having begun
+    bool gives_back = false;           // what is withdrawn: each element fails, and runs elsewhere
+    bool listed = false;               // among those that have blocks ready
+    bool keeps_its_place = false;      // among them, instead of taking turns with others
+    std::optional<std::uint64_t> key;  // says which peer runs it
+    std::exception_ptr withdrawn;      // what elements get that come back without having begun
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;
@@ -115,6 +116,7 @@ template <class Options>
 void apply_options(remote_job& job, const Options& options) {
     job::apply_options_but_timeout(job, options);
     job.timeout = job::checked_limit(options.timeout, "timeout");
+    if constexpr (requires { options.key; }) job.key = options.key;
 }
 
 }  // namespace procpool::inline v0_1::detail::scheduler
