@@ -52,6 +52,11 @@ struct PoolOptions {
     std::optional<std::ptrdiff_t> maxtasksperchild = {};
     /// How workers are born; automatic is what set_start_method() has set, if anything.
     procpool::start_method start_method = procpool::start_method::automatic;
+    /// Workers that Pool::resize() may ask for; `processes` by default. Each costs address space, and a place
+    /// in shared memory that is taken when it is used.
+    std::optional<int> max_processes = {};
+    /// After so long without calls all workers leave; the next call starts them again. No limit by default.
+    std::optional<std::chrono::nanoseconds> idle_timeout = {};
     /// Told of exceptions that callbacks throw; by default they are printed to standard error.
     std::function<void(std::exception_ptr)> error_handler = {};
     /// Time that the initializer may take in each worker; no limit by default. A worker that exceeds it is

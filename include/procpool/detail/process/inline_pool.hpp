@@ -8,11 +8,13 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/unlocked.hpp"
@@ -84,6 +86,11 @@ public:
         WorkerStatus one{.index = 0, .pid = ended_ ? 0 : os::current_pid()};
         if (running_) one.running = running_in(group_.only(), quote_arguments_);
         return {std::move(one)};
+    }
+    /// There is one thread, whatever is wished.
+    void resize(int workers) override PROCPOOL_REQUIRES(pool_mutex) {
+        require_running();
+        if (workers < 1) job::refuse("resize() takes 1 worker or more, not ", std::to_string(workers));
     }
     bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) { return false; }
 

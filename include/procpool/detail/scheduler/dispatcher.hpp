@@ -17,6 +17,7 @@
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/keyed_jobs.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
+#include "procpool/detail/scheduler/peer_state.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/window.hpp"
@@ -184,6 +185,21 @@ public:
         dispatch();
     }
 
+    /// The group has got another size: a peer that has no place any more gives back what it has not begun,
+    /// and is finished when it has run the rest.
+    void fit_to_size() {
+        for (auto& job : keyed_.take_all()) keyed_.add(place_of_key(*job), job);
+        const auto peers = group_.peers();
+        for (std::size_t place = 0; place < peers.size(); ++place) {
+            peer& one = *peers[place];
+            if (place < group_.size()) {
+                if (one.work().elements() > 0) one.retired = false;  // else it is leaving
+            } else if (!one.is(peer_state::absent) && !std::exchange(one.retired, true)) {
+                if (one.can_work()) take_back(one);
+                one.check_at = steady_time::min();
+            }
+        }
+    }
     /// Nothing that is ready will run any more.
     void clear() {
         queue_.clear();
@@ -194,7 +210,7 @@ public:
     bool can_work(const peer& one) const noexcept { return one.can_work() && !is_done_with(one); }
     /// Whether a worker has got all that it gets in its life.
     bool is_done_with(const peer& to) const noexcept {
-        return to.taken >= max_elements_ ||
+        return to.retired || to.taken >= max_elements_ ||
                to.told().overgrown.load(std::memory_order_acquire) != 0;
     }
 
@@ -263,7 +279,7 @@ private:
         return job.key && !group_.peers().front()->checks_itself;
     }
     std::size_t place_of_key(const remote_job& job) const noexcept {
-        return keyed_jobs::place_of(*job.key, group_.peers().size());
+        return keyed_jobs::place_of(*job.key, group_.size());
     }
     bool has_key_at_end(const peer& one) const noexcept {
         const auto& runs = one.work().runs();

@@ -43,6 +43,12 @@ public:
         lines_[place].pop_front();
         --count_;
     }
+    std::vector<std::shared_ptr<remote_job>> take_all() {
+        std::vector<std::shared_ptr<remote_job>> all;
+        for (auto& some : lines_) all.insert(all.end(), some.begin(), some.end());
+        clear();
+        return all;
+    }
     void clear() noexcept {
         lines_.clear();
         count_ = 0;
