@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -54,6 +55,11 @@ struct PoolOptions {
     std::optional<std::ptrdiff_t> maxtasksperchild = {};
     /// How workers are born; automatic is what set_start_method() has set, if anything.
     procpool::start_method start_method = procpool::start_method::automatic;
+    /// Workers that Pool::resize() may ask for; `processes` by default. Each costs address space, and a place
+    /// in shared memory that is taken when it is used.
+    std::optional<int> max_processes = {};
+    /// After so long without calls all workers leave; the next call starts them again. No limit by default.
+    std::optional<std::chrono::nanoseconds> idle_timeout = {};
     /// Told of exceptions that callbacks throw; by default they are printed to standard error.
     std::function<void(std::exception_ptr)> error_handler = {};
     /// Time that the initializer may take in each worker; no limit by default. A worker that exceeds it is
@@ -131,6 +137,9 @@ struct MapOptions {
     std::vector<std::shared_ptr<Observer>> observers = {};
     /// Shows how far the call is; see progress().
     std::shared_ptr<Observer> progress = {};
+    /// Elements of calls with a higher one are given to workers first; what they have got already goes on.
+    /// Calls with a lower one still get every eighth turn.
+    int priority = 0;
 };
 
 /// `pool.apply_async({.timeout = 2s}, f, args...);`
@@ -148,6 +157,12 @@ struct TaskOptions {
     std::string name = {};
     /// Are told of this call, besides those of the pool; see Observer.
     std::vector<std::shared_ptr<Observer>> observers = {};
+    /// Calls with a higher one are given to workers first, as with MapOptions::priority.
+    int priority = 0;
+    /// Processes only: calls with the same key run in the same worker as long as it lives, and then in the
+    /// one that takes its place; for what a worker has loaded. They wait for that worker, whatever the others
+    /// do.
+    std::optional<std::uint64_t> key = {};
 };
 
 }  // namespace procpool::inline v0_1

@@ -87,6 +87,19 @@ public:
         return pool.workers();
     }
 
+    /// Has `workers` workers from now on, and returns at once: new ones start meanwhile; of those that are
+    /// too many each finishes what it runs and leaves, and the others run the rest. Keys of TaskOptions may
+    /// move.
+    /// @throws std::invalid_argument if it is less than 1, or more than PoolOptions::max_processes
+    /// @throws PoolNotRunning, and what the pool has failed with
+    template <class Core = pool_type>
+    void resize(int workers) {
+        Core& pool = core();
+        auto lock = pool.acquire();
+        pool.resize(workers);
+        pool.leave(lock);
+    }
+
     void swap(Pool& other) noexcept { BasicPool::swap(other); }
 };
 

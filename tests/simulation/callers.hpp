@@ -75,6 +75,13 @@ public:
         }
     }
 
+    void resize() {
+        if (in_.closed || in_.pool.why_failed() || in_.has_nodes || !in_.dice.one_in(20)) return;
+        in_.was_resized = true;
+        const auto lock = in_.pool.acquire();
+        in_.pool.resize_now(in_.dice.from(1, in_.pool.peers().size()));
+    }
+
     void end_pool() {
         if (!in_.with(trouble::ends) || !in_.dice.one_in(40)) return;
         if (in_.dice.one_in(4)) {
@@ -112,6 +119,8 @@ private:
         job->bulk = in_.dice.one_in(2);
         job->fail_fast = in_.sometimes(trouble::cancellation, 6);
         if (in_.sometimes(trouble::limits, 3)) job->timeout = std::chrono::milliseconds(in_.dice.from(1, 50));
+        if (in_.dice.one_in(3)) job->priority = static_cast<int>(in_.dice.below(5)) - 2;
+        if (once && in_.dice.one_in(4)) job->key = in_.dice.below(6);
         if (in_.dice.one_in(2))
             job->guided = true;
         else

@@ -24,6 +24,9 @@ inline void check_begin(world& in, const simulated_peer& one) {
             throw broken("an initializer isn't the first that a peer runs");
         return;
     }
+    if (in.hosts.empty() && element.job->key && !in.was_resized &&
+        in.pool.place_of(*element.job) != static_cast<std::size_t>(&one - in.pool.peers().data()))
+        throw broken("an element runs in another peer than its key says");
     account& of = *job;
     const record& kept = of.of(element.index);
     if (of.number(element.index) != element.number) throw broken("an element has another's bytes");
@@ -77,21 +80,23 @@ inline void check_places(world& in) {
 /// No peer that may work is without work while elements are ready, and none has more than its window.
 inline void check_idle(world& in) {
     if (in.pool.why_failed()) return;
-    std::size_t workers = in.pool.peers().size();
+    std::size_t workers = in.pool.all_peers().size() - in.pool.nodes().size();
     for (const auto& link : in.pool.nodes()) {
         if (!link.node.is_alive()) continue;
         workers += link.node.workers;
         if (link.node.work().elements() < link.node.workers && in.pool.has_ready())
             throw broken("a worker of a node has nothing to do, and elements are ready" + in.state());
     }
+    if (in.pool.has_ready_for_idle_peer())
+        throw broken("a peer has nothing to do, and elements are ready that only this one may run");
     if (workers != in.pool.size()) throw broken("the pool has another size than its peers together");
     for (const auto& one : in.pool.peers()) {
         constexpr std::uint64_t most_of_chunk = 8;  // which isn't cut
         if (one.taken >= in.most_per_peer && one.taken - in.most_per_peer >= most_of_chunk)
             throw broken("a peer has got more elements than it may");
         if (one.work().elements() > 40'000) throw broken("a peer has more elements than any window");
-        if (one.can_work() && !one.input_ended && one.work().elements() == 0 && one.taken == 0 &&
-            in.pool.has_ready())
+        if (one.can_work() && !one.input_ended && !one.retired && one.work().elements() == 0 &&
+            one.taken == 0 && in.pool.has_ready())
             throw broken("a peer has nothing to do, and elements are ready");
     }
 }

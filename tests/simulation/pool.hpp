@@ -18,6 +18,7 @@
 #include "peer.hpp"
 #include "procpool/detail/mpi/node.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
+#include "procpool/detail/scheduler/keyed_jobs.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/scheduler/window.hpp"
 #include "random.hpp"
@@ -76,6 +77,7 @@ public:
         link.node.open(workers);
         add(link.node);
     }
+    using scheduler::peer_group::resize;
     void lose_workers_of(const node_link& link) noexcept { lose(link.node); }
 
     std::vector<simulated_peer> all;
@@ -127,10 +129,10 @@ public:
                 return link.node.is_alive() && (link.is_lost || !link.up.empty());
             }))
             return true;
-        return std::any_of(group.all.begin(), group.all.end(), [](const simulated_peer& one) {
-            return one.has_news() ||
-                   (!one.alive && !one.is(procpool::detail::scheduler::peer_state::absent)) ||
-                   one.has_outgoing() || !one.has_started();
+        return std::any_of(group.all.begin(), group.all.end(), [this](const simulated_peer& one) {
+            using procpool::detail::scheduler::peer_state;
+            if (one.is(peer_state::absent)) return is_wanted(one) && !failure_;
+            return one.has_news() || !one.alive || one.has_outgoing() || !one.has_started();
         });
     }
     bool must_wake() const { return interrupted_ || clock.now() >= sleeps_until_ || has_news(); }
@@ -164,7 +166,8 @@ public:
         delivered();
         // Not earlier: what is delivered lies in the dead peers' memory.
         for (auto& one : group.all)
-            if (one.is(procpool::detail::scheduler::peer_state::absent) && !failure_) start(one);
+            if (one.is(procpool::detail::scheduler::peer_state::absent) && !failure_ && is_wanted(one))
+                start(one);
         run_callbacks(held);
         destroy_retired(held);
         notify_ready();
@@ -173,7 +176,7 @@ public:
     /// Whether, seen from outside of a step, there is something to do at once.
     bool has_something_to_do() {
         const bool idle_peer = std::any_of(group.all.begin(), group.all.end(), [](const simulated_peer& one) {
-            return one.can_work() && one.work().elements() == 0 && !one.input_ended;
+            return one.can_work() && one.work().elements() == 0 && !one.input_ended && !one.retired;
         });
         const bool idle_node = std::any_of(group.nodes.begin(), group.nodes.end(), [](const node_link& link) {
             return link.node.can_work() && link.node.work().elements() < link.node.workers;
@@ -181,14 +184,37 @@ public:
         const bool check_is_due =
             std::any_of(group.all.begin(), group.all.end(),
                         [this](const simulated_peer& one) { return one.check_at < sleeps_until_; });
-        return has_something_at_hand() || check_is_due || ((idle_peer || idle_node) && has_ready());
+        return has_something_at_hand() || check_is_due || ((idle_peer || idle_node) && has_ready()) ||
+               has_ready_for_idle_peer();
+    }
+    /// Where a peer has nothing to do, and elements are ready that only this one may run.
+    bool has_ready_for_idle_peer() const {
+        return std::any_of(open_.begin(), open_.end(), [this](const auto& job) {
+            if (!job->key || job->ready_elements == 0 || group.all.empty()) return false;
+            const simulated_peer& one = group.all[place_of(*job)];
+            return one.can_work() && !one.input_ended && !one.retired && one.work().elements() == 0 &&
+                   one.taken == 0;
+        });
+    }
+    /// Of the peer that runs a job with a key.
+    std::size_t place_of(const procpool::detail::scheduler::remote_job& job) const noexcept {
+        return procpool::detail::scheduler::keyed_jobs::place_of(*job.key, group.size());
     }
     bool has_ready() const {
         return std::any_of(open_.begin(), open_.end(),
-                           [](const auto& job) { return job->ready_elements > 0; });
+                           [](const auto& job) { return job->ready_elements > 0 && !job->key; });
     }
     /// Jobs that the simulation has added and that may have elements.
     std::vector<std::shared_ptr<procpool::detail::scheduler::remote_job>> open_;
+
+    /// With the lock.
+    void resize_now(std::size_t peers) {
+        group.resize(peers);
+        retire_peers();
+    }
+    bool is_wanted(const simulated_peer& one) const noexcept {
+        return static_cast<std::size_t>(&one - group.all.data()) < group.size();
+    }
 
     using base::has_jobs;
     std::exception_ptr why_failed() const { return failure_; }

@@ -45,6 +45,7 @@ private:
             case 3: callers_.give_up(); return;
             case 4: pass_time(); return;
             case 5:
+                callers_.resize();
                 callers_.end_pool();
                 if (world_.dice.one_in(12)) workers_.lose_one();
                 return;
@@ -101,12 +102,14 @@ private:
     /// No more calls and deaths: everything comes to its end, by what the driver is told alone.
     void finish() {
         callers_.come_to_an_end();
+        std::uint64_t steps_to_the_end = 0;
         for (std::uint64_t idle = 0; idle < 200;) {
             if (!world_.pool.sleeps()) world_.pool.fall_asleep();
             const bool any = move_all_peers();
             if (world_.pool.must_wake()) {
                 step();
                 idle = 0;
+                if (++steps_to_the_end > 100'000) throw broken("the driver never sleeps:" + world_.state());
                 if (!world_.pool.has_jobs() && ++quiet_ > 20) break;
                 continue;
             }

@@ -86,14 +86,16 @@ struct world {
             text += "\n    job " + std::to_string(job->id) + ": submitted " +
                     std::to_string(job->submitted()) + " of " + std::to_string(of->planned) + ", ready " +
                     std::to_string(job->ready_elements) + (job->sealed() ? ", sealed" : "") +
+                    (job->key ? ", key " + std::to_string(*job->key) : "") +
                     (job->failure() ? ", failed" : "") + (job->complete() ? ", complete" : "") +
                     (job->abandoned ? ", abandoned" : "");
         for (const auto& one : pool.peers())
             text += "\n    peer in state " + std::to_string(static_cast<int>(one.state())) +
                     (one.alive ? ", alive" : "") + (one.is_running() ? ", runs" : "") + ", has " +
                     std::to_string(one.work().elements()) + " of " + std::to_string(one.taken) +
-                    (one.input_ended ? ", input ended" : "") + (one.has_outgoing() ? ", unsent" : "") +
-                    (one.holds_results() ? ", holds results" : "") + (one.has_news() ? ", news" : "");
+                    (one.retired ? ", retired" : "") + (one.input_ended ? ", input ended" : "") +
+                    (one.has_outgoing() ? ", unsent" : "") + (one.holds_results() ? ", holds results" : "") +
+                    (one.has_news() ? ", news" : "");
         for (const auto& host : hosts) text += host->state();
         return text;
     }
@@ -109,7 +111,8 @@ struct world {
     std::uint64_t last_number = 0;  // of an element
     std::uint64_t deaths = 0;
     std::uint64_t losses = 0;
-    bool closed = false;  // callers submit nothing more
+    bool was_resized = false;  // so keys may have moved
+    bool closed = false;       // callers submit nothing more
 
 private:
     void make_hosts() {

@@ -48,6 +48,7 @@ void apply_observers(basic_job& job, const Options& options) {
 PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const TaskOptions& options) {
     apply_retries(job, options.retries, options.retry_exceptions);
     apply_observers(job, options);
+    job.priority = options.priority;
 }
 
 PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const MapOptions& options) {
@@ -59,6 +60,7 @@ PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const Map
     } else {
         apply_observers(job, options);
     }
+    job.priority = options.priority;
     job.fail_fast = options.fail_fast;
 }
 

@@ -109,6 +109,7 @@ public:
     std::uint64_t chunk = 1;     // elements that go to a worker together, at the least
     std::uint64_t expected = 0;  // elements that are still to be submitted, as far as known
     std::uint32_t retries = 0;
+    int priority = 0;  // the highest comes first
     bool retry_exceptions = false;
     bool fail_fast = false;
     bool borrows = false;    // refers to what the caller has; so it isn't complete while any of it runs

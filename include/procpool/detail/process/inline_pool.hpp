@@ -9,11 +9,13 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/observation.hpp"
@@ -101,6 +103,11 @@ public:
         Statistics all{.age = std::chrono::steady_clock::now() - made_, .workers = {group_.only().account()}};
         if (observed()) observed()->add_statistics(all);
         return all;
+    }
+    /// There is one thread, whatever is wished.
+    void resize(int workers) override PROCPOOL_REQUIRES(pool_mutex) {
+        require_running();
+        if (workers < 1) job::refuse("resize() takes 1 worker or more, not ", std::to_string(workers));
     }
     bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) { return false; }
 

@@ -26,6 +26,11 @@ namespace procpool::inline v0_1::detail::process {
 template <class Options = process_pool_options>
 Options checked(PoolOptions options) {
     const std::uint32_t processes = job::checked_workers(options);
+    const int most = options.max_processes.value_or(static_cast<int>(processes));
+    if (most < static_cast<int>(processes))
+        job::refuse(
+            ("max_processes must be processes, " + std::to_string(processes) + ", or more, not ").c_str(),
+            std::to_string(most));
     const int restart_limit = options.restart_limit.value_or(2 * static_cast<int>(processes) + 2);
     if (restart_limit < 0)
         job::refuse("restart_limit must be 0 or more, not ", std::to_string(restart_limit));
@@ -39,6 +44,7 @@ Options checked(PoolOptions options) {
                                                 std::to_string(options.stderr_tail));
     if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
     Options all{.workers = {.count = processes,
+                            .most = static_cast<std::uint32_t>(most),
                             .restart_limit = static_cast<std::size_t>(restart_limit),
                             .arena_limit = options.arena_limit.value_or(os::physical_memory() / 4),
                             .settings = {.how = zygote::checked_start_method(options.start_method),
@@ -53,8 +59,9 @@ Options checked(PoolOptions options) {
                 .error_handler = std::move(options.error_handler),
                 .observers = job::observers_of(options),
                 .keeps_statistics = options.statistics};
-    if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
-        all.max_elements_per_worker = *most;
+    if (const auto limit = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
+        all.max_elements_per_worker = *limit;
+    all.idle_timeout = job::checked_limit(options.idle_timeout, "idle_timeout");
     return all;
 }
 

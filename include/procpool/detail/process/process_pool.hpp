@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/observation.hpp"
 #include "procpool/detail/job/observe.hpp"
@@ -26,6 +27,7 @@
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/process/driver.hpp"
+#include "procpool/detail/process/pauses.hpp"
 #include "procpool/detail/process/spin_then_sleep.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/process/worker_notes.hpp"
@@ -33,6 +35,7 @@
 #include "procpool/detail/process/worker_status.hpp"
 #include "procpool/detail/process/worker_turnover.hpp"
 #include "procpool/detail/process/worker_watch.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/zygote/zygote.hpp"
 #include "procpool/error.hpp"
@@ -44,6 +47,7 @@ namespace procpool::inline v0_1::detail::process {
 struct process_pool_options {
     worker_process_options workers;
     std::uint64_t max_elements_per_worker = ~std::uint64_t{0};
+    std::chrono::nanoseconds idle_timeout = job::no_limit;
     std::chrono::nanoseconds terminate_grace{0};
     std::function<void(std::exception_ptr)> error_handler;
     std::vector<std::shared_ptr<Observer>> observers;
@@ -69,7 +73,8 @@ public:
           workers_(std::move(options.workers), driver_.interruption(), driver_.watch(), driver::key_news),
           arena_(workers_.memory().arguments()),
           watch_(*this, workers_),
-          turnover_(*this, workers_) {
+          turnover_(*this, workers_),
+          pauses_(workers_, options.idle_timeout) {
         lock held = acquire();
         try {
             job::observe_pool(*this, std::move(options.observers), options.keeps_statistics, size());
@@ -78,6 +83,7 @@ public:
             driver_.start();  // while workers are being born
             wait_for_start(held);
             driver_.begin_to_watch_news();
+            pauses_.begin();
         } catch (...) {
             shut_down(held, false);
             throw;
@@ -97,10 +103,26 @@ public:
 
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
         std::vector<WorkerStatus> all;
-        for (worker_link& link : workers_.links())
-            all.push_back(has_ended_ ? WorkerStatus{.index = all.size()}
-                                     : status_of(link, all.size(), quote_arguments_));
+        for (worker_link& link : workers_.links()) {
+            const auto index = static_cast<std::size_t>(&link - workers_.links().data());
+            if (index >= size() && !link.is_alive()) continue;
+            all.push_back(has_ended_ ? WorkerStatus{.index = index}
+                                     : status_of(link, index, quote_arguments_));
+        }
         return all;
+    }
+    void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
+        base::add(job);
+        if (workers_.is_resting()) [[unlikely]]
+            workers_.rest_no_more();
+    }
+    bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) {
+        return !shutting_down_ && base::has_workers();
+    }
+    void resize(int workers) override PROCPOOL_REQUIRES(pool_mutex) {
+        require_running();
+        workers_.resize(workers);
+        retire_peers();
     }
 
     Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
@@ -157,7 +179,7 @@ private:
     bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
         return has_open_jobs() || has_callbacks() || ends_after_step_ || watch_.has_dying() ||
                workers_.has_lost() || workers_.restarts().due() ||
-               std::min(trim_at_, workers_.zygote_due()) != steady_time::max() ||
+               std::min(pauses_.due(), workers_.zygote_due()) != steady_time::max() ||
                std::any_of(workers_.links().begin(), workers_.links().end(),
                            [](const worker_link& link) { return link.check_at != steady_time::max(); });
     }
@@ -200,7 +222,7 @@ private:
             until = leaves_zygote_to_program() ? std::min(until, deadline_in(program_check_interval))
                                                : steady_time::min();
         if (has_open_jobs() || !workers_.is_idle()) until = std::min(until, watch_.health_check_due());
-        return std::min({until, trim_at_, workers_.zygote_due()});
+        return std::min({until, pauses_.due(), workers_.zygote_due()});
     }
 
     /// Waits, and receives what comes.
@@ -275,20 +297,13 @@ private:
             turnover_.stop_waiting_for_program();
             driver_.watch_news();
         }
-        if (trim_at_ != steady_time::max() && std::chrono::steady_clock::now() >= trim_at_) {
-            trim_at_ = steady_time::max();
-            // The end of jobs that came meanwhile is the beginning of another while.
-            if (!has_open_jobs()) workers_.trim();
-        }
+        pauses_.end_due(has_open_jobs());
     }
     bool leaves_zygote_to_program() PROCPOOL_REQUIRES(pool_mutex) {
         return turnover_.leaves_zygote_to_program(driver_.is_standby_driver(), has_open_jobs(),
                                                   has_waiters());
     }
-    void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {
-        constexpr std::chrono::seconds trim_delay{1};  // for so long memory is kept for the next large data
-        if (workers_.memory().is_kept()) trim_at_ = deadline_in(trim_delay);
-    }
+    void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) { pauses_.begin(); }
 
     // ---- the start and the end
 
@@ -352,8 +367,8 @@ private:
     worker_watch watch_ PROCPOOL_GUARDED_BY(pool_mutex);
     worker_turnover turnover_ PROCPOOL_GUARDED_BY(pool_mutex);
 
-    /// When memory that nobody has used meanwhile is given back.
-    steady_time trim_at_ PROCPOOL_GUARDED_BY(pool_mutex) = steady_time::max();
+    pauses pauses_ PROCPOOL_GUARDED_BY(pool_mutex);
+
     // What a step works on.
     std::vector<worker_link*> readable_;
     std::vector<worker_link*> writable_;

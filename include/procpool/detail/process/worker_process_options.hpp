@@ -18,6 +18,7 @@ namespace procpool::inline v0_1::detail::process {
 
 struct worker_process_options {
     std::uint32_t count = 1;
+    std::uint32_t most = 1;  // that there may be, when the pool has been resized
     std::size_t restart_limit = 0;
     std::size_t arena_limit = 0;  // bytes
     zygote::worker_settings settings;

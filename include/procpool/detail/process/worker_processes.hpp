@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mutex.hpp"
@@ -55,10 +56,11 @@ public:
         : watch_(watch),
           key_end_(key_end),
           options_(std::move(options)),
-          memory_(options_.count, options_.arena_limit),
-          links_(options_.count),
+          memory_(options_.most, options_.arena_limit),
+          links_(options_.most),
           restarts_(options_.count, options_.restart_limit) {
         for (worker_link& link : links_) add(link);
+        scheduler::peer_group::resize(options_.count);
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
         options_.settings.slot_bytes = worker::slot_memory;
@@ -84,8 +86,35 @@ public:
     const os::fd& news() const noexcept { return zygote_.news(); }
 
     void launch_all() {
-        for (worker_link& link : links_) launch(link);
+        for (worker_link& link : links_)
+            if (is_wanted(link)) launch(link);
     }
+    /// So many are to work; missing ones are started by launch_missing(). @throws std::invalid_argument
+    void resize(int count) {
+        if (count < 1) job::refuse("resize() takes 1 worker or more, not ", std::to_string(count));
+        if (static_cast<std::size_t>(count) > links_.size())
+            job::refuse("resize() takes as many workers as PoolOptions::max_processes says at the most: ",
+                        std::to_string(links_.size()));
+        scheduler::peer_group::resize(static_cast<std::size_t>(count));
+        restarts_.schedule(std::chrono::steady_clock::now());
+    }
+    /// All that have nothing to do leave, and nobody takes their places until rest_no_more().
+    void rest() {
+        resting_ = true;
+        for (worker_link& link : links_) {
+            if (link.is(peer_state::absent)) continue;
+            link.retired = true;
+            link.check_at = steady_time::min();
+        }
+    }
+    bool is_resting() const noexcept { return resting_; }
+    /// Workers are started by launch_missing().
+    void rest_no_more() {
+        resting_ = false;
+        restarts_.schedule(std::chrono::steady_clock::now());
+    }
+    /// Whether it is one of those that are to work.
+    bool is_wanted(const worker_link& link) const noexcept { return !resting_ && slot_of(link) < size(); }
 
     /// Puts new workers in the places of missing ones, and a new zygote in that of a dead one, now or when it
     /// is time for that. What can't be started is tried again after a while. `in_own_thread`: no thread of
@@ -107,7 +136,7 @@ public:
                 zygote_.take(std::move(next));
             }
             for (worker_link& link : links_)
-                if (link.is(peer_state::absent)) launch(link);
+                if (link.is(peer_state::absent) && is_wanted(link)) launch(link);
         } catch (...) {
             restarts_.failed_start();
             if (restarts_.exhausted()) throw;
@@ -140,7 +169,7 @@ public:
     /// Of one whose zygote is gone nothing is left to be signalled.
     void end(scheduler::peer& which, ending how) override {
         const worker_link& link = link_of(which);
-        if (has_lost(link)) return;
+        if (has_lost(link) || lacks_zygote()) return;
         zygote_->signal(slot_of(link), link.serial, link.pid, how == ending::asked ? SIGTERM : SIGKILL);
         zygote_.expect_news();
     }
@@ -336,6 +365,7 @@ private:
     std::vector<worker_link> links_;
     std::uint64_t last_serial_ = 0;
     std::size_t lost_ = 0;
+    bool resting_ = false;
     scheduler::restart_policy restarts_;
 };
 using worker_processes = basic_worker_processes<>;

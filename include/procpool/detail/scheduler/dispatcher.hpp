@@ -12,9 +12,12 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/turns.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/keyed_jobs.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
+#include "procpool/detail/scheduler/peer_state.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/window.hpp"
@@ -37,7 +40,7 @@ public:
 
     /// Elements go behind those that are ready; a single one, if there are none, to a worker that has room.
     void add(const std::shared_ptr<remote_job>& job, block&& elements) {
-        if (queue_.empty() && elements.count == 1) {
+        if (queue_.empty() && elements.count == 1 && !has_key(*job)) {
             peer* const to = least_loaded();
             if (to && room(*to, *job, 1) > 0) {
                 give(*to, job, std::move(elements));
@@ -46,13 +49,13 @@ public:
         }
         count(*job, elements);
         job->ready.push_back(std::move(elements));
-        if (!std::exchange(job->listed, true)) queue_.push_back(job);
+        if (!std::exchange(job->listed, true)) list(job);
     }
     /// An element of `bytes` was appended to what is ready of the job.
     void appended(const std::shared_ptr<remote_job>& job, std::size_t bytes) {
         ++job->ready_elements;
         job->ready_bytes += bytes;
-        if (!std::exchange(job->listed, true)) queue_.push_back(job);
+        if (!std::exchange(job->listed, true)) list(job);
     }
     /// In front of those that are ready: they were given out before. Without those that nobody wants.
     void push_front(const std::shared_ptr<remote_job>& job, block&& elements) {
@@ -70,7 +73,12 @@ public:
         }
         count(*job, elements);
         job->ready.push_front(std::move(elements));
-        if (!std::exchange(job->listed, true)) queue_.push_front(job);
+        if (std::exchange(job->listed, true)) return;
+        turns_.add(*job);
+        if (has_key(*job))
+            keyed_.put_back(place_of_key(*job), job);
+        else
+            queue_.push_front(job);
     }
     /// An element was given up; if it is ready, it won't be given out.
     static void drop(remote_job& job, std::uint64_t index) {
@@ -93,27 +101,14 @@ public:
     /// Gives out what is ready to workers that have room, one job after the other.
     /// @return when the first of them that got something is to be checked
     steady_time dispatch(sending when = sending::now) {
-        bool room_left = true;
-        while (!queue_.empty() && room_left) {
-            const std::shared_ptr<remote_job> job = std::move(queue_.front());
-            queue_.pop_front();
-            bool gave = false;
-            while (!job->ready.empty()) {
-                peer* const to = least_loaded();
-                const std::uint64_t count = to ? room(*to, *job, job->ready.front().count) : 0;
-                if (count == 0) break;
-                give(*to, job, take_ready(*job, count));
-                gave = true;
-            }
-            job->listed = !job->ready.empty();
-            if (!job->listed) continue;
-            // Nobody overtakes a job that waits for room; one that had some lets the others go first, but for
-            // single calls, which go in the order in which they were made.
-            room_left = gave && !job->keeps_its_place;
-            if (room_left)
-                queue_.push_back(job);
-            else
-                queue_.push_front(job);
+        if (keyed_.empty()) [[likely]] {
+            give_out_in_turn();
+        } else if (keyed_first_) {  // who got something lets the others go first
+            keyed_first_ = !give_out_by_key();
+            give_out_in_turn();
+        } else {
+            keyed_first_ = give_out_in_turn();
+            give_out_by_key();
         }
         steady_time next_check = steady_time::max();
         std::erase_if(touched_, [&](peer* const to) {
@@ -178,6 +173,7 @@ public:
             // stays.
             const std::uint64_t begun = one->told().begun.load(std::memory_order_acquire);
             const std::uint64_t claimed = one->told().claimed();
+            if (has_key_at_end(*one)) continue;  // it would get it again
             if (claimed < begun || claimed <= one->work().results()) continue;
             const double waiting = one->work().waiting_ns(claimed) / static_cast<double>(one->workers);
             if (waiting <= longest) continue;
@@ -190,17 +186,107 @@ public:
         dispatch();
     }
 
+    /// The group has got another size: a peer that has no place any more gives back what it has not begun,
+    /// and is finished when it has run the rest.
+    void fit_to_size() {
+        for (auto& job : keyed_.take_all()) keyed_.add(place_of_key(*job), job);
+        const auto peers = group_.peers();
+        for (std::size_t place = 0; place < peers.size(); ++place) {
+            peer& one = *peers[place];
+            if (place < group_.size()) {
+                if (one.work().elements() > 0) one.retired = false;  // else it is leaving
+            } else if (!one.is(peer_state::absent) && !std::exchange(one.retired, true)) {
+                if (one.can_work()) take_back(one);
+                one.check_at = steady_time::min();
+            }
+        }
+    }
     /// Nothing that is ready will run any more.
-    void clear() { queue_.clear(); }
+    void clear() {
+        queue_.clear();
+        keyed_.clear();
+    }
 
     /// Whether a peer may get elements.
     bool can_work(const peer& one) const noexcept { return one.can_work() && !is_done_with(one); }
     /// Whether a worker has got all that it gets in its life.
     bool is_done_with(const peer& to) const noexcept {
-        return to.taken >= max_elements_ || to.told().overgrown.load(std::memory_order_acquire) != 0;
+        return to.retired || to.taken >= max_elements_ ||
+               to.told().overgrown.load(std::memory_order_acquire) != 0;
     }
 
 private:
+    void list(const std::shared_ptr<remote_job>& job) {
+        turns_.add(*job);
+        if (has_key(*job))
+            keyed_.add(place_of_key(*job), job);
+        else
+            queue_.push_back(job);
+    }
+    /// Until nobody has room, or nothing is left. @return whether there was any
+    bool give_out_in_turn() {
+        bool any = false;
+        bool room_left = true;
+        while (!queue_.empty() && room_left) {
+            const std::size_t place = turns_.next(queue_);
+            const auto at = queue_.begin() + static_cast<std::ptrdiff_t>(place);
+            const std::shared_ptr<remote_job> job = std::move(*at);
+            queue_.erase(at);
+            bool gave = false;
+            while (!job->ready.empty()) {
+                peer* const to = least_loaded();
+                const std::uint64_t count = to ? room(*to, *job, job->ready.front().count) : 0;
+                if (count == 0) break;
+                give(*to, job, take_ready(*job, count));
+                gave = true;
+            }
+            if (gave) turns_.take();
+            any = any || gave;
+            job->listed = !job->ready.empty();
+            if (!job->listed) continue;
+            // Nobody overtakes a job that waits for room; one that had some lets the others go first, but for
+            // single calls, which go in the order in which they were made.
+            room_left = gave && !job->keeps_its_place;
+            if (room_left)
+                queue_.push_back(job);
+            else
+                queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(place), job);
+        }
+        if (queue_.empty()) turns_.reset();
+        return any;
+    }
+    /// To each peer what only that one runs, as far as it has room. @return whether there was any
+    bool give_out_by_key() {
+        bool any = false;
+        const auto peers = group_.peers();
+        for (std::size_t place = 0; place < peers.size(); ++place) {
+            peer& to = *peers[place];
+            while (const std::shared_ptr<remote_job> job = keyed_.first(place)) {
+                while (!job->ready.empty() && can_work(to)) {
+                    const std::uint64_t count = room(to, *job, job->ready.front().count);
+                    if (count == 0) break;
+                    give(to, job, take_ready(*job, count));
+                    any = true;
+                }
+                job->listed = !job->ready.empty();
+                if (job->listed) break;
+                keyed_.remove_first(place);
+            }
+        }
+        return any;
+    }
+    /// A peer that spreads elements over workers of its own has no use for keys.
+    bool has_key(const remote_job& job) const noexcept {
+        return job.key && !group_.peers().front()->checks_itself;
+    }
+    std::size_t place_of_key(const remote_job& job) const noexcept {
+        return keyed_jobs::place_of(*job.key, group_.size());
+    }
+    bool has_key_at_end(const peer& one) const noexcept {
+        const auto& runs = one.work().runs();
+        return !runs.empty() && runs.back().job && has_key(*runs.back().job);
+    }
+
     static void count(remote_job& job, const block& elements) noexcept {
         job.ready_elements += elements.count;
         job.ready_bytes += elements.weight();
@@ -269,8 +355,11 @@ private:
     supervisor& watch_;
     const std::uint64_t max_elements_;
     const bool has_initializer_;
-    std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
-    std::vector<peer*> touched_;                     // with something new to send
+    std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready, but for those with a key
+    job::turns turns_;                               // of those
+    keyed_jobs keyed_;
+    bool keyed_first_ = false;
+    std::vector<peer*> touched_;  // with something new to send
 };
 using dispatcher = basic_dispatcher<>;
 

@@ -163,11 +163,12 @@ public:
 
     // ---- the scheduler's notes
 
-    std::uint32_t index = 0;                    // among the group's
-    std::size_t workers = 1;                    // that run its elements side by side
-    bool checks_itself = false;                 // what runs too long there isn't ended from here
-    std::uint64_t taken = 0;                    // elements that it was given since its start
-    bool keeps_all = false;                     // nothing can be taken back from it until a result has come
+    std::uint32_t index = 0;     // among the group's
+    std::size_t workers = 1;     // that run its elements side by side
+    bool checks_itself = false;  // what runs too long there isn't ended from here
+    std::uint64_t taken = 0;     // elements that it was given since its start
+    bool retired = false;        // it gets no more elements, and leaves when it has run its own
+    bool keeps_all = false;      // nothing can be taken back from it until a result has come
     steady_time check_at = steady_time::max();  // when to check what it does
     std::uint64_t threw = 0;                    // elements, or attempts of them
     unsigned idle_checks = 0;                   // one after the other that have seen nothing new
@@ -255,8 +256,10 @@ class basic_peer_group {
 public:
     using peer = basic_peer<>;
 
-    /// All that there are, always the same.
+    /// All that there may be, always the same.
     std::span<peer* const> peers() const noexcept { return peers_; }
+    /// How many of them, the first ones, are to work. May be asked without the lock.
+    std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
     /// That run elements, of all peers that may come to work.
     std::size_t workers() const noexcept { return workers_; }
     /// Sends what a peer was given, as much as it takes, and the rest when it has room.
@@ -277,6 +280,12 @@ protected:
         one.index = static_cast<std::uint32_t>(peers_.size());
         peers_.push_back(&one);
         workers_ += one.workers;
+        size_.store(peers_.size(), std::memory_order_relaxed);
+    }
+    /// Of peers with one worker each.
+    void resize(std::size_t count) noexcept {
+        workers_ = count;
+        size_.store(count, std::memory_order_relaxed);
     }
     /// It won't come back.
     void lose(const peer& one) noexcept { workers_ -= one.workers; }
@@ -284,6 +293,7 @@ protected:
 private:
     std::vector<peer*> peers_;
     std::size_t workers_ = 0;
+    std::atomic<std::size_t> size_{0};
 };
 using peer_group = basic_peer_group<>;
 

@@ -37,6 +37,9 @@ public:
     /// Whether there are any.
     virtual bool has_workers() const PROCPOOL_REQUIRES(pool_mutex) = 0;
 
+    /// Has so many workers from now on. @throws std::invalid_argument, PoolNotRunning
+    virtual void resize(int workers) PROCPOOL_REQUIRES(pool_mutex) = 0;
+
     /// Takes a job on. @throws PoolNotRunning, or the pool's own failure.
     virtual void add(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Hands elements over; they run as soon as a worker has room.

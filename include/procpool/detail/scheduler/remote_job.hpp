@@ -101,6 +101,7 @@ public:
     bool gives_back = false;                  // what is withdrawn: each element fails, and runs elsewhere
     bool listed = false;                      // among those that have blocks ready
     bool keeps_its_place = false;             // among them, instead of taking turns with others
+    std::optional<std::uint64_t> key;         // says which peer runs it
     std::exception_ptr error_when_withdrawn;  // of elements that come back later, without having begun
     std::list<block> ready;
     std::size_t ready_bytes = 0;
@@ -117,6 +118,7 @@ template <class Options>
 void apply_options(remote_job& job, const Options& options) {
     job::apply_options_but_timeout(job, options);
     job.timeout = job::checked_limit(options.timeout, "timeout");
+    if constexpr (requires { options.key; }) job.key = options.key;
 }
 
 }  // namespace procpool::inline v0_1::detail::scheduler

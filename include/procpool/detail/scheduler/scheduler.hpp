@@ -58,7 +58,10 @@ struct scheduler_options {
 template <class = only_if_used>
 class basic_scheduler : public pool_backend {
 public:
-    std::size_t size() const noexcept override { return group_.peers().size(); }
+    std::size_t size() const noexcept override { return group_.size(); }
+    void resize(int /*workers*/) override PROCPOOL_REQUIRES(pool_mutex) {
+        job::refuse("this pool can't be resized");
+    }
 
     // ---- what calls ask
 
@@ -150,7 +153,7 @@ public:
         const auto job = std::static_pointer_cast<remote_job>(wanted);
         or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
-                if (one->work().has_waiting(*job, one->told().claimed())) dispatcher_.take_back(*one);
+                if (waits_in(*one, *job)) dispatcher_.take_back(*one);
             deliveries_.make_room(job->ready_elements);  // or some would be lost
         });
         if (job->failure()) return 0;
@@ -169,9 +172,8 @@ public:
 
     bool has_waiting(const job::basic_job& job) const override PROCPOOL_REQUIRES(pool_mutex) {
         const auto peers = group_.peers();
-        return job.ready_elements > 0 || std::any_of(peers.begin(), peers.end(), [&](const peer* one) {
-                   return one->work().has_waiting(job, one->told().claimed());
-               });
+        return job.ready_elements > 0 ||
+               std::any_of(peers.begin(), peers.end(), [&](const peer* one) { return waits_in(*one, job); });
     }
 
     void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -335,7 +337,18 @@ protected:
     /// Until when whoever drives sleeps; the earliest time if nobody does.
     steady_time sleeps_until_ = steady_time::min();
 
+    /// After group_ has got another size: what has no place any more gives back what it has not begun, and
+    /// leaves when it has run the rest.
+    void retire_peers() PROCPOOL_REQUIRES(pool_mutex) {
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) { dispatcher_.fit_to_size(); });
+        interrupt_driver();
+    }
+
 private:
+    /// Whether elements of the job wait in this peer.
+    static bool waits_in(const peer& one, const job::basic_job& job) noexcept {
+        return one.work().elements() > 0 && one.work().has_waiting(job, one.told().claimed());
+    }
     void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.take_back(one);
         supervisor_.check_after(one, cancel_grace);

@@ -25,6 +25,10 @@ Options checked(PoolOptions options) {
         refuse(
             "ThreadPool has one thread at the least; Pool with .processes = 0 runs tasks in the calling one");
     const std::uint32_t threads = job::checked_workers(options);
+    if (options.max_processes)
+        refuse("ThreadPool has no max_processes, since it can't be resized; make another one");
+    if (options.idle_timeout)
+        refuse("ThreadPool has no idle_timeout: a thread that waits costs next to nothing; use Pool");
     if (options.maxtasksperchild)
         refuse("ThreadPool has no maxtasksperchild: a new thread would be as the old one; use Pool");
     if (options.limits.memory || options.limits.memory_growth)

@@ -58,6 +58,9 @@ void apply_options(thread_job& job, const Options& options) {
         job::refuse(
             "a thread can't be ended while it runs a task, so ThreadPool has no timeout; use Pool, "
             "or let the task look at a std::stop_token");
+    if constexpr (requires { options.key; })
+        if (options.key)
+            job::refuse("ThreadPool has no key: its threads share all that one of them has loaded; use Pool");
     if (options.retries > 0 && options.retry_exceptions && !job.repeatable)
         job::refuse(
             "what can only be moved is used up by the first attempt, so it can't be retried in a ThreadPool; "

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -22,6 +23,7 @@
 #include "procpool/detail/job/observation.hpp"
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
+#include "procpool/detail/job/turns.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
@@ -93,7 +95,7 @@ public:
         const std::uint64_t chunks = (some.count - 1) / job->chunk + 1;
         job->ready_elements += some.count;
         job->ready.push_back(std::move(some));
-        if (!std::exchange(job->listed, true)) queue_.push_back(job);
+        if (!std::exchange(job->listed, true)) enqueue(job);
         for (std::uint64_t wanted = std::min<std::uint64_t>(idle_, chunks); wanted > 0; --wanted)
             work_.notify_one();
     }
@@ -218,9 +220,7 @@ private:
     bool run_next(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         leave(held);
         if (!queue_.empty()) {
-            std::shared_ptr<thread_job> job = std::move(queue_.front());
-            queue_.pop_front();
-            run_some(std::move(job), held);
+            run_some(turns_.take_from(queue_), held);
         } else if (stopping_) {
             return false;
         } else {
@@ -231,6 +231,10 @@ private:
         return true;
     }
 
+    void enqueue(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
+        queue_.push_back(job);
+        turns_.add(*job);
+    }
     /// Runs a chunk of a job that was taken out of the queue.
     void run_some(std::shared_ptr<thread_job> job, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         elements& front = job->ready.front();
@@ -238,7 +242,7 @@ private:
         if (front.count == 0) job->ready.pop_front();
         job->ready_elements -= some.count;
         job->listed = !job->ready.empty();
-        if (job->listed) queue_.push_back(job);  // all jobs in turn
+        if (job->listed) enqueue(job);  // all jobs in turn
         if (job->borrows) job->begin_delivery();
         for (;;) {
             elements part = some.take_front(job->at_once);
@@ -384,6 +388,7 @@ private:
     job::job_list<thread_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
     /// Those with elements ready.
     std::deque<std::shared_ptr<thread_job>> queue_ PROCPOOL_GUARDED_BY(pool_mutex);
+    job::turns turns_ PROCPOOL_GUARDED_BY(pool_mutex);  // of those
     std::condition_variable work_;
     std::uint32_t idle_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;  // threads that wait for work
     bool stopping_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
