@@ -12,6 +12,7 @@
 #include <ranges>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/call/cancel_on_stop.hpp"
@@ -78,6 +79,14 @@ public:
         pool_type& pool = core();
         const auto lock = pool.acquire();
         return pool.state() == pool_state::failed ? pool.failure() : nullptr;
+    }
+
+    /// What came of PoolOptions::finalizer in the workers that have left so far, in the order in which they
+    /// left; all of them once join() has returned.
+    std::vector<FinalizerResult> finalizer_results() const {
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        return pool.finalizer_results();
     }
 
     // ---- one call

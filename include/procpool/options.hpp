@@ -7,13 +7,52 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "procpool/start_method.hpp"
 
 namespace procpool::inline v0_1 {
+
+namespace detail::job {
+class finalizer;
+}
+namespace detail::call {
+template <class F>
+class finalizer_of;  // in finalizer.hpp
+}
+
+/// A function that each worker of a pool calls once before it leaves in peace: `{.finalizer = f}`. To be
+/// made from any callable without arguments; the file includes `procpool/finalizer.hpp`.
+class Finalizer {
+public:
+    /// None.
+    Finalizer() = default;
+    /// A Pool sends it to its workers as it sends tasks; a ThreadPool calls it as it is.
+    template <class F>
+        requires(!std::is_same_v<std::remove_cvref_t<F>, Finalizer>)
+    Finalizer(F&& function) {
+        using kept = detail::call::finalizer_of<std::decay_t<F>>;
+        static_assert(
+            requires { sizeof(kept); },
+            "procpool: include <procpool/finalizer.hpp> where a finalizer is given");
+        function_ = std::make_shared<kept>(std::in_place, std::forward<F>(function));
+    }
+
+    /// Whether there is one.
+    explicit operator bool() const noexcept { return function_ != nullptr; }
+
+    /// For the library itself.
+    const std::shared_ptr<const detail::job::finalizer>& function() const noexcept { return function_; }
+
+private:
+    std::shared_ptr<const detail::job::finalizer> function_;
+};
 
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {

@@ -17,6 +17,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/error.hpp"
+#include "procpool/finalizer.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
 #include "procpool/outcome.hpp"

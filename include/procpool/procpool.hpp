@@ -10,6 +10,7 @@
 #include "procpool/dynamic_array.hpp"
 #include "procpool/error.hpp"
 #include "procpool/executor.hpp"
+#include "procpool/finalizer.hpp"
 #include "procpool/future.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/managed.hpp"

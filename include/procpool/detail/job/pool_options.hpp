@@ -3,12 +3,15 @@
 #ifndef PROCPOOL_DETAIL_JOB_POOL_OPTIONS_HPP
 #define PROCPOOL_DETAIL_JOB_POOL_OPTIONS_HPP
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cpu.hpp"
+#include "procpool/detail/os/process.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::job {

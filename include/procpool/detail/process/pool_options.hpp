@@ -3,6 +3,8 @@
 #ifndef PROCPOOL_DETAIL_PROCESS_POOL_OPTIONS_HPP
 #define PROCPOOL_DETAIL_PROCESS_POOL_OPTIONS_HPP
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +54,10 @@ Options checked(PoolOptions options) {
                 .error_handler = std::move(options.error_handler)};
     if (const auto most = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *most;
+    if (const auto& finalizer = options.finalizer.function()) {
+        all.finalizer = finalizer->make_job(finalizer);
+        all.finalizer->timeout = finalizer_limit;
+    }
     return all;
 }
 

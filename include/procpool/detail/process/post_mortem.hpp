@@ -48,7 +48,7 @@ public:
         cause_.pid = link.told_pid();
         cause_.exit_code = link.exit->code;
         cause_.signal = link.exit->signal;
-        if (!in_initializer()) cause_.index = job_.index_told(interrupted.index);
+        if (!in_initializer() && !in_finalizer()) cause_.index = job_.index_told(interrupted.index);
         cause_.run_time = elapsed_since(interrupted.since);
         cause_.peak_memory = link.remains.peak_memory;
         cause_.out_of_memory = link.remains.out_of_memory;
@@ -83,6 +83,7 @@ public:
             text.append(worker)
                 .append(" died ")
                 .append(in_initializer()   ? "in its initializer"
+                        : in_finalizer()   ? "in its finalizer"
                         : result_is_lost() ? "with the result of " + what()
                                            : "while it ran " + what())
                 .append(": ")
@@ -119,6 +120,7 @@ private:
     /// For example: element 3, f("file.jpg")
     std::string what() const {
         if (in_initializer()) return "the initializer";
+        if (in_finalizer()) return "the finalizer";
         std::string arguments = "...";
         if (quote_arguments_) {
             wire::element_reader reader(element_.payload(), element_.stride);

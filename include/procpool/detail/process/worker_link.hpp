@@ -38,6 +38,7 @@ public:
     std::uint64_t lost_at = 0;            // when that was lost, in the kernel's ticks; 0 while it wasn't
     bool watching_tasks = false;          // its task pipe is full
     bool results_ended = false;           // its result pipe has
+    bool finalized = false;               // it has got the pool's finalizer
     std::optional<os::exit_status> exit;  // how it ended, once it is dead
     /// What the zygote tells of a death.
     struct {

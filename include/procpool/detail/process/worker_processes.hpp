@@ -73,6 +73,9 @@ public:
     std::vector<worker_link>& links() noexcept { return links_; }
     const std::vector<worker_link>& links() const noexcept { return links_; }
     worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
+    std::uint32_t slot_of(const worker_link& link) const noexcept {
+        return static_cast<std::uint32_t>(&link - links_.data());
+    }
     static worker_link& link_of(scheduler::peer& one) noexcept { return static_cast<worker_link&>(one); }
     const std::shared_ptr<scheduler::remote_job>& initializer() const noexcept {
         return options_.initializer;
@@ -274,9 +277,6 @@ public:
 private:
     using peer_state = scheduler::peer_state;
 
-    std::uint32_t slot_of(const worker_link& link) const noexcept {
-        return static_cast<std::uint32_t>(&link - links_.data());
-    }
     std::uint64_t key_results(const worker_link& link) const noexcept {
         return 2 * std::uint64_t{slot_of(link)};
     }

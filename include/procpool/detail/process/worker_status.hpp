@@ -33,7 +33,8 @@ WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_argument
     const scheduler::block bytes = among.element(element->index - among.first);
     wire::element_reader reader(bytes.payload(), bytes.stride);
     now.call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
-    if (job.id != wire::initializer_number) now.index = job.index_told(element->index);
+    if (job.id != wire::initializer_number && job.id != wire::finalizer_number)
+        now.index = job.index_told(element->index);
     status.running = std::move(now);
     return status;
 }

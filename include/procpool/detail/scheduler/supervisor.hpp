@@ -112,7 +112,6 @@ public:
         group_.end(one, ending::asked);
     }
 
-private:
     peer_group& group_;
     const time_source& clock_;
     const std::chrono::nanoseconds terminate_grace_;

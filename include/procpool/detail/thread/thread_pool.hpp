@@ -4,19 +4,17 @@
 #define PROCPOOL_DETAIL_THREAD_THREAD_POOL_HPP
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/job/callback_runner.hpp"
+#include "procpool/detail/job/finalizer.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
@@ -28,49 +26,34 @@
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/os/thread_name.hpp"
 #include "procpool/detail/thread/thread_backend.hpp"
+#include "procpool/detail/thread/worker_thread.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/error.hpp"
+#include "procpool/pool_status.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
-
-struct thread_pool_options {
-    std::uint32_t threads = 1;
-    int nice = 0;
-    bool pin_to_cpu = false;
-    std::function<void()> initializer = {};
-    std::function<void(std::exception_ptr)> error_handler = {};
-};
 
 template <class = only_if_used>
 class basic_thread_pool final : public thread_backend,
                                 public std::enable_shared_from_this<basic_thread_pool<>> {
 public:
     explicit basic_thread_pool(thread_pool_options options)
-        : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {}
+        : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {
+        if (options_.finalizer) finalizer_results_.reserve(options_.threads);
+    }
 
     /// To be called once. The threads keep the pool alive until they end.
     /// @throws std::system_error if not all of them can be started
     void start() {
-        threads_.reserve(options_.threads);
         try {
-            for (std::uint32_t i = 0; i < options_.threads; ++i)
-                threads_.push_back(
-                    os::start_thread([self = this->shared_from_this(), i] { self->work(i); }, "a worker's"));
+            threads_.start(options_.threads, [this](std::uint32_t i) {
+                return [self = this->shared_from_this(), i] { self->work(i); };
+            });
         } catch (...) {
             lock held = acquire();
             shut_down(held);
             throw;
-        }
-    }
-
-    /// A task or a callback may have been the last that knew the pool: then this is one of its own threads.
-    ~basic_thread_pool() override {
-        for (std::thread& one : threads_) {
-            if (one.get_id() == std::this_thread::get_id())
-                one.detach();
-            else
-                one.join();
         }
     }
 
@@ -132,12 +115,9 @@ public:
             give_up(job, error);
             return count;
         }
-        for (elements& some : job->ready) {
-            for (std::uint64_t i = some.first; i < some.first + some.count; ++i) {
-                job->fail(i, error);
-                job->publish(i, 1);
-            }
-            jobs_.retire(std::move(some.values));
+        for (const elements& some : job->ready) {
+            for (std::uint64_t i = some.first; i < some.first + some.count; ++i) job->fail(i, error);
+            job->publish(some.first, some.count);
         }
         job->ready.clear();
         if (std::exchange(job->listed, false)) std::erase(queue_, job);
@@ -151,6 +131,10 @@ public:
     }
 
     // ---- the pool's life
+
+    std::vector<FinalizerResult> finalizer_results() const override PROCPOOL_REQUIRES(pool_mutex) {
+        return finalizer_results_;
+    }
 
     void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
@@ -196,15 +180,8 @@ private:
         const std::uint64_t seed = worker::seed_of(threads_so_far.fetch_add(1), os::current_pid());
         const worker::identity who{.index = index, .seed = ~seed};  // unlike that of a worker process
         worker::this_thread = &who;
-        running_here() = this;
-        std::exception_ptr unfit;
-        try {
-            if (options_.nice > 0) os::add_niceness(options_.nice);
-            if (options_.pin_to_cpu) os::pin_to_cpu(index);
-            if (options_.initializer) options_.initializer();
-        } catch (...) {
-            unfit = std::current_exception();
-        }
+        pool_of_this_thread() = this;
+        const std::exception_ptr unfit = set_up(options_, index);
         lock held = acquire();
         if (unfit) fail(unfit);
         for (bool goes_on = true; goes_on;) {
@@ -216,7 +193,15 @@ private:
             }
         }
         held.unlock();
+        if (options_.finalizer && !unfit) finalize(index);
         worker::run_exit_functions();
+    }
+
+    void finalize(std::uint32_t index) PROCPOOL_EXCLUDES(pool_mutex) {
+        FinalizerResult end = job::run_finalizer(*options_.finalizer, index);
+        if (end.error) run_callback([&] { std::rethrow_exception(end.error); });
+        const lock held = acquire();
+        finalizer_results_.push_back(std::move(end));
     }
 
     /// Runs something, or waits until there may be something to run. False if there won't be.
@@ -279,11 +264,7 @@ private:
         notify_ready();
     }
 
-    bool is_worker() const noexcept { return running_here() == this; }
-    static const thread_backend*& running_here() noexcept {
-        thread_local const thread_backend* pool = nullptr;
-        return pool;
-    }
+    bool is_worker() const noexcept { return pool_of_this_thread() == this; }
 
     /// A task that waits for a job of its own pool runs that meanwhile: there may be no other thread for it.
     bool help(lock& held, steady_time /*deadline*/, job::basic_job* awaited) override
@@ -296,7 +277,6 @@ private:
         const auto job =
             std::find_if(queue_.begin(), queue_.end(), [&](const auto& one) { return one.get() == awaited; });
         if (job == queue_.end()) return false;
-        const job::poll_hook::without interruptions;  // of a wait that the task isn't part of
         std::shared_ptr<thread_job> taken = std::move(*job);
         queue_.erase(job);
         run_some(std::move(taken), held);
@@ -363,9 +343,8 @@ private:
             ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) { return has_ended_; });
             return;
         }
-        std::vector<std::thread> threads = std::exchange(threads_, {});
         held.unlock();
-        for (std::thread& one : threads) one.join();
+        threads_.join();
         held.lock();
         has_ended_ = true;
         ended_.notify_all();
@@ -382,7 +361,8 @@ private:
     bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::condition_variable ended_;
-    std::vector<std::thread> threads_;
+    std::vector<FinalizerResult> finalizer_results_ PROCPOOL_GUARDED_BY(pool_mutex);
+    worker_threads threads_;  // last, so that they end before what they use
 };
 
 using thread_pool = basic_thread_pool<>;

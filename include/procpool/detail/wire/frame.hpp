@@ -19,6 +19,8 @@ inline constexpr std::uint64_t variable_stride = 0;
 
 /// Number of the job that is a pool's initializer; those of calls begin at 1.
 inline constexpr std::uint64_t initializer_number = 0;
+/// That of its finalizer.
+inline constexpr std::uint64_t finalizer_number = ~std::uint64_t{0};
 
 /// Down, to a worker.
 struct task_header {
@@ -42,7 +44,7 @@ struct task_header {
     std::uint64_t length = 0;
     std::uint32_t together = 1;  // so many elements can be taken back only together
     std::uint16_t number = 0;    // runs before this one, so that none is missing unseen
-    std::uint8_t timed = 0;      // it matters when exactly each begins
+    std::uint8_t timed = 0;      // what matters is when exactly each begins, in the bits `by_...`
     std::uint8_t bulk = 0;       // nobody sees a result before all are there
 };
 

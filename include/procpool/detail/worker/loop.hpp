@@ -19,6 +19,7 @@
 #include "procpool/detail/os/crash.hpp"
 #include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/peaceful_exit.hpp"
 #include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
@@ -172,6 +173,7 @@ private:
         if (header.number != runs_++) leave(EXIT_FAILURE);  // somebody has taken others
         known_job& job = job_of(header.job);
         const bool is_initializer = header.job == wire::initializer_number;
+        const bool is_finalizer = header.job == wire::finalizer_number;
         if (is_initializer) pacer_.watch_growth_no_more();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
         bool good = true;
@@ -183,7 +185,10 @@ private:
         // No task may run in a worker that isn't set up; some may wait in its pipe.
         if (!good && is_initializer) leave(EXIT_FAILURE);
         // The next ones would fail, too, for what this one has kept.
-        if (!is_initializer && os::allocations_failed) leave(EXIT_SUCCESS);
+        if (!is_initializer && os::allocations_failed) {
+            outbox_.flush();
+            os::leave_in_peace(EXIT_SUCCESS);
+        }
         if (is_initializer) os::allocations_failed = false;
         if (is_initializer && most_growth_) pacer_.watch_growth(*most_growth_);
         if (job.once) forget(header.job);
@@ -275,7 +280,7 @@ int main(zygote::worker_birth& birth) {
     this_process.index = birth.settings.first_index + birth.slot;
     this_process.seed = seed_of(birth.serial + (first << 20), os::current_pid());
     const int code = loop(birth, limits).run();
-    os::exit_process(code);
+    os::leave_in_peace(code);
 }
 
 }  // namespace procpool::inline v0_1::detail::worker

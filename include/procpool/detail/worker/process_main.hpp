@@ -19,6 +19,7 @@
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/peaceful_exit.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/type_name.hpp"
@@ -107,7 +108,7 @@ int process_main(zygote::worker_birth& birth) {
     const int code = body && heard ? run_body(body) : EXIT_FAILURE;
     if (const auto join = join_children.load()) join();
     flush_streams();
-    os::exit_process(code);
+    os::leave_in_peace(code);
 }
 
 }  // namespace procpool::inline v0_1::detail::worker

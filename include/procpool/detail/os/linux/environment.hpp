@@ -4,11 +4,16 @@
 #define PROCPOOL_DETAIL_OS_LINUX_ENVIRONMENT_HPP
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "procpool/detail/os/error.hpp"
 
