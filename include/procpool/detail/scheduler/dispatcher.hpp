@@ -53,6 +53,10 @@ public:
         job->ready_bytes += bytes;
         if (!std::exchange(job->listed, true)) queue_.push_back(job);
     }
+    /// An element for one peer goes behind those that are for it.
+    void push_back(const std::shared_ptr<remote_job>& job, block&& element) {
+        for_one_.push_back({job, std::move(element)});
+    }
     /// In front of those that are ready: they were given out before. Without those that nobody wants.
     void push_front(const std::shared_ptr<remote_job>& job, block&& elements) {
         if (job->has_dropped(elements.first, elements.count)) {
@@ -65,6 +69,10 @@ public:
                 else
                     --begin;
             }
+            return;
+        }
+        if (job->for_each_peer) {
+            for_one_.push_front({job, std::move(elements)});
             return;
         }
         count(*job, elements);
@@ -92,6 +100,7 @@ public:
     /// Gives out what is ready to workers that have room, one job after the other.
     /// @return when the first of them that got something is to be checked
     steady_time dispatch(sending when = sending::now) {
+        if (!for_one_.empty()) give_to_each();
         bool room_left = true;
         while (!queue_.empty() && room_left) {
             const std::shared_ptr<remote_job> job = std::move(queue_.front());
@@ -153,8 +162,8 @@ public:
         bool any = false;
         for (auto one = back.rbegin(); one != back.rend(); ++one) {
             if (one->elements.count == 0 || one->job->abandoned || one->job->failure()) continue;
+            any = any || !one->job->for_each_peer;
             push_front(one->job, std::move(one->elements));
-            any = true;
         }
         return any;
     }
@@ -234,6 +243,22 @@ private:
                         most);
     }
 
+    /// Elements for one peer each, as far as those may get some.
+    void give_to_each() {
+        const auto peers = group_.peers();
+        std::erase_if(for_one_, [&](returned& one) {
+            if (one.job->abandoned || one.job->failure()) {
+                // What they hold may be the user's: it goes with the job.
+                one.job->ready.push_back(std::move(one.elements));
+                return true;
+            }
+            peer& to = *peers[one.elements.first];
+            if (!can_work(to)) return false;
+            give(to, one.job, std::move(one.elements));
+            return true;
+        });
+    }
+
     static block take_ready(remote_job& job, std::uint64_t count) {
         block& front = job.ready.front();
         block elements;
@@ -259,6 +284,7 @@ private:
     const std::uint64_t max_elements_;
     const bool has_initializer_;
     std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready
+    std::deque<returned> for_one_;                   // elements for one peer each
     std::vector<peer*> touched_;                     // with something new to send
 };
 using dispatcher = basic_dispatcher<>;

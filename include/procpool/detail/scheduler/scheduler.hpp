@@ -78,6 +78,19 @@ public:
         dispatch(should_batch(*job) ? dispatcher::sending::together : dispatcher::sending::now);
     }
 
+    void submit_to_each(const std::shared_ptr<remote_job>& job, const block& arguments) override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        job->for_each_peer = true;
+        job->timing = nullptr;  // nothing is to be moved to another worker for their sake
+        job->add_submitted(size());
+        for (std::uint64_t n = 0; n < size(); ++n) {
+            block one = arguments.element(0);
+            one.first = n;
+            dispatcher_.push_back(job, std::move(one));
+        }
+        dispatch(dispatcher::sending::now);
+    }
+
     calls_in_a_row& in_a_row() noexcept override PROCPOOL_REQUIRES(pool_mutex) { return in_a_row_; }
 
     void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override

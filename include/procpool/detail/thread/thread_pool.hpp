@@ -21,10 +21,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
-#include "procpool/detail/os/limits.hpp"
-#include "procpool/detail/os/process.hpp"
-#include "procpool/detail/os/thread.hpp"
-#include "procpool/detail/os/thread_name.hpp"
+#include "procpool/detail/thread/elements_for_one.hpp"
 #include "procpool/detail/thread/thread_backend.hpp"
 #include "procpool/detail/thread/worker_thread.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
@@ -82,6 +79,14 @@ public:
             work_.notify_one();
     }
 
+    void submit_to_each(const std::shared_ptr<thread_job>& job, elements all) override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        job->add_submitted(all.count);
+        for_one_.add(job, std::move(all));
+        work_.notify_all();
+        waiters().wake_all();  // among them threads of the pool that wait in a task
+    }
+
     void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
                        std::exception_ptr error) override PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(1);
@@ -119,8 +124,7 @@ public:
             for (std::uint64_t i = some.first; i < some.first + some.count; ++i) job->fail(i, error);
             job->publish(some.first, some.count);
         }
-        job->ready.clear();
-        if (std::exchange(job->listed, false)) std::erase(queue_, job);
+        drop_ready(job);
         finish_if_complete(job);
         notify_ready();
         return count;
@@ -207,6 +211,7 @@ private:
     /// Runs something, or waits until there may be something to run. False if there won't be.
     bool run_next(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         leave(held);
+        if (run_own(held)) return true;
         if (!queue_.empty()) {
             std::shared_ptr<thread_job> job = std::move(queue_.front());
             queue_.pop_front();
@@ -221,6 +226,19 @@ private:
         return true;
     }
 
+    /// Runs an element that is for this thread alone; false if there is none.
+    bool run_own(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        auto next = for_one_.take(*worker::current().index);
+        if (!next) return false;
+        if (next->job->abandoned || next->job->failure()) {
+            jobs_.retire(std::make_shared<elements_for_one::taken>(std::move(*next)));
+        } else {
+            if (next->job->borrows) next->job->begin_delivery();
+            run_taken(std::move(next->job), std::move(next->one), held);
+        }
+        return true;
+    }
+
     /// Runs a chunk of a job that was taken out of the queue.
     void run_some(std::shared_ptr<thread_job> job, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         elements& front = job->ready.front();
@@ -230,6 +248,10 @@ private:
         job->listed = !job->ready.empty();
         if (job->listed) queue_.push_back(job);  // all jobs in turn
         if (job->borrows) job->begin_delivery();
+        run_taken(std::move(job), std::move(some), held);
+    }
+
+    void run_taken(std::shared_ptr<thread_job> job, elements some, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         for (;;) {
             elements part = some.take_front(job->at_once);
             if (some.count == 0) some.values.reset();  // the part has them
@@ -274,6 +296,8 @@ private:
             return true;
         }
         if (!awaited || !is_worker()) return false;
+        const job::poll_hook::without interruptions;  // of a wait that the task isn't part of
+        if (run_own(held)) return true;               // others may wait for it, as this one for them
         const auto job =
             std::find_if(queue_.begin(), queue_.end(), [&](const auto& one) { return one.get() == awaited; });
         if (job == queue_.end()) return false;
@@ -291,14 +315,18 @@ private:
         notify_ready();
     }
 
-    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error)
-        PROCPOOL_REQUIRES(pool_mutex) {
-        job->abandoned = true;
-        job->stopped.store(true, std::memory_order_relaxed);
+    void drop_ready(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
         for (elements& some : job->ready) jobs_.retire(std::move(some.values));
         job->ready.clear();
         job->ready_elements = 0;
         if (std::exchange(job->listed, false)) std::erase(queue_, job);
+    }
+
+    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error)
+        PROCPOOL_REQUIRES(pool_mutex) {
+        job->abandoned = true;
+        job->stopped.store(true, std::memory_order_relaxed);
+        drop_ready(job);
         job->fail_all(std::move(error));
         finish_if_complete(job);
         notify_ready();
