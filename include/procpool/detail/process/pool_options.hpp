@@ -17,11 +17,42 @@
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cpu.hpp"
+#include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
+#include "procpool/detail/zygote/surroundings.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::process {
+
+/// CPUs that this process may use. Looked up once, since that reads files.
+template <class = only_if_used>
+int known_cpus() {
+    static std::atomic<int> known{0};
+    if (known.load(std::memory_order_relaxed) == 0)
+        known.store(os::limit_to_cgroup_quota(os::affinity_count()), std::memory_order_relaxed);
+    return known.load(std::memory_order_relaxed);
+}
+
+/// What workers find around them. @throws std::invalid_argument, std::system_error
+template <class = only_if_used>
+zygote::surroundings checked_surroundings(PoolOptions& options, std::uint32_t workers) {
+    zygote::surroundings around;
+    if (!options.working_directory.empty())
+        around.directory = os::absolute_directory(options.working_directory, "working_directory");
+    for (const auto& [name, value] : options.environment)
+        if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos ||
+            (value && value->find('\0') != value->npos))
+            job::refuse("environment must have names without = and values without zeros, unlike: ", name);
+    if (options.inner_threads && *options.inner_threads < 1)
+        job::refuse("inner_threads must be at least 1, not ", std::to_string(*options.inner_threads));
+    around.variables = std::move(options.environment);
+    around.inner_threads_by_default = !options.inner_threads;
+    const int cpus = options.limits.pin_to_cpu ? 1 : known_cpus();
+    around.inner_threads = options.inner_threads.value_or(std::max(1, cpus / static_cast<int>(workers)));
+    return around;
+}
 
 /// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
@@ -39,6 +70,8 @@ Options checked(PoolOptions options) {
         job::refuse("stderr_tail must be ", std::to_string(longest_tail) + " bytes or less, not " +
                                                 std::to_string(options.stderr_tail));
     if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
+    const auto finalizer_limit = job::checked_limit(options.finalizer_timeout, "finalizer_timeout");
+    zygote::surroundings around = checked_surroundings(options, processes);
     Options all{.workers = {.count = processes,
                             .restart_limit = static_cast<std::size_t>(restart_limit),
                             .arena_limit = options.arena_limit.value_or(os::physical_memory() / 4),

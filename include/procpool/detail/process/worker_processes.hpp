@@ -65,7 +65,7 @@ public:
         share_arguments(options_.initializer_arguments, memory_.arguments());
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
-        zygote_.take(zygote_.make(memory_.file(), options_.settings));
+        zygote_.take(zygote_.make(memory_.file(), options_.settings, options_.around));
     }
 
     os::poller& poller() noexcept { return poller_; }
@@ -105,7 +105,7 @@ public:
                 {
                     const job::unlocked meanwhile(
                         held);  // for hooks, and since a large program takes its time
-                    next = zygote_.make(memory_.file(), options_.settings);
+                    next = zygote_.make(memory_.file(), options_.settings, options_.around);
                 }
                 zygote_.take(std::move(next));
             }

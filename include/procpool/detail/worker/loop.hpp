@@ -17,6 +17,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/c_streams.hpp"
 #include "procpool/detail/os/crash.hpp"
+#include "procpool/detail/os/inner_threads.hpp"
 #include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/peaceful_exit.hpp"
@@ -272,6 +273,8 @@ int main(zygote::worker_birth& birth) {
     os::keep_heap();
     if (limits.pin_to_cpu) os::pin_to_cpu(birth.slot);
     if (limits.memory) os::limit_allocations(*limits.memory);
+    if (const int threads = birth.settings.inner_threads; threads > 0)
+        os::limit_inner_threads(threads, birth.settings.only_default_threads);
     // The program may have forked in a thread of a pool, in a worker, or where a WaitHook is.
     this_thread = nullptr;
     job::poll_hook::current() = nullptr;

@@ -78,6 +78,9 @@ pid_t fork_process(std::span<const int> keep, Body body) {
     ::_exit(EXIT_FAILURE);
 }
 
+/// Nothing is flushed. Safe between fork or vfork and exec.
+[[noreturn]] inline void end_at_once(int code) noexcept { ::_exit(code); }
+
 /// Leaves at once: no destructors, no atexit handlers, but what was printed is out.
 [[noreturn]] inline void exit_process(int code) noexcept {
     std::fflush(nullptr);
