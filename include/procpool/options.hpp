@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -110,6 +111,23 @@ struct PoolOptions {
     /// Whether WorkerDied and Pool::workers() quote numbers and strings that the element was called with. Say
     /// no where they may be secret: such texts get into logs.
     bool quote_arguments = true;
+    /// Called once by each worker that leaves in peace: when the pool was closed and is joined (an executor
+    /// shut down), or when the worker has run or taken as much as it may (maxtasksperchild, memory_growth).
+    /// What it returns, throws or dies of is in finalizer_results(); errors are told to error_handler, too.
+    Finalizer finalizer = {};
+    /// Time that the finalizer may take in each worker; then the worker is ended. Not in a ThreadPool.
+    std::chrono::nanoseconds finalizer_timeout = std::chrono::minutes(1);
+    /// Environment variables of the workers, besides those that the program has; what has std::nullopt for a
+    /// value is removed. A worker that is a fresh run of the program has them from its beginning.
+    std::vector<std::pair<std::string, std::optional<std::string>>> environment = {};
+    /// Where workers start, an existing directory; that of the program if empty.
+    std::string working_directory = {};
+    /// Threads that OpenMP, OpenBLAS, MKL, BLIS and OpenCV use inside of each worker, 1 or more. By default
+    /// the CPUs are divided among the workers, unless the program has set OMP_NUM_THREADS, or told a library
+    /// how many it shall use.
+    std::optional<int> inner_threads = {};
+    /// Where the random numbers of elements begin, see element_seed(); another one in each pool by default.
+    std::optional<std::uint64_t> seed = {};
 };
 
 /// `Process reader({.name = "reader", .daemon = true}, read_all, files);`

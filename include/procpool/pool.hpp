@@ -16,6 +16,7 @@
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/make_pool.hpp"
+#include "procpool/element_seed.hpp"
 #include "procpool/error.hpp"
 #include "procpool/finalizer.hpp"
 #include "procpool/imap.hpp"

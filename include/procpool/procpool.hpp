@@ -8,6 +8,7 @@
 #include "procpool/at_worker_exit.hpp"
 #include "procpool/cpu_count.hpp"
 #include "procpool/dynamic_array.hpp"
+#include "procpool/element_seed.hpp"
 #include "procpool/error.hpp"
 #include "procpool/executor.hpp"
 #include "procpool/finalizer.hpp"

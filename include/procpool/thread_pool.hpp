@@ -14,6 +14,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/thread/in_threads.hpp"
 #include "procpool/detail/thread/make_pool.hpp"
+#include "procpool/element_seed.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"

@@ -25,6 +25,16 @@ std::uint32_t checked_workers(const PoolOptions& options) {
     return static_cast<std::uint32_t>(workers);
 }
 
+/// What elements' random numbers begin with: if nothing else is wanted, something that no other pool has.
+template <class = only_if_used>
+std::uint64_t seed_of(const PoolOptions& options) noexcept {
+    if (options.seed) return *options.seed;
+    static std::atomic<std::uint64_t> pools{0};
+    return static_cast<std::uint64_t>(steady_ns()) * 0x9E3779B97F4A7C15u ^
+           static_cast<std::uint64_t>(os::current_pid()) << 32 ^
+           pools.fetch_add(1, std::memory_order_relaxed);
+}
+
 /// @throws std::invalid_argument
 template <class = only_if_used>
 int checked_nice(const WorkerLimits& limits) {

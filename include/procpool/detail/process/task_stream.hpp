@@ -69,11 +69,14 @@ public:
                 known_jobs_.push_back(job.id);
             }
         }
+        const bool are_calls = job.elements_are_calls();
         frames[count++] = {.what = kind::run,
                            .job = job.id,
                            .count = elements.count,
                            .stride = elements.stride,
                            .length = elements.payload().size(),
+                           .call = are_calls ? 0 : job.id,
+                           .first = elements.first + (are_calls ? job.id : 0),
                            .together = together,
                            .number = runs_given_++,
                            .timed = job.timeout != job::no_limit,

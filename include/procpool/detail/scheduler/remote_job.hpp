@@ -98,6 +98,7 @@ public:
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
     bool gives_back = false;       // what is withdrawn: each element fails, and runs elsewhere
     bool listed = false;           // among those that have blocks ready
+    bool for_each_peer = false;    // each element is for one of them: number 0 for the first, and so on
     bool keeps_its_place = false;  // among them, instead of taking turns with others
     std::exception_ptr withdrawn;  // what elements get that come back without having begun
     std::list<block> ready;

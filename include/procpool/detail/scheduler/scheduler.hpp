@@ -96,6 +96,7 @@ public:
     void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override
         PROCPOOL_REQUIRES(pool_mutex) {
         series->add_submitted(1);
+        if (series->submitted() > 1) ++last_id_;  // its own, as if it were a job
         dispatcher_.appended(series, bytes);
         const bool batched = should_batch(*series);
         if (batched && !series->full() && series->ready_elements < dispatcher::min_batch * size()) return;
@@ -107,6 +108,7 @@ public:
     void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
                        std::exception_ptr error) override PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(1);
+        if (job->elements_are_calls() && job->submitted() > 1) ++last_id_;
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
         deliveries_.fail(job, index, std::move(error));
         interrupt_driver();

@@ -107,7 +107,7 @@ public:
         const auto why = cancelled ? termination::reason::cancelled : termination::reason::timeout;
         const steady_time kill_at =
             terminate_grace_ == job::no_limit ? steady_time::max() : now + terminate_grace_;
-        one.terminate_for({why, element->number, kill_at});
+        one.terminate_for({why, element.number, kill_at});
         one.check_at = kill_at;
         group_.end(one, ending::asked);
     }

@@ -38,7 +38,9 @@ Options checked(PoolOptions options) {
     return {.threads = threads,
             .nice = job::checked_nice(options.limits),
             .pin_to_cpu = options.limits.pin_to_cpu,
-            .error_handler = std::move(options.error_handler)};
+            .error_handler = std::move(options.error_handler),
+            .finalizer = options.finalizer.function(),
+            .seed = job::seed_of(options)};
 }
 
 template <class>

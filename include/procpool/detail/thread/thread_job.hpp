@@ -40,6 +40,7 @@ public:
     virtual bool run(elements some, job::runner::lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     // The rest is the pool's, guarded by its mutex.
+    std::uint64_t number = 0;  // among the jobs of the pool
     std::deque<elements> ready;
     bool listed = false;                        // among those that have elements ready
     std::uint64_t at_once = ~std::uint64_t{0};  // elements whose results are told together, at the most

@@ -14,6 +14,8 @@
 #include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
+#include "procpool/detail/worker/element_position.hpp"
+#include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
 
@@ -86,10 +88,12 @@ private:
 
     void run_all(typename Task::callee& function, const elements& some, outcome& of_this) {
         const bool has_places = has_places_;
+        worker::element_counter index(worker::current().pool_seed, this->number);
         if (!has_places) of_this.values.reserve(static_cast<std::size_t>(some.count));
         for (std::uint64_t i = 0; i < some.count; ++i) {
             if (this->stopped.load(std::memory_order_relaxed)) break;
             ++of_this.ended;
+            index.is(some.first + i);
             try {
                 if (has_places)
                     results.store(some.first + i, attempt(function, some, i));

@@ -60,6 +60,7 @@ public:
 
     void add(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
+        job->number = ++last_number_;
         jobs_.add(job);
     }
 
@@ -179,10 +180,7 @@ private:
     // ---- one thread
 
     void work(std::uint32_t index) {
-        os::name_this_thread("procpool " + std::to_string(index));
-        static std::atomic<std::uint64_t> threads_so_far{0};
-        const std::uint64_t seed = worker::seed_of(threads_so_far.fetch_add(1), os::current_pid());
-        const worker::identity who{.index = index, .seed = ~seed};  // unlike that of a worker process
+        const worker::identity who = new_identity(options_, index);
         worker::this_thread = &who;
         pool_of_this_thread() = this;
         const std::exception_ptr unfit = set_up(options_, index);
@@ -383,6 +381,8 @@ private:
     job::job_list<thread_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
     /// Those with elements ready.
     std::deque<std::shared_ptr<thread_job>> queue_ PROCPOOL_GUARDED_BY(pool_mutex);
+    std::uint64_t last_number_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;
+    elements_for_one for_one_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::condition_variable work_;
     std::uint32_t idle_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;  // threads that wait for work
     bool stopping_ PROCPOOL_GUARDED_BY(pool_mutex) = false;

@@ -42,6 +42,8 @@ struct task_header {
     std::uint64_t count = 0;
     std::uint64_t stride = 0;
     std::uint64_t length = 0;
+    std::uint64_t call = 0;      // its number; 0 if each element is a call
+    std::uint64_t first = 0;     // the first element's index, or the first call's number
     std::uint32_t together = 1;  // so many elements can be taken back only together
     std::uint16_t number = 0;    // runs before this one, so that none is missing unseen
     std::uint8_t timed = 0;      // what matters is when exactly each begins, in the bits `by_...`

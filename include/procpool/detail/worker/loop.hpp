@@ -26,6 +26,7 @@
 #include "procpool/detail/wire/arena_window.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/worker/element_position.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/detail/worker/launcher_variables.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
@@ -48,6 +49,7 @@ public:
           tasks_(std::move(birth.tasks)),
           most_growth_(limits.memory_growth),
           limited_(limits.memory.has_value()),
+          seed_(birth.settings.seed),
           pacer_(box_, outbox_) {
         open_arenas(birth);
         if (birth.settings.serves_other_machine) outbox_.serve_other_machine();
@@ -177,6 +179,10 @@ private:
         const bool is_finalizer = header.job == wire::finalizer_number;
         if (is_initializer) pacer_.watch_growth_no_more();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
+        position_in_process = {.pool_seed = seed_,
+                               .call = header.call,
+                               .offset = header.first - box_.told.begun.load(std::memory_order_relaxed) - 1,
+                               .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun};
         bool good = true;
         pacer_.begin_run(header, recalls_);
         while ((good || !os::allocations_failed) && pacer_.begin_element())
@@ -250,6 +256,7 @@ private:
     os::fd tasks_;
     const std::optional<std::size_t> most_growth_;
     const bool limited_;  // in its allocations
+    const std::uint64_t seed_;
     run_pacer pacer_;
     wire::buffer input_;
     std::size_t parsed_ = 0;
@@ -277,6 +284,7 @@ int main(zygote::worker_birth& birth) {
         os::limit_inner_threads(threads, birth.settings.only_default_threads);
     // The program may have forked in a thread of a pool, in a worker, or where a WaitHook is.
     this_thread = nullptr;
+    position_in_thread = nullptr;
     job::poll_hook::current() = nullptr;
     new auto(std::exchange(exit_functions<>(), {}));  // never destroyed: what they hold is the parent's
     const std::uint64_t first = birth.settings.first_index;

@@ -25,6 +25,7 @@
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/worker/element_position.hpp"
 #include "procpool/detail/worker/process_body.hpp"
 #include "procpool/detail/worker/process_identity.hpp"
 #include "procpool/detail/zygote/birth.hpp"
@@ -78,6 +79,8 @@ void read_identity(wire::cursor& from) {
     identity.parent = process_facts{parent_name, parent_pid, parent_is_daemon};
     identity.children.store(0);
     zygote::own_name.rename(identity.name, identity.daemon);
+    position_in_process = {};
+    position_in_thread = nullptr;
     this_process = {};  // if it was forked by a pool's worker, it is none itself
     job::poll_hook::current() = nullptr;
 }
