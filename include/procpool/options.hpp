@@ -148,6 +148,9 @@ struct MapOptions {
     /// Time that each element may run in its worker; then the worker is ended and replaced, and the element
     /// fails with TaskTimeout. No limit by default.
     std::optional<std::chrono::nanoseconds> timeout = {};
+    /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
+    /// starts; the element fails with TaskCpuTimeout.
+    std::optional<std::chrono::nanoseconds> cpu_timeout = {};
     /// Times that an element is run again after its worker died or its time was over, 0 or more.
     int retries = 0;
     /// imap only: elements that are pulled from the input and not yet yielded, at the most. By default two
@@ -168,6 +171,9 @@ struct TaskOptions {
     /// Time that the task may run in its worker; then the worker is ended and replaced, and the task fails
     /// with TaskTimeout. No limit by default.
     std::optional<std::chrono::nanoseconds> timeout = {};
+    /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
+    /// starts; the task fails with TaskCpuTimeout.
+    std::optional<std::chrono::nanoseconds> cpu_timeout = {};
     /// Times that the task is run again after its worker died or its time was over, 0 or more.
     int retries = 0;
     /// Whether `retries` are for exceptions, too.

@@ -58,7 +58,7 @@ public:
 
     /// How the worker ended, in a few words.
     std::string how() const {
-        if (timed_out()) return "exceeded the limit of " + describe(job_.timeout);
+        if (timed_out()) return "exceeded the limit of " + limit();
         std::string text = exit();
         if (!calls_.empty()) text.append(" in ").append(place());
         if (!link_.fault().empty())
@@ -76,7 +76,7 @@ public:
         if (timed_out())
             text.append(what())
                 .append(" exceeded its limit of ")
-                .append(describe(job_.timeout))
+                .append(limit())
                 .append(", and " + worker + " was ended: ")
                 .append(exit());
         else
@@ -98,6 +98,7 @@ public:
                 .append(" attempts")
                 .append(scheduler::describe_attempts(element_.attempts));
         text = valid_utf8(text);  // it has names of files and functions
+        if (ended_for(reason::cpu_timeout)) return std::make_exception_ptr(TaskCpuTimeout(text, cause_));
         if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
         return std::make_exception_ptr(WorkerDied(text, cause_));
     }
@@ -113,9 +114,17 @@ private:
         return number_ + 1 < link_.box().told.begun.load(std::memory_order_relaxed);
     }
     bool in_initializer() const noexcept { return job_.id == wire::initializer_number; }
-    bool timed_out() const noexcept {
+    bool in_finalizer() const noexcept { return job_.id == wire::finalizer_number; }
+    using reason = worker_link::termination::reason;
+    bool ended_for(reason why) const noexcept {
         const auto& cause = link_.terminated_for();
-        return cause && cause->element == number_ && cause->why == worker_link::termination::reason::timeout;
+        return cause && cause->element == number_ && cause->why == why;
+    }
+    bool timed_out() const noexcept { return ended_for(reason::timeout) || ended_for(reason::cpu_timeout); }
+    /// The one that it has exceeded.
+    std::string limit() const {
+        return ended_for(reason::cpu_timeout) ? describe(job_.cpu_timeout) + " of CPU time"
+                                              : describe(job_.timeout);
     }
     /// For example: element 3, f("file.jpg")
     std::string what() const {

@@ -79,7 +79,7 @@ public:
                            .first = elements.first + (are_calls ? job.id : 0),
                            .together = together,
                            .number = runs_given_++,
-                           .timed = job.timeout != job::no_limit,
+                           .timed = what_is_timed(job),
                            .bulk = job.bulk};
         const std::size_t size = count * sizeof(wire::task_header);
         if (elements.begin >= size) {
@@ -138,6 +138,11 @@ public:
     }
 
 private:
+    static std::uint8_t what_is_timed(const scheduler::remote_job& job) noexcept {
+        using header = wire::task_header;
+        return static_cast<std::uint8_t>((job.timeout != job::no_limit ? header::by_clock : 0) |
+                                         (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0));
+    }
     bool knows(std::uint64_t job) const noexcept {
         return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();
     }

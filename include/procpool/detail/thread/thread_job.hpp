@@ -54,9 +54,9 @@ public:
 template <class Options>
 void apply_options(thread_job& job, const Options& options) {
     job::apply_options_but_timeout(job, options);
-    if (options.timeout)
+    if (options.timeout || options.cpu_timeout)
         job::refuse(
-            "a thread can't be ended while it runs a task, so ThreadPool has no timeout; use Pool, "
+            "a thread can't be ended while it runs a task, so ThreadPool has no timeout and no cpu_timeout; use Pool, "
             "or let the task look at a std::stop_token");
     if (options.retries > 0 && options.retry_exceptions && !job.repeatable)
         job::refuse(

@@ -36,6 +36,8 @@ struct task_header {
         recalled,      // elements before this that were not begun were taken back, for the `count`-th time
         probe,         // whoever reads this has answered all that came before
     };
+    static constexpr std::uint8_t by_clock = 1;
+    static constexpr std::uint8_t by_cpu_time = 2;
     std::uint32_t magic = magic_number;
     kind what{};
     std::uint64_t job = 0;
