@@ -8,6 +8,7 @@
 #include <ranges>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/call/cancel_on_stop.hpp"
@@ -78,6 +79,39 @@ public:
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {
         return start_one<style::returns>(options, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+
+    // ---- each worker
+
+    /// Calls `function(args...)` once in each worker, and returns the results in the order of the workers'
+    /// indices (nothing if the function returns void).
+    ///
+    /// Each worker runs it after what it was given before. What dies is the one call; the worker that takes
+    /// its place calls it if it hadn't begun, or if the options say `retries`. Waits for all workers, then
+    /// throws the first error that came, if any.
+    /// @throws what a call threw, WorkerDied, PoolTerminated, std::invalid_argument
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    auto everywhere(F&& function, Args&&... args) {
+        return in_each<values>(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+    /// The same with options of the calls.
+    template <class F, class... Args>
+    auto everywhere(const TaskOptions& options, F&& function, Args&&... args) {
+        return in_each<values>(options, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+    /// everywhere() that returns for each worker its value or its error.
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_everywhere(F&& function,
+                                                                                        Args&&... args) {
+        return in_each<outcomes>(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+    /// The same with options of the calls.
+    template <class F, class... Args>
+    [[nodiscard("outcomes may hold errors, which nothing throws")]] auto try_everywhere(
+        const TaskOptions& options, F&& function, Args&&... args) {
+        return in_each<outcomes>(options, std::forward<F>(function), std::forward<Args>(args)...);
     }
 
     // ---- many calls
@@ -154,6 +188,22 @@ private:
     AsyncResult<R> handle_of(const std::shared_ptr<Job>& job, const TaskOptions& options) {
         detail::call::cancel_on_stop(this->shared(), job, options.stop);
         return AsyncResult<R>(this->shared(), job);
+    }
+
+    template <template <class> class Results, class F, class... Args>
+    auto in_each(const TaskOptions& options, F&& function, Args&&... args) {
+        using task = typename Kind::template call_task<style::returns, F, Args...>;
+        if constexpr (task::check()) {
+            using results = Results<typename task::result>;
+            auto& pool = this->core();
+            const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            apply_options(*job, options);
+            job->expect(pool.size());
+            Kind::template submit_to_each<task>(pool, job, std::forward<Args>(args)...);
+            return result_of(handle_of<typename results::result>(job, options));
+        } else {
+            return detail::refused{};
+        }
     }
 
     /// The result of a call that nobody has a handle of: who is interrupted gives it up.

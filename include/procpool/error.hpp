@@ -209,6 +209,12 @@ public:
     using WorkerDied::WorkerDied;
 };
 
+/// An element took more CPU time than its `cpu_timeout`; its worker was ended and replaced.
+class TaskCpuTimeout : public TaskTimeout {
+public:
+    using TaskTimeout::TaskTimeout;
+};
+
 /// A whole machine was lost, or the process of the program that is there, and the element was on it.
 class NodeDied : public Error {
 public:

@@ -71,6 +71,7 @@ struct hand_over : boost_process::extend::handler {
     void on_setup(Executor& executor) {
         executor.exe = zygote::fresh_run().file.c_str();
         executor.cmd_line = arguments.data();
+        if (zygote::next_environment) executor.env = zygote::next_environment;
     }
     template <class Executor>
     void on_fork_error(Executor&, const std::error_code& error) const {

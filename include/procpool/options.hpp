@@ -12,6 +12,8 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "procpool/start_method.hpp"
@@ -20,6 +22,40 @@ namespace procpool::inline v0_1 {
 
 class ElementResult;
 class Observer;
+namespace detail::job {
+class finalizer;
+}
+namespace detail::call {
+template <class F>
+class finalizer_of;  // in finalizer.hpp
+}
+
+/// A function that each worker of a pool calls once before it leaves in peace: `{.finalizer = f}`. To be
+/// made from any callable without arguments; the file includes `procpool/finalizer.hpp`.
+class Finalizer {
+public:
+    /// None.
+    Finalizer() = default;
+    /// A Pool sends it to its workers as it sends tasks; a ThreadPool calls it as it is.
+    template <class F>
+        requires(!std::is_same_v<std::remove_cvref_t<F>, Finalizer>)
+    Finalizer(F&& function) {
+        using kept = detail::call::finalizer_of<std::decay_t<F>>;
+        static_assert(
+            requires { sizeof(kept); },
+            "procpool: include <procpool/finalizer.hpp> where a finalizer is given");
+        function_ = std::make_shared<kept>(std::in_place, std::forward<F>(function));
+    }
+
+    /// Whether there is one.
+    explicit operator bool() const noexcept { return function_ != nullptr; }
+
+    /// For the library itself.
+    const std::shared_ptr<const detail::job::finalizer>& function() const noexcept { return function_; }
+
+private:
+    std::shared_ptr<const detail::job::finalizer> function_;
+};
 
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {
@@ -93,6 +129,23 @@ struct PoolOptions {
     std::string trace = {};
     /// Are told what the pool does, from the start of its workers on; see Observer.
     std::vector<std::shared_ptr<Observer>> observers = {};
+    /// Called once by each worker that leaves in peace: when the pool was closed and is joined (an executor
+    /// shut down), or when the worker has run or taken as much as it may (maxtasksperchild, memory_growth).
+    /// What it returns, throws or dies of is in finalizer_results(); errors are told to error_handler, too.
+    Finalizer finalizer = {};
+    /// Time that the finalizer may take in each worker; then the worker is ended. Not in a ThreadPool.
+    std::chrono::nanoseconds finalizer_timeout = std::chrono::minutes(1);
+    /// Environment variables of the workers, besides those that the program has; what has std::nullopt for a
+    /// value is removed. A worker that is a fresh run of the program has them from its beginning.
+    std::vector<std::pair<std::string, std::optional<std::string>>> environment = {};
+    /// Where workers start, an existing directory; that of the program if empty.
+    std::string working_directory = {};
+    /// Threads that OpenMP, OpenBLAS, MKL, BLIS and OpenCV use inside of each worker, 1 or more. By default
+    /// the CPUs are divided among the workers, unless the program has set OMP_NUM_THREADS, or told a library
+    /// how many it shall use.
+    std::optional<int> inner_threads = {};
+    /// Where the random numbers of elements begin, see element_seed(); another one in each pool by default.
+    std::optional<std::uint64_t> seed = {};
 };
 
 /// `Process reader({.name = "reader", .daemon = true}, read_all, files);`
@@ -113,6 +166,9 @@ struct MapOptions {
     /// Time that each element may run in its worker; then the worker is ended and replaced, and the element
     /// fails with TaskTimeout. No limit by default.
     std::optional<std::chrono::nanoseconds> timeout = {};
+    /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
+    /// starts; the element fails with TaskCpuTimeout.
+    std::optional<std::chrono::nanoseconds> cpu_timeout = {};
     /// Times that an element is run again after its worker died or its time was over, 0 or more.
     int retries = 0;
     /// imap only: elements that are pulled from the input and not yet yielded, at the most. By default two
@@ -147,6 +203,9 @@ struct TaskOptions {
     /// Time that the task may run in its worker; then the worker is ended and replaced, and the task fails
     /// with TaskTimeout. No limit by default.
     std::optional<std::chrono::nanoseconds> timeout = {};
+    /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
+    /// starts; the task fails with TaskCpuTimeout.
+    std::optional<std::chrono::nanoseconds> cpu_timeout = {};
     /// Times that the task is run again after its worker died or its time was over, 0 or more.
     int retries = 0;
     /// Whether `retries` are for exceptions, too.

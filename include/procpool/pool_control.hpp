@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/call/pool_owner.hpp"
 #include "procpool/detail/clock.hpp"
@@ -70,6 +71,14 @@ public:
         pool_type& pool = core();
         const auto lock = pool.acquire();
         return pool.stats();
+    }
+
+    /// What came of PoolOptions::finalizer in the workers that have left so far, in the order in which they
+    /// left; all of them once join() has returned.
+    std::vector<FinalizerResult> finalizer_results() const {
+        pool_type& pool = core();
+        const auto lock = pool.acquire();
+        return pool.finalizer_results();
     }
 
     /// An observer is told of what begins from now on; see Observer. May be called at any time.

@@ -3,9 +3,11 @@
 #ifndef PROCPOOL_POOL_STATUS_HPP
 #define PROCPOOL_POOL_STATUS_HPP
 
+#include <any>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 
@@ -37,6 +39,20 @@ struct WorkerStatus {
     };
     /// What it runs; nothing if it has nothing to do.
     std::optional<Running> running = {};
+};
+
+/// What came of PoolOptions::finalizer in one worker.
+struct FinalizerResult {
+    /// The worker's place in the pool, as worker_index() tells it.
+    std::size_t worker = 0;
+    /// Its process id; 0 for a thread.
+    long pid = 0;
+    /// What the finalizer returned; empty if it returns nothing, or has failed.
+    std::any value = {};
+    /// That as text, as far as it can be printed.
+    std::string text = {};
+    /// What it has thrown; WorkerDied if its worker died in it, TaskTimeout if it took too long.
+    std::exception_ptr error = {};
 };
 
 }  // namespace procpool::inline v0_1

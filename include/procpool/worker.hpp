@@ -13,6 +13,7 @@ namespace detail::worker {
 struct identity {
     std::optional<std::uint32_t> index;
     std::uint64_t seed = 0;
+    std::uint64_t pool_seed = 0;  // of a thread's pool
 };
 inline identity this_process;
 /// Of the thread of a pool; others have none.

@@ -146,6 +146,12 @@ public:
         return all;
     }
 
+    /// Not on several machines: a node decides which of its workers runs what.
+    template <class... Any>
+    void everywhere(Any&&...) = delete;
+    template <class... Any>
+    void try_everywhere(Any&&...) = delete;
+
     void swap(Pool& other) noexcept { BasicPool::swap(other); }
 
 private:

@@ -78,7 +78,13 @@ struct in_processes {
     template <class Task, class... Args>
     static void submit_one(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
                            const Args&... args) {
-        submit_arguments(where, job, args...);
+        submit_arguments(where, job, false, args...);
+    }
+    /// Submits a job with an element for each worker, all with the same arguments.
+    template <class Task, class... Args>
+    static void submit_to_each(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                               const Args&... args) {
+        submit_arguments(where, job, true, args...);
     }
 
 private:
@@ -108,7 +114,7 @@ private:
     // The rest is compiled once for each type of arguments, not for each task function.
 
     template <class... Args>
-    static void submit_arguments(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+    static void submit_arguments(pool& where, const std::shared_ptr<scheduler::remote_job>& job, bool to_each,
                                  const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
         scheduler::block arguments{
@@ -119,9 +125,10 @@ private:
         try {
             append_element(arguments, std::forward_as_tuple(args...));
         } catch (const SerializationError&) {
+            if (to_each) throw;
             failed = std::current_exception();
         }
-        submit_one(where, job, std::move(arguments), failed);
+        submit_encoded(where, job, std::move(arguments), failed, to_each);
     }
 
     template <class Series, class... Args>
@@ -157,13 +164,15 @@ private:
     }
 
     template <class = only_if_used>
-    static void submit_one(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
-                           scheduler::block&& arguments, const std::exception_ptr& failed) {
+    static void submit_encoded(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                               scheduler::block&& arguments, const std::exception_ptr& failed, bool to_each) {
         auto lock = where.acquire();
         where.add(job);
         try {
             if (failed)
                 where.submit_failed(job, 0, failed);
+            else if (to_each)
+                where.submit_to_each(job, arguments);
             else
                 where.submit(job, std::move(arguments));
         } catch (...) {

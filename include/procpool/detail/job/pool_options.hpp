@@ -3,12 +3,15 @@
 #ifndef PROCPOOL_DETAIL_JOB_POOL_OPTIONS_HPP
 #define PROCPOOL_DETAIL_JOB_POOL_OPTIONS_HPP
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cpu.hpp"
+#include "procpool/detail/os/process.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::job {
@@ -20,6 +23,16 @@ std::uint32_t checked_workers(const PoolOptions& options) {
         options.processes ? *options.processes : os::limit_to_cgroup_quota(os::affinity_count());
     if (workers < 1) refuse("Number of processes must be at least 1, not ", std::to_string(workers));
     return static_cast<std::uint32_t>(workers);
+}
+
+/// What elements' random numbers begin with: if nothing else is wanted, something that no other pool has.
+template <class = only_if_used>
+std::uint64_t seed_of(const PoolOptions& options) noexcept {
+    if (options.seed) return *options.seed;
+    static std::atomic<std::uint64_t> pools{0};
+    return static_cast<std::uint64_t>(steady_ns()) * 0x9E3779B97F4A7C15u ^
+           static_cast<std::uint64_t>(os::current_pid()) << 32 ^
+           pools.fetch_add(1, std::memory_order_relaxed);
 }
 
 /// @throws std::invalid_argument

@@ -116,6 +116,10 @@ public:
     /// Runs a callback of the user's; what it throws is reported and goes no further.
     virtual void run_callback(const std::function<void()>& callback) const noexcept = 0;
 
+    /// What came of finalizers so far.
+    PROCPOOL_COMPILED_APART virtual std::vector<FinalizerResult> finalizer_results() const
+        PROCPOOL_REQUIRES(pool_mutex);
+
     /// No new jobs; those at hand go on.
     virtual void close() PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Waits until all work is done, then lets the workers go.

@@ -30,6 +30,8 @@ PROCPOOL_COMPILED_APART runner::runner() { os::fd_registry::instance(); }  // wh
 
 PROCPOOL_COMPILED_APART runner::~runner() = default;
 
+PROCPOOL_COMPILED_APART std::vector<FinalizerResult> runner::finalizer_results() const { return {}; }
+
 PROCPOOL_COMPILED_APART void runner::throw_is_copy() {
     throw PoolNotRunning(
         "procpool: a pool, its calls and their results can only be used by the process that made the pool; "

@@ -23,6 +23,8 @@ public:
     void notify_ready() PROCPOOL_REQUIRES(pool_mutex);
     /// Makes one, if there is any, check anew.
     void wake_one() PROCPOOL_REQUIRES(pool_mutex);
+    /// Makes all check anew.
+    void wake_all() PROCPOOL_REQUIRES(pool_mutex);
 
 private:
     struct waiter;

@@ -35,6 +35,10 @@ PROCPOOL_COMPILED_APART void wait_list::wake_one() {
     if (!waiters_.empty()) waiters_.front()->woken.notify_one();
 }
 
+PROCPOOL_COMPILED_APART void wait_list::wake_all() {
+    for (waiter* one : waiters_) one->woken.notify_one();
+}
+
 }  // namespace procpool::inline v0_1::detail::job
 
 #endif

@@ -118,6 +118,7 @@ public:
         : remote_job(definition_from(from), settings.once), number_(number), up_(up) {
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
+        cpu_timeout = std::chrono::nanoseconds(settings.cpu_timeout_ns);
         retries = settings.retries;
         retry_exceptions = settings.retry_exceptions;
         guided = settings.guided;

@@ -103,6 +103,7 @@ public:
     static wire::buffer definition_of(const scheduler::remote_job& job) {
         const job_settings settings{.chunk = job.chunk,
                                     .timeout_ns = job.timeout.count(),
+                                    .cpu_timeout_ns = job.cpu_timeout.count(),
                                     .retries = job.retries,
                                     .retry_exceptions = job.retry_exceptions,
                                     .guided = job.guided,

@@ -62,6 +62,7 @@ struct frame_header {
 struct job_settings {
     std::uint64_t chunk = 1;
     std::int64_t timeout_ns = 0;
+    std::int64_t cpu_timeout_ns = 0;
     std::uint32_t retries = 0;
     bool retry_exceptions = false;
     bool guided = false;

@@ -51,9 +51,9 @@ public:
     /// Readable when there is news; empty while there is no zygote.
     const os::fd& news() const noexcept { return zygote_ ? zygote_->control() : no_news_; }
 
-    std::unique_ptr<zygote::zygote> make(const os::fd& memory,
-                                         const zygote::worker_settings& settings) const {
-        return std::make_unique<zygote::zygote>(memory, &worker::main<>, settings, signal_mask_);
+    std::unique_ptr<zygote::zygote> make(const os::fd& memory, const zygote::worker_settings& settings,
+                                         const zygote::surroundings& around) const {
+        return std::make_unique<zygote::zygote>(memory, &worker::main<>, settings, signal_mask_, &around);
     }
     void take(std::unique_ptr<zygote::zygote> next) {
         poller_.add(next->control(), os::poller::interest::read, key_);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/finalizer.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/unlocked.hpp"
@@ -33,10 +34,12 @@
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/detail/wire/frame_reader.hpp"
 #include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/worker/element_position.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
 #include "procpool/detail/worker/task.hpp"
+#include "procpool/pool_status.hpp"
 #include "procpool/statistics.hpp"
 #include "procpool/worker.hpp"
 
@@ -47,8 +50,8 @@ namespace procpool::inline v0_1::detail::process {
 template <class = only_if_used>
 class basic_inline_peer final : public scheduler::peer {
 public:
-    basic_inline_peer()
-        : who_{.index = 0, .seed = worker::seed_of(0, os::current_pid())},
+    explicit basic_inline_peer(std::uint64_t pool_seed)
+        : who_{.index = 0, .seed = worker::seed_of(0, os::current_pid()), .pool_seed = pool_seed},
           memory_(std::make_unique<slot>()),
           box_(*new(memory_->bytes) worker::black_box),
           times_(*new(memory_->bytes + worker::times_offset) wire::element_times),
@@ -103,6 +106,9 @@ public:
             const job::unlocked meanwhile(held);
             const job::poll_hook::without interruptions;
             const disguise as_worker(*this);
+            const bool is_call = job->elements_are_calls();
+            worker::element_counter position(who_.pool_seed, is_call ? 0 : job->id);
+            position.is(next->index + (is_call ? job->id : 0));
             run_element(*job, use);
         }
         runs_ = false;
@@ -148,9 +154,10 @@ public:
                 .working = std::chrono::nanoseconds(busy)};
     }
 
-    /// The pool has ended.
-    void run_exit_functions() noexcept {
+    /// The pool has ended, in peace if there is a `finalizer`, whose end goes to `into`.
+    void leave(const job::finalizer* finalizer, std::vector<FinalizerResult>& into) {
         const disguise as_worker(*this);
+        if (finalizer) into.push_back(job::run_finalizer(*finalizer, 0));
         worker::run_exit_functions();
     }
 
@@ -185,20 +192,19 @@ private:
     /// Nobody wants the next element's result.
     void skip() {
         elements_.next();
-        begin_one(wire::task_header::timing::sampled);
+        begin_one(0);
         pacer_.end_element();
         books().oldest();
         books().got(1);
     }
-    void begin_one(wire::task_header::timing timed) {
+    void begin_one(std::uint8_t timed) {
         pacer_.begin_run({.what = wire::task_header::kind::run, .count = 1, .together = 1, .timed = timed},
                          0);
         pacer_.begin_element();
     }
 
     void run_element(const scheduler::remote_job& job, callable& use) {
-        using timing = wire::task_header::timing;
-        begin_one(job.observed ? timing::noted : timing::sampled);
+        begin_one(job.observed ? wire::task_header::noted : 0);
         try {
             if (!use.made) {
                 wire::cursor from(job.definition().bytes());

@@ -16,6 +16,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/finalizer.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/observation.hpp"
@@ -46,13 +47,15 @@ struct inline_pool_options {
     bool quote_arguments = true;
     std::vector<std::shared_ptr<Observer>> observers = {};
     bool keeps_statistics = false;
+    std::shared_ptr<const job::finalizer> finalizer = nullptr;
+    std::uint64_t seed = 0;
 };
 
 /// The one peer, as a group.
 template <class = only_if_used>
 class basic_inline_group final : public scheduler::peer_group {
 public:
-    basic_inline_group() { add(one_); }
+    explicit basic_inline_group(std::uint64_t pool_seed) : one_(pool_seed) { add(one_); }
     inline_peer& only() noexcept { return one_; }
 
     void send(scheduler::peer& /*to*/) override {}
@@ -80,7 +83,9 @@ public:
     explicit basic_inline_pool(inline_pool_options options)
         : base({.error_handler = std::move(options.error_handler), .initializer = options.initializer},
                group_, clock_),
-          quote_arguments_(options.quote_arguments) {
+          group_(options.seed),
+          quote_arguments_(options.quote_arguments),
+          finalizer_(std::move(options.finalizer)) {
         lock held = acquire();
         job::observe_pool(*this, std::move(options.observers), options.keeps_statistics, size());
         if (observed()) {
@@ -109,6 +114,9 @@ public:
         require_running();
         if (workers < 1) job::refuse("resize() takes 1 worker or more, not ", std::to_string(workers));
     }
+    std::vector<FinalizerResult> finalizer_results() const override PROCPOOL_REQUIRES(pool_mutex) {
+        return finalizer_results_;
+    }
     bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) { return false; }
 
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -121,14 +129,14 @@ public:
         if (in_callback() || runs_here())
             throw Error("procpool: a task or a callback can't join the pool that runs it");
         wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !has_jobs(); });
-        shut_down(held);
+        shut_down(held, finalizer_.get());
     }
     void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         set_terminated();
         fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
         if (runs_here()) return;  // by a task, which goes on
         run_callbacks(held);
-        shut_down(held);
+        shut_down(held, nullptr);
         run_callbacks(held);
     }
 
@@ -183,14 +191,18 @@ private:
         fail(error);
     }
 
-    void shut_down(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+    void shut_down(lock& held, const job::finalizer* finalizer) PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
         wait(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !running_; }, steady_time::max());
         if (std::exchange(ended_, true)) return;
+        std::vector<FinalizerResult> results;
         {
             const job::unlocked meanwhile(held);
-            group_.only().run_exit_functions();
+            group_.only().leave(finalizer, results);
+            for (const FinalizerResult& one : results)
+                if (one.error) run_callback([&] { std::rethrow_exception(one.error); });
         }
+        finalizer_results_ = std::move(results);
         if (!observed()) return;
         observed()->note(WorkerEnd{.pid = os::current_pid(), .ended = std::chrono::steady_clock::now()});
         tell_observers(held);
@@ -201,6 +213,8 @@ private:
     inline_group group_ PROCPOOL_GUARDED_BY(pool_mutex);
     const std::shared_ptr<wire::arena> no_arena_;
     const bool quote_arguments_;
+    const std::shared_ptr<const job::finalizer> finalizer_;
+    std::vector<FinalizerResult> finalizer_results_ PROCPOOL_GUARDED_BY(pool_mutex);
     bool running_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::thread::id runner_ PROCPOOL_GUARDED_BY(pool_mutex);
     bool ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "procpool/detail/job/finalizer.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/inline_pool.hpp"
@@ -49,12 +50,15 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
     PoolOptions options, const std::function<pool_initializer()>& make_initializer) {
     const bool is_inline = runs_inline(options);
     if (options.processes == 0) options.processes = 1;
+    std::shared_ptr<const job::finalizer> finalizer = options.finalizer.function();
     process_pool_options all = checked(std::move(options));
     if (is_inline) {
         inline_pool_options these{.error_handler = std::move(all.error_handler),
                                   .quote_arguments = all.workers.quote_arguments,
                                   .observers = std::move(all.observers),
-                                  .keeps_statistics = all.keeps_statistics};
+                                  .keeps_statistics = all.keeps_statistics,
+                                  .finalizer = std::move(finalizer),
+                                  .seed = all.workers.settings.seed};
         if (make_initializer) {
             pool_initializer runs_first = make_initializer();
             these.initializer = std::move(runs_first.job);

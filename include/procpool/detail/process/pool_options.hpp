@@ -3,6 +3,8 @@
 #ifndef PROCPOOL_DETAIL_PROCESS_POOL_OPTIONS_HPP
 #define PROCPOOL_DETAIL_PROCESS_POOL_OPTIONS_HPP
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -16,11 +18,42 @@
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cpu.hpp"
+#include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/zygote/start_check.hpp"
+#include "procpool/detail/zygote/surroundings.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::process {
+
+/// CPUs that this process may use. Looked up once, since that reads files.
+template <class = only_if_used>
+int known_cpus() {
+    static std::atomic<int> known{0};
+    if (known.load(std::memory_order_relaxed) == 0)
+        known.store(os::limit_to_cgroup_quota(os::affinity_count()), std::memory_order_relaxed);
+    return known.load(std::memory_order_relaxed);
+}
+
+/// What workers find around them. @throws std::invalid_argument, std::system_error
+template <class = only_if_used>
+zygote::surroundings checked_surroundings(PoolOptions& options, std::uint32_t workers) {
+    zygote::surroundings around;
+    if (!options.working_directory.empty())
+        around.directory = os::absolute_directory(options.working_directory, "working_directory");
+    for (const auto& [name, value] : options.environment)
+        if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos ||
+            (value && value->find('\0') != value->npos))
+            job::refuse("environment must have names without = and values without zeros, unlike: ", name);
+    if (options.inner_threads && *options.inner_threads < 1)
+        job::refuse("inner_threads must be at least 1, not ", std::to_string(*options.inner_threads));
+    around.variables = std::move(options.environment);
+    around.inner_threads_by_default = !options.inner_threads;
+    const int cpus = options.limits.pin_to_cpu ? 1 : known_cpus();
+    around.inner_threads = options.inner_threads.value_or(std::max(1, cpus / static_cast<int>(workers)));
+    return around;
+}
 
 /// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
@@ -43,6 +76,8 @@ Options checked(PoolOptions options) {
         job::refuse("stderr_tail must be ", std::to_string(longest_tail) + " bytes or less, not " +
                                                 std::to_string(options.stderr_tail));
     if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
+    const auto finalizer_limit = job::checked_limit(options.finalizer_timeout, "finalizer_timeout");
+    zygote::surroundings around = checked_surroundings(options, processes);
     Options all{.workers = {.count = processes,
                             .most = static_cast<std::uint32_t>(most),
                             .restart_limit = static_cast<std::size_t>(restart_limit),
@@ -50,7 +85,9 @@ Options checked(PoolOptions options) {
                             .settings = {.how = zygote::checked_start_method(options.start_method),
                                          .limits = limits,
                                          .output = options.output,
-                                         .stderr_tail = options.stderr_tail},
+                                         .stderr_tail = options.stderr_tail,
+                                         .seed = job::seed_of(options)},
+                            .around = std::move(around),
                             .start_left_open = zygote::is_left_open(options.start_method),
                             .initializer = nullptr,
                             .initializer_arguments = {},
@@ -62,6 +99,10 @@ Options checked(PoolOptions options) {
     if (const auto limit = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *limit;
     all.idle_timeout = job::checked_limit(options.idle_timeout, "idle_timeout");
+    if (const auto& finalizer = options.finalizer.function()) {
+        all.finalizer = finalizer->make_job(finalizer);
+        all.finalizer->timeout = finalizer_limit;
+    }
     return all;
 }
 

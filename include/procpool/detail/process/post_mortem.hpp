@@ -48,7 +48,7 @@ public:
         cause_.pid = link.told_pid();
         cause_.exit_code = link.exit->code;
         cause_.signal = link.exit->signal;
-        if (!in_initializer()) cause_.index = job_.index_told(interrupted.index);
+        if (!in_initializer() && !in_finalizer()) cause_.index = job_.index_told(interrupted.index);
         cause_.run_time = elapsed_since(interrupted.since);
         cause_.peak_memory = link.remains.peak_memory;
         cause_.out_of_memory = link.remains.out_of_memory;
@@ -58,7 +58,7 @@ public:
 
     /// How the worker ended, in a few words.
     std::string how() const {
-        if (timed_out()) return "exceeded the limit of " + describe(job_.timeout);
+        if (timed_out()) return "exceeded the limit of " + limit();
         std::string text = exit();
         if (!calls_.empty()) text.append(" in ").append(place());
         if (!link_.fault().empty())
@@ -76,13 +76,14 @@ public:
         if (timed_out())
             text.append(what())
                 .append(" exceeded its limit of ")
-                .append(describe(job_.timeout))
+                .append(limit())
                 .append(", and " + worker + " was ended: ")
                 .append(exit());
         else
             text.append(worker)
                 .append(" died ")
                 .append(in_initializer()   ? "in its initializer"
+                        : in_finalizer()   ? "in its finalizer"
                         : result_is_lost() ? "with the result of " + what()
                                            : "while it ran " + what())
                 .append(": ")
@@ -97,6 +98,7 @@ public:
                 .append(" attempts")
                 .append(scheduler::describe_attempts(element_.attempts));
         text = valid_utf8(text);  // it has names of files and functions
+        if (ended_for(reason::cpu_timeout)) return std::make_exception_ptr(TaskCpuTimeout(text, cause_));
         if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
         return std::make_exception_ptr(WorkerDied(text, cause_));
     }
@@ -112,13 +114,22 @@ private:
         return number_ + 1 < link_.box().told.begun.load(std::memory_order_relaxed);
     }
     bool in_initializer() const noexcept { return job_.id == wire::initializer_number; }
-    bool timed_out() const noexcept {
+    bool in_finalizer() const noexcept { return job_.id == wire::finalizer_number; }
+    using reason = worker_link::termination::reason;
+    bool ended_for(reason why) const noexcept {
         const auto& cause = link_.terminated_for();
-        return cause && cause->element == number_ && cause->why == worker_link::termination::reason::timeout;
+        return cause && cause->element == number_ && cause->why == why;
+    }
+    bool timed_out() const noexcept { return ended_for(reason::timeout) || ended_for(reason::cpu_timeout); }
+    /// The one that it has exceeded.
+    std::string limit() const {
+        return ended_for(reason::cpu_timeout) ? describe(job_.cpu_timeout) + " of CPU time"
+                                              : describe(job_.timeout);
     }
     /// For example: element 3, f("file.jpg")
     std::string what() const {
         if (in_initializer()) return "the initializer";
+        if (in_finalizer()) return "the finalizer";
         std::string arguments = "...";
         if (quote_arguments_) {
             wire::element_reader reader(element_.payload(), element_.stride);

@@ -27,6 +27,7 @@
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/process/driver.hpp"
+#include "procpool/detail/process/finalizers.hpp"
 #include "procpool/detail/process/pauses.hpp"
 #include "procpool/detail/process/spin_then_sleep.hpp"
 #include "procpool/detail/process/worker_link.hpp"
@@ -35,6 +36,7 @@
 #include "procpool/detail/process/worker_status.hpp"
 #include "procpool/detail/process/worker_turnover.hpp"
 #include "procpool/detail/process/worker_watch.hpp"
+#include "procpool/detail/scheduler/finalizer_job.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/zygote/zygote.hpp"
@@ -52,6 +54,8 @@ struct process_pool_options {
     std::function<void(std::exception_ptr)> error_handler;
     std::vector<std::shared_ptr<Observer>> observers;
     bool keeps_statistics = false;
+    /// Run by each worker that leaves in peace; null if there is nothing to run.
+    std::shared_ptr<scheduler::finalizer_job> finalizer = nullptr;
 };
 
 template <class = only_if_used>
@@ -74,6 +78,7 @@ public:
           arena_(workers_.memory().arguments()),
           watch_(*this, workers_),
           turnover_(*this, workers_),
+          finalizers_(workers_, std::move(options.finalizer)),
           pauses_(workers_, options.idle_timeout) {
         lock held = acquire();
         try {
@@ -131,6 +136,10 @@ public:
         return all;
     }
 
+    std::vector<FinalizerResult> finalizer_results() const override PROCPOOL_REQUIRES(pool_mutex) {
+        return finalizers_.results();
+    }
+
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         if (workers_.lacks_zygote()) driver_.move_on(held);
         driver_.leave(held);
@@ -143,6 +152,11 @@ public:
         wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) {
             return !has_jobs() && (failure_ || workers_.is_idle());
         });
+        if (!std::exchange(finalizing_, true) && !shutting_down_) finalizers_.give_all();
+        const auto all_ended = [this]() PROCPOOL_REQUIRES(pool_mutex) {
+            return shutting_down_ || (!finalizers_.pending() && !has_jobs());
+        };
+        wait(held, all_ended, steady_time::max());
         shut_down(held, true);
     }
 
@@ -218,7 +232,7 @@ private:
         if (watch_.has_dying()) return steady_time::min();
         if (workers_.restarts().due())
             until = std::min(until, *workers_.restarts().due());
-        else if (workers_.lacks_zygote() && !failure_)
+        else if (workers_.lacks_zygote() && !failure_ && !finalizing_)
             until = leaves_zygote_to_program() ? std::min(until, deadline_in(program_check_interval))
                                                : steady_time::min();
         if (has_open_jobs() || !workers_.is_idle()) until = std::min(until, watch_.health_check_due());
@@ -288,9 +302,10 @@ private:
             workers_.send(link);
         }
         for (scheduler::peer* const one : events().take_finished())
-            if (one->work().elements() == 0) workers_.end_input(worker_processes::link_of(*one));
+            if (one->work().elements() == 0 && !finalizers_.give(worker_processes::link_of(*one)))
+                workers_.end_input(worker_processes::link_of(*one));
         // Not earlier: what is delivered lies in the dead workers' buffers.
-        if (failure_ || shutting_down_ || leaves_zygote_to_program())
+        if (failure_ || shutting_down_ || finalizing_ || leaves_zygote_to_program())
             workers_.restarts().cancel();
         else if ((some_died || workers_.restarts().due() || workers_.lacks_zygote()) &&
                  workers_.launch_missing(held, driver_.is_standby_driver())) {
@@ -366,7 +381,7 @@ private:
     spin_then_sleep event_wait_;                // of whoever drives
     worker_watch watch_ PROCPOOL_GUARDED_BY(pool_mutex);
     worker_turnover turnover_ PROCPOOL_GUARDED_BY(pool_mutex);
-
+    finalizers finalizers_ PROCPOOL_GUARDED_BY(pool_mutex);
     pauses pauses_ PROCPOOL_GUARDED_BY(pool_mutex);
 
     // What a step works on.
@@ -376,6 +391,7 @@ private:
 
     /// It was terminated by what a step has called.
     bool ends_after_step_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
+    bool finalizing_ PROCPOOL_GUARDED_BY(pool_mutex) = false;  // who dies isn't replaced any more
     bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::condition_variable ended_;

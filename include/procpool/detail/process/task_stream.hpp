@@ -49,7 +49,6 @@ public:
     announcement announce(const scheduler::remote_job& job, scheduler::block& elements,
                           std::uint32_t together) {
         using kind = wire::task_header::kind;
-        using timing = wire::task_header::timing;
         announcement next = forgotten();
         // What goes directly before the elements.
         std::array<wire::task_header, 2> frames;
@@ -70,16 +69,17 @@ public:
                 known_jobs_.push_back(job.id);
             }
         }
+        const bool are_calls = job.elements_are_calls();
         frames[count++] = {.what = kind::run,
                            .job = job.id,
                            .count = elements.count,
                            .stride = elements.stride,
                            .length = elements.payload().size(),
+                           .call = are_calls ? 0 : job.id,
+                           .first = elements.first + (are_calls ? job.id : 0),
                            .together = together,
                            .number = runs_given_++,
-                           .timed = job.observed                   ? timing::noted
-                                    : job.timeout != job::no_limit ? timing::exact
-                                                                   : timing::sampled,
+                           .timed = what_is_timed(job),
                            .bulk = job.bulk};
         const std::size_t size = count * sizeof(wire::task_header);
         if (elements.begin >= size) {
@@ -138,6 +138,12 @@ public:
     }
 
 private:
+    static std::uint8_t what_is_timed(const scheduler::remote_job& job) noexcept {
+        using header = wire::task_header;
+        return static_cast<std::uint8_t>((job.timeout != job::no_limit ? header::by_clock : 0) |
+                                         (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0) |
+                                         (job.observed ? header::noted : 0));
+    }
     bool knows(std::uint64_t job) const noexcept {
         return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();
     }

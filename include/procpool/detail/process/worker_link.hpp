@@ -3,6 +3,8 @@
 #ifndef PROCPOOL_DETAIL_PROCESS_WORKER_LINK_HPP
 #define PROCPOOL_DETAIL_PROCESS_WORKER_LINK_HPP
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +16,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/cpu_time.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/process/result_stream.hpp"
@@ -40,6 +43,7 @@ public:
     std::int64_t asked_at = 0;            // when it was asked for, in steady ns
     bool watching_tasks = false;          // its task pipe is full
     bool results_ended = false;           // its result pipe has
+    bool finalized = false;               // it has got the pool's finalizer
     std::optional<os::exit_status> exit;  // how it ended, once it is dead
     /// What the zygote tells of a death.
     struct {
@@ -139,6 +143,15 @@ public:
 
     /// Writes what the pipe takes; false if something is left.
     bool write() { return tasks_.write(books()); }
+
+    std::optional<std::chrono::nanoseconds> cpu_time_of(const running& element) override {
+        const auto now = os::cpu_time_of(told_pid());
+        if (!now) return std::nullopt;
+        // It may have made up what it had taken when the element began: then it counts from the first look.
+        if (std::exchange(looked_at_, element.number) != element.number) cpu_at_first_look_ = *now;
+        const std::chrono::nanoseconds told(box_->told.cpu_at_begin.load(std::memory_order_relaxed));
+        return *now - std::clamp(told, std::chrono::nanoseconds(0), cpu_at_first_look_);
+    }
 
     // ---- its signs of life, for the health check
 
@@ -270,6 +283,8 @@ private:
     std::uint64_t collected_ = 0;  // bytes received before the last collect(); others may ask while some come
     bool pinned_results_ = false;
     std::uint64_t recalls_ = 0;
+    std::uint64_t looked_at_ = ~std::uint64_t{0};  // the last element whose CPU time was asked for
+    std::chrono::nanoseconds cpu_at_first_look_{0};
 };
 using worker_link = basic_worker_link<>;
 

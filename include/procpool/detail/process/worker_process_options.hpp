@@ -13,6 +13,7 @@
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/surroundings.hpp"
 
 namespace procpool::inline v0_1::detail::process {
 
@@ -22,6 +23,7 @@ struct worker_process_options {
     std::size_t restart_limit = 0;
     std::size_t arena_limit = 0;  // bytes
     zygote::worker_settings settings;
+    zygote::surroundings around;
     bool start_left_open = false;  // by the user, so a zygote is never forked beside threads
     /// Run by each new worker before anything else; none if null.
     std::shared_ptr<scheduler::remote_job> initializer;

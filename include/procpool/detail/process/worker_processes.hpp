@@ -67,7 +67,7 @@ public:
         share_arguments(options_.initializer_arguments, memory_.arguments());
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
-        zygote_.take(zygote_.make(memory_.file(), options_.settings));
+        zygote_.take(zygote_.make(memory_.file(), options_.settings, options_.around));
     }
 
     os::poller& poller() noexcept { return poller_; }
@@ -75,6 +75,9 @@ public:
     std::vector<worker_link>& links() noexcept { return links_; }
     const std::vector<worker_link>& links() const noexcept { return links_; }
     worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
+    std::uint32_t slot_of(const worker_link& link) const noexcept {
+        return static_cast<std::uint32_t>(&link - links_.data());
+    }
     static worker_link& link_of(scheduler::peer& one) noexcept { return static_cast<worker_link&>(one); }
     const std::shared_ptr<scheduler::remote_job>& initializer() const noexcept {
         return options_.initializer;
@@ -131,7 +134,7 @@ public:
                 {
                     const job::unlocked meanwhile(
                         held);  // for hooks, and since a large program takes its time
-                    next = zygote_.make(memory_.file(), options_.settings);
+                    next = zygote_.make(memory_.file(), options_.settings, options_.around);
                 }
                 zygote_.take(std::move(next));
             }
@@ -303,9 +306,6 @@ public:
 private:
     using peer_state = scheduler::peer_state;
 
-    std::uint32_t slot_of(const worker_link& link) const noexcept {
-        return static_cast<std::uint32_t>(&link - links_.data());
-    }
     std::uint64_t key_results(const worker_link& link) const noexcept {
         return 2 * std::uint64_t{slot_of(link)};
     }

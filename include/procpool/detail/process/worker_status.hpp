@@ -32,7 +32,8 @@ std::optional<WorkerStatus::Running> running_in(scheduler::peer& one, bool quote
     const scheduler::block bytes = among.element(element->index - among.first);
     wire::element_reader reader(bytes.payload(), bytes.stride);
     now.call = quote_arguments ? "f(" + job.describe(reader.next()) + ")" : "f(...)";
-    if (job.id != wire::initializer_number) now.index = job.index_told(element->index);
+    if (job.id != wire::initializer_number && job.id != wire::finalizer_number)
+        now.index = job.index_told(element->index);
     return now;
 }
 

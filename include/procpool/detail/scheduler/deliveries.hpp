@@ -91,7 +91,8 @@ private:
                 const std::string attempts = describe_attempts(one.attempts).append(one.note);
                 if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts)) return;
                 std::optional<std::uint64_t> index;
-                if (is_element) index = one.job->index_told(one.first);
+                if (is_element && one.job->id != wire::finalizer_number)
+                    index = one.job->index_told(one.first);
                 one.job->fail(one.first,
                               wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts,
                                                      one.host ? *one.host : std::string()));

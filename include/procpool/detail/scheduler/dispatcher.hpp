@@ -57,6 +57,10 @@ public:
         job->ready_bytes += bytes;
         if (!std::exchange(job->listed, true)) list(job);
     }
+    /// An element for one peer goes behind those that are for it.
+    void push_back(const std::shared_ptr<remote_job>& job, block&& element) {
+        for_one_.push_back({job, std::move(element)});
+    }
     /// In front of those that are ready: they were given out before. Without those that nobody wants.
     void push_front(const std::shared_ptr<remote_job>& job, block&& elements) {
         if (job->has_dropped(elements.first, elements.count)) {
@@ -69,6 +73,10 @@ public:
                 else
                     --begin;
             }
+            return;
+        }
+        if (job->for_each_peer) {
+            for_one_.push_front({job, std::move(elements)});
             return;
         }
         count(*job, elements);
@@ -101,6 +109,7 @@ public:
     /// Gives out what is ready to workers that have room, one job after the other.
     /// @return when the first of them that got something is to be checked
     steady_time dispatch(sending when = sending::now) {
+        if (!for_one_.empty()) give_to_each();
         if (keyed_.empty()) [[likely]] {
             give_out_in_turn();
         } else if (keyed_first_) {  // who got something lets the others go first
@@ -149,8 +158,8 @@ public:
         bool any = false;
         for (auto one = back.rbegin(); one != back.rend(); ++one) {
             if (one->elements.count == 0 || one->job->abandoned || one->job->failure()) continue;
+            any = any || !one->job->for_each_peer;
             push_front(one->job, std::move(one->elements));
-            any = true;
         }
         return any;
     }
@@ -328,6 +337,23 @@ private:
         return all - std::min(all, to.work().elements());
     }
 
+    /// Elements for one peer each, as far as those may get some.
+    void give_to_each() {
+        const auto peers = group_.peers();
+        std::erase_if(for_one_, [&](returned& one) {
+            if (one.job->abandoned || one.job->failure()) {
+                // What they hold may be the user's: it goes with the job.
+                one.job->ready.push_back(std::move(one.elements));
+                return true;
+            }
+            // Where resize() has taken the place away another worker runs it.
+            peer& to = *peers[one.elements.first % group_.size()];
+            if (!can_work(to)) return false;
+            give(to, one.job, std::move(one.elements));
+            return true;
+        });
+    }
+
     static block take_ready(remote_job& job, std::uint64_t count) {
         block& front = job.ready.front();
         block elements;
@@ -359,7 +385,8 @@ private:
     job::turns turns_;                               // of those
     keyed_jobs keyed_;
     bool keyed_first_ = false;
-    std::vector<peer*> touched_;  // with something new to send
+    std::deque<returned> for_one_;  // elements for one peer each
+    std::vector<peer*> touched_;    // with something new to send
 };
 using dispatcher = basic_dispatcher<>;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -57,6 +58,10 @@ public:
     /// Since when nothing has come from it and it has begun nothing, in steady ns; 0 if that isn't so, or
     /// if something that came isn't collected yet.
     virtual std::int64_t quiet_since() const noexcept = 0;
+    /// The CPU time that this element, which runs, has taken; nothing if that can't be known.
+    virtual std::optional<std::chrono::nanoseconds> cpu_time_of(const runs_in_flight::running& /*element*/) {
+        return std::nullopt;
+    }
 
     /// What it tells of its elements.
     const wire::activity& told() const noexcept { return *told_; }
@@ -97,7 +102,7 @@ public:
 
     /// It was told to end, for the sake of one element.
     struct termination {
-        enum class reason { timeout, cancelled } why{};
+        enum class reason { timeout, cpu_timeout, cancelled } why{};
         std::uint64_t element = 0;  // its number, as in `running`
         steady_time kill_at;        // it has so long to end by itself
     };

@@ -45,6 +45,9 @@ public:
     /// Hands elements over; they run as soon as a worker has room.
     virtual void submit(const std::shared_ptr<remote_job>& job, block&& elements)
         PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// Hands over an element for each worker, with the same arguments: it runs after what that has got.
+    virtual void submit_to_each(const std::shared_ptr<remote_job>& job, const block& arguments)
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// An element that could not even be encoded.
     virtual void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
                                std::exception_ptr error) PROCPOOL_REQUIRES(pool_mutex) = 0;

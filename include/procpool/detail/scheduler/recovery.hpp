@@ -44,6 +44,7 @@ public:
         std::deque<run> unfinished = from.take_unfinished();
         for (auto one = unfinished.rbegin(); one != unfinished.rend(); ++one) {
             if (!one->job || one->job == initializer_ || one->left() == 0) continue;
+            if (one->job->id == wire::finalizer_number) continue;  // only that worker was to run it
             if (one->job->abandoned || one->job->failure()) continue;
             if (one->results > 0) one->elements.take_front(one->results);
             dispatcher_.push_front(one->job, std::move(one->elements));

@@ -74,6 +74,12 @@ public:
         return definition_.describe ? definition_.describe(element) : std::string();
     }
 
+    /// The soonest that an element which has taken so much CPU time can have taken all that it may: then it
+    /// is to be looked at again.
+    std::chrono::nanoseconds cpu_check_after(std::chrono::nanoseconds used) const noexcept {
+        return cpu_timeout == job::no_limit ? job::no_limit : soonest_end(cpu_timeout, used);
+    }
+
     /// What is ready won't run.
     void drop_ready() noexcept;
 
@@ -97,17 +103,22 @@ public:
     bool bulk = false;                            // nobody sees a result before all are there
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = job::no_limit;
+    std::chrono::nanoseconds cpu_timeout = job::no_limit;
     std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
-    bool gives_back = false;                  // what is withdrawn: each element fails, and runs elsewhere
-    bool listed = false;                      // among those that have blocks ready
-    bool keeps_its_place = false;             // among them, instead of taking turns with others
-    std::optional<std::uint64_t> key;         // says which peer runs it
+    bool gives_back = false;           // what is withdrawn: each element fails, and runs elsewhere
+    bool listed = false;               // among those that have blocks ready
+    bool for_each_peer = false;        // each element is for one of them: number 0 for the first, and so on
+    bool keeps_its_place = false;      // among them, instead of taking turns with others
+    std::optional<std::uint64_t> key;  // says which peer runs it
     std::exception_ptr error_when_withdrawn;  // of elements that come back later, without having begun
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;
 
 private:
+    static std::chrono::nanoseconds soonest_end(std::chrono::nanoseconds limit,
+                                                std::chrono::nanoseconds used) noexcept;
+
     task_definition own_definition_;
     const task_definition& definition_;
     bool once_;
@@ -119,6 +130,7 @@ void apply_options(remote_job& job, const Options& options) {
     job::apply_options_but_timeout(job, options);
     job.timeout = job::checked_limit(options.timeout, "timeout");
     if constexpr (requires { options.key; }) job.key = options.key;
+    job.cpu_timeout = job::checked_limit(options.cpu_timeout, "cpu_timeout");
 }
 
 }  // namespace procpool::inline v0_1::detail::scheduler

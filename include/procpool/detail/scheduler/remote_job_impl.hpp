@@ -3,7 +3,11 @@
 #ifndef PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_IMPL_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_IMPL_HPP
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <exception>
+#include <thread>
 #include <utility>
 
 #include "procpool/detail/compiled_apart.hpp"
@@ -25,6 +29,15 @@ PROCPOOL_COMPILED_APART remote_job::~remote_job() = default;
 
 PROCPOOL_COMPILED_APART std::exception_ptr remote_job::error_of_withdrawn(const char* why) const {
     return job::make_error<TaskCancelled>(why);
+}
+
+PROCPOOL_COMPILED_APART std::chrono::nanoseconds remote_job::soonest_end(
+    std::chrono::nanoseconds limit, std::chrono::nanoseconds used) noexcept {
+    // It may use all CPUs at once; but one that sleeps with little left is not looked at all the time.
+    static const auto cpus = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+    constexpr int steps = 50;
+    return std::max(
+        {(limit - used) / cpus, limit / steps, std::chrono::nanoseconds(std::chrono::milliseconds(1))});
 }
 
 PROCPOOL_COMPILED_APART void remote_job::drop_ready() noexcept {

@@ -168,11 +168,12 @@ public:
         return std::nullopt;
     }
 
-    /// The shortest time limit.
+    /// The shortest time limit, or time until a limit on CPU time may be reached.
     std::chrono::nanoseconds shortest_limit() const noexcept {
         std::chrono::nanoseconds shortest = job::no_limit;
         for (const run& one : runs_)
-            if (one.left() > 0) shortest = std::min(shortest, one.job->timeout);
+            if (one.left() > 0)
+                shortest = std::min({shortest, one.job->timeout, one.job->cpu_check_after({})});
         return shortest;
     }
     bool has(const remote_job& job) const noexcept {

@@ -86,11 +86,25 @@ public:
         dispatch(should_batch(*job) ? dispatcher::sending::together : dispatcher::sending::now);
     }
 
+    void submit_to_each(const std::shared_ptr<remote_job>& job, const block& arguments) override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        job->for_each_peer = true;
+        job->timing = nullptr;  // nothing is to be moved to another worker for their sake
+        job->add_submitted(size());
+        for (std::uint64_t n = 0; n < size(); ++n) {
+            block one = arguments.element(0);
+            one.first = n;
+            dispatcher_.push_back(job, std::move(one));
+        }
+        dispatch(dispatcher::sending::now);
+    }
+
     calls_in_a_row& in_a_row() noexcept override PROCPOOL_REQUIRES(pool_mutex) { return in_a_row_; }
 
     void submit_call(const std::shared_ptr<call_series>& series, std::size_t bytes) override
         PROCPOOL_REQUIRES(pool_mutex) {
         series->add_submitted(1);
+        if (series->submitted() > 1) ++last_id_;  // its own, as if it were a job
         dispatcher_.appended(series, bytes);
         const bool batched = should_batch(*series);
         if (batched && !series->full() && series->ready_elements < dispatcher::min_batch * size()) return;
@@ -102,6 +116,7 @@ public:
     void submit_failed(const std::shared_ptr<remote_job>& job, std::uint64_t index,
                        std::exception_ptr error) override PROCPOOL_REQUIRES(pool_mutex) {
         job->add_submitted(1);
+        if (job->elements_are_calls() && job->submitted() > 1) ++last_id_;
         job->expected -= std::min<std::uint64_t>(job->expected, 1);
         deliveries_.fail(job, index, std::move(error), element_outcome::not_sent);
         interrupt_driver();

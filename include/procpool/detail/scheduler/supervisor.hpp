@@ -45,7 +45,7 @@ public:
     void schedule_check(peer& one, const remote_job& job) const {
         // What it has besides has set checks of its own.
         if (one.work().elements() > 1) check_after(one, flush_policy_for(one.work().bulk()).collected_after);
-        check_after(one, job.timeout);
+        check_after(one, std::min(job.timeout, job.cpu_check_after({})));
         if (job.observed) check_after(one, begin_told_after);
     }
     /// Observers of what it has got are to be told of it when it runs for a while.
@@ -106,6 +106,11 @@ public:
         const auto unwanted_since = job.unwanted_since(element->index);
         const bool cancelled = unwanted_since.has_value();
         const std::chrono::nanoseconds limit = cancelled ? cancel_grace : job.timeout;
+        const bool limits_cpu = !cancelled && job.cpu_timeout != job::no_limit;
+        if (limits_cpu && exceeds_cpu_time(one, *element)) {
+            end_for(one, *element, peer::termination::reason::cpu_timeout, now);
+            return;
+        }
         if (limit == job::no_limit) return;
         const std::int64_t since = cancelled ? std::max(element->since, *unwanted_since) : element->since;
         const steady_time end = std::min(steady_time(std::chrono::nanoseconds(since)), now) + limit;
@@ -113,16 +118,28 @@ public:
             one.check_at = std::min(one.check_at, end);
             return;
         }
-        using termination = peer::termination;
-        const auto why = cancelled ? termination::reason::cancelled : termination::reason::timeout;
-        const steady_time kill_at =
-            terminate_grace_ == job::no_limit ? steady_time::max() : now + terminate_grace_;
-        one.terminate_for({why, element->number, kill_at});
-        one.check_at = kill_at;
-        group_.end(one, ending::asked);
+        using reason = peer::termination::reason;
+        end_for(one, *element, cancelled ? reason::cancelled : reason::timeout, now);
     }
 
 private:
+    void end_for(peer& one, const peer::running& element, peer::termination::reason why,
+                 steady_time now) const {
+        const steady_time kill_at =
+            terminate_grace_ == job::no_limit ? steady_time::max() : now + terminate_grace_;
+        one.terminate_for({why, element.number, kill_at});
+        one.check_at = kill_at;
+        group_.end(one, peer_group::ending::asked);
+    }
+    /// If not, sets when to check again.
+    bool exceeds_cpu_time(peer& one, const peer::running& element) const {
+        const remote_job& job = *element.of->job;
+        const auto used = one.cpu_time_of(element);
+        if (used && *used >= job.cpu_timeout) return true;
+        check_after(one, job.cpu_check_after(used.value_or(std::chrono::nanoseconds(0))));
+        return false;
+    }
+
     peer_group& group_;
     const time_source& clock_;
     const std::chrono::nanoseconds terminate_grace_;

@@ -50,6 +50,21 @@ struct in_threads {
         where.seal(job);
         where.leave(lock);
     }
+    /// Submits a job with an element for each thread, all with copies of the same arguments.
+    template <class Task, class Job, class... Args>
+    static void submit_to_each(pool& where, const std::shared_ptr<Job>& job, Args&&... args) {
+        using kept = typename Task::where::kept;
+        using tuple = std::remove_cvref_t<typename Task::passed>;
+        static_assert(std::is_copy_constructible_v<tuple>,
+                      "procpool: each thread gets a copy of the arguments, and one of them can't be copied");
+        auto arguments = std::make_shared<std::vector<kept>>();
+        arguments->assign(where.size(), kept{tuple(std::forward<Args>(args)...)});
+        auto lock = where.acquire();
+        where.add(job);
+        where.submit_to_each(job, {.count = where.size(), .values = std::move(arguments)});
+        where.seal(job);
+        where.leave(lock);
+    }
 };
 
 }  // namespace procpool::inline v0_1::detail::thread

@@ -37,12 +37,20 @@ Options checked(PoolOptions options) {
         refuse("ThreadPool has no initializer_timeout: a thread can't be ended; use Pool");
     if (options.output != worker_output::direct)
         refuse("ThreadPool has no output but direct: its threads print where the program prints; use Pool");
+    if (!options.environment.empty() || !options.working_directory.empty())
+        refuse(
+            "ThreadPool has no environment and no working_directory: its threads share those of the program; "
+            "use Pool");
+    if (options.inner_threads)
+        refuse("ThreadPool has no inner_threads: its threads share the program's libraries; use Pool");
     return {.threads = threads,
             .nice = job::checked_nice(options.limits),
             .pin_to_cpu = options.limits.pin_to_cpu,
             .error_handler = std::move(options.error_handler),
             .observers = job::observers_of(options),
-            .keeps_statistics = options.statistics};
+            .keeps_statistics = options.statistics,
+            .finalizer = options.finalizer.function(),
+            .seed = job::seed_of(options)};
 }
 
 template <class>

@@ -25,6 +25,9 @@ public:
     /// Hands elements over; they run as soon as a thread has time.
     virtual void submit(const std::shared_ptr<thread_job>& job, elements some)
         PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// Hands over an element for each thread: it runs after what that is running.
+    virtual void submit_to_each(const std::shared_ptr<thread_job>& job, elements all)
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// An element that could not even be kept.
     virtual void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
                                std::exception_ptr error) PROCPOOL_REQUIRES(pool_mutex) = 0;

@@ -40,6 +40,7 @@ public:
     virtual bool run(elements some, job::runner::lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     // The rest is the pool's, guarded by its mutex.
+    std::uint64_t number = 0;  // among the jobs of the pool
     std::deque<elements> ready;
     bool listed = false;                        // among those that have elements ready
     std::uint64_t at_once = ~std::uint64_t{0};  // elements whose results are told together, at the most
@@ -54,9 +55,9 @@ public:
 template <class Options>
 void apply_options(thread_job& job, const Options& options) {
     job::apply_options_but_timeout(job, options);
-    if (options.timeout)
+    if (options.timeout || options.cpu_timeout)
         job::refuse(
-            "a thread can't be ended while it runs a task, so ThreadPool has no timeout; use Pool, "
+            "a thread can't be ended while it runs a task, so ThreadPool has no timeout and no cpu_timeout; use Pool, "
             "or let the task look at a std::stop_token");
     if constexpr (requires { options.key; })
         if (options.key)

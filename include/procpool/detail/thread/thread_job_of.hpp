@@ -16,6 +16,8 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
 #include "procpool/detail/thread/thread_notes.hpp"
+#include "procpool/detail/worker/element_position.hpp"
+#include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
 
@@ -91,11 +93,13 @@ private:
     void run_all(typename Task::callee& function, const elements& some, outcome& of_this) {
         const bool has_places = has_places_;
         const bool is_observed = this->observed != nullptr;
+        worker::element_counter index(worker::current().pool_seed, this->number);
         if (!has_places) of_this.values.reserve(static_cast<std::size_t>(some.count));
         for (std::uint64_t i = 0; i < some.count; ++i) {
             if (this->stopped.load(std::memory_order_relaxed)) break;
             ++of_this.ended;
             if (is_observed) of_this.times.push_back({steady_ns(), 0, true});
+            index.is(some.first + i);
             try {
                 if (has_places)
                     results.store(some.first + i, attempt(function, some, i));

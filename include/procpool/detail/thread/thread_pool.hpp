@@ -12,12 +12,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/job/callback_runner.hpp"
+#include "procpool/detail/job/finalizer.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/observation.hpp"
@@ -27,14 +27,14 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
-#include "procpool/detail/os/thread.hpp"
-#include "procpool/detail/os/thread_name.hpp"
+#include "procpool/detail/thread/elements_for_one.hpp"
 #include "procpool/detail/thread/thread_backend.hpp"
 #include "procpool/detail/thread/thread_notes.hpp"
 #include "procpool/detail/thread/thread_pool_options.hpp"
-#include "procpool/detail/thread/thread_setup.hpp"
+#include "procpool/detail/thread/worker_thread.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/error.hpp"
+#include "procpool/pool_status.hpp"
 #include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
@@ -45,6 +45,7 @@ class basic_thread_pool final : public thread_backend,
 public:
     explicit basic_thread_pool(thread_pool_options options)
         : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {
+        if (options_.finalizer) finalizer_results_.reserve(options_.threads);
         const lock held = acquire();
         job::observe_pool(*this, std::move(options_.observers), options_.keeps_statistics, options_.threads);
     }
@@ -52,25 +53,14 @@ public:
     /// To be called once. The threads keep the pool alive until they end.
     /// @throws std::system_error if not all of them can be started
     void start() {
-        threads_.reserve(options_.threads);
         try {
-            for (std::uint32_t i = 0; i < options_.threads; ++i)
-                threads_.push_back(
-                    os::start_thread([self = this->shared_from_this(), i] { self->work(i); }, "a worker's"));
+            threads_.start(options_.threads, [this](std::uint32_t i) {
+                return [self = this->shared_from_this(), i] { self->work(i); };
+            });
         } catch (...) {
             lock held = acquire();
             shut_down(held);
             throw;
-        }
-    }
-
-    /// A task or a callback may have been the last that knew the pool: then this is one of its own threads.
-    ~basic_thread_pool() override {
-        for (std::thread& one : threads_) {
-            if (one.get_id() == std::this_thread::get_id())
-                one.detach();
-            else
-                one.join();
         }
     }
 
@@ -80,6 +70,7 @@ public:
 
     void add(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
+        job->number = ++last_number_;
         if (observed() || job->observed) begin_observed(*this, *job);
         jobs_.add(job);
     }
@@ -98,6 +89,14 @@ public:
         if (!std::exchange(job->listed, true)) enqueue(job);
         for (std::uint64_t wanted = std::min<std::uint64_t>(idle_, chunks); wanted > 0; --wanted)
             work_.notify_one();
+    }
+
+    void submit_to_each(const std::shared_ptr<thread_job>& job, elements all) override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        job->add_submitted(all.count);
+        for_one_.add(job, std::move(all));
+        work_.notify_all();
+        waiters().wake_all();  // among them threads of the pool that wait in a task
     }
 
     void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
@@ -134,16 +133,12 @@ public:
             give_up(job, error);
             return count;
         }
-        for (elements& some : job->ready) {
-            for (std::uint64_t i = some.first; i < some.first + some.count; ++i) {
-                job->fail(i, error);
-                job->publish(i, 1);
-            }
+        for (const elements& some : job->ready) {
+            for (std::uint64_t i = some.first; i < some.first + some.count; ++i) job->fail(i, error);
+            job->publish(some.first, some.count);
             if (job->observed) tell_cancelled(*job, some.first, some.count);
-            jobs_.retire(std::move(some.values));
         }
-        job->ready.clear();
-        if (std::exchange(job->listed, false)) std::erase(queue_, job);
+        drop_ready(job);
         finish_if_complete(job);
         notify_ready();
         return count;
@@ -154,6 +149,10 @@ public:
     }
 
     // ---- the pool's life
+
+    std::vector<FinalizerResult> finalizer_results() const override PROCPOOL_REQUIRES(pool_mutex) {
+        return finalizer_results_;
+    }
 
     void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
@@ -194,11 +193,10 @@ private:
     // ---- one thread
 
     void work(std::uint32_t index) {
-        os::name_this_thread("procpool " + std::to_string(index));
-        const worker::identity who = new_identity(index);
+        const worker::identity who = new_identity(options_, index);
         worker::this_thread = &who;
-        running_here() = this;
-        const std::exception_ptr unfit = set_up_thread(index, options_);
+        pool_of_this_thread() = this;
+        const std::exception_ptr unfit = set_up(options_, index);
         lock held = acquire();
         if (observed()) tell_thread(*this, index, thread_event::starts);
         if (unfit) fail(unfit);
@@ -213,12 +211,21 @@ private:
         if (observed()) tell_thread(*this, index, thread_event::ends);
         leave(held);
         held.unlock();
+        if (options_.finalizer && !unfit) finalize(index);
         worker::run_exit_functions();
+    }
+
+    void finalize(std::uint32_t index) PROCPOOL_EXCLUDES(pool_mutex) {
+        FinalizerResult end = job::run_finalizer(*options_.finalizer, index);
+        if (end.error) run_callback([&] { std::rethrow_exception(end.error); });
+        const lock held = acquire();
+        finalizer_results_.push_back(std::move(end));
     }
 
     /// Runs something, or waits until there may be something to run. False if there won't be.
     bool run_next(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         leave(held);
+        if (run_own(held)) return true;
         if (!queue_.empty()) {
             run_some(turns_.take_from(queue_), held);
         } else if (stopping_) {
@@ -235,6 +242,19 @@ private:
         queue_.push_back(job);
         turns_.add(*job);
     }
+    /// Runs an element that is for this thread alone; false if there is none.
+    bool run_own(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        auto next = for_one_.take(*worker::current().index);
+        if (!next) return false;
+        if (next->job->abandoned || next->job->failure()) {
+            jobs_.retire(std::make_shared<elements_for_one::taken>(std::move(*next)));
+        } else {
+            if (next->job->borrows) next->job->begin_delivery();
+            run_taken(std::move(next->job), std::move(next->one), held);
+        }
+        return true;
+    }
+
     /// Runs a chunk of a job that was taken out of the queue.
     void run_some(std::shared_ptr<thread_job> job, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         elements& front = job->ready.front();
@@ -244,6 +264,10 @@ private:
         job->listed = !job->ready.empty();
         if (job->listed) enqueue(job);  // all jobs in turn
         if (job->borrows) job->begin_delivery();
+        run_taken(std::move(job), std::move(some), held);
+    }
+
+    void run_taken(std::shared_ptr<thread_job> job, elements some, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         for (;;) {
             elements part = some.take_front(job->at_once);
             if (some.count == 0) some.values.reset();  // the part has them
@@ -282,11 +306,7 @@ private:
         notify_ready();
     }
 
-    bool is_worker() const noexcept { return running_here() == this; }
-    static const thread_backend*& running_here() noexcept {
-        thread_local const thread_backend* pool = nullptr;
-        return pool;
-    }
+    bool is_worker() const noexcept { return pool_of_this_thread() == this; }
 
     /// A task that waits for a job of its own pool runs that meanwhile: there may be no other thread for it.
     bool help(lock& held, steady_time /*deadline*/, job::basic_job* awaited) override
@@ -297,10 +317,11 @@ private:
             return true;
         }
         if (!awaited || !is_worker()) return false;
+        const job::poll_hook::without interruptions;  // of a wait that the task isn't part of
+        if (run_own(held)) return true;               // others may wait for it, as this one for them
         const auto job =
             std::find_if(queue_.begin(), queue_.end(), [&](const auto& one) { return one.get() == awaited; });
         if (job == queue_.end()) return false;
-        const job::poll_hook::without interruptions;  // of a wait that the task isn't part of
         std::shared_ptr<thread_job> taken = std::move(*job);
         queue_.erase(job);
         run_some(std::move(taken), held);
@@ -316,14 +337,18 @@ private:
         notify_ready();
     }
 
-    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error)
-        PROCPOOL_REQUIRES(pool_mutex) {
-        job->abandoned = true;
-        job->stopped.store(true, std::memory_order_relaxed);
+    void drop_ready(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
         for (elements& some : job->ready) jobs_.retire(std::move(some.values));
         job->ready.clear();
         job->ready_elements = 0;
         if (std::exchange(job->listed, false)) std::erase(queue_, job);
+    }
+
+    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error)
+        PROCPOOL_REQUIRES(pool_mutex) {
+        job->abandoned = true;
+        job->stopped.store(true, std::memory_order_relaxed);
+        drop_ready(job);
         job->fail_all(std::move(error));
         finish_if_complete(job);
         notify_ready();
@@ -375,9 +400,8 @@ private:
             ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) { return has_ended_; });
             return;
         }
-        std::vector<std::thread> threads = std::exchange(threads_, {});
         held.unlock();
-        for (std::thread& one : threads) one.join();
+        threads_.join();
         held.lock();
         has_ended_ = true;
         ended_.notify_all();
@@ -389,13 +413,16 @@ private:
     /// Those with elements ready.
     std::deque<std::shared_ptr<thread_job>> queue_ PROCPOOL_GUARDED_BY(pool_mutex);
     job::turns turns_ PROCPOOL_GUARDED_BY(pool_mutex);  // of those
+    std::uint64_t last_number_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;
+    elements_for_one for_one_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::condition_variable work_;
     std::uint32_t idle_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;  // threads that wait for work
     bool stopping_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::condition_variable ended_;
-    std::vector<std::thread> threads_;
+    std::vector<FinalizerResult> finalizer_results_ PROCPOOL_GUARDED_BY(pool_mutex);
+    worker_threads threads_;  // last, so that they end before what they use
 };
 
 using thread_pool = basic_thread_pool<>;

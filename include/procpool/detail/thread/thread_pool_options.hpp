@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "procpool/detail/job/finalizer.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
@@ -21,6 +22,8 @@ struct thread_pool_options {
     std::function<void(std::exception_ptr)> error_handler = {};
     std::vector<std::shared_ptr<Observer>> observers = {};
     bool keeps_statistics = false;
+    std::shared_ptr<const job::finalizer> finalizer = nullptr;
+    std::uint64_t seed = 0;
 };
 
 }  // namespace procpool::inline v0_1::detail::thread

@@ -30,6 +30,9 @@ struct activity {  // NOLINT(clang-analyzer-optin.performance.Padding): each wri
     std::atomic<std::int64_t> busy_ns{0};
     /// Of that, the time in the initializer, once that has ended.
     std::atomic<std::int64_t> initializing_ns{0};
+    /// CPU time that the worker had taken when the last one was begun, in nanoseconds; only if somebody wants
+    /// to know.
+    std::atomic<std::int64_t> cpu_at_begin{0};
 
     /// 1 once its memory has grown so much that it should be replaced.
     alignas(64) std::atomic<std::uint64_t> overgrown{0};

@@ -129,6 +129,7 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              lock_owner_died_kind(),
              death_kind<WorkerDied>(),
              death_kind<TaskTimeout>(),
+             death_kind<TaskCpuTimeout>(),
              node_died_kind(),
              remote_error_kind(),
              system_error_kind(),

@@ -19,6 +19,8 @@ inline constexpr std::uint64_t variable_stride = 0;
 
 /// Number of the job that is a pool's initializer; those of calls begin at 1.
 inline constexpr std::uint64_t initializer_number = 0;
+/// That of its finalizer.
+inline constexpr std::uint64_t finalizer_number = ~std::uint64_t{0};
 
 /// Down, to a worker.
 struct task_header {
@@ -34,20 +36,21 @@ struct task_header {
         recalled,      // elements before this that were not begun were taken back, for the `count`-th time
         probe,         // whoever reads this has answered all that came before
     };
+    static constexpr std::uint8_t by_clock = 1;
+    static constexpr std::uint8_t by_cpu_time = 2;
+    static constexpr std::uint8_t noted = 4;  // its times are written down
     std::uint32_t magic = magic_number;
     kind what{};
     std::uint64_t job = 0;
     std::uint64_t count = 0;
     std::uint64_t stride = 0;
     std::uint64_t length = 0;
+    std::uint64_t call = 0;      // its number; 0 if each element is a call
+    std::uint64_t first = 0;     // the first element's index, or the first call's number
     std::uint32_t together = 1;  // so many elements can be taken back only together
     std::uint16_t number = 0;    // runs before this one, so that none is missing unseen
-    enum class timing : std::uint8_t {
-        sampled,  // quick elements are timed together
-        exact,    // it matters when exactly each begins
-        noted,    // and its times are written down
-    } timed = timing::sampled;
-    std::uint8_t bulk = 0;  // nobody sees a result before all are there
+    std::uint8_t timed = 0;      // what is to be known of each, in the bits `by_...` and `noted`
+    std::uint8_t bulk = 0;       // nobody sees a result before all are there
 };
 
 /// Up, from a worker. Results come in the order in which elements were sent, so they need no index;

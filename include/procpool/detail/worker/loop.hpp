@@ -18,14 +18,17 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/c_streams.hpp"
 #include "procpool/detail/os/crash.hpp"
+#include "procpool/detail/os/inner_threads.hpp"
 #include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/peaceful_exit.hpp"
 #include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
 #include "procpool/detail/wire/element_times.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/worker/black_box.hpp"
+#include "procpool/detail/worker/element_position.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
 #include "procpool/detail/worker/launcher_variables.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
@@ -48,6 +51,7 @@ public:
           tasks_(std::move(birth.tasks)),
           most_growth_(limits.memory_growth),
           limited_(limits.memory.has_value()),
+          seed_(birth.settings.seed),
           pacer_(box_, outbox_,
                  std::launder(reinterpret_cast<wire::element_times*>(memory_.data() + times_offset))) {
         open_arenas(birth);
@@ -175,8 +179,13 @@ private:
         if (header.number != runs_++) leave(EXIT_FAILURE);  // somebody has taken others
         known_job& job = job_of(header.job);
         const bool is_initializer = header.job == wire::initializer_number;
+        const bool is_finalizer = header.job == wire::finalizer_number;
         if (is_initializer) pacer_.watch_growth_no_more();  // what it loads is no growth
         wire::element_reader elements(payload, header.stride);
+        position_in_process = {.pool_seed = seed_,
+                               .call = header.call,
+                               .offset = header.first - box_.told.begun.load(std::memory_order_relaxed) - 1,
+                               .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun};
         bool good = true;
         pacer_.begin_run(header, recalls_);
         while ((good || !os::allocations_failed) && pacer_.begin_element())
@@ -189,7 +198,10 @@ private:
         // No task may run in a worker that isn't set up; some may wait in its pipe.
         if (!good && is_initializer) leave(EXIT_FAILURE);
         // The next ones would fail, too, for what this one has kept.
-        if (!is_initializer && os::allocations_failed) leave(EXIT_SUCCESS);
+        if (!is_initializer && os::allocations_failed) {
+            outbox_.flush();
+            os::leave_in_peace(EXIT_SUCCESS);
+        }
         if (is_initializer) os::allocations_failed = false;
         if (is_initializer && most_growth_) pacer_.watch_growth(*most_growth_);
         if (job.once) forget(header.job);
@@ -250,6 +262,7 @@ private:
     os::fd tasks_;
     const std::optional<std::size_t> most_growth_;
     const bool limited_;  // in its allocations
+    const std::uint64_t seed_;
     run_pacer pacer_;
     wire::buffer input_;
     std::size_t parsed_ = 0;
@@ -273,15 +286,18 @@ int main(zygote::worker_birth& birth) {
     os::keep_heap();
     if (limits.pin_to_cpu) os::pin_to_cpu(birth.slot);
     if (limits.memory) os::limit_allocations(*limits.memory);
+    if (const int threads = birth.settings.inner_threads; threads > 0)
+        os::limit_inner_threads(threads, birth.settings.only_default_threads);
     // The program may have forked in a thread of a pool, in a worker, or where a WaitHook is.
     this_thread = nullptr;
+    position_in_thread = nullptr;
     job::poll_hook::current() = nullptr;
     new auto(std::exchange(exit_functions<>(), {}));  // never destroyed: what they hold is the parent's
     const std::uint64_t first = birth.settings.first_index;
     this_process.index = birth.settings.first_index + birth.slot;
     this_process.seed = seed_of(birth.serial + (first << 20), os::current_pid());
     const int code = loop(birth, limits).run();
-    os::exit_process(code);
+    os::leave_in_peace(code);
 }
 
 }  // namespace procpool::inline v0_1::detail::worker

@@ -19,11 +19,13 @@
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/os/peaceful_exit.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/worker/element_position.hpp"
 #include "procpool/detail/worker/process_body.hpp"
 #include "procpool/detail/worker/process_identity.hpp"
 #include "procpool/detail/zygote/birth.hpp"
@@ -77,6 +79,8 @@ void read_identity(wire::cursor& from) {
     identity.parent = process_facts{parent_name, parent_pid, parent_is_daemon};
     identity.children.store(0);
     zygote::own_name.rename(identity.name, identity.daemon);
+    position_in_process = {};
+    position_in_thread = nullptr;
     this_process = {};  // if it was forked by a pool's worker, it is none itself
     job::poll_hook::current() = nullptr;
 }
@@ -107,7 +111,7 @@ int process_main(zygote::worker_birth& birth) {
     const int code = body && heard ? run_body(body) : EXIT_FAILURE;
     if (const auto join = join_children.load()) join();
     flush_streams();
-    os::exit_process(code);
+    os::leave_in_peace(code);
 }
 
 }  // namespace procpool::inline v0_1::detail::worker

@@ -101,6 +101,7 @@ private:
 
     // The end of one element is the beginning of the next: one reading of the clock for both.
     [[gnu::noinline]] void end_pause() noexcept;
+    [[gnu::noinline]] void note_cpu_time() noexcept;
 
     /// After an element. Where they take less than to read the clock, one reading is enough for some of them.
     [[gnu::noinline]] void read_clock();
@@ -131,6 +132,7 @@ private:
     std::int64_t now_ = 0;
     std::int64_t waiting_since_ = 0;
     bool bulk_ = false;
+    bool cpu_timed_ = false;
     bool idle_ = true;
     bool results_wait_ = false;
     bool overwritten_ = false;              // what the black box says of claims isn't what was claimed

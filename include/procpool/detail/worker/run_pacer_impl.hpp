@@ -12,6 +12,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/flush_policy.hpp"
+#include "procpool/detail/os/cpu_time.hpp"
 #include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/standard_output.hpp"
@@ -34,11 +35,17 @@ void basic_run_pacer<Mark>::begin_run(const wire::task_header& header, std::uint
     recalls_ = recalls;
     // Results that somebody may wait for are not kept longer for the sake of these.
     bulk_ = header.bulk != 0 && (bulk_ || !results_wait_);
-    using timing = wire::task_header::timing;
-    most_between_readings_ = header.timed != timing::sampled ? 1 : 256;
-    times_of_run_ = header.timed == timing::noted ? times_ : nullptr;
+    most_between_readings_ = header.timed != 0 ? 1 : 256;
+    times_of_run_ = (header.timed & wire::task_header::noted) != 0 ? times_ : nullptr;
     // The first says anew whether the others are quick.
     clock_every_ = reading_in_ = 1;
+    cpu_timed_ = (header.timed & wire::task_header::by_cpu_time) != 0;
+    if (cpu_timed_) note_cpu_time();
+}
+
+template <class Mark>
+void basic_run_pacer<Mark>::note_cpu_time() noexcept {
+    box_.told.cpu_at_begin.store(os::own_cpu_time().count(), std::memory_order_relaxed);
 }
 
 // For each element: inline, so that it becomes part of its callers where they see it.
@@ -95,6 +102,7 @@ void basic_run_pacer<Mark>::read_clock() {
     box_.told.ended.store(begun_, std::memory_order_release);
     os::probes::elements_end(begun_, passed, elements);
     flush_if_due(passed);
+    if (cpu_timed_) note_cpu_time();
 }
 
 template <class Mark>

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/peer.hpp"
@@ -26,6 +27,7 @@
 #include "procpool/detail/os/program.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/surroundings.hpp"
 
 namespace procpool::inline v0_1::detail::zygote {
 
@@ -122,16 +124,20 @@ inline bool fresh_runs_change_rights() noexcept { return os::would_change_rights
 
 /// Of the fresh run that is started next.
 inline birth_record next_record;
+inline char** next_environment = nullptr;     // that of the program if null
+inline const char* next_directory = nullptr;  // the same
 
 /// For the child, between fork or vfork and exec. Calls nothing that isn't safe there.
 inline void prepare_exec(int inherited) noexcept {
     next_record.write();
+    // If it is gone meanwhile: nothing may run elsewhere.
+    if (next_directory && !os::change_directory(next_directory)) os::end_at_once(EXIT_FAILURE);
     os::inherit_only(inherited);
 }
 
 /// Starts this program anew with `socket`, all signals blocked, and the standard streams of this process.
 /// @throws std::system_error
-inline long start_anew(const os::fd& socket, birth_record record = {}) {
+inline long start_anew(const os::fd& socket, birth_record record = {}, const surroundings* around = nullptr) {
     const std::string argument = std::string(birth_argument).append(std::to_string(socket.get()));
     // A handler of the program's that runs in the child, before exec, would run in the wrong process; and no
     // child that another thread forks meanwhile must hold what this one has open for a moment.
@@ -141,11 +147,22 @@ inline long start_anew(const os::fd& socket, birth_record record = {}) {
     // It may be a fork after all: by Boost.Process without vfork, or by the thread sanitizer, which has none.
     const std::array keep{socket.get(), record.memory};
     registry.keep_in_next_child(keep);
+    std::vector<std::string> variables;
+    std::vector<char*> environment;
+    if (around) {
+        variables = around->environment();
+        for (std::string& one : variables) environment.push_back(one.data());
+        environment.push_back(nullptr);
+        next_environment = environment.data();
+        if (!around->directory.empty()) next_directory = around->directory.c_str();
+    }
     next_record = record;
     const struct forget_it {
         ~forget_it() {
             os::fd_registry::instance().keep_in_next_child({});
             next_record = {};
+            next_environment = nullptr;
+            next_directory = nullptr;
         }
     } afterwards;
     return launcher.load()(argument.c_str(), socket.get());

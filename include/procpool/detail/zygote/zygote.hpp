@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,7 @@
 #include "procpool/detail/shared/status_lines.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/zygote/surroundings.hpp"
 #include "procpool/detail/zygote/zygote_process.hpp"
 
 namespace procpool::inline v0_1::detail::zygote {
@@ -43,9 +45,9 @@ template <class = only_if_used>
 class basic_zygote {
 public:
     /// Starts a zygote as `settings` say; `main` is what its workers run if they are forked from it and it
-    /// from this process. Workers have the signals of `mask` blocked.
+    /// from this process. Workers have the signals of `mask` blocked, and find `around` them what that says.
     basic_zygote(const os::fd& memory, worker_main main, worker_settings settings,
-                 const os::signal_mask& mask) {
+                 const os::signal_mask& mask, const surroundings* around = nullptr) {
         settings.parent = own_name;
         settings.parent.pid = os::current_pid();
         // What is buffered now would be printed once more by each worker that leaves through exit().
@@ -57,17 +59,19 @@ public:
         if (settings.how == start_method::fork) {
             process_ = os::child(os::fork_process(keep, [&] {
                 mask.apply();
+                if (around && !around->enter(settings)) return EXIT_FAILURE;
                 return zygote_process(os::fd(keep[0]), os::fd(keep[1]), os::fd(keep[2]), main, settings)
                     .run();
             }));
         } else {
+            if (around) around->tell_libraries(settings);
             process_birth birth{.what = process_birth::kind::zygote,
                                 .settings = settings,
                                 .mask = mask,
                                 .signals = {},
                                 .locale = os::locale_names::of_this_process()};
             os::send_message(ends.near, birth, std::span(keep).subspan(1));
-            process_ = os::child(start_anew(ends.far));
+            process_ = os::child(start_anew(ends.far, {}, around));
         }
         control_ = std::move(ends.near);
     }

@@ -4,11 +4,16 @@
 #define PROCPOOL_DETAIL_OS_LINUX_ENVIRONMENT_HPP
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "procpool/detail/os/error.hpp"
 
@@ -25,6 +30,46 @@ inline void remove_variables(std::span<const std::string_view> prefixes) noexcep
             *kept++ = *one;
     }
     *kept = nullptr;
+}
+
+/// All variables, NAME=value. No other thread may change them meanwhile.
+inline std::vector<std::string> environment() {
+    std::vector<std::string> all;
+    for (char** one = environ; one && *one; ++one) all.emplace_back(*one);
+    return all;
+}
+
+/// Gives this process these, NAME=value, in place of all that it has; without locks, as above.
+inline void replace_environment(std::vector<std::string> variables) {
+    struct kept {
+        std::vector<std::string> text;
+        std::vector<char*> pointers;
+    };
+    auto* const now = new kept{std::move(variables), {}};  // for the rest of the process's life
+    for (std::string& one : now->text) now->pointers.push_back(one.data());
+    now->pointers.push_back(nullptr);
+    environ = now->pointers.data();
+}
+
+/// Whether this process has a variable of that name.
+inline bool has_variable(const char* name) noexcept { return ::getenv(name) != nullptr; }
+
+/// False, and errno says why, if it can't. Safe between fork or vfork and exec.
+inline bool change_directory(const char* to) noexcept { return ::chdir(to) == 0; }
+
+/// The whole path of a directory. @throws std::system_error if there is none, or it can't be entered; `what`
+/// says for whom
+inline std::string absolute_directory(const std::string& path, const char* what) {
+    struct stat status{};
+    const std::string text = what + (" (" + path + ")");
+    checked(::stat(path.c_str(), &status), text.c_str());
+    if (!S_ISDIR(status.st_mode)) throw_system_error(ENOTDIR, text);
+    checked(::access(path.c_str(), X_OK), text.c_str());
+    char* const resolved = ::realpath(path.c_str(), nullptr);
+    if (!resolved) throw_system_error(errno, text);
+    std::string whole = resolved;
+    ::free(resolved);
+    return whole;
 }
 
 /// Sets an environment variable of this process that has no value yet. No other thread may use it meanwhile.

@@ -22,6 +22,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_hooks.hpp"
+#include "procpool/detail/os/linux/inherited_output.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 
@@ -65,6 +66,7 @@ pid_t fork_process(std::span<const int> keep, Body body) {
     if (pid != 0) hooks.after_in_parent();
     if (pid < 0) throw_system_error(fork_error, "fork");
     if (pid > 0) return pid;
+    drop_inherited_output();
     try {
         hooks.after_in_child();
         ::_exit(body());
@@ -75,6 +77,9 @@ pid_t fork_process(std::span<const int> keep, Body body) {
     }
     ::_exit(EXIT_FAILURE);
 }
+
+/// Nothing is flushed. Safe between fork or vfork and exec.
+[[noreturn]] inline void end_at_once(int code) noexcept { ::_exit(code); }
 
 /// Leaves at once: no destructors, no atexit handlers, but what was printed is out.
 [[noreturn]] inline void exit_process(int code) noexcept {

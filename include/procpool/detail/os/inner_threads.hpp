@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// How many threads libraries use inside of this process.
+#ifndef PROCPOOL_DETAIL_OS_INNER_THREADS_HPP
+#define PROCPOOL_DETAIL_OS_INNER_THREADS_HPP
+
+#include "procpool/detail/os/linux/inner_threads.hpp"
+
+#endif

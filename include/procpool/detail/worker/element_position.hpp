@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Which element of which call a worker runs, and the seed that belongs to it.
+#ifndef PROCPOOL_DETAIL_WORKER_ELEMENT_POSITION_HPP
+#define PROCPOOL_DETAIL_WORKER_ELEMENT_POSITION_HPP
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+namespace procpool::inline v0_1::detail::worker {
+
+/// Set for many elements at once; which of them it is, a counter tells that is there anyhow.
+struct element_position {
+    std::uint64_t pool_seed = 0;
+    std::uint64_t call = 0;    // its number among those of the pool; 0 where the elements are single calls
+    std::uint64_t offset = 0;  // added to the counter that is the element's index, or the call's number
+    const std::atomic<std::uint64_t>* counter = nullptr;  // null while no element runs
+};
+
+inline element_position position_in_process;
+/// In a thread of a pool; others have none.
+inline thread_local const element_position* position_in_thread = nullptr;
+
+/// Says which element this thread runs, for as long as it lives; then again what it ran before.
+class element_counter {
+public:
+    element_counter(std::uint64_t pool_seed, std::uint64_t call) noexcept
+        : position_{.pool_seed = pool_seed, .call = call, .counter = &index_},
+          before_(std::exchange(position_in_thread, &position_)) {}
+    element_counter(const element_counter&) = delete;
+    element_counter& operator=(const element_counter&) = delete;
+    ~element_counter() { position_in_thread = before_; }
+
+    void is(std::uint64_t index) noexcept { index_.store(index, std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> index_{0};
+    const element_position position_;
+    const element_position* const before_;
+};
+
+/// One step of the generator of that name: two numbers that differ become two that differ.
+constexpr std::uint64_t splitmix64(std::uint64_t x) noexcept {
+    x += 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
+}
+
+constexpr std::uint64_t seed_of_element(std::uint64_t pool_seed, std::uint64_t call,
+                                        std::uint64_t index) noexcept {
+    return splitmix64(splitmix64(splitmix64(pool_seed) ^ call) ^ index);
+}
+
+}  // namespace procpool::inline v0_1::detail::worker
+
+#endif
