@@ -11,53 +11,39 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/call_options.hpp"
-#include "procpool/detail/job/callback_runner.hpp"
-#include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
-#include "procpool/detail/job/observation.hpp"
-#include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
-#include "procpool/detail/scheduler/dispatcher.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/peer_events.hpp"
-#include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
+#include "procpool/detail/scheduler/scheduler_core.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
-#include "procpool/detail/scheduler/timing_table.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/error.hpp"
-#include "procpool/observer.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
-struct scheduler_options {
-    std::uint64_t max_elements_per_peer = ~std::uint64_t{0};
-    std::chrono::nanoseconds terminate_grace{0};
-    std::function<void(std::exception_ptr)> error_handler;
-    /// Run by each new peer before anything else; none if null.
-    std::shared_ptr<remote_job> initializer;
-};
-
 template <class = only_if_used>
-class basic_scheduler : public pool_backend {
+class basic_scheduler : public scheduler_core {
+    using base = scheduler_core;
+
 public:
+    using lock = base::lock;
+
     std::size_t size() const noexcept override { return group_.size(); }
     void resize(int /*workers*/) override PROCPOOL_REQUIRES(pool_mutex) {
         job::refuse("this pool can't be resized");
@@ -219,10 +205,6 @@ public:
         return std::any_of(peers.begin(), peers.end(),
                            [](const peer* one) { return !one->is(peer_state::absent); });
     }
-    void run_callback(const std::function<void()>& callback) const noexcept override {
-        callbacks_.run(callback);
-    }
-
     // ---- a step of whoever drives: what the host calls, in this order
 
     /// Gives out what is ready. @return when there is something to do for the scheduler, as far as known
@@ -279,78 +261,8 @@ public:
         if (initializer && initializer->failure()) fail(initializer->failure());
     }
 
-    void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        tell_observers(held);
-        while (auto next = callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks()) {
-            hand_over();
-            {
-                const job::unlocked meanwhile(held);
-                for (const auto& callback : next->callbacks) run_callback(callback);
-                next->callbacks.clear();
-            }
-            const auto job = std::static_pointer_cast<remote_job>(next->owner);
-            jobs_.end_callbacks(*next);
-            if (!job->settled()) finish_if_complete(job);  // they were of its elements
-            interrupt_driver();                            // it may be the one that waits for this
-        }
-    }
-    void tell_observers(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        if (!observed() || !observed()->has_events()) return;
-        hand_over();
-        observed()->tell(held, callbacks_);
-    }
-    /// Lets go of what jobs that are over referred to.
-    void destroy_retired(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        wire::pins retired = jobs_.take_retired();
-        if (retired.empty()) return;
-        const job::unlocked meanwhile(held);
-        retired.clear();
-    }
-
-    /// The pool can't go on: every pending and later call gets this error.
-    void fail(const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
-        if (failure_) return;
-        failure_ = error;
-        dispatcher_.clear();
-        for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
-            const std::shared_ptr<remote_job> job = jobs_.open()[left - 1];
-            in_a_row_.forget(*job);
-            job->abandoned = true;  // what peers still send comes too late: the caller may be reading
-            job->drop_ready();
-            job->listed = false;
-            job->fail_all(error);
-            finish_if_complete(job);
-        }
-        interrupt_driver();
-    }
-
-    bool has_open_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.open().empty(); }
-    bool has_jobs() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return !jobs_.empty(); }
-    /// Whether something of the user's is still to be run after a step.
-    bool has_callbacks() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
-        return jobs_.has_callbacks() || (observed() && observed()->has_events());
-    }
-    bool in_callback() const noexcept { return callbacks_.running_here(); }
-
 protected:
-    basic_scheduler(scheduler_options options, peer_group& group, const time_source& clock)
-        : group_(group),
-          clock_(clock),
-          supervisor_(group, clock, options.terminate_grace),
-          dispatcher_(group, supervisor_, options.max_elements_per_peer, options.initializer),
-          in_a_row_(*this),
-          events_(group, dispatcher_, supervisor_, deliveries_, std::move(options.initializer)),
-          callbacks_(std::move(options.error_handler)) {}
-
-    /// Whoever drives checks the state anew.
-    virtual void interrupt_driver() PROCPOOL_REQUIRES(pool_mutex) = 0;
-    /// Before callbacks run in this thread: somebody goes on with the work.
-    virtual void hand_over() PROCPOOL_REQUIRES(pool_mutex) = 0;
-    /// No job is open any more.
-    virtual void notice_pause() PROCPOOL_REQUIRES(pool_mutex) = 0;
-
-    /// Until when whoever drives sleeps; the earliest time if nobody does.
-    steady_time sleeps_until_ = steady_time::min();
+    using base::base;
 
     /// After group_ has got another size: what has no place any more gives back what it has not begun, and
     /// leaves when it has run the rest.
@@ -380,44 +292,6 @@ private:
         const bool nobody_sleeps = sleeps_until_ == steady_time::min();
         return in_a_row_.note_submitted() && nobody_sleeps && job.timing->quick();
     }
-    /// The caller can't give back what it has submitted.
-    void dispatch(dispatcher::sending when) PROCPOOL_REQUIRES(pool_mutex) {
-        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
-            if (dispatcher_.dispatch(when) < sleeps_until_) interrupt_driver();
-        });
-    }
-    /// What fails in it fails the pool, as in a step.
-    template <class Work>
-    void or_fail(Work work) PROCPOOL_REQUIRES(pool_mutex) {
-        const os::cancellation_deferred until_it_ends;
-        try {
-            work();
-        } catch (...) {
-            fail(std::current_exception());
-        }
-    }
-
-    void finish_if_complete(const std::shared_ptr<remote_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
-        if (job->has_all_results() && in_a_row_.forget(*job)) job->seal();
-        const bool refers = !job->pins.empty();
-        if (!jobs_.complete(job)) return;
-        os::probes::call_end(job->id);
-        if (job->observed && observed()) observed()->end(*job);
-        if (jobs_.open().empty()) notice_pause();
-        if (!job->once() && !failure_) group_.forget(*job, refers);
-    }
-
-    peer_group& group_;
-    const time_source& clock_;
-    supervisor supervisor_;
-    dispatcher dispatcher_ PROCPOOL_GUARDED_BY(pool_mutex);
-    calls_in_a_row in_a_row_ PROCPOOL_GUARDED_BY(pool_mutex);
-    deliveries deliveries_ PROCPOOL_GUARDED_BY(pool_mutex);
-    peer_events events_ PROCPOOL_GUARDED_BY(pool_mutex);
-    const job::callback_runner callbacks_;
-    std::uint64_t last_id_ = 0;
-    job::job_list<remote_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
-    timing_table timings_;
 };
 using scheduler = basic_scheduler<>;
 
