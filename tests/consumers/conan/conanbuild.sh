@@ -1,1 +1,0 @@
-. "/work/wt/package/tests/consumers/conan/conanbuildenv.sh"

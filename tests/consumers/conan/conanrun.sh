@@ -1,1 +1,0 @@
-. "/work/wt/package/tests/consumers/conan/conanrunenv.sh"
