@@ -173,7 +173,8 @@ way_conan() {
     conan remote disable '*'
     sed -i 's/^build_type=.*/build_type=Debug/' "$CONAN_HOME/profiles/default"
     for part in boost/1.74.0 cereal/1.3.2; do
-        conan export-pkg "$source_dir/tests/consumers/conan" --name="${part%/*}" --version="${part#*/}"
+        conan export-pkg "$source_dir/tests/consumers/conan" --name="${part%/*}" --version="${part#*/}" \
+            --output-folder=headers
     done
     get
     block conan >conanfile.txt
