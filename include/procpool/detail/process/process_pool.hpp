@@ -107,14 +107,7 @@ public:
     const std::shared_ptr<wire::arena>& arena() const noexcept override { return arena_; }
 
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
-        std::vector<WorkerStatus> all;
-        for (worker_link& link : workers_.links()) {
-            const auto index = static_cast<std::size_t>(&link - workers_.links().data());
-            if (index >= size() && !link.is_alive()) continue;
-            all.push_back(has_ended_ ? WorkerStatus{.index = index}
-                                     : status_of(link, index, quote_arguments_));
-        }
-        return all;
+        return statuses_of(workers_.links(), size(), has_ended_, quote_arguments_);
     }
     void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         base::add(job);

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -45,6 +47,19 @@ WorkerStatus status_of(worker_link& link, std::size_t index, bool quote_argument
     status.pid = link.told_pid();
     status.running = running_in(link, quote_arguments);
     return status;
+}
+
+/// Of all that work, and of those that a smaller size leaves to finish. Once the pool `has_ended` none works.
+template <class = only_if_used>
+std::vector<WorkerStatus> statuses_of(std::vector<worker_link>& links, std::size_t size, bool has_ended,
+                                      bool quote_arguments) {
+    std::vector<WorkerStatus> all;
+    for (std::size_t index = 0; index < links.size(); ++index) {
+        if (index >= size && !links[index].is_alive()) continue;
+        all.push_back(has_ended ? WorkerStatus{.index = index}
+                                : status_of(links[index], index, quote_arguments));
+    }
+    return all;
 }
 
 }  // namespace procpool::inline v0_1::detail::process

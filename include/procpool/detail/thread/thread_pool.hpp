@@ -7,28 +7,23 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "procpool/detail/job/callback_runner.hpp"
 #include "procpool/detail/job/finalizer.hpp"
-#include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/observation.hpp"
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
-#include "procpool/detail/job/turns.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/thread/elements_for_one.hpp"
-#include "procpool/detail/thread/thread_backend.hpp"
+#include "procpool/detail/thread/thread_jobs.hpp"
 #include "procpool/detail/thread/thread_notes.hpp"
 #include "procpool/detail/thread/thread_pool_options.hpp"
 #include "procpool/detail/thread/worker_thread.hpp"
@@ -40,11 +35,10 @@
 namespace procpool::inline v0_1::detail::thread {
 
 template <class = only_if_used>
-class basic_thread_pool final : public thread_backend,
-                                public std::enable_shared_from_this<basic_thread_pool<>> {
+class basic_thread_pool final : public thread_jobs, public std::enable_shared_from_this<basic_thread_pool<>> {
 public:
     explicit basic_thread_pool(thread_pool_options options)
-        : options_(std::move(options)), callbacks_(std::move(options_.error_handler)) {
+        : thread_jobs(std::move(options.error_handler)), options_(std::move(options)) {
         if (options_.finalizer) finalizer_results_.reserve(options_.threads);
         const lock held = acquire();
         job::observe_pool(*this, std::move(options_.observers), options_.keeps_statistics, options_.threads);
@@ -66,104 +60,11 @@ public:
 
     std::size_t size() const noexcept override { return options_.threads; }
 
-    // ---- jobs
-
-    void add(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
-        require_running();
-        job->number = ++last_number_;
-        if (observed() || job->observed) begin_observed(*this, *job);
-        jobs_.add(job);
-    }
-
-    void submit(const std::shared_ptr<thread_job>& job, elements some) override
-        PROCPOOL_REQUIRES(pool_mutex) {
-        job->add_submitted(some.count);
-        job->expected -= std::min(job->expected, some.count);
-        if (job->failure() || job->abandoned) {
-            jobs_.retire(std::move(some.values));
-            return;
-        }
-        const std::uint64_t chunks = (some.count - 1) / job->chunk + 1;
-        job->ready_elements += some.count;
-        job->ready.push_back(std::move(some));
-        if (!std::exchange(job->listed, true)) enqueue(job);
-        for (std::uint64_t wanted = std::min<std::uint64_t>(idle_, chunks); wanted > 0; --wanted)
-            work_.notify_one();
-    }
-
-    void submit_to_each(const std::shared_ptr<thread_job>& job, elements all) override
-        PROCPOOL_REQUIRES(pool_mutex) {
-        job->add_submitted(all.count);
-        for_one_.add(job, std::move(all));
-        work_.notify_all();
-        waiters().wake_all();  // among them threads of the pool that wait in a task
-    }
-
-    void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
-                       std::exception_ptr error) override PROCPOOL_REQUIRES(pool_mutex) {
-        job->add_submitted(1);
-        job->expected -= std::min<std::uint64_t>(job->expected, 1);
-        if (job->failure() || job->abandoned) return;
-        job->fail(index, std::move(error));
-        job->publish(index, 1);
-        if (job->observed) tell_not_kept(*job, index);
-        settle(job, false);
-    }
-
-    void seal(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
-        job->seal();
-        finish_if_complete(job);
-    }
-
-    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running /*what_runs*/,
-                 const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
-        if (given_up->complete() || given_up->settled()) return false;
-        const auto job = std::static_pointer_cast<thread_job>(given_up);
-        give_up(job, job::make_error<TaskCancelled>(why));
-        return true;
-    }
-
-    std::uint64_t withdraw(const std::shared_ptr<job::basic_job>& wanted, const char* why) override
-        PROCPOOL_REQUIRES(pool_mutex) {
-        if (wanted->complete() || wanted->settled()) return 0;
-        const auto job = std::static_pointer_cast<thread_job>(wanted);
-        const std::uint64_t count = std::exchange(job->ready_elements, 0);
-        const auto error = job::make_error<TaskCancelled>(why);
-        if (job->sealed() && count == job->submitted()) {
-            give_up(job, error);
-            return count;
-        }
-        for (const elements& some : job->ready) {
-            for (std::uint64_t i = some.first; i < some.first + some.count; ++i) job->fail(i, error);
-            job->publish(some.first, some.count);
-            if (job->observed) tell_cancelled(*job, some.first, some.count);
-        }
-        drop_ready(job);
-        finish_if_complete(job);
-        notify_ready();
-        return count;
-    }
-
-    bool has_waiting(const job::basic_job& job) const override PROCPOOL_REQUIRES(pool_mutex) {
-        return job.ready_elements > 0;
-    }
-
     // ---- the pool's life
 
     std::vector<FinalizerResult> finalizer_results() const override PROCPOOL_REQUIRES(pool_mutex) {
         return finalizer_results_;
     }
-
-    void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
-        closed_ = true;
-        const std::vector<std::shared_ptr<thread_job>> jobs = jobs_.open();
-        for (const auto& job : jobs) {
-            if (why) withdraw(job, why);
-            seal(job);
-        }
-    }
-
-    void close() override PROCPOOL_REQUIRES(pool_mutex) { closed_ = true; }
 
     void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         require_closed();
@@ -182,11 +83,7 @@ public:
 
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         run_callbacks(held);
-        end_threads(held);
-    }
-
-    void run_callback(const std::function<void()>& callback) const noexcept override {
-        callbacks_.run(callback);
+        destroy_retired(held);
     }
 
 private:
@@ -238,10 +135,6 @@ private:
         return true;
     }
 
-    void enqueue(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
-        queue_.push_back(job);
-        turns_.add(*job);
-    }
     /// Runs an element that is for this thread alone; false if there is none.
     bool run_own(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         auto next = for_one_.take(*worker::current().index);
@@ -298,14 +191,6 @@ private:
         }
     }
 
-    /// After some results of a job have come.
-    void settle(const std::shared_ptr<thread_job>& job, bool good) PROCPOOL_REQUIRES(pool_mutex) {
-        if (!good && job->fail_fast)
-            abandon(job, running::goes_on, "procpool: dropped, since another element had failed (fail_fast)");
-        finish_if_complete(job);
-        notify_ready();
-    }
-
     bool is_worker() const noexcept { return pool_of_this_thread() == this; }
 
     /// A task that waits for a job of its own pool runs that meanwhile: there may be no other thread for it.
@@ -328,67 +213,6 @@ private:
         return true;
     }
 
-    // ---- the end of jobs
-
-    void finish_if_complete(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
-        if (!jobs_.complete(job)) return;
-        if (job->observed && observed()) observed()->end(*job);
-        if (jobs_.has_callbacks() && idle_ > 0) work_.notify_one();
-        notify_ready();
-    }
-
-    void drop_ready(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
-        for (elements& some : job->ready) jobs_.retire(std::move(some.values));
-        job->ready.clear();
-        job->ready_elements = 0;
-        if (std::exchange(job->listed, false)) std::erase(queue_, job);
-    }
-
-    void give_up(const std::shared_ptr<thread_job>& job, std::exception_ptr error)
-        PROCPOOL_REQUIRES(pool_mutex) {
-        job->abandoned = true;
-        job->stopped.store(true, std::memory_order_relaxed);
-        drop_ready(job);
-        job->fail_all(std::move(error));
-        finish_if_complete(job);
-        notify_ready();
-    }
-
-    /// The pool can't go on: every pending and later call gets this error.
-    void fail(const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
-        if (failure_) return;
-        failure_ = error;
-        for (std::size_t left = jobs_.open().size(); left > 0; --left)  // a job that is complete leaves
-            give_up(std::shared_ptr<thread_job>(jobs_.open()[left - 1]), error);
-    }
-
-    void tell_observers(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        if (observed()) observed()->tell(held, callbacks_);
-    }
-
-    void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        tell_observers(held);
-        while (auto next = callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks()) {
-            held.unlock();
-            for (const auto& callback : next->callbacks) run_callback(callback);
-            next->callbacks.clear();
-            held.lock();
-            const auto job = std::static_pointer_cast<thread_job>(next->owner);
-            jobs_.end_callbacks(*next);
-            if (!job->settled()) finish_if_complete(job);  // they were of its elements
-            notify_ready();
-        }
-    }
-
-    /// Lets go of what may be the last reference to something of the user's.
-    void end_threads(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        auto retired = jobs_.take_retired();
-        if (retired.empty()) return;
-        held.unlock();
-        retired.clear();
-        held.lock();
-    }
-
     /// Waits for all threads but this one.
     void shut_down(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         const os::cancellation_deferred until_it_ends;
@@ -408,15 +232,6 @@ private:
     }
 
     thread_pool_options options_;
-    const job::callback_runner callbacks_;
-    job::job_list<thread_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
-    /// Those with elements ready.
-    std::deque<std::shared_ptr<thread_job>> queue_ PROCPOOL_GUARDED_BY(pool_mutex);
-    job::turns turns_ PROCPOOL_GUARDED_BY(pool_mutex);  // of those
-    std::uint64_t last_number_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;
-    elements_for_one for_one_ PROCPOOL_GUARDED_BY(pool_mutex);
-    std::condition_variable work_;
-    std::uint32_t idle_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;  // threads that wait for work
     bool stopping_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
