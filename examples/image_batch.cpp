@@ -109,8 +109,10 @@ Failures load_all(const Images& images, const Files& files, const Options& optio
                    .statistics = options.report,
                    .trace = options.report ? options.out + ".html" : ""});
     const auto all = std::views::iota(std::size_t{0}, files.size());
+    // [progress]
     const auto loaded = pool.try_map(mp::partial(load_one, images, files), all,
                                      {.progress = mp::progress("decoding", {.unit = "images"})});
+    // [/progress]
     Failures failures;
     for (const std::size_t i : all) try {
             loaded[i].value();

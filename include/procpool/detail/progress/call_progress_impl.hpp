@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,23 +21,32 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/progress/display.hpp"
 #include "procpool/detail/progress/text_width.hpp"
+#include "procpool/detail/utf8.hpp"
 #include "procpool/observer.hpp"
 #include "procpool/progress.hpp"
 
 namespace procpool::inline v0_1::detail::progress {
 
+/// What a line shows of a text of the user's; all lines of a terminal must fit into status_lines.
+inline std::string shown_text(std::string_view bytes) {
+    constexpr std::size_t most = 256;
+    std::string text = printable(bytes.substr(0, most));
+    cut_off(text, most);
+    return text;
+}
+
 class call_progress final : public Observer {
 public:
     call_progress(const std::string& name, const ProgressOptions& options)
-        : name_(printable(name)),
-          unit_(printable(options.unit)),
+        : name_(shown_text(name)),
+          unit_(shown_text(options.unit)),
           elements_(options.total),
           log_interval_(options.log_interval) {
         set_text_from(never);
     }
 
     void call_begins(const CallInfo& call) override {
-        const std::string& name = name_.empty() ? printable(call.name) : name_;
+        const std::string name = name_.empty() ? shown_text(call.name) : name_;
         auto shown = std::make_shared<shown_call>(name.empty() ? "progress" : name, unit_,
                                                   elements_ ? elements_ : call.elements, log_interval_);
         {

@@ -246,8 +246,10 @@ PROCPOOL_COMPILED_APART void display::wait_for_change(mutex_lock& held, steady_t
 PROCPOOL_COMPILED_APART steady_time display::next_drawing(const screen& shown) const {
     constexpr std::chrono::milliseconds while_blocked{10};
     const auto has_ended = [](const auto& call) { return call->has_ended(); };
-    if (shown.is_blocked())
-        return deadline_in(std::ranges::any_of(calls_, has_ended) ? while_blocked : between_drawings);
+    // It may have ended while this thread wrote, without the lock: nobody wakes it for that again.
+    if (std::ranges::any_of(calls_, has_ended))
+        return shown.is_blocked() ? deadline_in(while_blocked) : std::chrono::steady_clock::now();
+    if (shown.is_blocked() || !printed_.empty()) return deadline_in(between_drawings);
     if (!shown.is_open()) return steady_time::max();
     if (shown.is_terminal())
         return deadline_in(shown.can_redraw() ? between_drawings : 10 * between_drawings);
