@@ -197,8 +197,7 @@ private:
             if (interrupted(std::min(until, now + nap))) return inbox_.take();
         }
     }
-    /// Sleeps until the bell rings, at the latest until that time. @return whether there is something else to
-    /// do
+    /// Sleeps until the bell rings, or that time has come. @return whether there is something else to do
     bool interrupted(steady_time until) {
         bool is_interrupted = false;
         for (const auto& event : poller_.wait_precisely(until)) {
@@ -299,8 +298,8 @@ private:
     void close_nodes(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
         tell_nodes_to_close(gracefully);
         const auto all_gone = [this] {
-            const auto& nodes = group_.nodes();
-            return std::all_of(nodes.begin(), nodes.end(), [this](const node& one) { return is_gone(one); });
+            return std::all_of(group_.nodes().begin(), group_.nodes().end(),
+                               [this](const node& one) { return is_gone(one); });
         };
         if (!all_gone())
             wait_for_nodes(held, [&](node& /*from*/, const frame_header& /*header*/,

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -38,6 +39,13 @@
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
+
+/// How MPI ends for a process.
+enum class mpi_end {
+    together,   ///< with all ranks
+    never,      ///< some are lost
+    elsewhere,  ///< this is a child that the program has forked, and no rank
+};
 
 /// What all ranks do together, from MPI's start to its end.
 template <class = only_if_used>
@@ -80,16 +88,19 @@ public:
 
     /// Calls `body` on rank 0, and then lets the other ranks go. @return its result @throws what it throws
     int lead(const std::function<int()>& body) {
-        session all(net_, hosts_);
-        current_session.store(&all, std::memory_order_release);
+        auto all = std::make_unique<session>(net_, hosts_);
+        current_session.store(all.get(), std::memory_order_release);
         const struct end_of_session {
             ~end_of_session() {
-                if (!self.made_.is_here()) return;  // a child that the program has forked
-                if (!all.end_pools()) self.leave_at_once();
+                if (!self.is_here()) {
+                    static_cast<void>(all.release());  // its thread isn't here, either
+                    return;
+                }
+                if (!all->end_pools()) self.leave_at_once();
                 self.dismiss();
             }
             basic_program& self;
-            session& all;
+            std::unique_ptr<session>& all;
         } afterwards{*this, all};
         return body();
     }
@@ -101,8 +112,11 @@ public:
         return departure_ = departure::orphaned;
     }
 
-    /// Whether this is the process that has started MPI, and no child of it.
+    /// Whether this is the process that has started MPI, and no child that the program has forked.
     bool is_here() const noexcept { return made_.is_here(); }
+    mpi_end ending() const noexcept {
+        return !is_here() ? mpi_end::elsewhere : may_finalize() ? mpi_end::together : mpi_end::never;
+    }
     /// Whether MPI can be ended, which waits for all ranks.
     bool may_finalize() const noexcept { return departure_ == departure::in_peace; }
 
@@ -151,17 +165,17 @@ void end_with_program(int status) {
 
 /// Calls `body`, which may call exit(): that ends MPI on all ranks, too, and its status stays.
 template <class = only_if_used>
-int lead_until_exit(program& all, const std::function<int()>& body, bool& may_finalize) {
+int lead_until_exit(program& all, const std::function<int()>& body, mpi_end& ending) {
     leading.store(&all, std::memory_order_release);
     os::at_exit<&end_with_program<>>();
     const struct not_left {
         ~not_left() {
             leading.store(nullptr, std::memory_order_release);
-            may_finalize = self.may_finalize();
+            ending = self.ending();
         }
         program& self;
-        bool& may_finalize;
-    } afterwards{all, may_finalize};
+        mpi_end& ending;
+    } afterwards{all, ending};
     return all.lead(body);
 }
 
@@ -197,7 +211,7 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
     }
     int code = EXIT_FAILURE;
     std::exception_ptr thrown;
-    bool may_finalize = true;
+    mpi_end ending = mpi_end::together;
     try {
         std::string fault = wrong_start(level);
         bool tells = true;
@@ -209,19 +223,19 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
             fault = all.fault();
             tells = all.is_rank_0();
             if (fault.empty() && all.is_rank_0()) {
-                code = lead_until_exit(all, body, may_finalize);
+                code = lead_until_exit(all, body, ending);
             } else if (fault.empty()) {
                 if (all.follow() != departure::orphaned) code = EXIT_SUCCESS;
-                may_finalize = all.may_finalize();
+                ending = all.ending();
             }
         }
         if (!fault.empty() && tells) std::fprintf(stderr, "%s\n", fault.c_str());
     } catch (...) {
         thrown = std::current_exception();
     }
-    if (may_finalize)
+    if (ending == mpi_end::together)
         finalize(code);
-    else if (!thrown)
+    else if (ending == mpi_end::never && !thrown)
         exit_without_mpi(code);
     if (thrown) std::rethrow_exception(thrown);
     return code;
