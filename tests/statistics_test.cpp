@@ -67,7 +67,8 @@ TYPED_TEST(AnyStatistics, count_elements_failures_and_time) {
     EXPECT_EQ(all.elements, 20u);
     EXPECT_EQ(all.failures, 5u);
     EXPECT_EQ(all.deaths, 0u);
-    EXPECT_EQ(all.starts, 2u);
+    EXPECT_GE(all.starts, 1u) << "a thread may begin late";
+    EXPECT_LE(all.starts, 2u);
     EXPECT_GE(all.working, 20ms);
     for (const auto& one : stats.workers) {
         EXPECT_EQ(*one.index, static_cast<std::size_t>(&one - stats.workers.data()));

@@ -25,6 +25,7 @@
 
 #include "procpool/pool.hpp"
 #include "procpool/thread_pool.hpp"
+#include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
 #include "support/temporary_folder.hpp"
@@ -177,6 +178,12 @@ TYPED_TEST(AnyTrace, may_have_several_pools) {
     }
     EXPECT_TRUE(json::is_valid(text_of(path)));
     EXPECT_EQ(count_of(text_of(path), "\"cat\":\"element\""), 20u);
+}
+
+TEST(Trace, tells_which_file_cant_be_written) {
+    if (::access("/dev/full", W_OK) != 0) GTEST_SKIP() << "there is no /dev/full";
+    const std::string error = test::message_of<std::system_error>([] { mp::Trace trace("/dev/full"); });
+    EXPECT_NE(error.find("/dev/full"), error.npos) << error;
 }
 
 class PoolTrace : public AnyTrace<mp::Pool> {};

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "procpool/detail/job/trace_page.hpp"
@@ -103,7 +104,7 @@ public:
 
     /// @throws std::system_error
     trace_file(const std::string& path, std::uint64_t most_bytes)
-        : is_page_(path.ends_with(".html")), most_bytes_(most_bytes), file_(os::new_file(path)) {
+        : path_(path), is_page_(path.ends_with(".html")), most_bytes_(most_bytes), file_(os::new_file(path)) {
         write(is_page_ ? std::string(trace_page) : "[\n");
     }
     trace_file(const trace_file&) = delete;
@@ -152,9 +153,14 @@ private:
     }
     void write(const std::string& text) {
         written_ += text.size();
-        os::write_all(file_, std::as_bytes(std::span(text)).data(), text.size());
+        try {
+            os::write_all(file_, std::as_bytes(std::span(text)).data(), text.size());
+        } catch (const std::system_error& error) {
+            throw std::system_error(error.code(), "procpool: the trace " + path_ + " can't be written");
+        }
     }
 
+    const std::string path_;
     const bool is_page_;
     const std::uint64_t most_bytes_;
     const clock::time_point begun_ = clock::now();

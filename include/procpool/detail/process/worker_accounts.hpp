@@ -66,7 +66,7 @@ private:
         std::int64_t busy = told.busy_ns.load(std::memory_order_relaxed);
         const std::uint64_t ended = told.ended.load(std::memory_order_acquire);
         const std::uint64_t begun = told.begun.load(std::memory_order_acquire);
-        if (ended < begun && link.is_alive())  // it is in the midst of one
+        if (ended < begun)  // it is, or was, in the midst of one
             busy += elapsed_since(told.begun_at.load(std::memory_order_relaxed)).count();
         busy = std::clamp<std::int64_t>(busy, 0, age - starting);
         const std::int64_t initializing = std::clamp<std::int64_t>(
