@@ -76,7 +76,8 @@ private:
     void start_thread() PROCPOOL_REQUIRES(mutex_);
     /// Until nothing is left to show.
     void run() noexcept PROCPOOL_EXCLUDES(mutex_);
-    void draw_on(screen& shown, mutex_lock& held) PROCPOOL_REQUIRES(mutex_);
+    /// The lock is free while it writes.
+    void draw_on(screen& shown) PROCPOOL_REQUIRES(mutex_);
     /// Last lines of ended calls, and what is to be printed.
     std::string take_lasting_text(std::string_view newline) PROCPOOL_REQUIRES(mutex_);
     /// What stands at the bottom of a terminal; the cursor ends in the first of its lines.

@@ -124,10 +124,10 @@ PROCPOOL_COMPILED_APART void display::wait_for_end_of_thread(mutex_lock& held) {
                       [this]() PROCPOOL_REQUIRES(mutex_) { return !runs_ || !calls_.empty(); });
     if (runs_ || !thread_.joinable()) return;
     std::thread ended = std::move(thread_);
-    held.unlock();
+    mutex_.unlock();
     ended.join();
     os::library_threads.fetch_sub(1, std::memory_order_relaxed);
-    held.lock();
+    mutex_.lock();
 }
 
 PROCPOOL_COMPILED_APART void display::run() noexcept {
@@ -137,7 +137,7 @@ PROCPOOL_COMPILED_APART void display::run() noexcept {
     try {
         screen shown(environment_);
         while (!calls_.empty() || !printed_.empty()) {
-            draw_on(shown, held);
+            draw_on(shown);
             if (calls_.empty() && printed_.empty()) break;
             const auto drawn = std::chrono::steady_clock::now();
             wait_for_change(held, next_drawing(shown));
@@ -154,11 +154,11 @@ PROCPOOL_COMPILED_APART void display::run() noexcept {
     written_.notify_all();
 }
 
-PROCPOOL_COMPILED_APART void display::draw_on(screen& shown, mutex_lock& held) {
+PROCPOOL_COMPILED_APART void display::draw_on(screen& shown) {
     if (shown.is_blocked()) {
-        held.unlock();
+        mutex_.unlock();
         shown.flush();
-        held.lock();
+        mutex_.lock();
         const steady_time too_old = std::chrono::steady_clock::now() - patience;
         const auto waits_too_long = [=](const auto& call) { return call->ended_ < too_old; };
         if (shown.is_blocked() && std::ranges::none_of(calls_, waits_too_long)) return;
@@ -179,9 +179,9 @@ PROCPOOL_COMPILED_APART void display::draw_on(screen& shown, mutex_lock& held) {
         text += log_text(now);
     }
     shown.set_status(status);
-    held.unlock();
+    mutex_.unlock();
     shown.write(std::move(text));
-    held.lock();
+    mutex_.lock();
     if (!shown.is_blocked()) forget_taken();
 }
 

@@ -76,20 +76,22 @@ public:
         std::uint32_t version = 0;
         std::string text = {};
     };
-    /// What stands on that terminal; nothing if nothing does, or if the program was killed while it wrote.
+    /// What stands on that terminal; nothing if nothing does. The text is empty while the program writes it,
+    /// which it may do for any time if it gets no processor: it is about to draw.
     std::optional<shown> on(std::uint64_t terminal) const {
-        constexpr int tries = 100;  // of a few microseconds
+        constexpr int tries = 100;  // of less than a microsecond
         content& at = get();
         for (int i = 0; i < tries; ++i) {
             shown now{at.version.load(std::memory_order_acquire)};
             const std::size_t size = at.size.load(std::memory_order_relaxed);
-            if (size == 0 || at.terminal.load(std::memory_order_relaxed) != terminal) return std::nullopt;
-            now.text.assign(at.text, std::min(size, capacity));
+            const bool here = size > 0 && at.terminal.load(std::memory_order_relaxed) == terminal;
+            if (here) now.text.assign(at.text, std::min(size, capacity));
             // What was read before doesn't come after.
             const std::uint32_t then = at.version.fetch_add(0, std::memory_order_release);
-            if (now.version % 2 == 0 && then == now.version) return now;
+            if (now.version % 2 == 1 || then != now.version) continue;
+            return here ? std::optional(std::move(now)) : std::nullopt;
         }
-        return std::nullopt;
+        return shown{version()};
     }
     std::uint32_t version() const noexcept { return get().version.load(std::memory_order_acquire); }
 
