@@ -15,7 +15,7 @@ namespace frame_test {
 namespace wire = procpool::detail::wire;
 using wire::result_header;
 
-static_assert(sizeof(wire::task_header) == 48 && sizeof(result_header) == 32, "the headers have no padding");
+static_assert(sizeof(wire::task_header) == 64 && sizeof(result_header) == 32, "the headers have no padding");
 
 void put(std::vector<std::byte>& stream, const result_header& header, const std::string& payload) {
     wire::buffer bytes;
