@@ -48,9 +48,10 @@ private:
             }
             std::rethrow_exception(error);
         } catch (const std::exception& problem) {
-            std::fprintf(stderr, "procpool: a callback threw: %s\n", problem.what());
+            std::fprintf(stderr, "procpool: a callback or a finalizer failed: %s\n", problem.what());
         } catch (...) {
-            std::fprintf(stderr, "procpool: a callback threw something that is no std::exception\n");
+            std::fprintf(stderr,
+                         "procpool: a callback or a finalizer threw something that is no std::exception\n");
         }
     }
 
