@@ -316,6 +316,24 @@ TEST_F(FinalizerOfProcesses, runs_no_longer_when_the_pool_is_terminated_meanwhil
     EXPECT_TRUE(test::workers().empty());
 }
 
+TEST_F(FinalizerOfProcesses, is_not_waited_for_in_a_worker_that_is_stopped) {
+    mp::Pool pool({.processes = 2,
+                   .error_handler = [](const std::exception_ptr&) { ++seen->ended; },
+                   .terminate_grace = 50ms,
+                   .finalizer = number_of_runs,
+                   .finalizer_timeout = 200ms});
+    const long stopped = pool.workers().at(0).pid;
+    ::kill(static_cast<pid_t>(stopped), SIGSTOP);
+    close_and_join(pool);
+    EXPECT_EQ(seen->ended, 1);
+    EXPECT_EQ(seen->count, 1);
+    ASSERT_EQ(pool.finalizer_results().size(), 2u);
+    for (const mp::FinalizerResult& one : pool.finalizer_results()) {
+        if (one.pid != stopped) continue;
+        EXPECT_THROW(std::rethrow_exception(one.error), mp::TaskTimeout);
+    }
+}
+
 TEST_F(FinalizerOfProcesses, ends_with_its_zygote) {
     mp::Pool pool(
         {.processes = 2, .error_handler = [](const std::exception_ptr&) {}, .finalizer = waits_in_it});

@@ -22,7 +22,7 @@ public:
 
     /// @param who it is, for the message @return whether it has not thrown
     template <class Callback>
-    bool run(const Callback& callback, const char* who = "a callback") const noexcept {
+    bool run(const Callback& callback, const char* who = "a callback or a finalizer") const noexcept {
         const job::poll_hook::without interruptions;  // of the wait in which this thread runs it
         const callback_runner* const before = std::exchange(running(), this);
         bool good = true;

@@ -40,8 +40,9 @@ public:
                                  .pins = {}};
         element.bytes.append_value(std::uint64_t{0});  // the size of its arguments
         link.finalized = true;
+        link.finalized_by = deadline_in(job_->timeout);
         link.give(job_, std::move(element));
-        link.check_at = std::min(link.check_at, deadline_in(job_->timeout));
+        link.check_at = std::min(link.check_at, link.finalized_by);
         workers_.send(link);
         return true;
     }

@@ -37,13 +37,15 @@ template <class = only_if_used>
 class basic_worker_link final : public scheduler::peer {
 public:
     std::uint64_t serial = 0;
-    long pid = 0;                         // as the zygote tells it: may be signalled
-    std::uint64_t zygote = 0;             // which one forked it
-    std::uint64_t lost_at = 0;            // when that was lost, in the kernel's ticks; 0 while it wasn't
-    std::int64_t asked_at = 0;            // when it was asked for, in steady ns
-    bool watching_tasks = false;          // its task pipe is full
-    bool results_ended = false;           // its result pipe has
-    bool finalized = false;               // it has got the pool's finalizer
+    long pid = 0;                 // as the zygote tells it: may be signalled
+    std::uint64_t zygote = 0;     // which one forked it
+    std::uint64_t lost_at = 0;    // when that was lost, in the kernel's ticks; 0 while it wasn't
+    std::int64_t asked_at = 0;    // when it was asked for, in steady ns
+    bool watching_tasks = false;  // its task pipe is full
+    bool results_ended = false;   // its result pipe has
+    bool finalized = false;       // it has got the pool's finalizer
+    /// By then it must have run that, whether or not it has begun.
+    steady_time finalized_by = steady_time::max();
     std::optional<os::exit_status> exit;  // how it ended, once it is dead
     /// What the zygote tells of a death.
     struct {

@@ -104,6 +104,8 @@ private:
             link.check_at = now + exit_news_timeout;
             return;
         }
+        // It has nothing else to do: if it hasn't even begun, somebody has stopped it.
+        if (now >= link.finalized_by) jobs_.events().end_overdue(link, now);
         try {
             jobs_.events().check(link, now);
         } catch (const SerializationError& error) {

@@ -64,6 +64,8 @@ public:
         if (one.notes().are_wanted() && !one.tell_what_runs()) supervisor_.schedule_telling(one);
         supervisor_.enforce_limits(one, now);
     }
+    /// A peer that should have answered by now is ended, for its oldest element.
+    void end_overdue(peer& one, steady_time now) { supervisor_.end_overdue(one, now); }
     /// A peer is dead, and what it left of results was appended to collected().
     /// @return whether it died in its initializer
     bool recover_work_of(peer& dead) {

@@ -122,6 +122,12 @@ public:
         end_for(one, *element, cancelled ? reason::cancelled : reason::timeout, now);
     }
 
+    /// The same, whatever limits its oldest element has.
+    void end_overdue(peer& one, steady_time now) const {
+        const auto oldest = one.first_unanswered();
+        if (oldest && !one.terminated_for()) end_for(one, *oldest, peer::termination::reason::timeout, now);
+    }
+
 private:
     void end_for(peer& one, const peer::running& element, peer::termination::reason why,
                  steady_time now) const {
