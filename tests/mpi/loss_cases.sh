@@ -69,7 +69,7 @@ case_cut() { # longer than is borne; launchers don't like that either, and may e
 }
 # A link between hosts of the chain by which definitions come: rank 0 hears of both.
 case_link_cut() {
-    timeout=5 start definitions # which is not about that
+    timeout=5 start definitions 100 # which is not about that
     until_ready
     part node2 node3
     touch "$state/go"
@@ -92,7 +92,7 @@ case_link_cut_midway() {
     prints '^mapped$' '^nodes: 0=alive 1=alive 2=alive$'
 }
 case_definitions() { # no loss
-    timeout=5 start definitions # which is not about that
+    timeout=5 start definitions 100 # which is not about that
     until_ready
     touch "$state/go"
     finish
@@ -298,7 +298,7 @@ case_big() {
         : >"$state/output"
         return
     fi
-    start big 240
+    start big 300
     finish
     ends_with 0
     prints '^argument of 2147495993$' '^result of 2147495993$'

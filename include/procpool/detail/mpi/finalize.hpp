@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <thread>
@@ -14,7 +15,6 @@
 #include "procpool/detail/mpi/network.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/c_streams.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/thread.hpp"
 
@@ -75,8 +75,12 @@ private:
 
 /// What was printed is out, of std::cout and std::clog, too.
 template <class = only_if_used>
-void flush_output() {
-    os::print_by_c_streams(os::buffered_text::goes_out);
+void flush_output() noexcept {
+    try {
+        std::cout.flush();
+        std::clog.flush();
+    } catch (...) {  // the program wants to be told of errors; nobody listens any more
+    }
     std::fflush(nullptr);
 }
 

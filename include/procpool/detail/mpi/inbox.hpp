@@ -3,7 +3,6 @@
 #ifndef PROCPOOL_DETAIL_MPI_INBOX_HPP
 #define PROCPOOL_DETAIL_MPI_INBOX_HPP
 
-#include <mutex>
 #include <utility>
 #include <vector>
 

@@ -139,6 +139,7 @@ private:
     [[noreturn]] void leave_at_once() noexcept {
         std::fprintf(stderr, "procpool: a pool doesn't end, so the program ends without it\n");
         departure_ = departure::abrupt;
+        flush_output();
         dismiss();
         os::exit_process(EXIT_FAILURE);
     }
