@@ -18,7 +18,6 @@
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/element_seed.hpp"
 #include "procpool/error.hpp"
-#include "procpool/finalizer.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/options.hpp"
 #include "procpool/outcome.hpp"

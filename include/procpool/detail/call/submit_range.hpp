@@ -34,13 +34,11 @@ inline void abandon_broken_input(job::runner& pool, const std::shared_ptr<job::b
 /// Each element is told to `callback` when it has come to its end.
 template <class Job>
 void tell_each(const job::runner& pool, Job& job, const std::function<void(const ElementResult&)>& callback) {
-    const auto& results = job.results;
-    job.each = std::make_shared<job::element_callbacks>(
-        callback, [&pool](const std::function<void()>& run) { pool.run_callback(run); },
-        [&results](std::uint64_t index, std::exception_ptr error) {
-            using element = typename std::remove_cvref_t<decltype(results)>::element;
-            const void* const value = error ? nullptr : results.value_of(index);
-            return ElementResult(index, value, typeid(element), std::move(error));
+    using results = std::remove_cvref_t<decltype(job.results)>;
+    job.each = job::element_callbacks::make(
+        pool, callback, &job.results, [](const void* all, std::uint64_t index, std::exception_ptr error) {
+            const void* const value = error ? nullptr : static_cast<const results*>(all)->value_of(index);
+            return ElementResult(index, value, typeid(typename results::element), std::move(error));
         });
     job.results.told = job.each.get();
 }
@@ -94,7 +92,8 @@ void submit_range(const std::shared_ptr<Pool>& pool, const std::shared_ptr<Job>&
         auto encoder = reader_of<Pool>::make(*pool, *job, std::ranges::begin(input), std::ranges::end(input));
         if constexpr (Pool::chunks_depend_on_count)
             if (!chunksize && !count) submit_at_once(*pool, job, encoder);
-        if (job->each && !count) submit_when_read(*pool, job, encoder);
+        if constexpr (!std::ranges::forward_range<Range>)
+            if (job->each && !count) submit_when_read(*pool, job, encoder);
         while (!encoder.at_end()) {
             auto elements = encoder.next(job->chunk);
             const auto error = encoder.take_error();
