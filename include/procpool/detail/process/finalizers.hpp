@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/process/worker_processes.hpp"
@@ -31,7 +32,7 @@ public:
         : workers_(workers), job_(std::move(job)) {}
 
     /// Lets a worker that has nothing else to do run it; false if it has done so, or there is nothing to run.
-    bool give(worker_link& link) {
+    bool give(worker_link& link) PROCPOOL_REQUIRES(pool_mutex) {
         if (!job_ || link.finalized || link.work().elements() > 0) return false;
         scheduler::block element{.first = job_->begin(workers_.slot_of(link), link.told_pid()),
                                  .count = 1,
@@ -47,7 +48,7 @@ public:
         return true;
     }
     /// Lets all run it that may work. For the end of the pool.
-    void give_all() {
+    void give_all() PROCPOOL_REQUIRES(pool_mutex) {
         for (worker_link& link : workers_.links())
             if (link.can_work()) give(link);
     }
@@ -61,7 +62,7 @@ public:
                });
     }
 
-    std::vector<FinalizerResult> results() const {
+    std::vector<FinalizerResult> results() const PROCPOOL_REQUIRES(pool_mutex) {
         return job_ ? job_->ends() : std::vector<FinalizerResult>();
     }
 
