@@ -28,9 +28,10 @@ inline constexpr bool misused = !std::convertible_to<const Options&, const MapOp
 
 template <class Options>
 refused refuse_options() {
-    static_assert(!misused<Options>,
-                  "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
-                  "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast, stop, on_result and priority");
+    static_assert(
+        !misused<Options>,
+        "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
+        "chunksize, timeout, retries, buffersize, retry_exceptions, fail_fast, stop, on_result and priority");
     return {};
 }
 
