@@ -28,7 +28,6 @@
 #include "procpool/options.hpp"
 #include "procpool/pool_status.hpp"
 #include "procpool/result.hpp"
-#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1 {
 
@@ -82,9 +81,9 @@ public:
         return pool.state() == pool_state::failed ? pool.failure() : nullptr;
     }
 
-    /// What its workers have done so far. @throws Error from a ThreadPool without PoolOptions::statistics,
-    /// and from a pool of several machines
-    Statistics stats() const {
+    /// What its workers have done so far: a Statistics, from <procpool/statistics.hpp>. @throws Error from a
+    /// ThreadPool without PoolOptions::statistics, and from a pool of several machines
+    auto stats() const {
         pool_type& pool = core();
         const auto lock = pool.acquire();
         return pool.stats();

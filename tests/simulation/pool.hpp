@@ -20,6 +20,7 @@
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/scheduler/window.hpp"
+#include "procpool/statistics.hpp"
 #include "random.hpp"
 
 namespace simulation {
