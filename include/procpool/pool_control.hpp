@@ -14,7 +14,6 @@
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/pool_status.hpp"
-#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1 {
 
@@ -65,9 +64,9 @@ public:
         return pool.state() == pool_state::failed ? pool.failure() : nullptr;
     }
 
-    /// What its workers have done so far. @throws Error from a ThreadPool without PoolOptions::statistics,
-    /// and from a pool of several machines
-    Statistics stats() const {
+    /// What its workers have done so far: a Statistics, from <procpool/statistics.hpp>. @throws Error from a
+    /// ThreadPool without PoolOptions::statistics, and from a pool of several machines
+    auto stats() const {
         pool_type& pool = core();
         const auto lock = pool.acquire();
         return pool.stats();

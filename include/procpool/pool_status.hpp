@@ -13,6 +13,8 @@
 
 namespace procpool::inline v0_1 {
 
+struct Statistics;
+
 /// Where a pool is in its life.
 enum class pool_state {
     running,     ///< it takes calls

@@ -21,6 +21,7 @@
 #include "procpool/detail/scheduler/keyed_jobs.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/scheduler/window.hpp"
+#include "procpool/statistics.hpp"
 #include "random.hpp"
 
 namespace simulation {

@@ -38,6 +38,7 @@
 #include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 

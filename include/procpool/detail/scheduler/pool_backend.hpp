@@ -17,7 +17,6 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/pool_status.hpp"
-#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 

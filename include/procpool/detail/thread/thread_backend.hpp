@@ -14,7 +14,7 @@
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_input.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
-#include "procpool/statistics.hpp"
+#include "procpool/pool_status.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
 
