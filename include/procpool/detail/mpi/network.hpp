@@ -141,9 +141,9 @@ public:
                 take(static_cast<int>(from), std::exchange(one.begun, {}));
             }
         }
-        const bool went = send_waiting();
+        send_waiting();
         test_sendings();
-        return any || came || went;
+        return any || came;
     }
 
     /// Whether something is on its way out, or has begun to come, but for lost ranks.
@@ -264,9 +264,8 @@ private:
         }
         return any;
     }
-    /// @return whether there was any
-    bool send_waiting() noexcept PROCPOOL_REQUIRES(mutex_) {
-        if (!is_one_waiting_.load(std::memory_order_acquire)) return false;
+    void send_waiting() noexcept PROCPOOL_REQUIRES(mutex_) {
+        if (!is_one_waiting_.load(std::memory_order_acquire)) return;
         std::list<sending> waiting;
         {
             const mutex_guard lock(waiting_mutex_);
@@ -288,7 +287,6 @@ private:
             if (goes) lost_[to] = true;
             waiting.pop_front();
         }
-        return true;
     }
     /// Some MPIs say that a message is sent, and send it when they are called again.
     void put_on_the_wire() PROCPOOL_REQUIRES(mutex_) {
