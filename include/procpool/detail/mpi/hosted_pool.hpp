@@ -95,6 +95,7 @@ public:
     }
     /// Rank 0 sends a definition itself of which no part has come for so long.
     void ask_for_missing_parts(steady_time now, std::chrono::nanoseconds limit) {
+        if (now - last_part_ < limit) return;  // those of other jobs are before them
         for (auto& [job, some] : partial_)
             if (some.lacks_parts(now, limit)) up_.append({.what = frame_header::kind::missing, .job = job});
         if (!partial_.empty()) flush();
@@ -109,7 +110,9 @@ private:
 
     void take_part(const frame_header& header, const definition_part& part) {
         if (complete_.contains(header.job)) return;  // it came on two ways
-        if (!partial_[header.job].add(header, part.bytes, std::chrono::steady_clock::now())) return;
+        const auto now = std::chrono::steady_clock::now();
+        if (!part.bytes.empty()) last_part_ = now;
+        if (!partial_[header.job].add(header, part.bytes, now)) return;
         const partial_definition whole = std::move(partial_[header.job]);
         partial_.erase(header.job);
         complete_.insert(header.job);
@@ -231,6 +234,7 @@ private:
     hosted_jobs jobs_ PROCPOOL_GUARDED_BY(pool_mutex){up_};
     // Of the thread that receives:
     std::unordered_map<std::uint64_t, partial_definition> partial_;  // of jobs
+    steady_time last_part_ = {};                                     // when it came, of any job
     std::unordered_set<std::uint64_t> complete_;                     // jobs that came in parts
     std::thread thread_;
 };

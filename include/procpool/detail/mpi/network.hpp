@@ -111,8 +111,8 @@ public:
         }
         if (!mutex_.try_lock()) return false;
         send_waiting();
-        test_sendings();
-        const bool is_out = sendings_.empty();
+        if (!closed_) test_sendings();  // else MPI may have ended
+        const bool is_out = closed_ || sendings_.empty();
         mutex_.unlock();
         return is_out;
     }
