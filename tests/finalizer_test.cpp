@@ -22,6 +22,7 @@
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/process.hpp"
+#include "procpool/statistics.hpp"
 #include "procpool/thread_pool.hpp"
 #include "procpool/worker.hpp"
 #include "support/message_of.hpp"
@@ -402,6 +403,38 @@ TEST_F(FinalizerOfProcesses, of_forked_ones_does_not_write_what_the_program_has_
     }
     std::fclose(file);
     EXPECT_EQ(text_in(folder.path("once")), "once\n");
+}
+
+int waits_at_the_gate() {
+    if (seen->count.fetch_add(1) == 0) seen->gate.pass();
+    return 0;
+}
+
+TEST_F(FinalizerOfProcesses, that_runs_when_the_pool_grows_again_is_the_last_that_its_worker_runs) {
+    mp::Pool pool({.processes = 2, .finalizer = waits_at_the_gate});
+    pool.map(counts, test::views::iota(0, 10), {.chunksize = 1});
+    pool.resize(1);
+    ASSERT_TRUE(test::eventually([] { return seen->count == 1; }));
+    pool.resize(2);
+    EXPECT_EQ(pool.map(counts, test::views::iota(0, 50), {.chunksize = 1}).size(), 50u);
+    seen->gate.open();
+    ASSERT_TRUE(test::eventually([&] { return pool.finalizer_results().size() == 1; }));
+    EXPECT_EQ(pool.map(counts, test::views::iota(0, 50), {.chunksize = 1}).size(), 50u);
+    close_and_join(pool);
+    EXPECT_GE(seen->count, 2);
+    for (const mp::FinalizerResult& one : pool.finalizer_results()) EXPECT_FALSE(one.error);
+    EXPECT_EQ(pool.stats().all().elements, 110u) << "finalizers are no elements";
+}
+
+TEST_F(FinalizerOfProcesses, is_run_by_no_worker_that_dies_before_the_pool_shrinks) {
+    for (int i = 0; i < 20; ++i) {
+        mp::Pool pool({.processes = 2, .finalizer = number_of_runs});
+        pool.map(counts, test::views::iota(0, 10), {.chunksize = 1});
+        ::kill(static_cast<pid_t>(pool.workers().at(1).pid), SIGKILL);
+        pool.resize(1);
+        EXPECT_EQ(pool.map(counts, test::views::iota(0, 10)).size(), 10u);
+        close_and_join(pool);
+    }
 }
 
 }  // namespace finalizer_test

@@ -134,7 +134,8 @@ public:
             return slots_;
         } else {
             if (!gathered_) {
-                values_.reserve(slots_.size());
+                slots_.resize(count);  // a pool may have shrunk since expect()
+                values_.reserve(count);
                 for (auto& slot : slots_) values_.push_back(std::move(*slot));
                 slots_ = {};
                 gathered_ = true;

@@ -34,6 +34,7 @@ public:
     /// Lets a worker that has nothing else to do run it; false if it has done so, or there is nothing to run.
     bool give(worker_link& link) PROCPOOL_REQUIRES(pool_mutex) {
         if (!job_ || link.finalized || link.work().elements() > 0) return false;
+        if (!link.is_alive() || !link.tasks()) return false;  // it has died meanwhile
         scheduler::block element{.first = job_->begin(workers_.slot_of(link), link.told_pid()),
                                  .count = 1,
                                  .stride = wire::variable_stride,
@@ -41,6 +42,7 @@ public:
                                  .pins = {}};
         element.bytes.append_value(std::uint64_t{0});  // the size of its arguments
         link.finalized = true;
+        link.leaving = true;
         link.finalized_by = deadline_in(job_->timeout);
         link.give(job_, std::move(element));
         link.check_at = std::min(link.check_at, link.finalized_by);

@@ -143,11 +143,11 @@ public:
         outbox_.release_pins(work().results());
     }
     /// What it has done so far.
-    Statistics::Worker account() const {
+    Statistics::Worker account(bool has_initializer) const {
         const std::int64_t age = std::max<std::int64_t>(steady_ns() - box_.told.ready.load(), 0);
         const std::int64_t busy = std::min(box_.told.busy_ns.load(), age);
         return {.index = 0,
-                .elements = work().results(),
+                .elements = work().results() - (has_initializer && work().results() > 0 ? 1 : 0),
                 .failures = threw,
                 .starts = 1,
                 .waiting = std::chrono::nanoseconds(age - busy),

@@ -105,7 +105,8 @@ public:
         return {std::move(one)};
     }
     Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
-        Statistics all{.age = std::chrono::steady_clock::now() - made_, .workers = {group_.only().account()}};
+        Statistics all{.age = std::chrono::steady_clock::now() - made_,
+                       .workers = {group_.only().account(events().initializer() != nullptr)}};
         if (observed()) observed()->add_statistics(all);
         return all;
     }
@@ -129,7 +130,8 @@ public:
         if (in_callback() || runs_here())
             throw Error("procpool: a task or a callback can't join the pool that runs it");
         wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !has_jobs(); });
-        shut_down(held, finalizer_.get());
+        const auto& initializer = events().initializer();
+        shut_down(held, initializer && initializer->failure() ? nullptr : finalizer_.get());
     }
     void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         set_terminated();

@@ -82,7 +82,8 @@ public:
           pauses_(workers_, options.idle_timeout) {
         lock held = acquire();
         try {
-            job::observe_pool(*this, std::move(options.observers), options.keeps_statistics, size());
+            job::observe_pool(*this, std::move(options.observers), options.keeps_statistics,
+                              workers_.links().size());
             if (observed()) observed()->quotes_arguments = quote_arguments_;
             workers_.launch_all();
             driver_.start();  // while workers are being born
@@ -111,8 +112,10 @@ public:
     }
     void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         base::add(job);
-        if (workers_.is_resting()) [[unlikely]]
+        if (workers_.is_resting()) [[unlikely]] {
             workers_.rest_no_more();
+            interrupt_driver();
+        }
     }
     bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) {
         return !shutting_down_ && base::has_workers();

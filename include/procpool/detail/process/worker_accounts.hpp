@@ -38,9 +38,11 @@ public:
         for (const worker_link& link : links) {
             Statistics::Worker sum = link.index < gone_.size() ? gone_[link.index] : Statistics::Worker{};
             sum.index = link.index;
-            if (link.has_started() && link.is_alive()) {
+            // One that is dead, too, until it is closed: the pool may end before that.
+            if (link.has_started() && !link.is(scheduler::peer_state::absent)) {
                 Statistics::Worker life = life_of(link, has_initializer);
-                life.peak_memory = peak_memory_of(link.told_pid());
+                life.peak_memory =
+                    link.is_alive() ? peak_memory_of(link.told_pid()) : link.remains.peak_memory;
                 add(sum, life);
             }
             result.push_back(sum);
@@ -53,7 +55,9 @@ private:
         const auto& told = link.box().told;
         Statistics::Worker life;
         const std::uint64_t results = link.work().results();
-        life.elements = has_initializer && results > 0 ? results - 1 : results;
+        const bool has_finalized = link.finalized && link.work().elements() == 0;
+        const std::uint64_t not_of_calls = (has_initializer ? 1 : 0) + (has_finalized ? 1 : 0);
+        life.elements = results - std::min<std::uint64_t>(results, not_of_calls);
         life.failures = link.threw;
         life.starts = link.has_started() ? 1 : 0;
         life.bytes_sent = link.bytes_sent();

@@ -105,7 +105,7 @@ public:
     void rest() {
         resting_ = true;
         for (worker_link& link : links_) {
-            if (link.is(peer_state::absent)) continue;
+            if (!link.is_alive()) continue;
             link.retired = true;
             link.check_at = steady_time::min();
         }

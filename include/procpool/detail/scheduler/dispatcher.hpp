@@ -22,6 +22,7 @@
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/window.hpp"
 #include "procpool/detail/wire/element_times.hpp"
+#include "procpool/detail/wire/frame.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -158,6 +159,7 @@ public:
         bool any = false;
         for (auto one = back.rbegin(); one != back.rend(); ++one) {
             if (one->elements.count == 0 || one->job->abandoned || one->job->failure()) continue;
+            if (one->job->id == wire::finalizer_number) continue;  // only that peer was to run it
             any = any || !one->job->for_each_peer;
             push_front(one->job, std::move(one->elements));
         }
@@ -202,9 +204,10 @@ public:
         const auto peers = group_.peers();
         for (std::size_t place = 0; place < peers.size(); ++place) {
             peer& one = *peers[place];
+            if (one.leaving) continue;
             if (place < group_.size()) {
                 if (one.work().elements() > 0) one.retired = false;  // else it is leaving
-            } else if (!one.is(peer_state::absent) && !std::exchange(one.retired, true)) {
+            } else if (one.is_alive() && !std::exchange(one.retired, true)) {
                 if (one.can_work()) take_back(one);
                 one.check_at = steady_time::min();
             }
@@ -220,7 +223,7 @@ public:
     bool can_work(const peer& one) const noexcept { return one.can_work() && !is_done_with(one); }
     /// Whether a worker has got all that it gets in its life.
     bool is_done_with(const peer& to) const noexcept {
-        return to.retired || to.taken >= max_elements_ ||
+        return to.retired || to.leaving || to.taken >= max_elements_ ||
                to.told().overgrown.load(std::memory_order_acquire) != 0;
     }
 

@@ -173,6 +173,7 @@ public:
     bool checks_itself = false;  // what runs too long there isn't ended from here
     std::uint64_t taken = 0;     // elements that it was given since its start
     bool retired = false;        // it gets no more elements, and leaves when it has run its own
+    bool leaving = false;        // it runs what it runs last
     bool keeps_all = false;      // nothing can be taken back from it until a result has come
     steady_time check_at = steady_time::max();  // when to check what it does
     std::uint64_t threw = 0;                    // elements, or attempts of them
@@ -214,7 +215,7 @@ protected:
     void take_error(std::span<const std::byte> record, long pid, std::vector<delivery>& into) {
         run& from = work_.oldest();
         remote_job& job = *from.job;
-        ++threw;
+        if (job.id != wire::finalizer_number) ++threw;
         const bool again =
             job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned;
         if (job.observed)

@@ -50,8 +50,7 @@ public:
     }
 
     void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        tell_observers(held);
-        while (auto next = callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks()) {
+        while (auto next = begin_callbacks(held)) {
             hand_over();
             {
                 const job::unlocked meanwhile(held);
@@ -63,6 +62,11 @@ public:
             if (!job->settled()) finish_if_complete(job);  // they were of its elements
             interrupt_driver();                            // it may be the one that waits for this
         }
+    }
+    /// The next that are due. Those of a job's end come after observers were told of it.
+    auto begin_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        tell_observers(held);
+        return callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks();
     }
     void tell_observers(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         if (!observed() || !observed()->has_events()) return;

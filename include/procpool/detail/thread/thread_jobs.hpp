@@ -179,9 +179,13 @@ protected:
         if (observed()) observed()->tell(held, callbacks_);
     }
 
-    void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+    /// The next that are due. Those of a job's end come after observers were told of it.
+    auto begin_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         tell_observers(held);
-        while (auto next = callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks()) {
+        return callbacks_wait(*this) ? std::nullopt : jobs_.begin_callbacks();
+    }
+    void run_callbacks(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        while (auto next = begin_callbacks(held)) {
             held.unlock();
             for (const auto& callback : next->callbacks) run_callback(callback);
             next->callbacks.clear();
