@@ -181,6 +181,7 @@ PROCPOOL_COMPILED_APART void display::draw_on(screen& shown) {
     shown.set_status(status);
     mutex_.unlock();
     shown.write(std::move(text));
+    if (status.empty() && !shown.is_blocked()) shown.hide_status();  // or else they still stand there
     mutex_.lock();
     if (!shown.is_blocked()) forget_taken();
 }

@@ -28,6 +28,9 @@ struct environment_of_terminal {
 class screen {
 public:
     explicit screen(const environment_of_terminal& environment);
+    screen(const screen&) = delete;
+    screen& operator=(const screen&) = delete;
+    ~screen() { hide_status(); }
 
     /// Whether anything can be written at all, as far as that is known.
     bool is_open() const noexcept { return !closed_; }
@@ -44,6 +47,8 @@ public:
 
     /// Before they are written: other processes that print will draw them again.
     void set_status(const std::string& lines) noexcept;
+    /// After they were erased.
+    void hide_status() noexcept;
 
     void write(std::string text) noexcept;
     /// Whether something waits for its reader.

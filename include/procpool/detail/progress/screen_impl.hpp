@@ -78,6 +78,10 @@ PROCPOOL_COMPILED_APART void screen::set_status(const std::string& lines) noexce
     if (status_) status_->show(lines, terminal_);
 }
 
+PROCPOOL_COMPILED_APART void screen::hide_status() noexcept {
+    if (status_) status_->hide();
+}
+
 PROCPOOL_COMPILED_APART void screen::write(std::string text) noexcept {
     if (closed_) return;
     if (pending_.empty())
