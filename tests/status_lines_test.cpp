@@ -27,6 +27,9 @@ TEST(StatusLines, are_none_before_there_are_some_and_on_other_terminals) {
     EXPECT_EQ(lines->on(terminal)->text, "text");
     EXPECT_FALSE(lines->on(terminal + 1));
     lines->show("", terminal);
+    ASSERT_TRUE(lines->on(terminal)) << "they are not erased yet";
+    EXPECT_EQ(lines->on(terminal)->text, "");
+    lines->hide();
     EXPECT_FALSE(lines->on(terminal));
 }
 

@@ -162,8 +162,9 @@ PROCPOOL_COMPILED_APART void display::draw_on(screen& shown) {
         const steady_time too_old = std::chrono::steady_clock::now() - patience;
         const auto waits_too_long = [=](const auto& call) { return call->ended_ < too_old; };
         if (shown.is_blocked() && std::ranges::none_of(calls_, waits_too_long)) return;
-        shown.give_up();
+        if (shown.is_blocked()) shown.give_up();
         forget_taken();
+        if (calls_.empty() && printed_.empty()) return;
     }
     const auto now = std::chrono::steady_clock::now();
     for (const auto& call : calls_)
@@ -181,6 +182,7 @@ PROCPOOL_COMPILED_APART void display::draw_on(screen& shown) {
     shown.set_status(status);
     mutex_.unlock();
     shown.write(std::move(text));
+    if (status.empty() && !shown.is_blocked()) shown.hide_status();  // or else they still stand there
     mutex_.lock();
     if (!shown.is_blocked()) forget_taken();
 }

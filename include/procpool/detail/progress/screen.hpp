@@ -28,6 +28,9 @@ struct environment_of_terminal {
 class screen {
 public:
     explicit screen(const environment_of_terminal& environment);
+    screen(const screen&) = delete;
+    screen& operator=(const screen&) = delete;
+    ~screen() { hide_status(); }
 
     /// Whether anything can be written at all, as far as that is known.
     bool is_open() const noexcept { return !closed_; }
@@ -44,6 +47,8 @@ public:
 
     /// Before they are written: other processes that print will draw them again.
     void set_status(const std::string& lines) noexcept;
+    /// After they were erased. Nothing if that was given up: then who prints next erases them.
+    void hide_status() noexcept;
 
     void write(std::string text) noexcept;
     /// Whether something waits for its reader.
@@ -51,7 +56,10 @@ public:
     /// Goes on with what waits.
     void flush() noexcept;
     /// Drops it.
-    void give_up() noexcept { pending_.clear(); }
+    void give_up() noexcept {
+        pending_.clear();
+        gave_up_ = true;
+    }
 
 private:
     const environment_of_terminal environment_;
@@ -60,6 +68,7 @@ private:
     std::shared_ptr<shared::status_lines> status_;
     std::string pending_;
     bool closed_ = false;
+    bool gave_up_ = false;  // since the status was set
 };
 
 }  // namespace procpool::inline v0_1::detail::progress

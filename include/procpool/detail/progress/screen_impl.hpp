@@ -75,7 +75,12 @@ PROCPOOL_COMPILED_APART screen::size screen::measure() const noexcept {
 }
 
 PROCPOOL_COMPILED_APART void screen::set_status(const std::string& lines) noexcept {
+    gave_up_ = false;
     if (status_) status_->show(lines, terminal_);
+}
+
+PROCPOOL_COMPILED_APART void screen::hide_status() noexcept {
+    if (status_ && !gave_up_) status_->hide();
 }
 
 PROCPOOL_COMPILED_APART void screen::write(std::string text) noexcept {

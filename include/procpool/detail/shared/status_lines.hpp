@@ -58,7 +58,7 @@ public:
 
     // ---- the program's
 
-    /// This stands, or is about to stand, on that terminal; empty if nothing does.
+    /// This stands, or is about to stand, on that terminal; empty if what stands there is about to be erased.
     void show(std::string_view text, std::uint64_t terminal) noexcept {
         text = text.substr(0, capacity);
         content& at = get();
@@ -69,6 +69,9 @@ public:
         std::memcpy(at.text, text.data(), text.size());
         at.version.store(begun + 1, std::memory_order_release);
     }
+
+    /// Nothing stands there any more.
+    void hide() noexcept { show({}, 0); }
 
     // ---- the readers'
 
@@ -84,7 +87,7 @@ public:
         for (int i = 0; i < tries; ++i) {
             shown now{at.version.load(std::memory_order_acquire)};
             const std::size_t size = at.size.load(std::memory_order_relaxed);
-            const bool here = size > 0 && at.terminal.load(std::memory_order_relaxed) == terminal;
+            const bool here = at.terminal.load(std::memory_order_relaxed) == terminal;
             if (here) now.text.assign(at.text, std::min(size, capacity));
             // What was read before doesn't come after.
             const std::uint32_t then = at.version.fetch_add(0, std::memory_order_release);
