@@ -187,7 +187,9 @@ private:
         hand_over();  // another thread may have waited for this one
         return true;
     }
-    void give_up(lock& held, const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
+    /// What threw may have left the lock open.
+    void give_up(lock& held, const std::exception_ptr& error)
+        PROCPOOL_REQUIRES(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
         if (!held.owns_lock()) held.lock();
         events().collected().clear();
         fail(error);
@@ -198,9 +200,10 @@ private:
         wait(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !running_; }, steady_time::max());
         if (std::exchange(ended_, true)) return;
         std::vector<FinalizerResult> results;
+        inline_peer& only = group_.only();
         {
             const job::unlocked meanwhile(held);
-            group_.only().leave(finalizer, results);
+            only.leave(finalizer, results);
             for (const FinalizerResult& one : results)
                 if (one.error) run_callback([&] { std::rethrow_exception(one.error); });
         }

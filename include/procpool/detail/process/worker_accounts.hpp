@@ -39,7 +39,9 @@ public:
             Statistics::Worker sum = link.index < gone_.size() ? gone_[link.index] : Statistics::Worker{};
             sum.index = link.index;
             // One that is dead, too, until it is closed: the pool may end before that.
-            if (link.has_started() && !link.is(scheduler::peer_state::absent)) {
+            // Results can be quicker than the news that it has started.
+            const bool has_worked = link.has_started() || link.work().results() > 0;
+            if (has_worked && !link.is(scheduler::peer_state::absent)) {
                 Statistics::Worker life = life_of(link, has_initializer);
                 life.peak_memory =
                     link.is_alive() ? peak_memory_of(link.told_pid()) : link.remains.peak_memory;
