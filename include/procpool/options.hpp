@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/retry_policy.hpp"
 #include "procpool/start_method.hpp"
 
 namespace procpool::inline v0_1 {
@@ -169,8 +170,9 @@ struct MapOptions {
     /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
     /// starts; the element fails with TaskCpuTimeout.
     std::optional<std::chrono::nanoseconds> cpu_timeout = {};
-    /// Times that an element is run again after its worker died or its time was over, 0 or more.
-    int retries = 0;
+    /// Times that an element is run again after its worker died or its time was over, 0 or more; or a
+    /// RetryPolicy, for delays and a choice of errors.
+    Retries retries = 0;
     /// imap only: elements that are pulled from the input and not yet yielded, at the most. By default two
     /// chunks a worker; after 256 results of quick tasks as many as take a millisecond, but at most 4096, and
     /// 256 KiB.
@@ -179,6 +181,9 @@ struct MapOptions {
     bool retry_exceptions = false;
     /// After the first element that failed, those that have not begun are dropped (TaskCancelled).
     bool fail_fast = false;
+    /// After so many elements that failed, 1 or more, those that have not begun are dropped (TaskCancelled);
+    /// an element that gets another attempt has not failed yet. No limit by default; 1 is fail_fast.
+    std::optional<std::uint64_t> max_failures = {};
     /// When a stop is requested the call is cancelled: what has no result gets TaskCancelled, and what runs
     /// is ended.
     std::stop_token stop = {};
@@ -206,8 +211,9 @@ struct TaskOptions {
     /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
     /// starts; the task fails with TaskCpuTimeout.
     std::optional<std::chrono::nanoseconds> cpu_timeout = {};
-    /// Times that the task is run again after its worker died or its time was over, 0 or more.
-    int retries = 0;
+    /// Times that the task is run again after its worker died or its time was over, 0 or more; or a
+    /// RetryPolicy, for delays and a choice of errors.
+    Retries retries = 0;
     /// Whether `retries` are for exceptions, too.
     bool retry_exceptions = false;
     /// When a stop is requested the task is cancelled, also while it runs.

@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,12 @@ PROCPOOL_COMPILED_APART bool basic_job::add_callback(std::function<void()> callb
 }
 
 PROCPOOL_COMPILED_APART basic_job::~basic_job() = default;
+
+PROCPOOL_COMPILED_APART std::string basic_job::why_dropped() const {
+    if (fail_fast) return "procpool: dropped, since another element had failed (fail_fast)";
+    return "procpool: dropped, since " + std::to_string(max_failures) +
+           (max_failures == 1 ? " element" : " elements") + " had failed (max_failures)";
+}
 
 PROCPOOL_COMPILED_APART void basic_job::tell_each(std::uint64_t first, std::uint64_t count) {
     std::list<ending> called(1);

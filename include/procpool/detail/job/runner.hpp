@@ -141,6 +141,9 @@ protected:
     /// could do. `awaited` is the job that it waits for without a limit, if there is one.
     virtual bool help(lock& held, steady_time deadline, basic_job* awaited) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
+    /// When a thread that waits here, since help() had nothing to do, is to ask again.
+    PROCPOOL_COMPILED_APART virtual steady_time help_due() const noexcept PROCPOOL_REQUIRES(pool_mutex);
+
     /// Who waits, and who does something useful meanwhile, is to check again.
     virtual void changed() PROCPOOL_REQUIRES(pool_mutex) { notify_ready(); }
 

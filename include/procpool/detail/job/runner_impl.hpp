@@ -32,6 +32,8 @@ PROCPOOL_COMPILED_APART runner::~runner() = default;
 
 PROCPOOL_COMPILED_APART std::vector<FinalizerResult> runner::finalizer_results() const { return {}; }
 
+PROCPOOL_COMPILED_APART steady_time runner::help_due() const noexcept { return steady_time::max(); }
+
 PROCPOOL_COMPILED_APART void runner::throw_is_copy() {
     throw PoolNotRunning(
         "procpool: a pool, its calls and their results can only be used by the process that made the pool; "
@@ -55,7 +57,7 @@ PROCPOOL_COMPILED_APART bool runner::wait(lock& held, condition ready, steady_ti
         }
         const steady_time until = hook ? std::min(deadline, hook->next()) : deadline;
         if (help(held, until, deadline == steady_time::max() ? awaited : nullptr)) continue;
-        waiters_.wait(held, until, ready);
+        waiters_.wait(held, std::min(until, help_due()), ready);
     }
     leave(held);
     return true;

@@ -69,6 +69,9 @@ public:
                 known_jobs_.push_back(job.id);
             }
         }
+        if (!elements.attempts.empty())
+            next.head.append_value(
+                wire::task_header{.what = kind::attempt, .count = elements.attempts.size() + 1});
         const bool are_calls = job.elements_are_calls();
         frames[count++] = {.what = kind::run,
                            .job = job.id,

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/job/callback_runner.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/job/unlocked.hpp"
@@ -23,6 +24,7 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/observer.hpp"
+#include "procpool/retry_policy.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -55,8 +57,8 @@ public:
     /// lock. Then `published(delivery)` is called for each. If anything throws, the rest of the jobs fails
     /// with it.
     template <class Published, class Failed>
-    void deliver(lock& held, const std::shared_ptr<remote_job>& initializer, Published published,
-                 Failed failed) PROCPOOL_REQUIRES(pool_mutex) {
+    void deliver(lock& held, const job::callback_runner& user, const std::shared_ptr<remote_job>& initializer,
+                 Published published, Failed failed) PROCPOOL_REQUIRES(pool_mutex) {
         std::erase_if(now_, [](const delivery& one) { return one.job->abandoned; });
         for (delivery& one : now_) one.job->begin_delivery();
         std::size_t ended = 0;
@@ -64,10 +66,13 @@ public:
             {
                 const job::unlocked meanwhile(held);
                 const job::poll_hook::without interruptions;  // of a wait that the user's code isn't part of
-                for (delivery& one : now_) store(one, one.job != initializer);
+                for (delivery& one : now_) store(one, one.job != initializer, user);
             }
             for (delivery& one : now_) {
-                one.job->publish(one.first, one.count);
+                if (one.again && one.again->end)
+                    element_notes::tell(*one.job, std::move(*one.again->end),
+                                        one.what == delivery::kind::runs_again);
+                if (one.what != delivery::kind::runs_again) one.job->publish(one.first, one.count);
                 one.job->end_delivery();
                 ++ended;
                 published(one);
@@ -84,22 +89,35 @@ public:
     }
 
 private:
-    static void store(delivery& one, bool is_element) {
-        switch (one.what) {
-            case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
-            case delivery::kind::error_record: {
+    static void store(delivery& one, bool is_element, const job::callback_runner& user) {
+        using kind = delivery::kind;
+        if (one.what == kind::values) {
+            one.job->accept(one.first, one.count, one.stride, one.bytes);
+        } else {
+            if (one.what == kind::error_record) {
                 const std::string attempts = describe_attempts(one.attempts).append(one.note);
                 if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts)) return;
-                std::optional<std::uint64_t> index;
-                if (is_element && one.job->id != wire::finalizer_number)
-                    index = one.job->index_told(one.first);
-                one.job->fail(one.first,
-                              wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts,
-                                                     one.host ? *one.host : std::string()));
+                one.error = error_of(one, is_element, attempts);
+            }
+            if (one.again && !one.job->has_dropped(one.first, 1) && is_worth_another(one, user)) {
+                one.what = kind::runs_again;
                 return;
             }
-            case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;
+            one.job->fail(one.first, std::move(one.error));
         }
+        if (one.job->facts && (one.facts.attempts > 1 || one.facts.asked_to_stop))
+            one.job->facts->note(one.first, one.facts);
+    }
+    static std::exception_ptr error_of(const delivery& one, bool is_element, const std::string& attempts) {
+        std::optional<std::uint64_t> index;
+        if (is_element && one.job->id != wire::finalizer_number) index = one.job->index_told(one.first);
+        return wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts,
+                                      one.host ? *one.host : std::string());
+    }
+    static bool is_worth_another(const delivery& one, const job::callback_runner& user) {
+        bool is = false;
+        user.run([&] { is = one.job->retry_policy->when(one.error); }, "RetryPolicy::when");
+        return is;
     }
 
     std::vector<delivery> local_;  // of the next step

@@ -19,6 +19,7 @@
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/retrying.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/element_notes.hpp"
@@ -177,6 +178,7 @@ public:
     bool keeps_all = false;      // nothing can be taken back from it until a result has come
     steady_time check_at = steady_time::max();  // when to check what it does
     std::uint64_t threw = 0;                    // elements, or attempts of them
+    std::uint64_t flaky = 0;                    // elements that have returned after another attempt
     unsigned idle_checks = 0;                   // one after the other that have seen nothing new
 
 protected:
@@ -207,6 +209,10 @@ protected:
                             .stride = stride,
                             .bytes = bytes,
                             .error = {}});
+            if (!from.elements.attempts.empty()) {
+                into.back().facts.attempts = element_notes::attempt(from);
+                ++flaky;
+            }
             if (from.job->observed) notes_.returned(index, from, work_.results(), count, stride, bytes);
             work_.got(count);
         }
@@ -216,24 +222,36 @@ protected:
         run& from = work_.oldest();
         remote_job& job = *from.job;
         if (job.id != wire::finalizer_number) ++threw;
-        const bool again =
-            job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned;
-        if (job.observed)
-            notes_.failed(index, from, from.elements.first + from.results, work_.results(),
-                          element_outcome::threw, element_notes::attempt(from), again, record.size());
+        const std::uint64_t element = from.elements.first + from.results;
+        const std::uint32_t attempt = element_notes::attempt(from);
+        const bool again = job.retry_exceptions && attempt <= job.retries && !job.abandoned;
+        const bool asks = again && job::depends_on_error(job);
+        std::shared_ptr<second_try> undecided;
         if (again) {
-            second_tries_.push_back({from.job, from.elements.element(from.results)});
-            second_tries_.back().elements.attempts.push_back("threw " + wire::text_of_exception(record));
-        } else {
+            block next = from.elements.element(from.results);
+            next.attempts.push_back("threw " + wire::text_of_exception(record));
+            if (asks)
+                undecided = std::make_shared<second_try>(second_try{std::move(next), std::nullopt});
+            else
+                second_tries_.push_back({from.job, std::move(next)});
+        }
+        if (job.observed && asks)
+            undecided->end = notes_.end_of(index, from, element, work_.results(), element_outcome::threw,
+                                           attempt, record.size());
+        else if (job.observed)
+            notes_.failed(index, from, element, work_.results(), element_outcome::threw, attempt, again,
+                          record.size());
+        if (!again || asks)
             into.push_back({.job = from.job,
-                            .first = from.elements.first + from.results,
+                            .first = element,
                             .count = 1,
                             .what = delivery::kind::error_record,
                             .bytes = record,
                             .error = {},
                             .pid = pid,
-                            .attempts = from.elements.attempts});
-        }
+                            .attempts = from.elements.attempts,
+                            .again = std::move(undecided),
+                            .facts = {.attempts = attempt}});
         work_.got(1);
     }
 

@@ -21,6 +21,7 @@
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
+#include "procpool/detail/scheduler/delayed_tries.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
@@ -86,6 +87,7 @@ public:
         if (failure_) return;
         failure_ = error;
         dispatcher_.clear();
+        tries_.clear();
         for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
             const std::shared_ptr<remote_job> job = jobs_.open()[left - 1];
             in_a_row_.forget(*job);
@@ -112,8 +114,9 @@ protected:
           clock_(clock),
           supervisor_(group, clock, options.terminate_grace),
           dispatcher_(group, supervisor_, options.max_elements_per_peer, options.initializer),
+          tries_(dispatcher_, clock),
           in_a_row_(*this),
-          events_(group, dispatcher_, supervisor_, deliveries_, std::move(options.initializer)),
+          events_(group, dispatcher_, tries_, supervisor_, deliveries_, std::move(options.initializer)),
           callbacks_(std::move(options.error_handler)) {}
 
     /// Whoever drives checks the state anew.
@@ -159,6 +162,7 @@ protected:
     const time_source& clock_;
     supervisor supervisor_;
     dispatcher dispatcher_ PROCPOOL_GUARDED_BY(pool_mutex);
+    delayed_tries tries_ PROCPOOL_GUARDED_BY(pool_mutex);
     calls_in_a_row in_a_row_ PROCPOOL_GUARDED_BY(pool_mutex);
     deliveries deliveries_ PROCPOOL_GUARDED_BY(pool_mutex);
     peer_events events_ PROCPOOL_GUARDED_BY(pool_mutex);

@@ -15,11 +15,17 @@ struct element_position {
     std::uint64_t call = 0;    // its number among those of the pool; 0 where the elements are single calls
     std::uint64_t offset = 0;  // added to the counter that is the element's index, or the call's number
     const std::atomic<std::uint64_t>* counter = nullptr;  // null while no element runs
+    std::uint32_t attempt = 1;                            // at that element
 };
 
 inline element_position position_in_process;
 /// In a thread of a pool; others have none.
 inline thread_local const element_position* position_in_thread = nullptr;
+
+/// Of the element that this thread runs.
+inline const element_position& current_position() noexcept {
+    return position_in_thread ? *position_in_thread : position_in_process;
+}
 
 /// Says which element this thread runs, for as long as it lives; then again what it ran before.
 class element_counter {
@@ -32,10 +38,11 @@ public:
     ~element_counter() { position_in_thread = before_; }
 
     void is(std::uint64_t index) noexcept { index_.store(index, std::memory_order_relaxed); }
+    void is_attempt(std::uint32_t number) noexcept { position_.attempt = number; }
 
 private:
     std::atomic<std::uint64_t> index_{0};
-    const element_position position_;
+    element_position position_;
     const element_position* const before_;
 };
 

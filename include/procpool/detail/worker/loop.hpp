@@ -143,6 +143,7 @@ private:
                 break;
             case wire::task_header::kind::recalled: recalls_ = header.count; break;
             case wire::task_header::kind::probe: break;  // that it was read is the answer
+            case wire::task_header::kind::attempt: attempt_ = static_cast<std::uint32_t>(header.count); break;
         }
         parsed_ += sizeof header + payload.size();
         return true;
@@ -185,7 +186,8 @@ private:
         position_in_process = {.pool_seed = seed_,
                                .call = header.call,
                                .offset = header.first - box_.told.begun.load(std::memory_order_relaxed) - 1,
-                               .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun};
+                               .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun,
+                               .attempt = std::exchange(attempt_, 1)};
         bool good = true;
         pacer_.begin_run(header, recalls_);
         while ((good || !os::allocations_failed) && pacer_.begin_element())
@@ -270,6 +272,7 @@ private:
     std::vector<known_job> jobs_;
     std::shared_ptr<definition> last_once_;
     std::uint64_t recalls_ = 0;
+    std::uint32_t attempt_ = 1;  // at the element of the next run
     std::uint16_t runs_ = 0;
 };
 using loop = basic_loop<>;
