@@ -136,6 +136,14 @@ struct PoolOptions {
     Finalizer finalizer = {};
     /// Time that the finalizer may take in each worker; then the worker is ended. Not in a ThreadPool.
     std::chrono::nanoseconds finalizer_timeout = std::chrono::minutes(1);
+    /// Single calls that are taken on and have no result yet, at the most, 1 or more: what would be one more
+    /// waits before it returns (apply_async, submit and apply), or isn't made (try_apply_async, try_submit).
+    /// Calls in callbacks, in observers and in tasks of a ThreadPool don't wait, since the pool may need
+    /// their thread. map and its relatives don't count. No limit by default.
+    std::optional<std::size_t> max_pending = {};
+    /// The same for the bytes of their arguments as they travel; one call alone may have more. Not in a
+    /// ThreadPool.
+    std::optional<std::size_t> max_pending_bytes = {};
     /// Environment variables of the workers, besides those that the program has; what has std::nullopt for a
     /// value is removed. A worker that is a fresh run of the program has them from its beginning.
     std::vector<std::pair<std::string, std::optional<std::string>>> environment = {};
@@ -170,6 +178,9 @@ struct MapOptions {
     /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
     /// starts; the element fails with TaskCpuTimeout.
     std::optional<std::chrono::nanoseconds> cpu_timeout = {};
+    /// Time after which an element that still runs is asked to stop, see stop_requested(): it may end by
+    /// itself before `timeout` ends its worker, and gives what it returns. No limit by default.
+    std::optional<std::chrono::nanoseconds> soft_timeout = {};
     /// Times that an element is run again after its worker died or its time was over, 0 or more; or a
     /// RetryPolicy, for delays and a choice of errors.
     Retries retries = 0;
@@ -211,6 +222,9 @@ struct TaskOptions {
     /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
     /// starts; the task fails with TaskCpuTimeout.
     std::optional<std::chrono::nanoseconds> cpu_timeout = {};
+    /// Time after which the task is asked to stop, see stop_requested(): it may end by itself before
+    /// `timeout` ends its worker, and gives what it returns. No limit by default.
+    std::optional<std::chrono::nanoseconds> soft_timeout = {};
     /// Times that the task is run again after its worker died or its time was over, 0 or more; or a
     /// RetryPolicy, for delays and a choice of errors.
     Retries retries = 0;

@@ -84,6 +84,8 @@ public:
 
     /// Times that the element was begun: 2 or more if it has failed before (see the option `retries`).
     std::uint32_t attempts() const noexcept { return attempts_; }
+    /// Whether it was asked to stop before it ended (see the option `soft_timeout`).
+    bool asked_to_stop() const noexcept { return asked_to_stop_; }
 
 private:
     friend detail::outcome_access;
@@ -93,6 +95,7 @@ private:
 
     std::optional<T> value_;
     std::uint32_t attempts_ = 1;
+    bool asked_to_stop_ = false;
     std::exception_ptr error_;
 };
 
@@ -124,11 +127,14 @@ public:
 
     /// Times that the element was begun: 2 or more if it has failed before (see the option `retries`).
     std::uint32_t attempts() const noexcept { return attempts_; }
+    /// Whether it was asked to stop before it ended (see the option `soft_timeout`).
+    bool asked_to_stop() const noexcept { return asked_to_stop_; }
 
 private:
     friend detail::outcome_access;
     bool has_value_ = false;
     std::uint32_t attempts_ = 1;
+    bool asked_to_stop_ = false;
     std::exception_ptr error_;
 };
 
@@ -137,6 +143,7 @@ struct detail::outcome_access {
     template <class T>
     static void set(Outcome<T>& of, const job::element_facts& facts) noexcept {
         of.attempts_ = facts.attempts;
+        of.asked_to_stop_ = facts.asked_to_stop;
     }
 };
 

@@ -41,6 +41,7 @@
 #include "procpool/shared_memory.hpp"
 #include "procpool/start_method.hpp"
 #include "procpool/statistics.hpp"
+#include "procpool/stop_requested.hpp"
 #include "procpool/sync.hpp"
 #include "procpool/thread_pool.hpp"
 #include "procpool/trace.hpp"

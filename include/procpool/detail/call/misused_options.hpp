@@ -32,8 +32,8 @@ refused refuse_options() {
     static_assert(
         !misused<Options>,
         "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
-        "chunksize, timeout, cpu_timeout, retries, buffersize, retry_exceptions, fail_fast, max_failures, stop, "
-        "on_result, name, observers, progress and priority");
+        "chunksize, timeout, cpu_timeout, soft_timeout, retries, buffersize, retry_exceptions, fail_fast, "
+        "max_failures, stop, on_result, name, observers, progress and priority");
     return {};
 }
 

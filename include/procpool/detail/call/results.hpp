@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -239,13 +240,19 @@ public:
     void fail(std::uint64_t, std::exception_ptr error) {
         stored_.push_back({std::nullopt, std::move(error), true});
     }
-    void note(std::uint64_t, const job::element_facts& facts) final { stored_.back().facts = facts; }
+    void note(std::uint64_t index, const job::element_facts& facts) final { noted_.emplace(index, facts); }
     void publish(std::uint64_t first, std::uint64_t count) {
         for (std::uint64_t i = first; i < first + count; ++i) {
             slot& next = at(i);
             next = std::move(stored_.front());
             next.index = i;
             stored_.pop_front();
+            if (noted_.empty()) [[likely]]
+                continue;
+            if (const auto at = noted_.find(i); at != noted_.end()) {
+                next.facts = at->second;
+                noted_.erase(at);
+            }
         }
     }
 
@@ -282,6 +289,7 @@ private:
 
     const bool ordered_;
     std::deque<slot> stored_;
+    std::map<std::uint64_t, job::element_facts> noted_;  // of those
     std::deque<slot> waiting_;  // in the order in which they are taken; from number `next_` on, if ordered
     std::uint64_t next_ = 0;
     index_set taken_;  // if not ordered

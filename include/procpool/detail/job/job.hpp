@@ -25,6 +25,7 @@ namespace procpool::inline v0_1::detail::job {
 
 struct observed_call;
 class facts_keeper;
+class pending_calls;
 
 /// Is told when jobs are settled that it observes.
 class observer {
@@ -144,7 +145,9 @@ public:
     std::size_t place = 0;                          // among the pool's jobs
     /// What is told of each element, if anything; the job isn't complete before.
     std::shared_ptr<element_callbacks> each;
-    std::uint64_t announced = unknown;        // elements that it will have
+    std::uint64_t announced = unknown;       // elements that it will have
+    pending_calls* pending_among = nullptr;  // null if nobody counts it
+    std::uint64_t pending_bytes = 0;
     std::shared_ptr<observed_call> observed;  // what its observers are told; null if it has none
 
 protected:

@@ -15,6 +15,7 @@
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 
@@ -50,6 +51,7 @@ PROCPOOL_COMPILED_APART void basic_job::tell_each(std::uint64_t first, std::uint
 PROCPOOL_COMPILED_APART void basic_job::settle() noexcept {
     PROCPOOL_ASSERT(complete() && !settled());
     reach(phase::settled);
+    if (pending_among) pending_among->leave(*this);
     for (observer* one : std::exchange(observers_, {})) one->settled();
     if (callbacks_.empty())
         set_done();

@@ -120,6 +120,7 @@ public:
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
         cpu_timeout = std::chrono::nanoseconds(settings.cpu_timeout_ns);
+        soft_timeout = std::chrono::nanoseconds(settings.soft_timeout_ns);
         retries = settings.retries;
         retry_exceptions = settings.retry_exceptions;
         if (settings.retry_delay_ns > 0)

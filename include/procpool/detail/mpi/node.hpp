@@ -107,6 +107,7 @@ public:
         const job_settings settings{.chunk = job.chunk,
                                     .timeout_ns = job.timeout.count(),
                                     .cpu_timeout_ns = job.cpu_timeout.count(),
+                                    .soft_timeout_ns = job.soft_timeout.count(),
                                     .retries = job.retries,
                                     .retry_exceptions = job.retry_exceptions,
                                     .retry_delay_ns = policy.delay.count(),

@@ -140,6 +140,7 @@ private:
         return driver_.help(held, deadline);
     }
     void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
+    bool is_driven_here() const noexcept override { return driver_.drives_here(); }
     void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
     void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { driver_.hand_over(); }
     void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {}

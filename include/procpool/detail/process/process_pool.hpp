@@ -160,10 +160,7 @@ public:
     void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         set_terminated();
         fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
-        if (driver_.drives_here()) {  // in a result's load()
-            ends_after_step_ = true;
-            return;
-        }
+        if ((ends_after_step_ = driver_.drives_here())) return;  // in a result's load()
         run_callbacks(held);
         shut_down(held, false);
         run_callbacks(held);  // of what a last step was delivering
@@ -177,6 +174,7 @@ private:
         if (observed()) observed()->note_wait();
         return driver_.help(held, deadline);
     }
+    bool is_driven_here() const noexcept override { return driver_.drives_here(); }
     void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
     void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
     void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { driver_.hand_over(); }

@@ -143,9 +143,10 @@ public:
 private:
     static std::uint8_t what_is_timed(const scheduler::remote_job& job) noexcept {
         using header = wire::task_header;
-        return static_cast<std::uint8_t>((job.timeout != job::no_limit ? header::by_clock : 0) |
-                                         (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0) |
-                                         (job.observed ? header::noted : 0));
+        return static_cast<std::uint8_t>(
+            (std::min(job.timeout, job.soft_timeout) != job::no_limit ? header::by_clock : 0) |
+            (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0) |
+            (job.observed ? header::noted : 0));
     }
     bool knows(std::uint64_t job) const noexcept {
         return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();

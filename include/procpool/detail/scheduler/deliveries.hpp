@@ -106,7 +106,7 @@ private:
             one.job->fail(one.first, std::move(one.error));
         }
         if (one.job->facts && (one.facts.attempts > 1 || one.facts.asked_to_stop))
-            one.job->facts->note(one.first, one.facts);
+            one.job->facts->note(one.facts_of, one.facts);
     }
     static std::exception_ptr error_of(const delivery& one, bool is_element, const std::string& attempts) {
         std::optional<std::uint64_t> index;

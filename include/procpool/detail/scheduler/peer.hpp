@@ -64,6 +64,14 @@ public:
         return std::nullopt;
     }
 
+    /// Tells this element, which runs, that it shall come to its end by itself.
+    void ask_to_stop(const runs_in_flight::running& element) {
+        if (std::exchange(asked_to_stop_, element.number + 1) != element.number + 1)
+            tell_to_stop(element.number + 1);
+    }
+    /// When it is ended, it is to leave a trace of what it was doing.
+    virtual void want_trace() noexcept {}
+
     /// What it tells of its elements.
     const wire::activity& told() const noexcept { return *told_; }
     /// What it has got.
@@ -137,6 +145,8 @@ public:
     /// Time (ns) and number of elements ended since the last call.
     std::pair<double, double> take_timing() noexcept { return watch_.take_timing(told()); }
 
+    bool was_asked_to_stop(std::uint64_t number) const noexcept { return asked_to_stop_ == number + 1; }
+
     // ---- after its death
 
     /// The element that was being executed; of a corrupt worker also those that had begun before and whose
@@ -208,10 +218,15 @@ protected:
                             .what = delivery::kind::values,
                             .stride = stride,
                             .bytes = bytes,
-                            .error = {}});
+                            .error = {},
+                            .facts_of = from.elements.first + from.results});
             if (!from.elements.attempts.empty()) {
                 into.back().facts.attempts = element_notes::attempt(from);
                 ++flaky;
+            }
+            if (asked_to_stop_ > work_.results() && asked_to_stop_ <= work_.results() + count) {
+                into.back().facts.asked_to_stop = true;
+                into.back().facts_of = into.back().first + (asked_to_stop_ - 1 - work_.results());
             }
             if (from.job->observed) notes_.returned(index, from, work_.results(), count, stride, bytes);
             work_.got(count);
@@ -242,20 +257,25 @@ protected:
             notes_.failed(index, from, element, work_.results(), element_outcome::threw, attempt, again,
                           record.size());
         if (!again || asks)
-            into.push_back({.job = from.job,
-                            .first = element,
-                            .count = 1,
-                            .what = delivery::kind::error_record,
-                            .bytes = record,
-                            .error = {},
-                            .pid = pid,
-                            .attempts = from.elements.attempts,
-                            .again = std::move(undecided),
-                            .facts = {.attempts = attempt}});
+            into.push_back(
+                {.job = from.job,
+                 .first = element,
+                 .count = 1,
+                 .what = delivery::kind::error_record,
+                 .bytes = record,
+                 .error = {},
+                 .pid = pid,
+                 .attempts = from.elements.attempts,
+                 .again = std::move(undecided),
+                 .facts = {.attempts = attempt, .asked_to_stop = was_asked_to_stop(work_.results())},
+                 .facts_of = element});
         work_.got(1);
     }
 
 private:
+    /// That element which has begun as the `begun`-th.
+    virtual void tell_to_stop(std::uint64_t /*begun*/) {}
+
     const wire::activity* told_ = nullptr;
     peer_state_machine state_;
     bool has_started_ = false;
@@ -265,6 +285,7 @@ private:
     element_watch watch_;
     element_notes notes_;
     std::vector<returned> second_tries_;
+    std::uint64_t asked_to_stop_ = 0;  // the number of that element and 1; 0 if none was
 };
 using peer = basic_peer<>;
 

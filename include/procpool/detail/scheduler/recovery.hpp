@@ -89,14 +89,16 @@ private:
         else if (again)
             tries_.add(job, std::move(element));
         if (!again || asks)
-            into.push_back({.job = job,
-                            .first = interrupted.index,
-                            .count = 1,
-                            .what = delivery::kind::error,
-                            .bytes = {},
-                            .error = how.error,
-                            .again = std::move(undecided),
-                            .facts = {.attempts = attempt}});
+            into.push_back(
+                {.job = job,
+                 .first = interrupted.index,
+                 .count = 1,
+                 .what = delivery::kind::error,
+                 .bytes = {},
+                 .error = how.error,
+                 .again = std::move(undecided),
+                 .facts = {.attempts = attempt, .asked_to_stop = dead.was_asked_to_stop(interrupted.number)},
+                 .facts_of = interrupted.index});
         return true;
     }
 

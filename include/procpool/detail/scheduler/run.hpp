@@ -75,6 +75,7 @@ struct delivery {
     const std::string* host = nullptr;       // the name of another machine
     std::shared_ptr<second_try> again = {};  // of an error that decides about that
     job::element_facts facts = {};
+    std::uint64_t facts_of = 0;  // which element they are about
 };
 
 /// What is told of the attempts before the last one.

@@ -283,6 +283,7 @@ private:
     }
     void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.take_back(one);
+        supervisor_.ask_unwanted_to_stop(one);
         supervisor_.check_after(one, cancel_grace);
     }
 

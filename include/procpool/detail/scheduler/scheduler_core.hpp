@@ -119,6 +119,11 @@ protected:
           events_(group, dispatcher_, tries_, supervisor_, deliveries_, std::move(options.initializer)),
           callbacks_(std::move(options.error_handler)) {}
 
+    bool may_wait_here() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
+        return !in_callback() && !is_driven_here() && !(observed() && observed()->is_told_here());
+    }
+    /// Whether this thread is in code of the user's that a step has called.
+    virtual bool is_driven_here() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return false; }
     /// Whoever drives checks the state anew.
     virtual void interrupt_driver() PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Before callbacks run in this thread: somebody goes on with the work.

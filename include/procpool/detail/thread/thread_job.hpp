@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -43,6 +44,7 @@ public:
 
     // The rest is the pool's, guarded by its mutex.
     std::uint64_t number = 0;  // among the jobs of the pool
+    std::chrono::nanoseconds soft_timeout = job::no_limit;
     std::deque<elements> ready;
     bool listed = false;                        // among those that have elements ready
     std::uint64_t at_once = ~std::uint64_t{0};  // elements whose results are told together, at the most
@@ -52,6 +54,8 @@ public:
 
     /// Elements that have not begun are not to begin any more; read without the mutex.
     std::atomic<bool> stopped{false};
+    /// Nor is anybody interested in those that run; read by them.
+    std::atomic<bool> unwanted{false};
     bool repeatable = true;  // whether an element is there for a second attempt
     const job::runner* runs_in = nullptr;
 };
@@ -63,7 +67,8 @@ void apply_options(thread_job& job, const Options& options) {
     if (options.timeout || options.cpu_timeout)
         job::refuse(
             "a thread can't be ended while it runs a task, so ThreadPool has no timeout and no cpu_timeout; use Pool, "
-            "or let the task look at a std::stop_token");
+            "or soft_timeout, which the task can ask about: stop_requested()");
+    job.soft_timeout = job::checked_soft_limit(options);
     if constexpr (requires { options.key; })
         if (options.key)
             job::refuse("ThreadPool has no key: its threads share all that one of them has loaded; use Pool");

@@ -82,9 +82,9 @@ private:
         std::uint64_t index;
         std::exception_ptr error;
     };
-    struct tried {
+    struct unusual_element {
         std::uint64_t index;
-        std::uint32_t attempts;
+        job::element_facts facts;
     };
     /// What became of some elements.
     struct outcome {
@@ -93,7 +93,7 @@ private:
         std::vector<failed_element> failed;
         std::vector<std::optional<stored>> values;  // those that have no place yet; none for one that failed
         std::vector<element_times> times;           // if they are observed
-        std::vector<tried> retried;                 // those with several attempts
+        std::vector<unusual_element> unusual;       // those with facts to be noted
         bool runs_again = false;                    // the only one has failed, and does so after a while
     };
 
@@ -106,6 +106,7 @@ private:
         const bool has_places = has_places_;
         const bool is_observed = this->observed != nullptr;
         worker::element_counter index(worker::current().pool_seed, this->number);
+        index.stops_if(this->unwanted);
         if (!has_places) of_this.values.reserve(static_cast<std::size_t>(some.count));
         for (std::uint64_t i = 0; i < some.count; ++i) {
             if (this->stopped.load(std::memory_order_relaxed)) break;
@@ -113,6 +114,7 @@ private:
             if (is_observed) of_this.times.push_back({steady_ns(), 0, true});
             index.is(some.first + i);
             index.is_attempt(some.attempt);
+            if (this->soft_timeout != job::no_limit) index.stops_at(steady_ns() + this->soft_timeout.count());
             std::uint32_t attempts = some.attempt;
             try {
                 if (has_places)
@@ -126,7 +128,9 @@ private:
                 of_this.failed.push_back({some.first + i, std::current_exception()});
                 if (!has_places) of_this.values.emplace_back();
             }
-            if (attempts > 1 && !of_this.runs_again) of_this.retried.push_back({some.first + i, attempts});
+            const bool asked = this->soft_timeout != job::no_limit && index.is_asked_to_stop();
+            if ((attempts > 1 || asked) && !of_this.runs_again)
+                of_this.unusual.push_back({some.first + i, {attempts, asked}});
             const bool good = of_this.failed.empty() || of_this.failed.back().index != some.first + i;
             if (is_observed)
                 of_this.times.back() = {of_this.times.back().begun, steady_ns(), good && !of_this.runs_again,
@@ -191,7 +195,7 @@ private:
         auto failed = of_this.failed.begin();
         if (has_places_) {
             for (; failed != of_this.failed.end(); ++failed) results.fail(failed->index, failed->error);
-            for (const tried& one : of_this.retried) note(one.index, of_this);
+            for (const unusual_element& one : of_this.unusual) note(one.index, of_this);
         } else {
             for (std::uint64_t i = 0; i < of_this.ended; ++i) {
                 auto& value = of_this.values[i];
@@ -207,8 +211,8 @@ private:
 
     void note(std::uint64_t index, const outcome& of_this) {
         if constexpr (std::is_base_of_v<job::facts_keeper, Results>)
-            for (const tried& one : of_this.retried)
-                if (one.index == index) results.note(index, {.attempts = one.attempts});
+            for (const unusual_element& one : of_this.unusual)
+                if (one.index == index) results.note(index, one.facts);
     }
 
     typename Task::function function_;

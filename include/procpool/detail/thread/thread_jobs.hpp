@@ -85,10 +85,11 @@ public:
         finish_if_complete(job);
     }
 
-    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running /*what_runs*/,
-                 const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
+    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs, const char* why) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         if (given_up->complete() || given_up->settled()) return false;
         const auto job = std::static_pointer_cast<thread_job>(given_up);
+        if (what_runs == running::is_ended) job->unwanted.store(true, std::memory_order_relaxed);
         give_up(job, job::make_error<TaskCancelled>(why));
         return true;
     }
@@ -206,8 +207,11 @@ protected:
     void fail(const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
         if (failure_) return;
         failure_ = error;
-        for (std::size_t left = jobs_.open().size(); left > 0; --left)  // a job that is complete leaves
-            give_up(std::shared_ptr<thread_job>(jobs_.open()[left - 1]), error);
+        for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
+            const std::shared_ptr<thread_job> job = jobs_.open()[left - 1];
+            job->unwanted.store(true, std::memory_order_relaxed);
+            give_up(job, error);
+        }
     }
 
     void tell_observers(lock& held) PROCPOOL_REQUIRES(pool_mutex) {

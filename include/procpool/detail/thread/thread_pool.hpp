@@ -41,6 +41,7 @@ public:
         : thread_jobs(std::move(options.error_handler)), options_(std::move(options)) {
         if (options_.finalizer) finalizer_results_.reserve(options_.threads);
         const lock held = acquire();
+        limit_pending(options_.pending);
         job::observe_pool(*this, std::move(options_.observers), options_.keeps_statistics, options_.threads);
     }
 
@@ -216,6 +217,9 @@ private:
         return true;
     }
 
+    bool may_wait_here() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
+        return !is_worker() && !callbacks_.running_here() && !(observed() && observed()->is_told_here());
+    }
     /// A thread that waits in a task may be the only one that is there for it.
     steady_time help_due() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
         return is_worker() ? delayed_due() : steady_time::max();

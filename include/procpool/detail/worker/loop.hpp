@@ -33,6 +33,7 @@
 #include "procpool/detail/worker/launcher_variables.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
+#include "procpool/detail/worker/stop_watch.hpp"
 #include "procpool/detail/worker/task.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/options.hpp"
@@ -187,7 +188,8 @@ private:
                                .call = header.call,
                                .offset = header.first - box_.told.begun.load(std::memory_order_relaxed) - 1,
                                .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun,
-                               .attempt = std::exchange(attempt_, 1)};
+                               .attempt = std::exchange(attempt_, 1),
+                               .asked = &box_.stop_asked};
         bool good = true;
         pacer_.begin_run(header, recalls_);
         while ((good || !os::allocations_failed) && pacer_.begin_element())
@@ -294,6 +296,7 @@ int main(zygote::worker_birth& birth) {
     // The program may have forked in a thread of a pool, in a worker, or where a WaitHook is.
     this_thread = nullptr;
     position_in_thread = nullptr;
+    stop_watch::forget();
     job::poll_hook::current() = nullptr;
     new auto(std::exchange(exit_functions<>(), {}));  // never destroyed: what they hold is the parent's
     const std::uint64_t first = birth.settings.first_index;
