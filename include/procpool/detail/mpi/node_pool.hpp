@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -32,7 +31,7 @@
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/poller.hpp"
-#include "procpool/detail/process/driver.hpp"
+#include "procpool/detail/process/driven_scheduler.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/other_machines.hpp"
@@ -52,8 +51,8 @@ struct node_pool_options {
 };
 
 template <class = only_if_used>
-class basic_node_pool final : public scheduler::scheduler, private process::driven {
-    using base = scheduler::scheduler;
+class basic_node_pool final : public process::driven_scheduler {
+    using base = process::driven_scheduler;
 
 public:
     using lock = base::lock;
@@ -61,7 +60,6 @@ public:
     basic_node_pool(session& all, node_pool_options options)
         : base({.error_handler = std::move(options.error_handler), .initializer = nullptr}, group_, clock_),
           session_(all),
-          driver_(*this, waiters()),
           inbox_(driver_.interruption()),
           fails_with_node_(options.fails_with_node),
           group_(all, driver_.interruption()),
@@ -86,9 +84,6 @@ public:
         driver_.join(held);
     }
 
-    /// Whether this thread is the pool's own, and can't wait for its own end.
-    bool is_own_thread() const noexcept { return driver_.is_standby_driver(); }
-
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
@@ -99,7 +94,7 @@ public:
     template <class Take>
     void each_node(Take take) PROCPOOL_REQUIRES(pool_mutex) {
         for (const node& one : group_.nodes())
-            take(one, one.is_alive() && (has_ended_ || !session_.is_lost(one.rank())));
+            take(one, one.is_alive() && (has_ended() || !session_.is_lost(one.rank())));
     }
 
     void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -109,48 +104,13 @@ public:
         base::add(job);
     }
 
-    void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) { driver_.leave(held); }
-
-    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        require_closed();
-        if (in_callback()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !has_jobs(); });
-        shut_down(held, true);
-    }
-
-    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        set_terminated();
-        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
-        if (driver_.drives_here()) {  // in a result's load()
-            ends_after_step_ = true;
-            return;
-        }
-        run_callbacks(held);
-        shut_down(held, false);
-        run_callbacks(held);  // of what a last step was delivering
-    }
-
 private:
+    using base::driver_;
+
     // ---- who drives
 
-    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override
-        PROCPOOL_REQUIRES(pool_mutex) {
-        if (observed()) observed()->note_wait();
-        return driver_.help(held, deadline);
-    }
-    void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
-    void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
-    void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { driver_.hand_over(); }
     void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {}
-    lock take_lock() override PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
-        return acquire();
-    }
-    void fail_all(const std::exception_ptr& error) override PROCPOOL_REQUIRES(pool_mutex) { fail(error); }
     const os::fd& news() const override PROCPOOL_REQUIRES(pool_mutex) { return no_news_; }
-    bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
-        return has_open_jobs() || has_callbacks() || ends_after_step_;
-    }
-
     // ---- one step: receive without the lock, then settle, give out and deliver with it
 
     void step(lock& held, steady_time until) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -173,15 +133,6 @@ private:
             events().collected().clear();
             fail(std::current_exception());
         }
-    }
-
-    void after_step(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        run_callbacks(held);
-        if (std::exchange(ends_after_step_, false)) {
-            shut_down(held, false);
-            run_callbacks(held);
-        }
-        destroy_retired(held);
     }
 
     /// Waits until something has come, or the time has, or whoever drives is interrupted.
@@ -351,30 +302,19 @@ private:
                (one.rank() == session_.net().rank() && !group_.here());
     }
 
-    void shut_down(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
-        const os::cancellation_deferred until_it_ends;
-        if (std::exchange(shutting_down_, true)) {
-            if (!gracefully && !has_ended_) tell_nodes_to_close(false);
-            ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) {
-                return has_ended_ || driver_.is_standby_driver();
-            });
-            return;
-        }
-        closed_ = true;
+    void end(lock& held, bool gracefully) override PROCPOOL_REQUIRES(pool_mutex) {
         driver_.stop(held);
         close_nodes(held, gracefully);
         session_.remove(number_);
         if (!driver_.is_standby_driver()) driver_.join(held);
-        has_ended_ = true;
-        ended_.notify_all();
     }
+    void hurry_end() override PROCPOOL_REQUIRES(pool_mutex) { tell_nodes_to_close(false); }
 
     static constexpr std::uint64_t key_interruption = 0;
     static constexpr std::uint64_t key_bell = 1;
 
     const steady_time_source clock_;
     session& session_;
-    process::driver driver_;
     inbox inbox_;
     const bool fails_with_node_;
     node_group group_;
@@ -384,12 +324,7 @@ private:
     pace pace_{os::affinity_count()};  // of whoever drives
     std::atomic<std::size_t> size_ = 0;
 
-    /// It was terminated by what a step has called.
-    bool ends_after_step_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
-    bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     steady_time close_until_ PROCPOOL_GUARDED_BY(pool_mutex) = steady_time::max();
-    bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
-    std::condition_variable ended_;
 };
 using node_pool = basic_node_pool<>;
 
