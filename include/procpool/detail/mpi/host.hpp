@@ -68,7 +68,7 @@ private:
     bool receive() {
         std::vector<wire::buffer> came;
         const bool any = net_.receive(
-            [&](int from, wire::buffer&& message) {
+            [&](int from, wire::buffer&& message, bool /*is_lost*/) {
                 if (from == 0) listening_.hear(0, std::chrono::steady_clock::now());
                 came.push_back(std::move(message));
             },
@@ -120,7 +120,8 @@ private:
     }
     void pass_on(const frame_header& header, const definition_part& part) {
         if (part.route.empty()) return;
-        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes));
+        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes),
+                  sending_mode::in_turn);
     }
 
     void say(frame_header::kind what, std::uint64_t pool = 0) {
@@ -156,7 +157,7 @@ private:
     void nap(steady_time now) {
         const bool more_comes = std::any_of(pools_.begin(), pools_.end(),
                                             [](const auto& one) { return one.second->awaits_parts(); });
-        const auto time = pace_.next(now, more_comes || net_.is_busy(), net_.bell().reaches(0));
+        const auto time = pace_.next(now, more_comes || net_.is_busy(node_timeout_), net_.bell().reaches(0));
         if (time.count() == 0) std::this_thread::yield();  // what is waited for may need this processor
         for (const auto& event : poller_.wait_precisely(now + time)) {
             if (event.key == key_bell) {

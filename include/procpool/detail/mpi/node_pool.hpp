@@ -144,7 +144,8 @@ private:
             if (any || !came.empty()) pace_.received(now);
             if (!came.empty()) return came;
             if (now >= until) return came;
-            const auto nap = pace_.next(now, session_.net().is_busy(), session_.all_hosts_ring());
+            const auto nap = pace_.next(now, session_.net().is_busy(std::chrono::nanoseconds::max()),
+                                        session_.all_hosts_ring());
             if (nap.count() == 0) std::this_thread::yield();  // what is waited for may need this processor
             if (interrupted(std::min(until, now + nap))) return inbox_.take();
         }
