@@ -274,6 +274,11 @@ case_forks() {
     ends_itself forks 6
     prints '^child ended with 4$' '^child ended with 5$' '^nodes: 0=alive 1=alive 2=alive$'
 }
+case_own_share_hangs() { # nobody waits for that without end
+    ends_itself own_share_hangs 5
+    within 25
+    prints '^ends$' "workers don't end"
+}
 case_prints_by_cout() { # after a loss, too
     start prints_by_cout
     until_runs_on node2

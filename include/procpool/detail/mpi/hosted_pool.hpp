@@ -103,7 +103,17 @@ public:
     /// Whether parts of a definition are on their way.
     bool awaits_parts() const noexcept { return !partial_.empty(); }
 
+    /// Ends the workers now; waits for nobody.
+    void end_now() { end(ending::now); }
     bool has_ended() const noexcept { return has_ended_.load(std::memory_order_acquire); }
+
+    /// Its workers don't end, and nobody waits for them any more: it sends nothing from now on, and stays in
+    /// memory, since its thread waits on.
+    static void abandon(std::unique_ptr<basic_hosted_pool> one) {
+        const mutex_guard in_order(one->sending_);
+        one->send_ = [](wire::buffer&& /*nobody listens*/) {};
+        static_cast<void>(one.release());
+    }
 
 private:
     enum class ending { none, when_done, now };
@@ -209,8 +219,8 @@ private:
         if (how != ending::now || before == ending::now) return;
         ending_.store(how, std::memory_order_release);
         if (!local) return;
-        auto lock = local->acquire();
-        local->terminate(lock);  // it may be waiting for what runs
+        const auto lock = local->acquire();
+        local->ask_workers_to_end();  // it waits for what runs, and ends them when that has failed
     }
 
     std::shared_ptr<scheduler::pool_backend> pool() {
@@ -222,9 +232,9 @@ private:
         pool_.swap(next);
     }
 
-    const std::function<void(wire::buffer&&)> send_;
-    outgoing_frames up_;
     mutex sending_;
+    std::function<void(wire::buffer&&)> send_ PROCPOOL_GUARDED_BY(sending_);
+    outgoing_frames up_;
     wire::buffer request_;
     std::atomic<ending> ending_ = ending::none;
     std::atomic<bool> has_ended_ = false;

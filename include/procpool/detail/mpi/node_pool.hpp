@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -272,8 +273,20 @@ private:
     /// Who is alive and can't end its workers isn't waited for without end. Rank 0 itself can't be lost.
     void lose_who_does_not_close() PROCPOOL_REQUIRES(pool_mutex) {
         if (std::chrono::steady_clock::now() < close_until_) return;
-        for (const node& one : group_.nodes())
-            if (one.rank() != session_.net().rank() && !is_gone(one)) session_.net().lose(one.rank());
+        for (node& one : group_.nodes()) {
+            if (is_gone(one)) continue;
+            if (one.rank() != session_.net().rank()) {
+                session_.net().lose(one.rank());
+                continue;
+            }
+            std::fprintf(stderr,
+                         "procpool: %s: workers don't end, so the program goes on without their end\n",
+                         one.host().c_str());
+            hosted_pool::abandon(std::move(group_.here()));
+            wire::buffer closed;
+            append_frame(closed, {.what = frame_header::kind::closed, .pool = number_});
+            inbox_.put(one.rank(), std::move(closed));
+        }
     }
 
     /// Calls `take(node, header, payload)` for what comes, until it returns true.
