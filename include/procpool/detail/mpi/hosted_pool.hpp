@@ -145,6 +145,7 @@ private:
                     lock,
                     [&]() PROCPOOL_REQUIRES(pool_mutex) {
                         tell_failure(*local);
+                        if (shares_) jobs_.give_back_if_stuck(static_cast<process::process_pool&>(*local));
                         flush();
                         return ending_.load(std::memory_order_acquire) != ending::none;
                     },
@@ -169,6 +170,7 @@ private:
     void make_pool() {
         wire::cursor from(request_.bytes());
         const auto options = from.value<node_options>();
+        shares_ = options.is_one_of_many;
         const auto definition = from.take(options.initializer_bytes);
         const auto arguments = from.take(from.left());
         process::process_pool_options all = process::checked(options.for_pool());
@@ -239,6 +241,8 @@ private:
     std::atomic<ending> ending_ = ending::none;
     std::atomic<bool> has_ended_ = false;
     bool told_failure_ = false;
+    std::uint32_t first_index_ = 0;
+    bool shares_ = false;  // rank 0 has other nodes for what waits here
     mutex pool_pointer_;
     std::shared_ptr<scheduler::pool_backend> pool_ PROCPOOL_GUARDED_BY(pool_pointer_);
     hosted_jobs jobs_ PROCPOOL_GUARDED_BY(pool_mutex){up_};

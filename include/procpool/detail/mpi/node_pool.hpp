@@ -170,6 +170,7 @@ private:
         node* const from = group_.find(message.from);
         if (!from || !from->is_alive()) return;
         std::vector<scheduler::returned> back;
+        const std::size_t results = events().collected().size();
         try {
             each_frame(message.bytes.bytes(),
                        [&](const frame_header& header, std::span<const std::byte> payload)
@@ -187,8 +188,10 @@ private:
             session_.net().lose(from->rank());  // it can't be trusted any more
             lose(*from, {});
         }
-        if (from->is_alive()) events().note_results(*from);
-        events().take_returned(std::move(back));
+        if (from->is_alive())
+            events().note_message(*from, results, std::move(back));
+        else
+            events().take_returned(std::move(back));
     }
     static std::exception_ptr decoded(std::span<const std::byte> record) {
         return wire::decode_exception_of(wire::cursor(record), 0, std::nullopt, "on a node");
@@ -214,6 +217,7 @@ private:
         for (node& one : group_.nodes()) {
             node_options its = options.node;
             its.first_index = first_index;
+            its.is_one_of_many = group_.nodes().size() > 1;
             if (!its.processes) its.processes = session_.processors_of(one.rank());
             first_index += static_cast<std::uint32_t>(std::max(*its.processes, 0));
             wire::buffer request;

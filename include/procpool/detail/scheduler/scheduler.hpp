@@ -27,6 +27,7 @@
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/peer_events.hpp"
+#include "procpool/detail/scheduler/peer_state.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/scheduler/scheduler_core.hpp"
@@ -205,6 +206,14 @@ public:
         return std::any_of(peers.begin(), peers.end(),
                            [](const peer* one) { return !one->is(peer_state::absent); });
     }
+    /// Whether elements are ready, and all peers run others that take long.
+    bool is_stuck() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        const auto peers = group_.peers();
+        return dispatcher_.has_ready() && std::all_of(peers.begin(), peers.end(), [](const peer* one) {
+                   return one->is(peer_state::stalled);
+               });
+    }
+
     // ---- a step of whoever drives: what the host calls, in this order
 
     /// Gives out what is ready. @return when there is something to do for the scheduler, as far as known
