@@ -115,7 +115,7 @@ public:
         fails_with_node_ = fails;
     }
     std::size_t size() const noexcept override { return group.workers(); }
-    procpool::Statistics stats() override { return {}; }
+    procpool::Statistics stats(lock&) override { return {}; }
     simulated_clock& time() noexcept { return clock; }
 
     // ---- the driver

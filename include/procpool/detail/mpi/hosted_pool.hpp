@@ -19,6 +19,7 @@
 
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/forwarded_job.hpp"
 #include "procpool/detail/mpi/hosted_jobs.hpp"
@@ -34,6 +35,7 @@
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -80,6 +82,11 @@ public:
         const std::shared_ptr<scheduler::pool_backend> local = pool();
         if (!local) return false;  // it has failed, and that was told
         auto lock = local->acquire();
+        if (header.what == kind::ask_account) {
+            append_account(*local, lock, header.count);
+            flush();
+            return false;
+        }
         if (local->failure()) return false;
         bool is_quick = false;
         try {
@@ -157,6 +164,7 @@ private:
                 } else {
                     local->terminate(lock);
                 }
+                append_account(*local, lock, 0);
             }
             set_pool(nullptr);
         } catch (...) {
@@ -174,7 +182,8 @@ private:
         const auto definition = from.take(options.initializer_bytes);
         const auto arguments = from.take(from.left());
         process::process_pool_options all = process::checked(options.for_pool());
-        all.workers.settings.first_index = options.first_index;
+        first_index_ = options.first_index;
+        all.workers.settings.first_index = first_index_;
         all.workers.settings.is_rank = true;
         all.workers.settings.serves_other_machine = true;
         if (options.has_initializer) {
@@ -193,6 +202,15 @@ private:
 
     void tell_failure(const scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
         if (local.failure() && !std::exchange(told_failure_, true)) append_error(local.failure());
+    }
+    void append_account(scheduler::pool_backend& local, job::runner::lock& held, std::uint64_t question)
+        PROCPOOL_REQUIRES(pool_mutex) {
+        wire::buffer workers;
+        for (Statistics::Worker one : local.stats(held).workers) {
+            *one.index += first_index_;
+            workers.append_value(one);
+        }
+        up_.append({.what = frame_header::kind::account, .count = question}, workers.bytes());
     }
     void append_error(std::exception_ptr error) {
         wire::buffer record;

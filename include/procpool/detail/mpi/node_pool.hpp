@@ -23,6 +23,7 @@
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/node.hpp"
+#include "procpool/detail/mpi/node_accounts.hpp"
 #include "procpool/detail/mpi/node_group.hpp"
 #include "procpool/detail/mpi/pace.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
@@ -88,7 +89,12 @@ public:
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
-    Statistics stats() override { throw Error("procpool: a pool of several machines has no statistics"); }
+    Statistics stats(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        if (!is_shutting_down() && !driver_.drives_here()) ask_for_accounts(held);
+        Statistics all{.age = std::chrono::steady_clock::now() - made_};
+        accounts_.add_to(all);
+        return all;
+    }
     const std::shared_ptr<wire::arena>& arena() const noexcept override { return wire::other_machines(); }
 
     /// Calls `take(node, is_alive)` for each.
@@ -179,6 +185,9 @@ private:
                                switch (header.what) {
                                    case kind::failed: fail(decoded(payload)); break;
                                    case kind::closed: from->has_closed = true; break;
+                                   case kind::account:
+                                       accounts_.take(from->rank(), header.count, payload);
+                                       break;
                                    case kind::missing: group_.bridge_broken_link(*from, header.job); break;
                                    case kind::lost: lose(*from, std::chrono::nanoseconds(header.ns)); break;
                                    default: from->collect(header, payload, events().collected(), back);
@@ -205,6 +214,25 @@ private:
         events().take_returned(std::move(back));
         group_.repair_chain();
         if (group_.workers() == 0) fail(error);
+    }
+
+    void ask_for_accounts(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        const std::uint64_t question = accounts_.ask();
+        for (node& one : group_.nodes()) {
+            if (!one.is_alive() || is_gone(one)) continue;
+            wire::buffer message;
+            append_frame(message,
+                         {.what = frame_header::kind::ask_account, .pool = number_, .count = question});
+            group_.transmit(one, std::move(message));
+        }
+        constexpr std::chrono::seconds patience{1};
+        const auto all_told = [this, question]() PROCPOOL_REQUIRES(pool_mutex) {
+            return is_shutting_down() ||
+                   std::all_of(group_.nodes().begin(), group_.nodes().end(), [&](const node& one) {
+                       return !one.is_alive() || is_gone(one) || accounts_.has_answered(one.rank(), question);
+                   });
+        };
+        wait(held, all_told, deadline_in(patience));
     }
 
     // ---- the start and the end
@@ -309,6 +337,8 @@ private:
                 each_frame(one.bytes.bytes(),
                            [&](const frame_header& header, std::span<const std::byte> payload) {
                                if (header.what == frame_header::kind::closed) from->has_closed = true;
+                               if (header.what == frame_header::kind::account)
+                                   accounts_.take(from->rank(), header.count, payload);
                                done = take(*from, header, payload) || done;
                            });
             }
@@ -340,6 +370,8 @@ private:
     os::poller poller_;
     const std::uint64_t number_;       // after all that could fail: from now on the session knows the inbox
     pace pace_{os::affinity_count()};  // of whoever drives
+    const steady_time made_ = std::chrono::steady_clock::now();
+    node_accounts accounts_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::atomic<std::size_t> size_ = 0;
 
     steady_time close_until_ PROCPOOL_GUARDED_BY(pool_mutex) = steady_time::max();

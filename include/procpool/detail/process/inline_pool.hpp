@@ -104,7 +104,7 @@ public:
         if (running_) one.running = running_in(group_.only(), quote_arguments_);
         return {std::move(one)};
     }
-    Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
+    Statistics stats(lock& /*held*/) override PROCPOOL_REQUIRES(pool_mutex) {
         Statistics all{.age = std::chrono::steady_clock::now() - made_,
                        .workers = {group_.only().account(events().initializer() != nullptr)}};
         if (observed()) observed()->add_statistics(all);

@@ -122,7 +122,7 @@ public:
         retire_peers();
     }
 
-    Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
+    Statistics stats(lock& /*held*/) override PROCPOOL_REQUIRES(pool_mutex) {
         Statistics all{.age = std::chrono::steady_clock::now() - made_, .workers = turnover_.accounts()};
         if (observed()) observed()->add_statistics(all);
         return all;
