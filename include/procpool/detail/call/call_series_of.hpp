@@ -28,7 +28,8 @@ namespace procpool::inline v0_1::detail::call {
 /// that can stay until the handles of all are gone, and arguments are encoded without running user code.
 template <class F, class R, class... Wire>
 concept can_join_series =
-    (wire::function_pointer<F> || std::is_member_pointer_v<F> || wire::stateless_functor<F>) &&
+    (wire::function_pointer<F> || std::is_member_pointer_v<F> || wire::stateless_functor<F> ||
+     wire::constant_closure<F>) &&
     (std::is_void_v<R> || (wire::flat<R> && sizeof(call::stored<R>) <= 64)) && (wire::flat<Wire> && ...) &&
     encoded_size<std::tuple<Wire...>> <= 256;
 

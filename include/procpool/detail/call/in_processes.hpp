@@ -107,6 +107,12 @@ private:
             // An odd one is a virtual function's place in a table.
             if ((std::is_pointer_v<F> || address % 2 == 0) && kind.generation == 0)
                 kind.generation = wire::generation_of_code(address);
+        } else if constexpr (wire::constant_closure<F> && wire::may_hold_pointers<F>) {
+            // Functions that it holds.
+            wire::for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t) {
+                if (kind.generation == 0 && wire::is_code(word))
+                    kind.generation = wire::generation_of_code(word);
+            });
         }
         return kind;
     }

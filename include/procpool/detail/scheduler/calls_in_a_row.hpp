@@ -16,8 +16,8 @@ namespace procpool::inline v0_1::detail::scheduler {
 
 /// What calls have in common that may share a job.
 struct call_kind {
-    const void* task = nullptr;                           // the same for all calls of one type
-    std::array<std::byte, 2 * sizeof(void*)> callable{};  // what distinguishes those of one type
+    const void* task = nullptr;            // the same for all calls of one type
+    std::array<std::byte, 64> callable{};  // what distinguishes those of one type
     std::uint64_t generation = 0;  // of its code: a library may be closed, and another come to lie there
     bool operator==(const call_kind&) const noexcept = default;
 };
