@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
@@ -19,6 +20,7 @@ struct call_kind {
     const void* task = nullptr;            // the same for all calls of one type
     std::array<std::byte, 64> callable{};  // what distinguishes those of one type
     std::uint64_t generation = 0;  // of its code: a library may be closed, and another come to lie there
+    job::plain_options options{};
     bool operator==(const call_kind&) const noexcept = default;
 };
 
