@@ -75,8 +75,7 @@ public:
         return now >= state::settled || settled();
     }
     /// As failure(), of one call.
-    PROCPOOL_COMPILED_APART std::exception_ptr call_failure(std::uint64_t call) const
-        PROCPOOL_REQUIRES(pool_mutex);
+    PROCPOOL_COMPILED_APART std::exception_ptr call_failure(std::uint64_t call) const;
     /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
     bool add_call_callback(std::uint64_t call, std::function<void()> callback);
     /// As observe() and drop(), of one call.

@@ -28,9 +28,10 @@ struct call_series::exceptional_calls {
     std::map<std::uint64_t, std::int64_t> given_up;  // which calls, and when in steady ns
     std::multimap<std::uint64_t, job::observer*> observers;
 
-    /// Of the calls from `first` up to before `last`.
+    /// Of the calls from `first` up to before `last`. With the pool's mutex, as publish().
     void tell_observers(std::multimap<std::uint64_t, job::observer*>::iterator first,
-                        std::multimap<std::uint64_t, job::observer*>::iterator last) noexcept {
+                        std::multimap<std::uint64_t, job::observer*>::iterator last) noexcept
+        PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
         for (auto at = first; at != last; ++at) at->second->settled();
         observers.erase(first, last);
     }
