@@ -166,8 +166,11 @@ public:
         }
         const auto error = job->error_of_withdrawn(why);
         job->error_when_withdrawn = error;
+        const std::int64_t now = ns_of(clock_.now());
         for (const block& some : job->withdraw_ready())
-            for (std::uint64_t i = 0; i < some.count; ++i) deliveries_.fail(job, some.first + i, error);
+            for (std::uint64_t i = some.first; i < some.first + some.count; ++i)
+                if (!job->give_up(i, error, now)) deliveries_.fail(job, i, error);
+        finish_if_complete(job);
         interrupt_driver();
         return count - job->ready_elements;
     }
@@ -176,6 +179,27 @@ public:
         const auto peers = group_.peers();
         return job.ready_elements > 0 ||
                std::any_of(peers.begin(), peers.end(), [&](const peer* one) { return waits_in(*one, job); });
+    }
+
+    bool withdraw_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
+                       const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
+        const auto series = std::static_pointer_cast<remote_job>(job);
+        if (!series->elements_are_calls()) return withdraw(job, why) > 0;
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
+            for (peer* const one : group_.peers())
+                if (waits_in(*one, *series, call)) dispatcher_.take_back(*one);
+        });
+        interrupt_driver();  // others that were taken back are to be given out
+        return series->is_ready(call) && abandon_call(job, call, why);
+    }
+    bool is_waiting(const job::basic_job& job, std::uint64_t call) const override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        const auto& series = static_cast<const remote_job&>(job);
+        if (!series.elements_are_calls()) return has_waiting(job);
+        const auto peers = group_.peers();
+        return series.is_ready(call) || std::any_of(peers.begin(), peers.end(), [&](const peer* one) {
+                   return waits_in(*one, series, call);
+               });
     }
 
     void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -284,6 +308,10 @@ private:
     /// Whether elements of the job wait in this peer.
     static bool waits_in(const peer& one, const job::basic_job& job) noexcept {
         return one.work().elements() > 0 && one.work().has_waiting(job, one.told().claimed());
+    }
+    /// Whether this element of it does.
+    static bool waits_in(const peer& one, const remote_job& job, std::uint64_t index) noexcept {
+        return one.work().elements() > 0 && one.work().has_waiting(job, index, one.told().claimed());
     }
     void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.take_back(one);
