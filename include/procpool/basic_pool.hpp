@@ -15,6 +15,7 @@
 #include "procpool/detail/call/misused_options.hpp"
 #include "procpool/detail/call/results.hpp"
 #include "procpool/detail/call/submit_range.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
@@ -180,7 +181,7 @@ private:
         if constexpr (task::check()) {
             using results = detail::call::one_result<typename task::result>;
             auto& pool = this->core();
-            const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            const auto job = Kind::template make_job<task, results>(pool, options, std::forward<F>(function));
             job->announced = 1;
             apply_options(*job, options);
             Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
@@ -201,7 +202,9 @@ private:
         if constexpr (task::check()) {
             using results = Results<typename task::result>;
             auto& pool = this->core();
-            const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            if (options.journal)
+                detail::job::refuse("everywhere has no journal: each worker is to call the function itself");
+            const auto job = Kind::template make_job<task, results>(pool, options, std::forward<F>(function));
             apply_options(*job, options);
             job->expect(pool.size());
             Kind::template submit_to_each<task>(pool, job, std::forward<Args>(args)...);
@@ -230,8 +233,8 @@ private:
         if constexpr (Task::check()) {
             using results = Results<typename Task::result>;
             return run_job<typename results::result>(
-                Kind::template make_job<Task, results>(this->core(), std::forward<F>(function)), input,
-                options);
+                Kind::template make_job<Task, results>(this->core(), options, std::forward<F>(function)),
+                input, options);
         } else {
             return detail::refused{};
         }
@@ -242,8 +245,8 @@ private:
         if constexpr (Task::check()) {
             using results = values<typename Task::result>;
             return begin_job<typename results::result>(
-                Kind::template make_job<Task, results>(this->core(), std::forward<F>(function)), input,
-                options);
+                Kind::template make_job<Task, results>(this->core(), options, std::forward<F>(function)),
+                input, options);
         } else {
             return detail::refused{};
         }

@@ -29,6 +29,7 @@
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 #include "procpool/detail/wire/pointer_check.hpp"
 #include "procpool/error.hpp"
 #include "procpool/options.hpp"
@@ -49,13 +50,13 @@ struct in_processes {
     using starmap_task = unpacking_task<std::decay_t<F>, wire_of<Range>>;
 
     /// A job whose results are kept by a `Results`, made from `args`.
-    template <class Task, class Results, class F, class... Args>
-    static auto make_job(const pool& where, const F& function, Args&&... args) {
+    template <class Task, class Results, class Options, class F, class... Args>
+    static auto make_job(const pool& where, const Options& options, const F& function, Args&&... args) {
         using result = typename Task::result;
         using job_type = remote_job_of<result, Results, typename Results::result>;
         constexpr bool once = std::is_same_v<Results, call::one_result<result>>;
-        return std::make_shared<job_type>(Task::define(function, where.arena()), once,
-                                          std::forward<Args>(args)...);
+        const auto& memory = options.journal ? wire::other_machines() : where.arena();
+        return std::make_shared<job_type>(Task::define(function, memory), once, std::forward<Args>(args)...);
     }
 
     /// Whether single calls of this kind may share a job.
@@ -133,8 +134,10 @@ private:
     static void submit_arguments(pool& where, const std::shared_ptr<scheduler::remote_job>& job, bool to_each,
                                  const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
-        scheduler::block arguments{
-            .bytes = {}, .begin = scheduler::block::room_for_frames, .pins = {}, .large = {where.arena()}};
+        scheduler::block arguments{.bytes = {},
+                                   .begin = scheduler::block::room_for_frames,
+                                   .pins = {},
+                                   .large = {memory_for_arguments(where, *job)}};
         arguments.bytes.reserve(arguments.begin + (size == wire::variable_stride ? usual_size : size));
         arguments.bytes.extend(arguments.begin);
         std::exception_ptr failed;
@@ -144,6 +147,7 @@ private:
             if (to_each) throw;
             failed = std::current_exception();
         }
+        if (job->journal && !failed) job->journal->look_up(arguments);
         submit_encoded(where, job, std::move(arguments), failed, to_each);
     }
 

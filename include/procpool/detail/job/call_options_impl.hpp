@@ -34,7 +34,8 @@ PROCPOOL_COMPILED_APART std::chrono::nanoseconds checked_limit(
 }
 
 PROCPOOL_COMPILED_APART std::optional<plain_options> as_plain(const TaskOptions& options) {
-    if (options.stop.stop_possible() || !options.name.empty() || !options.observers.empty() || options.key)
+    if (options.stop.stop_possible() || !options.name.empty() || !options.observers.empty() ||
+        options.journal || options.key)
         return std::nullopt;
     return plain_options{options.timeout, options.cpu_timeout, options.retries, options.retry_exceptions,
                          options.priority};

@@ -113,10 +113,13 @@ private:
                 else
                     refuse_pointer(word, typeid(F));
             });
+            const std::size_t begin = out.to.size() - sizeof function;
             out.to.append_value(held);
             if (held == 0) return;
             for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t place) {
                 if (!is_code(word)) return;
+                // In another run it would be another one, where all else is the same.
+                std::memset(out.to.data() + begin + place, 0, sizeof word);
                 out.to.append_value(std::uint64_t{place});
                 encode_function(out.to, reinterpret_cast<void (*)()>(word));
             });
