@@ -6,6 +6,7 @@
 #include "procpool/array_output.hpp"
 #include "procpool/as_completed.hpp"
 #include "procpool/at_worker_exit.hpp"
+#include "procpool/buffer.hpp"
 #include "procpool/cpu_count.hpp"
 #include "procpool/dynamic_array.hpp"
 #include "procpool/element_result.hpp"

@@ -73,6 +73,7 @@
 #include "procpool/detail/type_name_impl.hpp"
 #include "procpool/detail/wire/archive_impl.hpp"
 #include "procpool/detail/wire/buffer_impl.hpp"
+#include "procpool/detail/wire/buffer_memory_impl.hpp"
 #include "procpool/detail/wire/code_address_impl.hpp"
 #include "procpool/detail/wire/describe_impl.hpp"
 #include "procpool/detail/wire/large_part_impl.hpp"
@@ -146,6 +147,8 @@ template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
 template std::optional<wire::arena_part> wire::allocate_part<void>(wire::arena&, std::size_t);
 template std::optional<std::span<const std::byte>> wire::find_part<void>(const wire::arena_place&,
                                                                          std::uint64_t);
+template std::shared_ptr<std::byte> wire::borrow_part<void>(const wire::arena_place&, std::uint64_t);
+template std::shared_ptr<wire::arena> wire::arena_of_results<void>();
 template const std::shared_ptr<wire::arena>& wire::other_machines<void>();
 template void wire::require_this_machine<void>(const wire::sink&, const std::type_info&);
 template bool wire::is_code<void>(std::uintptr_t);
