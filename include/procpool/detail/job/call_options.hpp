@@ -31,7 +31,6 @@ struct plain_options {
     std::optional<std::chrono::nanoseconds> cpu_timeout;
     int retries = 0;
     bool retry_exceptions = false;
-    int priority = 0;
     bool operator==(const plain_options&) const = default;
 };
 /// Nothing if they say more.

@@ -34,11 +34,12 @@ PROCPOOL_COMPILED_APART std::chrono::nanoseconds checked_limit(
 }
 
 PROCPOOL_COMPILED_APART std::optional<plain_options> as_plain(const TaskOptions& options) {
-    if (options.stop.stop_possible() || !options.name.empty() || !options.observers.empty() ||
-        options.journal || options.key)
-        return std::nullopt;
-    return plain_options{options.timeout, options.cpu_timeout, options.retries, options.retry_exceptions,
-                         options.priority};
+    // A priority is for taking turns, which a series does as a whole.
+    const bool is_plain = !options.stop.stop_possible() && options.name.empty() &&
+                          options.observers.empty() && !options.journal && !options.key &&
+                          options.priority == 0;
+    if (!is_plain) return std::nullopt;
+    return plain_options{options.timeout, options.cpu_timeout, options.retries, options.retry_exceptions};
 }
 
 inline void apply_retries(basic_job& job, int retries, bool retry_exceptions) {

@@ -162,7 +162,7 @@ public:
         const std::int64_t now = ns_of(clock_.now());
         for (const block& some : job->withdraw_ready())
             for (std::uint64_t i = some.first; i < some.first + some.count; ++i)
-                if (!job->give_up(i, error, now)) deliveries_.fail(job, i, error);
+                if (job->gives_back || !job->give_up(i, error, now)) deliveries_.fail(job, i, error);
         finish_if_complete(job);
         interrupt_driver();
         return count - job->ready_elements;
