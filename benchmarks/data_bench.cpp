@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 #include <numeric>
+#include <procpool/buffer.hpp>
 #include <procpool/partial.hpp>
 #include <procpool/pool.hpp>
 #include <procpool/shared_array.hpp>
@@ -106,6 +107,40 @@ void four_copies_by_hand(benchmark::State& state) {
     ::munmap(memory, 2 * size);
 }
 BENCHMARK(four_copies_by_hand)->Apply(sizes);
+
+// ---- results that are never copied
+
+/// What a task fills its result with.
+const std::vector<double>& source(std::size_t bytes) {
+    static std::vector<double> values;
+    if (values.size() != bytes / sizeof(double)) values.assign(bytes / sizeof(double), 1.5);
+    return values;
+}
+mp::Buffer<double> produced(std::size_t bytes) { return mp::Buffer<double>(source(bytes)); }
+
+/// One worker fills Buffers, the program looks at them and drops them.
+void produce_buffers(benchmark::State& state) {
+    mp::Pool pool(1);
+    const auto bytes = static_cast<std::size_t>(state.range(0));
+    const std::vector<std::size_t> inputs(64, bytes);
+    for (auto _ : state)
+        for (const mp::Buffer<double>& one : pool.imap(produced, inputs, {.buffersize = 4}))
+            benchmark::DoNotOptimize(one[0]);
+    count_bytes(state, inputs.size() * bytes);
+}
+/// The limit: one worker copies the same into an arena, again and again.
+void copy_into_arena(benchmark::State& state) {
+    mp::Pool pool(1);
+    const auto bytes = static_cast<std::size_t>(state.range(0));
+    const auto copies = [](std::size_t size) {
+        for (int i = 0; i < 64; ++i) benchmark::DoNotOptimize(produced(size)[0]);
+    };
+    for (auto _ : state) pool.apply(copies, bytes);
+    count_bytes(state, 64 * bytes);
+}
+void large_sizes(benchmark::internal::Benchmark* all) { all->Arg(1 << 20)->Arg(16 << 20)->UseRealTime(); }
+BENCHMARK(produce_buffers)->Apply(large_sizes);
+BENCHMARK(copy_into_arena)->Apply(large_sizes);
 
 /// A task that only looks at its argument: no copy in the worker.
 void sum_of_views(benchmark::State& state) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cereal/types/vector.hpp>
 #include <cstdint>
 #include <cstring>
@@ -120,6 +121,74 @@ TEST_F(arena, small_changes_of_size_take_no_new_memory) {
         refill(size);
         EXPECT_EQ(writer->reserved(), before) << size;
     }
+}
+
+/// One whose parts a reader may keep.
+class arena_with_reader : public arena {
+protected:
+    using lending = wire::arena_part_header::lending;
+
+    void keep(const wire::arena_part& part) {
+        wire::header_of_part(part.memory.get()).lent.store(lending::kept);
+    }
+    void give_back(std::byte* part, wire::arena_place place) {
+        wire::returned_parts(returned_).give_back(part, place.offset);
+    }
+
+    std::atomic<std::uint64_t> returned_{0};
+    std::shared_ptr<wire::arena> writer_ =
+        std::make_shared<wire::arena>(window_, range, range, nullptr, &returned_);
+};
+
+TEST_F(arena_with_reader, what_is_kept_is_not_used_again_until_it_comes_back) {
+    auto part = writer_->allocate(mib);
+    std::byte* const at = part->memory.get();
+    const auto place = part->place;
+    keep(*part);
+    part.reset();
+    EXPECT_NE(writer_->allocate(mib)->place.offset, place.offset);
+    writer_->trim();
+    EXPECT_FALSE(is_refused(place, mib)) << "its memory was given back";
+    give_back(at, place);
+    writer_->trim();
+    EXPECT_EQ(memory(), 0u);
+    EXPECT_TRUE(is_refused(place, mib));
+}
+
+TEST_F(arena_with_reader, what_comes_back_before_it_is_free_is_used_again_when_it_is) {
+    auto part = writer_->allocate(mib);
+    const auto place = part->place;
+    keep(*part);
+    give_back(part->memory.get(), place);
+    EXPECT_NE(writer_->allocate(mib)->place.offset, place.offset);
+    part.reset();
+    EXPECT_EQ(writer_->allocate(mib)->place.offset, place.offset);
+}
+
+TEST_F(arena_with_reader, what_comes_back_emptied_counts_as_no_memory) {
+    auto part = writer_->allocate(mib);
+    std::byte* const at = part->memory.get();
+    const auto place = part->place;
+    keep(*part);
+    part.reset();
+    wire::header_of_part(at).lent.store(lending::emptied);
+    give_back(at, place);
+    writer_->allocate(1);
+    EXPECT_LT(writer_->reserved(), mib);
+}
+
+TEST_F(arena_with_reader, garbage_in_the_list_of_what_comes_back_does_no_harm) {
+    for (const std::uint64_t garbage : {std::uint64_t{1}, first, first + 64, first + 4096 + 64,
+                                        first + range + 64, first + range - 4096 + 64, ~std::uint64_t{0}}) {
+        returned_ = garbage;
+        EXPECT_TRUE(writer_->allocate(mib));
+        EXPECT_EQ(returned_, 0u);
+    }
+    auto part = writer_->allocate(mib);
+    keep(*part);
+    give_back(part->memory.get(), part->place);
+    wire::header_of_part(part->memory.get()).next_returned = part->place.offset;  // round in circles
+    EXPECT_TRUE(writer_->allocate(mib));
 }
 
 TEST_F(arena, range_of_small_parts_serves_large_ones_later) {

@@ -172,8 +172,7 @@ TEST_F(SoftTimeout, that_makes_no_sense_is_refused) {
     return i;
 }
 [[gnu::noinline]] int spin_here(int i) {
-    for (volatile int n = i;; n = n + 1) {
-    }
+    for (std::atomic<int> turns{0};;) turns += i;
 }
 int hang_outside(int i) { return hang_here(i) + 1; }
 int spin_outside(int i) { return spin_here(i) + 1; }

@@ -50,6 +50,7 @@ ARMS = {
     "multiprocess": Arm("multiprocess", None, SMALL, "Python"),
     # mpiexec has started its processes before anything can be measured, and they inherit nothing.
     "mpi4py": Arm("mpi4py", None, SMALL - {"start"} | {"mpi4py"}, "Python"),
+    "buffers": Arm("procpool, `Buffer`", "compare_processes", {"payload"}),
     "onetbb": Arm("oneTBB (threads)", "compare_threads", SMALL | WORKLOADS),
     "openmp": Arm("OpenMP (threads)", "compare_threads", SMALL - {"start", "apply"}),
     "async": Arm("std::async (threads)", "compare_threads", SMALL - {"start"}),

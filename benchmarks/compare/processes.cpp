@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // procpool as an arm of the comparison.
+#include <span>
+
+#include "procpool/buffer.hpp"
 #include "procpool/pool.hpp"
 #include "sections.hpp"
 
@@ -46,10 +49,21 @@ private:
     mp::Pool pool_;
 };
 
+/// Results that are never copied.
+class buffers_arm : public procpool_arm {
+public:
+    using procpool_arm::procpool_arm;
+
+    auto echo(const std::vector<std::vector<double>>& inputs) {
+        return map([](std::span<const double> values) { return mp::Buffer<double>(values); }, inputs, 1);
+    }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    return compare::run(argc, argv, [](std::string_view, std::string_view section, const auto& how) {
+    return compare::run(argc, argv, [](std::string_view arm, std::string_view section, const auto& how) {
+        if (arm == "buffers") return compare::payload<buffers_arm>(how);
         compare::run_section<procpool_arm>(section, how);
     });
 }

@@ -45,6 +45,9 @@
 #include "procpool/detail/job/runner_impl.hpp"
 #include "procpool/detail/job/trace_impl.hpp"
 #include "procpool/detail/job/wait_list_impl.hpp"
+#include "procpool/detail/journal/call_journal_impl.hpp"
+#include "procpool/detail/journal/journal_file_impl.hpp"
+#include "procpool/detail/journal/json_lines_impl.hpp"
 #include "procpool/detail/os/fd_impl.hpp"
 #include "procpool/detail/os/large_write_impl.hpp"
 #include "procpool/detail/os/mapped_segment.hpp"
@@ -71,6 +74,7 @@
 #include "procpool/detail/type_name_impl.hpp"
 #include "procpool/detail/wire/archive_impl.hpp"
 #include "procpool/detail/wire/buffer_impl.hpp"
+#include "procpool/detail/wire/buffer_memory_impl.hpp"
 #include "procpool/detail/wire/code_address_impl.hpp"
 #include "procpool/detail/wire/describe_impl.hpp"
 #include "procpool/detail/wire/large_part_impl.hpp"
@@ -145,6 +149,8 @@ template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
 template std::optional<wire::arena_part> wire::allocate_part<void>(wire::arena&, std::size_t);
 template std::optional<std::span<const std::byte>> wire::find_part<void>(const wire::arena_place&,
                                                                          std::uint64_t);
+template std::shared_ptr<std::byte> wire::borrow_part<void>(const wire::arena_place&, std::uint64_t);
+template std::shared_ptr<wire::arena> wire::arena_of_results<void>();
 template const std::shared_ptr<wire::arena>& wire::other_machines<void>();
 template void wire::require_this_machine<void>(const wire::sink&, const std::type_info&);
 template bool wire::is_code<void>(std::uintptr_t);

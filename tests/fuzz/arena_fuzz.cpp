@@ -113,7 +113,7 @@ constexpr std::array<void (*)(message), 9> attempts{
 
 /// After the first byte: what a worker writes in front of its first part, then the message.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    wire::arena_part_header header;
+    wire::arena_part_header::identity header;
     if (size < 1 + sizeof header) return 0;
     const arenas& all = all_arenas();
     std::memcpy(&header, data + 1, sizeof header);

@@ -33,7 +33,7 @@ refused refuse_options() {
         !misused<Options>,
         "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
         "chunksize, timeout, cpu_timeout, soft_timeout, retries, buffersize, retry_exceptions, fail_fast, "
-        "max_failures, stop, on_result, name, observers, progress and priority");
+        "max_failures, stop, on_result, name, observers, progress, priority and journal");
     return {};
 }
 

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
-#include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -240,19 +239,17 @@ public:
     void fail(std::uint64_t, std::exception_ptr error) {
         stored_.push_back({std::nullopt, std::move(error), true});
     }
-    void note(std::uint64_t index, const job::element_facts& facts) final { noted_.emplace(index, facts); }
+    void note(std::uint64_t index, const job::element_facts& facts) final {
+        noted_.emplace_back(index, facts);
+    }
     void publish(std::uint64_t first, std::uint64_t count) {
         for (std::uint64_t i = first; i < first + count; ++i) {
             slot& next = at(i);
             next = std::move(stored_.front());
             next.index = i;
             stored_.pop_front();
-            if (noted_.empty()) [[likely]]
-                continue;
-            if (const auto at = noted_.find(i); at != noted_.end()) {
-                next.facts = at->second;
-                noted_.erase(at);
-            }
+            if (!noted_.empty()) [[unlikely]]
+                take_facts(next);
         }
     }
 
@@ -276,6 +273,13 @@ public:
     }
 
 private:
+    void take_facts(slot& of) {
+        const auto at = std::find_if(noted_.begin(), noted_.end(),
+                                     [&](const auto& noted) { return noted.first == of.index; });
+        if (at == noted_.end()) return;
+        of.facts = at->second;
+        noted_.erase(at);
+    }
     void note_taken(std::uint64_t index) {
         ++next_;
         if (!ordered_) taken_.add(index);
@@ -289,7 +293,7 @@ private:
 
     const bool ordered_;
     std::deque<slot> stored_;
-    std::map<std::uint64_t, job::element_facts> noted_;  // of those
+    std::vector<std::pair<std::uint64_t, job::element_facts>> noted_;  // of those, by index
     std::deque<slot> waiting_;  // in the order in which they are taken; from number `next_` on, if ordered
     std::uint64_t next_ = 0;
     index_set taken_;  // if not ordered

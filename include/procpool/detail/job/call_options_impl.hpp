@@ -34,6 +34,16 @@ PROCPOOL_COMPILED_APART std::chrono::nanoseconds checked_limit(
     return at_most_for_ever(*limit);
 }
 
+PROCPOOL_COMPILED_APART std::optional<plain_options> as_plain(const TaskOptions& options) {
+    // A priority is for taking turns, which a series does as a whole.
+    const bool is_plain = !options.stop.stop_possible() && options.name.empty() &&
+                          options.observers.empty() && !options.journal && !options.key &&
+                          options.priority == 0 && !options.soft_timeout && !options.retries.policy();
+    if (!is_plain) return std::nullopt;
+    return plain_options{options.timeout, options.cpu_timeout, options.retries.times(),
+                         options.retry_exceptions};
+}
+
 template <class Options>
 void apply_observers(basic_job& job, const Options& options) {
     if (!options.observers.empty() || !options.name.empty())

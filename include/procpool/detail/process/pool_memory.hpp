@@ -8,16 +8,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/os/memfd.hpp"
-#include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/process/lent_results.hpp"
 #include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/arena_window.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 
@@ -34,13 +37,24 @@ public:
         slots_ = os::mapping(file_, 0, slots);
         if (layout_.size == 0) return;
         try {
-            window_ = std::make_shared<const wire::arena_window>(
+            const auto window = std::make_shared<wire::arena_window>(
                 layout_.pool, 0,
                 os::mapping(file_, layout_.begin, (1 + std::uint64_t{workers}) * layout_.size));
-            arguments_ = std::make_shared<wire::arena>(window_, layout_.size, layout_.limit);
+            arguments_ = std::make_shared<wire::arena>(window, layout_.size, layout_.limit);
+            std::vector<std::atomic<std::uint64_t>*> lists(workers);
+            for (std::size_t n = 0; n < workers; ++n)
+                lists[n] = &std::launder(reinterpret_cast<worker::black_box*>(slot(n)))->returned;
+            lent_ = std::make_shared<lent_results>(window, layout_.size, std::move(lists));
+            window->lend_by(lent_);
         } catch (const std::system_error&) {  // addresses are limited, too
             layout_ = {};
         }
+    }
+
+    basic_pool_memory(const basic_pool_memory&) = delete;
+    basic_pool_memory& operator=(const basic_pool_memory&) = delete;
+    ~basic_pool_memory() {
+        if (lent_) lent_->end();
     }
 
     const os::fd& file() const noexcept { return file_; }
@@ -52,17 +66,23 @@ public:
     // ---- what is kept for the next large arguments and results
 
     /// To be called with whether a worker's results take some, when they have come.
-    void notice_results(bool take_memory) noexcept { results_take_some_ = results_take_some_ || take_memory; }
+    void notice_results(bool take_memory) noexcept {
+        if (!take_memory || std::exchange(results_take_some_, true)) return;
+        if (lent_) lent_->set_idle(false);
+    }
     bool is_kept() const noexcept { return results_take_some_ || (arguments_ && arguments_->reserved() > 0); }
     /// Gives that of arguments back; the workers are to be told to give back theirs.
     void trim_arguments() {
         results_take_some_ = false;
+        if (lent_) lent_->set_idle(true);
         if (arguments_) arguments_->trim();
     }
 
-    /// The worker of this slot is dead, and its results are read.
-    void discard_results(std::size_t slot) noexcept {
-        if (window_) os::give_back_pages(window_->data() + (1 + slot) * layout_.size, layout_.size);
+    /// Where the next worker of this slot puts its results. The one before, if there was one, is dead, and
+    /// its results are read; `has_memory` if they take some.
+    worker::arena_room next_room(std::size_t slot, bool has_memory) noexcept {
+        if (!lent_) return {};
+        return lent_->next_room(slot, layout_.limit, has_memory);
     }
 
 private:
@@ -83,9 +103,9 @@ private:
     zygote::arena_layout layout_;
     os::fd file_;
     os::mapping slots_;
-    std::shared_ptr<const wire::arena_window> window_;
     std::shared_ptr<wire::arena> arguments_;
-    bool results_take_some_ = false;  // of some worker, as far as noticed
+    std::shared_ptr<lent_results> lent_;  // null if there are no arenas
+    bool results_take_some_ = false;      // of some worker, as far as noticed
 };
 using pool_memory = basic_pool_memory<>;
 

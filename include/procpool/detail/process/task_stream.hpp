@@ -146,7 +146,7 @@ private:
         return static_cast<std::uint8_t>(
             (std::min(job.timeout, job.soft_timeout) != job::no_limit ? header::by_clock : 0) |
             (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0) |
-            (job.observed ? header::noted : 0));
+            (job.observed ? header::noted : 0) | (job.journal ? header::noted | header::kept : 0));
     }
     bool knows(std::uint64_t job) const noexcept {
         return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();

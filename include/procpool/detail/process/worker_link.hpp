@@ -55,9 +55,9 @@ public:
         std::string error_output;
     } remains;
 
-    /// Begins anew with a worker that is about to start.
+    /// Begins anew with a worker that is about to start, and puts large results into `room`.
     /// @return the end of its result pipe that is the worker's.
-    os::fd connect(std::byte* memory) {
+    os::fd connect(std::byte* memory, const worker::arena_room& room = {}) {
         os::pipe_ends tasks = os::make_pipe();
         os::pipe_ends results = os::make_pipe();
         os::set_nonblocking(results.read);
@@ -68,6 +68,7 @@ public:
         asked_at = steady_ns();
         tasks_ = std::move(down);
         box_ = new (memory) worker::black_box;
+        box_->room = room;
         stream_ = result_stream(std::move(results.read), *box_, memory + worker::outbox_offset);
         begin(box_->told,
               std::launder(reinterpret_cast<const wire::element_times*>(memory + worker::times_offset)));

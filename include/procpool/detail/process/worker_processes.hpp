@@ -318,9 +318,10 @@ private:
 
     void launch(worker_link& link) {
         // Of the worker before: what it had sent is read, as far as anybody wanted it.
-        if (link.serial != 0 && link.has_arena_memory()) memory_.discard_results(slot_of(link));
+        const bool has_memory = link.serial != 0 && link.has_arena_memory();
+        const worker::arena_room room = memory_.next_room(slot_of(link), has_memory);
         try {
-            ask_for(link);
+            ask_for(link, room);
         } catch (...) {
             let_go(link);
             link.serial = ++last_serial_;  // whatever comes of it
@@ -328,8 +329,8 @@ private:
         }
     }
 
-    void ask_for(worker_link& link) {
-        const os::fd results = link.connect(memory_.slot(slot_of(link)));
+    void ask_for(worker_link& link, const worker::arena_room& room) {
+        const os::fd results = link.connect(memory_.slot(slot_of(link)), room);
         link.serial = ++last_serial_;
         link.zygote = zygote_.number();
         poller_.add(link.results(), os::poller::interest::read, key_results(link));

@@ -229,6 +229,7 @@ protected:
                 into.back().facts_of = into.back().first + (asked_to_stop_ - 1 - work_.results());
             }
             if (from.job->observed) notes_.returned(index, from, work_.results(), count, stride, bytes);
+            if (from.job->journal) tell_times(from, count);
             work_.got(count);
         }
     }
@@ -256,6 +257,7 @@ protected:
         else if (job.observed)
             notes_.failed(index, from, element, work_.results(), element_outcome::threw, attempt, again,
                           record.size());
+        if (job.journal && (!again || asks)) tell_times(from, 1);
         if (!again || asks)
             into.push_back(
                 {.job = from.job,
@@ -275,6 +277,12 @@ protected:
 private:
     /// That element which has begun as the `begun`-th.
     virtual void tell_to_stop(std::uint64_t /*begun*/) {}
+    /// The next `count` elements of the run have ended.
+    void tell_times(const run& from, std::uint64_t count) const {
+        for (std::uint64_t i = 0; i < count; ++i)
+            from.job->journal->ran(from.elements.first + from.results + i,
+                                   notes_.run_time(work_.results() + i));
+    }
 
     const wire::activity* told_ = nullptr;
     peer_state_machine state_;

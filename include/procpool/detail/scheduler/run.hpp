@@ -65,7 +65,13 @@ struct delivery {
     std::shared_ptr<remote_job> job;
     std::uint64_t first = 0;
     std::uint64_t count = 0;
-    enum class kind { values, error_record, error, runs_again } what = kind::values;
+    enum class kind {
+        values,
+        error_record,
+        error,
+        kept,        // values that the job's journal has
+        runs_again,  // an error that ends nothing
+    } what = kind::values;
     std::uint64_t stride = 0;
     std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
     std::exception_ptr error;
@@ -74,6 +80,7 @@ struct delivery {
     std::string_view note = {};              // as other machines tell of that
     const std::string* host = nullptr;       // the name of another machine
     std::shared_ptr<second_try> again = {};  // of an error that decides about that
+    bool is_decided = false;
     job::element_facts facts = {};
     std::uint64_t facts_of = 0;  // which element they are about
 };

@@ -72,6 +72,9 @@ void apply_options(thread_job& job, const Options& options) {
     if constexpr (requires { options.key; })
         if (options.key)
             job::refuse("ThreadPool has no key: its threads share all that one of them has loaded; use Pool");
+    if (options.journal)
+        job::refuse(
+            "a journal keeps results as bytes, which a ThreadPool's are not, so it has none; use Pool");
     // Each then runs by itself, so that it can be put off.
     if (job::has_delays(job)) job.at_once = 1, job.tells_each = true;
     if (options.retries.times() > 0 && job.retry_exceptions && !job.repeatable)

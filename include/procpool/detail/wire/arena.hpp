@@ -18,6 +18,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,7 @@
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/wire/arena_part.hpp"
+#include "procpool/detail/wire/arena_part_header.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/arena_window.hpp"
 
@@ -39,14 +41,17 @@ template <class>
 class basic_arena : public std::enable_shared_from_this<arena> {
 public:
     /// The range is the first `size` bytes of the window, of which `limit` bytes at the most are memory at
-    /// any time. How many are is counted in `reserved`, where others may read it, also after our death.
+    /// any time. How many are is counted in `reserved`, where others may read it, also after our death. What
+    /// readers have kept comes back in the list that begins at `returned`.
     basic_arena(std::shared_ptr<const arena_window> window, std::size_t size, std::size_t limit,
-                std::atomic<std::uint64_t>* reserved = nullptr)
+                std::atomic<std::uint64_t>* reserved = nullptr,
+                std::atomic<std::uint64_t>* returned = nullptr)
         : window_(std::move(window)),
           size_(size),
           limit_(limit),
           unused_{{0, size}},
-          reserved_(reserved ? *reserved : own_reserved_) {}
+          reserved_(reserved ? *reserved : own_reserved_),
+          returned_(returned ? *returned : own_returned_) {}
 
     /// Room for a part of `size` bytes; nothing if that is more than the limit allows or the machine has.
     std::optional<arena_part> allocate(std::size_t size) {
@@ -55,6 +60,7 @@ public:
         std::optional<piece> found;
         {
             const mutex_guard lock(mutex_);
+            take_returned();
             most_alive_ = std::max(most_alive_, alive_ + bytes);
             found = take(capacity_for(bytes));
             if (!found) return std::nullopt;
@@ -66,8 +72,7 @@ public:
         }
         std::byte* const at = window_->data() + found->offset + arena_alignment;
         const arena_place place{window_->pool(), window_->first() + found->offset + arena_alignment};
-        const arena_part_header header{place.pool, place.offset, size};
-        std::memcpy(at - arena_alignment, &header, sizeof header);
+        new (at - arena_alignment) arena_part_header{.is = {place.pool, place.offset, size}};
         return arena_part{std::shared_ptr<std::byte>(at, [self = this->shared_from_this(), piece = *found,
                                                           bytes](std::byte*) { self->free(piece, bytes); }),
                           place};
@@ -75,10 +80,13 @@ public:
 
     /// Whether it is no memory at all, but other_machines().
     bool is_elsewhere() const noexcept { return !window_; }
+    /// Whether it is no copy in a forked child.
+    bool is_here() const noexcept { return made_.is_here(); }
 
     /// Gives back all memory that no part takes.
     void trim() noexcept {
         const mutex_guard lock(mutex_);
+        take_returned();
         make_room(0);
         most_alive_ = alive_;
     }
@@ -201,8 +209,68 @@ private:
         // A forked child has a copy of the books, and none of the memory.
         if (!made_.is_here()) return;
         const mutex_guard lock(mutex_);
-        alive_ -= bytes;
-        put_back(one);
+        const std::uint64_t place = window_->first() + one.offset + arena_alignment;
+        const auto lent = header_at(place).lent.load(std::memory_order_acquire);
+        if (lent == arena_part_header::lending::none || back_early_.erase(place) != 0)
+            return take_back({one, bytes}, lent);
+        try {
+            kept_.emplace(place, part{one, bytes});
+        } catch (const std::bad_alloc&) {
+            // It is never used again.
+        }
+    }
+
+    // ---- parts that a reader keeps after we have done with them
+
+    struct part {
+        piece where;
+        std::size_t bytes;
+    };
+
+    arena_part_header& header_at(std::uint64_t place) const noexcept {
+        return header_of_part(window_->data() + (place - window_->first()));
+    }
+    /// Whether a part may lie there: what was in the list may be written over.
+    bool is_place(std::uint64_t place) const noexcept {
+        const std::uint64_t at = place - window_->first();
+        return place >= window_->first() + arena_alignment && at < size_ &&
+               (at - arena_alignment) % os::page_size() == 0;
+    }
+
+    void take_back(part one, arena_part_header::lending lent) noexcept PROCPOOL_REQUIRES(mutex_) {
+        alive_ -= one.bytes;
+        if (lent == arena_part_header::lending::emptied)
+            discard(one.where);
+        else
+            put_back(one.where);
+    }
+
+    /// Takes what readers have given back.
+    void take_returned() noexcept PROCPOOL_REQUIRES(mutex_) {
+        if (returned_.empty()) return;
+        std::uint64_t place = returned_.take_all();
+        // More than that are none: it leads round in circles.
+        for (std::size_t most = size_ / os::page_size(); most > 0 && is_place(place); --most) {
+            const arena_part_header& header = header_at(place);
+            const std::uint64_t next = header.next_returned.load(std::memory_order_relaxed);
+            const auto at = kept_.find(place);
+            if (at == kept_.end()) {
+                take_early(place);
+            } else {
+                const part one = at->second;
+                kept_.erase(at);
+                take_back(one, header.lent.load(std::memory_order_relaxed));
+            }
+            place = next;
+        }
+    }
+    /// It came back before it is free here.
+    void take_early(std::uint64_t place) noexcept PROCPOOL_REQUIRES(mutex_) {
+        try {
+            back_early_.insert(place);
+        } catch (const std::bad_alloc&) {
+            // It is never used again.
+        }
     }
 
     const std::shared_ptr<const arena_window> window_;
@@ -218,8 +286,14 @@ private:
     std::map<std::size_t, std::size_t> unused_ PROCPOOL_GUARDED_BY(mutex_);
     /// Pieces with memory, by capacity; the last one used is the warmest.
     std::map<std::size_t, std::vector<piece>> free_ PROCPOOL_GUARDED_BY(mutex_);
+    /// Parts that are free but for a reader who keeps them, by their place.
+    std::map<std::uint64_t, part> kept_ PROCPOOL_GUARDED_BY(mutex_);
+    /// Those that no reader keeps any more, but that aren't free yet.
+    std::set<std::uint64_t> back_early_ PROCPOOL_GUARDED_BY(mutex_);
     std::atomic<std::uint64_t> own_reserved_{0};
     std::atomic<std::uint64_t>& reserved_;
+    std::atomic<std::uint64_t> own_returned_{0};
+    returned_parts returned_ PROCPOOL_GUARDED_BY(mutex_);
 };
 
 }  // namespace procpool::inline v0_1::detail::wire

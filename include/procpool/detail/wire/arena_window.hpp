@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -15,19 +16,18 @@
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/memfd.hpp"
+#include "procpool/detail/wire/arena_part_header.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 
 namespace procpool::inline v0_1::detail::wire {
 
-/// What stands before each part in an arena, so that no place is believed that was not given out.
-struct arena_part_header {
-    std::uint64_t pool = 0;
-    std::uint64_t offset = 0;
-    std::uint64_t size = 0;
+/// Keeps parts of messages where they lie, for as long as somebody reads them there.
+class part_lender {
+public:
+    virtual ~part_lender() = default;
+    /// The part of `size` bytes at `at` in the window; null if it can't stay.
+    virtual std::shared_ptr<std::byte> lend(std::uint64_t at, std::size_t size) = 0;
 };
-/// So far from the header, and so well aligned, is its part.
-inline constexpr std::size_t arena_alignment = 64;
-static_assert(sizeof(arena_part_header) <= arena_alignment);
 
 /// A stretch of a pool's arenas, as this process sees it.
 template <class = only_if_used>
@@ -51,18 +51,40 @@ public:
     std::byte* data() const noexcept { return memory_.data(); }
     std::size_t size() const noexcept { return memory_.size(); }
 
+    /// Parts that are found here may be kept by `lender`. To be called before anybody looks for them.
+    void lend_by(std::weak_ptr<part_lender> lender) noexcept { lender_ = std::move(lender); }
+
     /// The `size` bytes at `place`, in whatever window of this process that is; nothing unless a part of that
     /// size was put there.
     static std::optional<std::span<const std::byte>> find(const arena_place& place, std::uint64_t size) {
         const auto lock = os::fd_registry::instance().hold_forks();
-        for (const basic_arena_window* window : windows())
-            if (window->is_mapped_here() && window->pool_ == place.pool && place.offset >= window->first_ &&
-                place.offset - window->first_ < window->size())
-                return window->part_at(place, size);
-        return std::nullopt;
+        const basic_arena_window* const window = window_of(place);
+        return window ? window->part_at(place, size) : std::nullopt;
+    }
+    /// The same, to be kept there; null if there is no such part, or it can't stay.
+    static std::shared_ptr<std::byte> borrow(const arena_place& place, std::uint64_t size) {
+        std::shared_ptr<part_lender> lender;
+        std::uint64_t at = 0;
+        {
+            const auto lock = os::fd_registry::instance().hold_forks();
+            const basic_arena_window* const window = window_of(place);
+            if (!window || !window->part_at(place, size)) return nullptr;
+            lender = window->lender_.lock();
+            at = place.offset - window->first_;
+        }
+        return lender ? lender->lend(at, size) : nullptr;
     }
 
 private:
+    /// With forks held.
+    static const basic_arena_window* window_of(const arena_place& place) noexcept {
+        for (const basic_arena_window* window : windows())
+            if (window->is_mapped_here() && window->pool_ == place.pool && place.offset >= window->first_ &&
+                place.offset - window->first_ < window->size())
+                return window;
+        return nullptr;
+    }
+
     /// Leaked: pools of static lifetime end after it would.
     static std::vector<const basic_arena_window*>& windows() {
         static auto* const all = new std::vector<const basic_arena_window*>;
@@ -76,9 +98,9 @@ private:
         const std::uint64_t at = place.offset - first_;
         if (at % arena_alignment != 0 || at < arena_alignment || size > this->size() - at)
             return std::nullopt;
-        arena_part_header header;
-        std::memcpy(&header, data() + at - arena_alignment, sizeof header);
-        if (header.pool != pool_ || header.offset != place.offset || header.size != size) return std::nullopt;
+        arena_part_header::identity is;
+        std::memcpy(&is, data() + at - arena_alignment, sizeof is);
+        if (is.pool != pool_ || is.offset != place.offset || is.size != size) return std::nullopt;
         return std::span<const std::byte>(data() + at, size);
     }
 
@@ -86,6 +108,7 @@ private:
     const std::uint64_t pool_;
     const std::uint64_t first_;
     const os::mapping memory_;
+    std::weak_ptr<part_lender> lender_;
 };
 using arena_window = basic_arena_window<>;
 

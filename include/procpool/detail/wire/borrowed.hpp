@@ -14,6 +14,11 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/codec.hpp"
 
+namespace procpool::inline v0_1 {
+template <class T>
+class Buffer;
+}  // namespace procpool::inline v0_1
+
 namespace procpool::inline v0_1::detail::wire {
 
 /// A View of an encoded Owner.
@@ -48,6 +53,10 @@ template <class T, class Allocator>
     requires(codec<std::vector<T, Allocator>>::in_bulk)
 struct argument<std::span<const T>, std::vector<T, Allocator>> {
     using type = borrowed<std::vector<T, Allocator>, std::span<const T>>;
+};
+template <class T>
+struct argument<std::span<const T>, Buffer<T>> {
+    using type = borrowed<Buffer<T>, std::span<const T>>;
 };
 template <class Char, class Traits, class Allocator>
 struct argument<std::span<const Char>, std::basic_string<Char, Traits, Allocator>> {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -21,6 +22,13 @@ std::optional<arena_part> allocate_part(arena& in, std::size_t size);
 /// The `size` bytes at `place`; nothing unless a part of that size was put there.
 template <class = only_if_used>
 std::optional<std::span<const std::byte>> find_part(const arena_place& place, std::uint64_t size);
+/// The same bytes, kept there; null if they can't be.
+template <class = only_if_used>
+std::shared_ptr<std::byte> borrow_part(const arena_place& place, std::uint64_t size);
+
+/// The arena in which the results of tasks lie that this process runs; null if there is none.
+template <class = only_if_used>
+std::shared_ptr<arena> arena_of_results();
 
 }  // namespace procpool::inline v0_1::detail::wire
 

@@ -14,6 +14,13 @@
 
 namespace procpool::inline v0_1::detail::worker {
 
+/// Where in its arena a worker puts results, and how many bytes of that may be memory at a time.
+struct arena_room {
+    std::uint64_t first = 0;
+    std::uint64_t size = 0;  // 0 if there is no arena
+    std::uint64_t limit = 0;
+};
+
 /// Written by the worker, read by the pool, unless it says otherwise. Everything starts at 0 with each new
 /// worker of a slot.
 struct black_box {
@@ -32,6 +39,10 @@ struct black_box {
     std::atomic<std::uint64_t> arena_bytes{0};
     /// Written by the pool: results that it has received, so that what they refer to may go.
     alignas(64) std::atomic<std::uint64_t> received{0};
+    /// Written by both: large parts of results that the program has kept and needs no more.
+    std::atomic<std::uint64_t> returned{0};
+    /// Written by the pool before the worker starts.
+    arena_room room;
 
     /// Written by the pool: which element is to stop, its number and 1 (the lower half); 0 if none is.
     os::futex_word stop_asked{0};

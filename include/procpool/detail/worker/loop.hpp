@@ -27,6 +27,7 @@
 #include "procpool/detail/wire/arena_window.hpp"
 #include "procpool/detail/wire/element_times.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/wire/large_part_impl.hpp"
 #include "procpool/detail/worker/black_box.hpp"
 #include "procpool/detail/worker/element_position.hpp"
 #include "procpool/detail/worker/exit_functions.hpp"
@@ -92,14 +93,18 @@ private:
     void open_arenas(const zygote::worker_birth& birth) {
         const zygote::arena_layout& arenas = birth.settings.arenas;
         if (arenas.size == 0) return;
-        const std::uint64_t own = (1 + std::uint64_t{birth.slot}) * arenas.size;
+        const arena_room& room = box_.room;
+        const std::uint64_t own = (1 + std::uint64_t{birth.slot}) * arenas.size + room.first;
         try {
             arguments_.emplace(arenas.pool, 0,
                                os::mapping(birth.memory, arenas.begin, arenas.size, os::access::read_only));
+            if (room.size == 0) return;
             auto results = std::make_shared<const wire::arena_window>(
-                arenas.pool, own, os::mapping(birth.memory, arenas.begin + own, arenas.size));
-            outbox_.use(std::make_shared<wire::arena>(std::move(results), arenas.size, arenas.limit,
-                                                      &box_.arena_bytes));
+                arenas.pool, own, os::mapping(birth.memory, arenas.begin + own, room.size));
+            auto arena = std::make_shared<wire::arena>(std::move(results), room.size, room.limit,
+                                                       &box_.arena_bytes, &box_.returned);
+            wire::results_of_this_process() = arena;
+            outbox_.use(std::move(arena));
         } catch (const std::system_error&) {  // its addresses are limited: results go through the pipe
             if (!arguments_) throw;
         }
@@ -191,6 +196,7 @@ private:
                                .attempt = std::exchange(attempt_, 1),
                                .asked = &box_.stop_asked};
         bool good = true;
+        outbox_.keep_results((header.timed & wire::task_header::kept) != 0);
         pacer_.begin_run(header, recalls_);
         while ((good || !os::allocations_failed) && pacer_.begin_element())
             good = run_until_one_throws(job, elements);
