@@ -64,22 +64,12 @@ public:
     template <class F, class... Args>
         requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
     auto apply_async(F&& function, Args&&... args) {
-        using task = typename Kind::template call_task<style::returns, F, Args...>;
-        if constexpr (task::check()) {
-            if constexpr (Kind::template joins_calls<task, F, Args...>) {
-                auto [job, call] = Kind::template join_calls<task>(this->core(), function, args...);
-                if (job) return AsyncResult<typename task::result>(this->shared(), std::move(job), call);
-            }
-            return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
-                                             std::forward<Args>(args)...);
-        } else {
-            return detail::refused{};
-        }
+        return start_one_of_many(nullptr, std::forward<F>(function), std::forward<Args>(args)...);
     }
     /// The same with options of the call.
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {
-        return start_one<style::returns>(options, std::forward<F>(function), std::forward<Args>(args)...);
+        return start_one_of_many(&options, std::forward<F>(function), std::forward<Args>(args)...);
     }
 
     // ---- each worker
@@ -170,6 +160,21 @@ protected:
     ~BasicPool() = default;
 
 private:
+    /// Together with others like it, if there are some.
+    template <class F, class... Args>
+    auto start_one_of_many(const TaskOptions* options, F&& function, Args&&... args) {
+        using task = typename Kind::template call_task<style::returns, F, Args...>;
+        if constexpr (task::check()) {
+            if constexpr (Kind::template joins_calls<task, F, Args...>) {
+                auto [job, call] = Kind::template join_calls<task>(this->core(), options, function, args...);
+                if (job) return AsyncResult<typename task::result>(this->shared(), std::move(job), call);
+            }
+            return start_one<style::returns>(options ? *options : TaskOptions{}, std::forward<F>(function),
+                                             std::forward<Args>(args)...);
+        } else {
+            return detail::refused{};
+        }
+    }
     template <style Style, class F, class... Args>
     auto start_one(const TaskOptions& options, F&& function, Args&&... args) {
         using task = typename Kind::template call_task<Style, F, Args...>;

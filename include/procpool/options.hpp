@@ -166,6 +166,10 @@ struct PoolOptions {
     /// worker; more than that goes through pipes, slower. By default a quarter of the machine's memory. What
     /// was not used for a second is given back.
     std::optional<std::size_t> arena_limit = {};
+    /// Whether processes that tasks have started (a shell, a converter), and those that these have started,
+    /// may outlive their worker. By default they are killed when their worker ends, in whichever way. In a
+    /// ThreadPool and with 0 processes they always stay.
+    bool keep_children = false;
     /// Where what workers print goes.
     worker_output output = worker_output::direct;
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; none by

@@ -19,16 +19,20 @@
 #include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/other_machines.hpp"
+#include "procpool/detail/wire/pointer_check.hpp"
 #include "procpool/error.hpp"
+#include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::call {
 
@@ -63,12 +67,18 @@ struct in_processes {
     /// Submits one call together with others of its kind. @return the job, and which of its calls it is; null
     /// if it is better made by itself
     template <class Task, class F, class... Args>
-    static auto join_calls(pool& where, const F& function, const Args&... args) {
+    static auto join_calls(pool& where, const TaskOptions* options, const F& function, const Args&... args) {
         using callable_type = std::decay_t<F>;
         using series_type = call_series_of<typename Task::result>;
         const callable_type& callable = function;
+        scheduler::call_kind kind = kind_of<Task>(callable);
+        if (options) {
+            const auto plain = job::as_plain(*options);
+            if (!plain) return std::pair<std::shared_ptr<series_type>, std::uint64_t>();
+            kind.options = *plain;
+        }
         return join_series<series_type>(
-            where, kind_of<Task>(callable), std::addressof(callable),
+            where, kind, options, std::addressof(callable),
             [](const void* of) {
                 return std::make_shared<series_type>(Task::define(*static_cast<const callable_type*>(of)));
             },
@@ -108,6 +118,12 @@ private:
             // An odd one is a virtual function's place in a table.
             if ((std::is_pointer_v<F> || address % 2 == 0) && kind.generation == 0)
                 kind.generation = wire::generation_of_code(address);
+        } else if constexpr (wire::constant_closure<F> && wire::may_hold_pointers<F>) {
+            // Functions that it holds.
+            wire::for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t) {
+                if (kind.generation == 0 && wire::is_code(word))
+                    kind.generation = wire::generation_of_code(word);
+            });
         }
         return kind;
     }
@@ -137,7 +153,7 @@ private:
 
     template <class Series, class... Args>
     static std::pair<std::shared_ptr<Series>, std::uint64_t> join_series(
-        pool& where, const scheduler::call_kind& kind, const void* callable,
+        pool& where, const scheduler::call_kind& kind, const TaskOptions* options, const void* callable,
         std::shared_ptr<Series> (*make)(const void* callable), const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
         auto lock = where.acquire();
@@ -146,6 +162,7 @@ private:
         if (!series) {
             if (!in_a_row.begins_series(kind)) return {};
             series = make(callable);
+            if (options) scheduler::apply_options(*series, *options);
             in_a_row.open(series);
         }
         const std::uint64_t call = series->submitted();

@@ -213,6 +213,8 @@ public:
             }
         }
     }
+    /// Whether elements are ready that any peer may run.
+    bool has_ready() const noexcept { return !queue_.empty(); }
     /// Nothing that is ready will run any more.
     void clear() {
         queue_.clear();

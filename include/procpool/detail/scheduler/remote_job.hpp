@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -85,6 +86,12 @@ public:
         return cpu_timeout == job::no_limit ? job::no_limit : soonest_end(cpu_timeout, used);
     }
 
+    /// Whether this element has been given to nobody.
+    bool is_ready(std::uint64_t index) const noexcept {
+        return std::any_of(ready.begin(), ready.end(), [&](const block& some) {
+            return index >= some.first && index - some.first < some.count;
+        });
+    }
     /// What is ready won't run.
     void drop_ready() noexcept;
 

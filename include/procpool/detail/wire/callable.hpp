@@ -53,6 +53,20 @@ concept by_value_closure = std::is_class_v<F> && !serializable_functor<F> && !st
                            std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> &&
                            !is_reference_wrapper<F> && !captures_this<F>;
 
+template <class>
+inline constexpr bool is_const_member = false;
+template <class R, class C, class... P>
+inline constexpr bool is_const_member<R (C::*)(P...) const> = true;
+template <class R, class C, class... P>
+inline constexpr bool is_const_member<R (C::*)(P...) const noexcept> = true;
+
+/// A small lambda that captures plain values and isn't `mutable`: a copy costs nothing, and each call may have
+/// one, so that none sees what others have done to it.
+template <class F>
+concept constant_closure = by_value_closure<F> && sizeof(F) <= 64 && requires {
+    requires is_const_member<decltype(&F::operator())>;
+};
+
 template <class F>
 concept sendable_callable = function_pointer<F> || std::is_member_pointer_v<F> || serializable_functor<F> ||
                             stateless_functor<F> || by_value_closure<F>;
