@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -277,6 +278,22 @@ TEST(Buffer, that_is_dropped_while_the_pool_is_idle_gives_its_memory_back) {
     for (std::uint32_t round = 0; round < 3; ++round)
         for (std::uint32_t i = 0; const numbers& one : pool.map(one_mib, test::views::iota(0u, 20u)))
             EXPECT_TRUE(holds(one, mib, i++));
+}
+
+TEST(Buffer, may_be_dropped_by_any_thread) {
+    mp::Pool pool(2);
+    std::vector<std::thread> threads;
+    for (std::uint32_t t = 0; t < 3; ++t)
+        threads.emplace_back([&pool, t] {
+            std::optional<numbers> kept;
+            for (std::uint32_t i = 0; i < 20; ++i) {
+                numbers one = pool.apply(filled, 100'000u, 100 * t + i);
+                EXPECT_TRUE(holds(one, 100'000, 100 * t + i));
+                if (i % 3 == 0) kept = std::move(one);
+            }
+            EXPECT_TRUE(holds(*kept, 100'000, 100 * t + 18));
+        });
+    for (std::thread& one : threads) one.join();
 }
 
 TEST(Buffer, of_a_call_that_was_given_up_takes_no_memory) {
