@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -20,6 +21,7 @@
 
 #include "procpool/at_worker_exit.hpp"
 #include "procpool/executor.hpp"
+#include "procpool/finalizer.hpp"
 #include "procpool/parallel.hpp"
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
@@ -307,6 +309,36 @@ TEST(InlinePool, the_initializer_and_exit_functions_run_once) {
     mp::Pool broken(0, [] { throw std::domain_error("no"); });
     EXPECT_THROW(broken.apply(twice, 1), std::domain_error);
     EXPECT_EQ(broken.state(), mp::pool_state::failed);
+}
+
+TEST(InlinePool, each_join_waits_for_the_finalizer) {
+    static std::promise<void> begun, go_on;
+    mp::Pool pool({.processes = 0, .finalizer = [] {
+                       begun.set_value();
+                       go_on.get_future().wait();
+                       return 7;
+                   }});
+    pool.close();
+    const auto join = [&] {
+        pool.join();
+        return pool.finalizer_results().size();
+    };
+    auto first = std::async(std::launch::async, join);
+    begun.get_future().wait();
+    auto second = std::async(std::launch::async, join);
+    EXPECT_EQ(second.wait_for(20ms), std::future_status::timeout);
+    go_on.set_value();
+    EXPECT_EQ(first.get(), 1u);
+    EXPECT_EQ(second.get(), 1u);
+}
+
+TEST(InlinePool, a_finalizer_may_ask_for_the_end_that_it_is_part_of) {
+    static mp::Pool* itself = nullptr;
+    mp::Pool pool({.processes = 0, .finalizer = [] { itself->terminate(); }});
+    itself = &pool;
+    pool.close();
+    pool.join();
+    EXPECT_EQ(pool.finalizer_results().size(), 1u);
 }
 
 TEST(InlinePool, a_task_is_in_a_worker_as_far_as_it_can_ask) {

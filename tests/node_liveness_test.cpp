@@ -51,7 +51,10 @@ TEST_F(Liveness, who_is_silent_for_the_limit_is_lost_and_no_earlier) {
     EXPECT_EQ(last.time, 2s);
     listening.hear(1, begin + 2s);
     EXPECT_EQ(silent_at(begin + 3s), std::vector{2});
+    EXPECT_TRUE(listening.was_heard(1, begin + 3s, limit));
+    EXPECT_FALSE(listening.was_heard(2, begin + 3s, limit));
     listening.forget(2);
+    EXPECT_FALSE(listening.was_heard(2, begin + 1s, limit));
     EXPECT_TRUE(silent_at(begin + 3s).empty());
     EXPECT_EQ(listening.of(2, begin + 3s).time, 0s) << "it is forgotten";
 }

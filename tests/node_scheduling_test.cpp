@@ -156,6 +156,34 @@ TEST_F(UnequalNodes, stall_only_while_all_workers_have_something) {
     EXPECT_TRUE(large.is(peer_state::up));
 }
 
+TEST_F(UnequalNodes, that_give_back_what_waits_get_no_more_until_a_result_has_come) {
+    const auto job = make_job();
+    large.give(job, block_of(0, 5), 1);
+    std::vector<scheduler::returned> back;
+    for (std::uint64_t i = 3; i < 5; ++i)
+        large.collect({.what = kind::returned, .job = job->id, .first = i, .count = 1}, {},
+                      events.collected(), back);
+    events.note_message(large, 0, std::move(back));
+    EXPECT_TRUE(large.is(peer_state::stalled));
+    EXPECT_EQ(job->ready_elements, 2u);
+    events.note_message(large, events.collected().size(), {});
+    EXPECT_TRUE(large.is(peer_state::stalled)) << "it had something else to tell";
+    answer(large, *job, 0, events.collected());
+    events.note_message(large, 0, {});
+    EXPECT_TRUE(large.is(peer_state::up));
+}
+
+TEST_F(UnequalNodes, that_give_back_too_much_are_not_kept_from_getting_more) {
+    const auto job = make_job();
+    large.give(job, block_of(0, 3), 1);
+    large.stall();
+    std::vector<scheduler::returned> back;
+    large.collect({.what = kind::returned, .job = job->id, .first = 2, .count = 1}, {}, events.collected(),
+                  back);
+    events.note_message(large, 0, std::move(back));
+    EXPECT_TRUE(large.is(peer_state::up)) << "a worker has nothing";
+}
+
 TEST_F(UnequalNodes, are_not_checked_from_here) {
     const auto job = make_job();
     job->timeout = std::chrono::milliseconds(1);

@@ -59,8 +59,8 @@ std::string refusal_of(const T& value) {
 TEST(OtherMachines, get_no_handles_of_what_belongs_to_this_one) {
     EXPECT_EQ(
         refusal_of(mp::Lock()),
-        "procpool: a procpool::Lock belongs to one machine, and can't go to another one; send values, for "
-        "example a std::vector, or let the tasks make their own");
+        "procpool: a procpool::Lock belongs to one run of the program on one machine, and can't go to another "
+        "machine, nor into a journal; send values, for example a std::vector, or let the tasks make their own");
     const auto refused = [](const auto& value, const std::string& name) {
         EXPECT_TRUE(refusal_of(value).starts_with("procpool: a procpool::" + name)) << refusal_of(value);
     };

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
@@ -97,20 +98,24 @@ private:
     struct entry final : job::observer {
         template <class T>
         entry(completions& to, std::size_t number, const Future<T>& future)
-            : owner(to), index(number), pool(&future.pool()), job(future.job().get()) {}
+            : owner(to),
+              index(number),
+              pool(&future.pool()),
+              ends(&future.call().ends()),
+              call(future.call().call()) {}
 
         void start() {
             const auto lock = pool->acquire();
-            if (job->settled())
+            if (ends->call_settled(call))
                 settled();
             else
-                job->observe(*this);
+                ends->observe_call(call, *this);
             observes = true;
         }
         void stop() noexcept {
             if (!observes || pool->is_copy()) return;
             const auto lock = pool->acquire();
-            if (!is_done) job->drop(*this);
+            if (!is_done) ends->drop_observer(call, *this);
         }
         void settled() noexcept override PROCPOOL_REQUIRES(pool_mutex) {
             is_done = true;
@@ -120,7 +125,8 @@ private:
         completions& owner;
         std::size_t index;
         job::runner* pool;
-        job::basic_job* job;
+        call::call_ends* ends;
+        std::uint64_t call;  // of theirs
         bool observes = false;
         bool is_done PROCPOOL_GUARDED_BY(pool_mutex) = false;
     };

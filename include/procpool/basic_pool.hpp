@@ -15,6 +15,7 @@
 #include "procpool/detail/call/misused_options.hpp"
 #include "procpool/detail/call/results.hpp"
 #include "procpool/detail/call/submit_range.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
@@ -63,22 +64,12 @@ public:
     template <class F, class... Args>
         requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
     auto apply_async(F&& function, Args&&... args) {
-        using task = typename Kind::template call_task<style::returns, F, Args...>;
-        if constexpr (task::check()) {
-            if constexpr (Kind::template joins_calls<task, F, Args...>) {
-                auto [job, call] = Kind::template join_calls<task>(this->core(), function, args...);
-                if (job) return AsyncResult<typename task::result>(this->shared(), std::move(job), call);
-            }
-            return start_one<style::returns>(TaskOptions{}, std::forward<F>(function),
-                                             std::forward<Args>(args)...);
-        } else {
-            return detail::refused{};
-        }
+        return start_one_of_many(nullptr, std::forward<F>(function), std::forward<Args>(args)...);
     }
     /// The same with options of the call.
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {
-        return start_one<style::returns>(options, std::forward<F>(function), std::forward<Args>(args)...);
+        return start_one_of_many(&options, std::forward<F>(function), std::forward<Args>(args)...);
     }
 
     // ---- each worker
@@ -169,13 +160,28 @@ protected:
     ~BasicPool() = default;
 
 private:
+    /// Together with others like it, if there are some.
+    template <class F, class... Args>
+    auto start_one_of_many(const TaskOptions* options, F&& function, Args&&... args) {
+        using task = typename Kind::template call_task<style::returns, F, Args...>;
+        if constexpr (task::check()) {
+            if constexpr (Kind::template joins_calls<task, F, Args...>) {
+                auto [job, call] = Kind::template join_calls<task>(this->core(), options, function, args...);
+                if (job) return AsyncResult<typename task::result>(this->shared(), std::move(job), call);
+            }
+            return start_one<style::returns>(options ? *options : TaskOptions{}, std::forward<F>(function),
+                                             std::forward<Args>(args)...);
+        } else {
+            return detail::refused{};
+        }
+    }
     template <style Style, class F, class... Args>
     auto start_one(const TaskOptions& options, F&& function, Args&&... args) {
         using task = typename Kind::template call_task<Style, F, Args...>;
         if constexpr (task::check()) {
             using results = detail::call::one_result<typename task::result>;
             auto& pool = this->core();
-            const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            const auto job = Kind::template make_job<task, results>(pool, options, std::forward<F>(function));
             job->announced = 1;
             apply_options(*job, options);
             Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
@@ -196,7 +202,9 @@ private:
         if constexpr (task::check()) {
             using results = Results<typename task::result>;
             auto& pool = this->core();
-            const auto job = Kind::template make_job<task, results>(pool, std::forward<F>(function));
+            if (options.journal)
+                detail::job::refuse("everywhere has no journal: each worker is to call the function itself");
+            const auto job = Kind::template make_job<task, results>(pool, options, std::forward<F>(function));
             apply_options(*job, options);
             job->expect(pool.size());
             Kind::template submit_to_each<task>(pool, job, std::forward<Args>(args)...);
@@ -225,8 +233,8 @@ private:
         if constexpr (Task::check()) {
             using results = Results<typename Task::result>;
             return run_job<typename results::result>(
-                Kind::template make_job<Task, results>(this->core(), std::forward<F>(function)), input,
-                options);
+                Kind::template make_job<Task, results>(this->core(), options, std::forward<F>(function)),
+                input, options);
         } else {
             return detail::refused{};
         }
@@ -237,8 +245,8 @@ private:
         if constexpr (Task::check()) {
             using results = values<typename Task::result>;
             return begin_job<typename results::result>(
-                Kind::template make_job<Task, results>(this->core(), std::forward<F>(function)), input,
-                options);
+                Kind::template make_job<Task, results>(this->core(), options, std::forward<F>(function)),
+                input, options);
         } else {
             return detail::refused{};
         }

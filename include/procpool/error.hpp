@@ -111,6 +111,13 @@ public:
     using Error::Error;
 };
 
+/// The element was not run, since it has killed its worker in earlier calls with the same journal; see
+/// JournalOptions::give_up_after.
+class TaskQuarantined : public Error {
+public:
+    using Error::Error;
+};
+
 /// The queue had no item in time; as queue.Empty of Python.
 class Empty : public Error {
 public:

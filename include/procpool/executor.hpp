@@ -122,7 +122,7 @@ public:
     template <class F, class... Args>
         requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
     auto submit(F&& function, Args&&... args) {
-        return submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
+        return in_future(pool_.apply_async(std::forward<F>(function), std::forward<Args>(args)...));
     }
     /// The same with options of the call.
     template <class F, class... Args>

@@ -82,7 +82,7 @@ public:
     /// The same until a stop is requested at the latest, which leaves the call alone.
     bool wait(const std::stop_token& stop) const {
         pool().refuse_copy();
-        const auto ended = [this] { return job()->settled(); };
+        const auto ended = [this] { return settled(); };
         const std::stop_callback wake(stop, [this] { pool().wake_waiters(); });
         auto lock = pool().acquire();
         pool().wait_or_poll(
@@ -109,30 +109,28 @@ public:
     bool cancel() const {
         if (pool().is_copy()) return false;
         auto lock = pool().acquire();
-        if (!job()->settled()) {
-            const bool had_begun =
-                pool().withdraw(call_->call_.job(), "procpool: the future was cancelled") == 0;
+        if (!settled()) {
+            const bool withdrawn =
+                pool().withdraw_call(job(), call().call(), "procpool: the future was cancelled");
             pool().leave(lock);
-            if (had_begun) return false;
-            pool().wait(lock, [this] { return job()->done(); }, detail::steady_time::max());
+            if (!withdrawn) return false;
+            pool().wait(
+                lock, [this] { return call().ends().call_done(call().call()); }, detail::steady_time::max());
         }
         return was_cancelled();
     }
     /// Whether it was cancelled before it began (or by a std::stop_token, or with its executor).
     bool cancelled() const {
         const auto lock = pool().acquire();
-        return job()->settled() && was_cancelled();
+        return settled() && was_cancelled();
     }
     /// Whether it has begun and is not done.
     bool running() const {
         const auto lock = pool().acquire();
-        return !job()->settled() && !pool().has_waiting(*job());
+        return !settled() && !pool().is_waiting(*job(), call().call());
     }
     /// Whether its result, or an error, is there.
-    bool done() const {
-        const auto lock = pool().acquire();
-        return job()->settled();
-    }
+    bool done() const { return call().settled(); }
 
     /// Calls `function(future)` once the call is done, cancelled ones included; at once if it is. Otherwise
     /// it runs in a thread of the pool or of another caller; functions run in the order in which they were
@@ -167,25 +165,30 @@ private:
 
     explicit Future(AsyncResult<T> call) : call_(std::make_shared<AsyncResult<T>>(std::move(call))) {}
 
-    auto& pool() const noexcept { return *call_->call_.pool(); }
-    auto& job() const noexcept { return call_->call_.job(); }
+    auto& call() const noexcept { return call_->call_; }
+    auto& pool() const noexcept { return *call().pool(); }
+    auto& job() const noexcept { return call().job(); }
+    bool settled() const noexcept { return call().ends().call_settled(call().call()); }
 
     template <class Rep, class Period>
     void wait_or_throw(std::chrono::duration<Rep, Period> timeout) const {
         if (!wait(timeout)) throw TimeoutError("procpool: no result in the time given");
     }
     bool wait_until(detail::steady_time deadline) const {
+        pool().refuse_copy();
+        if (call().ends().call_seen_done(call().call())) return true;
         auto lock = pool().acquire();
-        return pool().wait_or_poll(lock, [this] { return job()->settled(); }, deadline, job().get());
+        return pool().wait_or_poll(lock, [this] { return settled(); }, deadline, job().get());
     }
 
     // The rest: once it is done.
 
-    /// A task's own errors are with its results; what ended the job as a whole is its failure.
+    /// Other than by its task.
     bool was_cancelled() const {
-        if (!job()->failure()) return false;
+        const std::exception_ptr failure = call().ends().call_failure(call().call());
+        if (!failure) return false;
         try {
-            std::rethrow_exception(job()->failure());
+            std::rethrow_exception(failure);
         } catch (const TaskCancelled&) {
             return true;
         } catch (...) {
@@ -193,12 +196,12 @@ private:
         }
     }
     std::exception_ptr thrown() const {
-        const std::exception_ptr error = call_->call_.error();
+        const std::exception_ptr error = call().error();
         if (error && cancelled()) std::rethrow_exception(error);
         return error;
     }
     reference value() const {
-        if (const auto error = call_->call_.error()) std::rethrow_exception(error);
+        if (const auto error = call().error()) std::rethrow_exception(error);
         if constexpr (!std::is_void_v<T>) return call_->value();
     }
     T take() {
@@ -210,9 +213,9 @@ private:
     /// Calls it later if the call is not done; else false.
     bool when_done_later(const std::function<void()>& callback) const {
         // As soon as the lock is free the callback may run, and end what holds this handle.
-        const auto kept = call_->call_.pool();
+        const auto kept = call().pool();
         const auto lock = kept->acquire();
-        return job()->add_callback(callback);
+        return call().ends().add_call_callback(call().call(), callback);
     }
     void when_done(const std::function<void()>& callback) const {
         if (!when_done_later(callback)) pool().run_callback(callback);

@@ -112,7 +112,7 @@ private:
             const auto buffersize = job::checked_size(options.buffersize, "buffersize");
             const std::uint64_t window = buffersize.value_or(2 * chunk * pool.size());
             const auto job = Kind::template make_job<Task, call::stream_of_results<result>>(
-                pool, std::forward<F>(function), ordered);
+                pool, options, std::forward<F>(function), ordered);
             apply_options(*job, options);
             job->chunk = std::min(chunk, window);
             if constexpr (std::ranges::sized_range<Range>)

@@ -63,13 +63,14 @@ enum class element_outcome : std::uint8_t {
     worker_died,  ///< its worker died while it ran
     timed_out,    ///< it has exceeded its time limit, and its worker was ended
     cancelled,    ///< nobody wanted it any more: it was ended, or never begun
-    not_sent      ///< its arguments couldn't be encoded
+    not_sent,     ///< its arguments couldn't be encoded
+    given_up      ///< it was not run, since it has killed its worker in earlier calls; see Journal
 };
 
 /// An element's end. Times are the worker's own.
 struct ElementEnd {
     std::uint64_t index = 0;  ///< in the call's input
-    /// Which worker ran it; nothing if none did.
+    /// Which worker ran it; nothing if none did: it failed before, or its result was in a journal.
     std::optional<std::uint32_t> worker = {};
     std::uint32_t attempt = 1;
     element_outcome outcome = element_outcome::returned;

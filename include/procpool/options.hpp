@@ -4,6 +4,7 @@
 #define PROCPOOL_OPTIONS_HPP
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -25,9 +26,16 @@ class Observer;
 namespace detail::job {
 class finalizer;
 }
+namespace detail::job {
+class journal;
+}
 namespace detail::call {
 template <class F>
 class finalizer_of;  // in finalizer.hpp
+}
+namespace detail::journal {
+template <class Name>
+class journal_in_file;  // in journal.hpp
 }
 
 /// A function that each worker of a pool calls once before it leaves in peace: `{.finalizer = f}`. To be
@@ -55,6 +63,51 @@ public:
 
 private:
     std::shared_ptr<const detail::job::finalizer> function_;
+};
+
+/// `{.journal = {"run.journal", {.version = "2"}}}`
+struct JournalOptions {
+    /// What makes results good for later runs. By default that is the build of the program: results of
+    /// another one are refused. With a version they are good as long as the version stays the same, whatever
+    /// was built since.
+    std::string version = {};
+    /// Calls in which an element may kill its worker, or exceed its time limit; later ones don't run it any
+    /// more, and it fails with TaskQuarantined. 1 or more.
+    int give_up_after = 3;
+    /// Whether results are on the disk, and not only with the system, before the program sees them: so they
+    /// survive a crash of the machine, too. Costs some milliseconds each time that results come.
+    bool sync = false;
+};
+
+/// A file that keeps the results of a call: `pool.map(f, files, {.journal = "run.journal"})`. The next call
+/// with it takes the results that are there, and runs the rest. The file includes `procpool/journal.hpp`.
+///
+/// A result belongs to an element's value, not to its place: the same argument gets the same result. One file
+/// is for one function, and for one program at a time; other calls are refused with an Error. It stays open
+/// as long as a copy of this or a call with it lives. May be used by several calls at once.
+class Journal {
+public:
+    /// None.
+    Journal() = default;
+    /// In the file of that name, which is made if there is none. It is opened by the first call.
+    /// @throws std::invalid_argument
+    template <class File>
+        requires std::convertible_to<File, std::string>
+    Journal(File&& file, JournalOptions options = {}) {
+        using kept = detail::journal::journal_in_file<std::decay_t<File>>;
+        static_assert(
+            requires { sizeof(kept); }, "procpool: include <procpool/journal.hpp> where a journal is given");
+        journal_ = std::make_shared<kept>(std::forward<File>(file), std::move(options));
+    }
+
+    /// Whether there is one.
+    explicit operator bool() const noexcept { return journal_ != nullptr; }
+
+    /// For the library itself.
+    const std::shared_ptr<detail::job::journal>& kept() const noexcept { return journal_; }
+
+private:
+    std::shared_ptr<detail::job::journal> journal_;
 };
 
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
@@ -113,6 +166,10 @@ struct PoolOptions {
     /// worker; more than that goes through pipes, slower. By default a quarter of the machine's memory. What
     /// was not used for a second is given back.
     std::optional<std::size_t> arena_limit = {};
+    /// Whether processes that tasks have started (a shell, a converter), and those that these have started,
+    /// may outlive their worker. By default they are killed when their worker ends, in whichever way. In a
+    /// ThreadPool and with 0 processes they always stay.
+    bool keep_children = false;
     /// Where what workers print goes.
     worker_output output = worker_output::direct;
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells, up to 4096; none by
@@ -196,6 +253,8 @@ struct MapOptions {
     /// Elements of calls with a higher one are given to workers first; what they have got already goes on.
     /// Calls with a lower one still get every eighth turn.
     int priority = 0;
+    /// Processes only: where results are kept, and taken from, in later runs; see Journal.
+    Journal journal = {};
 };
 
 /// `pool.apply_async({.timeout = 2s}, f, args...);`
@@ -218,6 +277,8 @@ struct TaskOptions {
     std::vector<std::shared_ptr<Observer>> observers = {};
     /// Calls with a higher one are given to workers first, as with MapOptions::priority.
     int priority = 0;
+    /// Processes only: where the result is kept, and taken from, in later runs; see Journal.
+    Journal journal = {};
     /// Processes only: calls with the same key run in the same worker as long as it lives, and then in the
     /// one that takes its place; for what a worker has loaded. They wait for that worker, whatever the others
     /// do.

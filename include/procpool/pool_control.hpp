@@ -64,12 +64,13 @@ public:
         return pool.state() == pool_state::failed ? pool.failure() : nullptr;
     }
 
-    /// What its workers have done so far: a Statistics, from <procpool/statistics.hpp>. @throws Error from a
-    /// ThreadPool without PoolOptions::statistics, and from a pool of several machines
+    /// What its workers have done so far: a Statistics, from <procpool/statistics.hpp>. A pool of several
+    /// machines asks them, which takes a message there and back; of one that doesn't answer within a second
+    /// it knows what that told last. @throws Error from a ThreadPool without PoolOptions::statistics
     auto stats() const {
         pool_type& pool = core();
-        const auto lock = pool.acquire();
-        return pool.stats();
+        auto lock = pool.acquire();
+        return pool.stats(lock);
     }
 
     /// What came of PoolOptions::finalizer in the workers that have left so far, in the order in which they

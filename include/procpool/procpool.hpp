@@ -17,6 +17,7 @@
 #include "procpool/future.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/indexed.hpp"
+#include "procpool/journal.hpp"
 #include "procpool/loader.hpp"
 #include "procpool/managed.hpp"
 #include "procpool/managed_set.hpp"

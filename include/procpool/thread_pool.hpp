@@ -39,9 +39,9 @@ namespace procpool::inline v0_1 {
 /// What threads can't do: a crash in a task ends the program; cancel(), terminate(), fail_fast and stop
 /// tokens drop what has not begun and let running tasks end, for which terminate() and the destructor wait.
 /// So a time limit (timeout and cpu_timeout of calls, PoolOptions::initializer_timeout) is a
-/// std::invalid_argument, as are maxtasksperchild, max_processes, keys of calls, limits of memory,
-/// environment, working_directory, inner_threads, and output other than direct. Options that are for deaths
-/// of processes and for their start have no meaning here and are ignored: start_method, arena_limit,
+/// std::invalid_argument, as are maxtasksperchild, max_processes, keys and journals of calls, limits of
+/// memory, environment, working_directory, inner_threads, and output other than direct. Options that are for
+/// deaths of processes and for their start have no meaning here and are ignored: start_method, arena_limit,
 /// terminate_grace, restart_limit, stderr_tail, quote_arguments, finalizer_timeout, and retries without
 /// retry_exceptions.
 ///

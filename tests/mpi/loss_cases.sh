@@ -73,16 +73,29 @@ case_link_cut() {
     until_ready
     part node2 node3
     touch "$state/go"
+    wait_until 60 is_there mapped || wrong 'the map does not end'
+    node2_rests
+    go_on
     finish
     rejoin node2 node3
     ends_after_loss
     prints '^mapped$' '^nodes: 0=alive 1=alive 2=alive$'
 }
+# What it can't pass on isn't looked after ten thousand times a second for ever.
+node2_rests() {
+    local before
+    sleep "$timeout"
+    before=$(naps_of_node2)
+    sleep 2
+    note+=", $((($(naps_of_node2) - before) / 2)) naps a second"
+    (($(naps_of_node2) - before < 4000)) || wrong "node2 woke $(($(naps_of_node2) - before)) times in 2 s"
+}
+naps_of_node2() { awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$(rank_on node2)/status"; }
 case_link_cut_midway() {
     limit node3 20mbit
     timeout=5 start definitions 60
     until_ready
-    touch "$state/go"
+    touch "$state/go" "$state/done"
     sleep 2
     part node2 node3
     unlimit node3
@@ -94,10 +107,21 @@ case_link_cut_midway() {
 case_definitions() { # no loss
     timeout=5 start definitions 100 # which is not about that
     until_ready
-    touch "$state/go"
+    touch "$state/go" "$state/done"
     finish
     ends_with 0
     prints '^mapped$' '^nodes: 0=alive 1=alive 2=alive$'
+}
+# No loss. Elements come to node3 directly, and before their definitions, which come by way of node2.
+case_small_definitions() {
+    timeout=5 start small_definitions 100
+    until_ready
+    limit node2 40mbit
+    touch "$state/go"
+    finish
+    unlimit node2
+    ends_with 0
+    prints '^nodes: 0=alive 1=alive 2=alive$'
 }
 case_cut_briefly() { # no loss
     start map
@@ -249,6 +273,11 @@ case_global_pool_exit() { ends_itself global_pool_exit 9; }
 case_forks() {
     ends_itself forks 6
     prints '^child ended with 4$' '^child ended with 5$' '^nodes: 0=alive 1=alive 2=alive$'
+}
+case_own_share_hangs() { # nobody waits for that without end
+    ends_itself own_share_hangs 5
+    within 25
+    prints '^ends$' "workers don't end"
 }
 case_prints_by_cout() { # after a loss, too
     start prints_by_cout

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Ends of main while a pool works.
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -87,6 +94,47 @@ int forks() {
     return 6;
 }
 
+std::set<pid_t> threads() {
+    std::set<pid_t> all;
+    for (const auto& one : std::filesystem::directory_iterator("/proc/self/task"))
+        all.insert(std::stoi(one.path().filename().string()));
+    return all;
+}
+/// Until this process ends.
+void stop_thread(pid_t thread) {
+    std::array<int, 2> stopped{};
+    expect(::pipe(stopped.data()) == 0, "pipe");
+    const pid_t child = ::fork();
+    expect(child >= 0, "fork");
+    if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        int status = 0;
+        const bool done = ::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) == 0 &&
+                          ::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0 &&
+                          ::waitpid(thread, &status, __WALL) == thread && WIFSTOPPED(status) &&
+                          ::write(stopped[1], "", 1) == 1;
+        if (!done) ::_exit(1);
+        for (;;) ::pause();
+    }
+    ::close(stopped[1]);
+    char any = 0;
+    expect(::read(stopped[0], &any, 1) == 1, "the thread is stopped");
+    ::close(stopped[0]);
+}
+/// Rank 0's own share of the pool can't end, as if its workers were stuck in the kernel.
+int own_share_hangs() {
+    const std::set<pid_t> before = threads();
+    mp::mpi::Pool pool(options());
+    expect_work(pool);
+    for (const pid_t one : threads())  // the first that the pool has started
+        if (!before.contains(one)) {
+            stop_thread(one);
+            break;
+        }
+    std::printf("ends\n");
+    return 5;
+}
+
 /// What std::cout keeps in a buffer of its own is printed, though nobody ends MPI after a loss.
 int prints_by_cout() {
     std::ios::sync_with_stdio(false);
@@ -129,6 +177,7 @@ void add_ends_of_main(mode_map& modes) {
     };
     modes["result_outlives_pool"] = result_outlives_pool;
     modes["forks"] = forks;
+    modes["own_share_hangs"] = own_share_hangs;
     modes["prints_by_cout"] = prints_by_cout;
 }
 

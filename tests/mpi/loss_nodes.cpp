@@ -221,10 +221,32 @@ int definitions() {
     wait_for("go");
     expect_definition(pool, std::size_t{32} << 20);
     std::printf("mapped\n");
+    tell("mapped");
+    wait_for("done");
     expect_definition(pool, std::size_t{2} << 20);
     mp::mpi::Pool other(options());
     expect_definition(other, std::size_t{3} << 20);
     print_nodes(other);
+    return 0;
+}
+
+int first_and_size(const std::string& bound, int /*x*/) {
+    return static_cast<int>(bound.size()) + static_cast<unsigned char>(bound.front());
+}
+/// Definitions that are just large enough for the chain: elements that go to a node directly come first.
+int small_definitions() {
+    mp::mpi::Pool pool(options());
+    expect_work(pool);
+    tell("ready");
+    wait_for("go");
+    constexpr int size = 1 << 20;
+    for (int call = 0; call < 20; ++call) {
+        const std::string bound(static_cast<std::size_t>(size + call), static_cast<char>(call));
+        expect(pool.map(mp::partial(first_and_size, bound), numbers(60), {.chunksize = 1}) ==
+                   std::vector<int>(60, size + 2 * call),
+               "call " + std::to_string(call));
+    }
+    print_nodes(pool);
     return 0;
 }
 
@@ -239,6 +261,7 @@ void add_lost_nodes(mode_map& modes) {
     modes["pool_after_a_death"] = pool_after_a_death;
     modes["for_ever"] = run_for_ever;
     modes["definitions"] = definitions;
+    modes["small_definitions"] = small_definitions;
 }
 
 }  // namespace loss

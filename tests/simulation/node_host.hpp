@@ -43,6 +43,10 @@ public:
     /// The rest of a step of who drives.
     void step(random& chance) {
         pool.wake_up(chance, [] {}, [] {});
+        {
+            const auto lock = pool.acquire();
+            jobs_.give_back_if_stuck(pool);
+        }
         wire::buffer bytes = up_.take();
         if (!bytes.empty() && !link_.is_lost) link_.up.push_back(std::move(bytes));
     }

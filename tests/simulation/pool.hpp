@@ -115,7 +115,7 @@ public:
         fails_with_node_ = fails;
     }
     std::size_t size() const noexcept override { return group.workers(); }
-    procpool::Statistics stats() override { return {}; }
+    procpool::Statistics stats(lock&) override { return {}; }
     simulated_clock& time() noexcept { return clock; }
 
     // ---- the driver
@@ -282,12 +282,12 @@ private:
             link.received.push_back(std::move(link.up.front()));
             link.up.pop_front();
             std::vector<scheduler::returned> back;
+            const std::size_t results = events().collected().size();
             mpi::each_frame(link.received.back().bytes(),
                             [&](const mpi::frame_header& header, std::span<const std::byte> payload) {
                                 link.node.collect(header, payload, events().collected(), back);
                             });
-            events().note_results(link.node);
-            events().take_returned(std::move(back));
+            events().note_message(link.node, results, std::move(back));
         }
         if (!link.is_lost || !link.node.is_alive() || !link.up.empty() || chance.one_in(3)) return;
         group.lose_workers_of(link);

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace procpool::inline v0_1::detail {
@@ -27,15 +28,25 @@ inline two_words siphash(const two_words& key, std::span<const std::byte> messag
             v2 += v1, v1 = std::rotl(v1, 17) ^ v2, v2 = std::rotl(v2, 32);
         }
     };
+    const auto take = [&](std::uint64_t word) {
+        v3 ^= word;
+        rounds(2);
+        v0 ^= word;
+    };
     // Words of eight bytes; the last one has what is left, and the message's size on top.
-    for (std::size_t at = 0; at <= message.size(); at += 8) {
+    std::size_t at = 0;
+    if constexpr (std::endian::native == std::endian::little)
+        for (; message.size() - at >= 8; at += 8) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, message.data() + at, sizeof word);
+            take(word);
+        }
+    for (; at <= message.size(); at += 8) {
         const auto piece = message.subspan(at, std::min<std::size_t>(8, message.size() - at));
         std::uint64_t word = piece.size() < 8 ? std::uint64_t{message.size()} << 56 : 0;
         for (std::size_t i = 0; i < piece.size(); ++i)
             word |= std::to_integer<std::uint64_t>(piece[i]) << 8 * i;
-        v3 ^= word;
-        rounds(2);
-        v0 ^= word;
+        take(word);
     }
     v2 ^= 0xee;
     rounds(4);

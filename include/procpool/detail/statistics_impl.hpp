@@ -53,6 +53,7 @@ inline const char* text_of(element_outcome outcome) noexcept {
         case element_outcome::timed_out: return "timed out";
         case element_outcome::cancelled: return "cancelled";
         case element_outcome::not_sent: return "not sent";
+        case element_outcome::given_up: return "given up";
     }
     return "";
 }

@@ -71,6 +71,8 @@ struct PoolOptions {
     WorkerLimits limits = {};
     /// Bytes of shared memory that large values may take between a node and its workers.
     std::optional<std::size_t> arena_limit = {};
+    /// Whether processes that tasks have started may outlive their worker.
+    bool keep_children = false;
     /// Where what workers print goes, on their node; launchers bring it to the program's own output.
     worker_output output = worker_output::direct;
     /// Bytes of what a worker printed last to standard error that its WorkerDied tells.
@@ -169,6 +171,7 @@ private:
                         .restart_limit = options.restart_limit,
                         .limits = options.limits,
                         .arena_limit = options.arena_limit,
+                        .keep_children = options.keep_children,
                         .output = options.output,
                         .stderr_tail = options.stderr_tail,
                         .quote_arguments = options.quote_arguments};

@@ -30,6 +30,8 @@ public:
     void wait_or_throw(steady_time deadline) const;
     bool wait(const std::stop_token& stop) const;
     bool ready() const;
+    /// As ready(), but callbacks may still be to run.
+    bool settled() const;
     std::exception_ptr error() const { return ends_->error(call_); }
     /// If there is one.
     void throw_error() const;

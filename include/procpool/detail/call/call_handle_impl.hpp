@@ -44,6 +44,13 @@ PROCPOOL_COMPILED_APART bool call_handle::ready() const {
     return ends_->call_done(call_);
 }
 
+PROCPOOL_COMPILED_APART bool call_handle::settled() const {
+    pool_->refuse_copy();
+    if (ends_->call_seen_done(call_)) return true;
+    const auto lock = pool_->acquire();
+    return ends_->call_settled(call_);
+}
+
 PROCPOOL_COMPILED_APART void call_handle::throw_error() const {
     if (const auto thrown = error()) std::rethrow_exception(thrown);
 }

@@ -20,6 +20,8 @@
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/call/results.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 
 namespace procpool::inline v0_1::detail::call {
@@ -27,10 +29,10 @@ namespace procpool::inline v0_1::detail::call {
 /// Calls that may share a job: nothing of one is left in the callable for the next, results are plain data
 /// that can stay until the handles of all are gone, and arguments are encoded without running user code.
 template <class F, class R, class... Wire>
-concept can_join_series =
-    (wire::function_pointer<F> || std::is_member_pointer_v<F> || wire::stateless_functor<F>) &&
-    (std::is_void_v<R> || (wire::flat<R> && sizeof(call::stored<R>) <= 64)) && (wire::flat<Wire> && ...) &&
-    encoded_size<std::tuple<Wire...>> <= 256;
+concept can_join_series = (wire::function_pointer<F> || std::is_member_pointer_v<F> ||
+                           wire::stateless_functor<F> || wire::constant_closure<F>) &&
+                          (std::is_void_v<R> || (wire::flat<R> && sizeof(call::stored<R>) <= 64)) &&
+                          (wire::flat<Wire> && ...) && encoded_size<std::tuple<Wire...>> <= 256;
 
 template <class R>
 class call_series_of final : public scheduler::call_series, public call::result_source<R> {
@@ -60,8 +62,21 @@ public:
     bool call_seen_done(std::uint64_t call) const noexcept override {
         return scheduler::call_series::call_seen_done(call);
     }
+    bool call_settled(std::uint64_t call) const noexcept override {
+        return scheduler::call_series::call_settled(call);
+    }
+    std::exception_ptr call_failure(std::uint64_t call) override {
+        return scheduler::call_series::call_failure(call);
+    }
     bool add_call_callback(std::uint64_t call, std::function<void()> callback) override {
         return scheduler::call_series::add_call_callback(call, std::move(callback));
+    }
+    void observe_call(std::uint64_t call, job::observer& one) override PROCPOOL_REQUIRES(pool_mutex) {
+        scheduler::call_series::observe_call(call, one);
+    }
+    void drop_observer(std::uint64_t call, job::observer& one) noexcept override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        scheduler::call_series::drop_observer(call, one);
     }
     bool was_empty() const noexcept override { return false; }
     std::exception_ptr error(std::uint64_t call) override { return error_of(call); }

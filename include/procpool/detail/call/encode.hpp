@@ -77,6 +77,10 @@ void append_element(scheduler::block& to, const T& element) {
     ++to.count;
 }
 
+/// Where large arguments of a job go: a journal's are all in their messages, which it reads.
+const std::shared_ptr<wire::arena>& memory_for_arguments(const scheduler::pool_backend& pool,
+                                                         const scheduler::remote_job& job);
+
 /// The same element as one of variable size, as workers expect the arguments of an initializer.
 void put_size_in_front(scheduler::block& element);
 
@@ -92,8 +96,7 @@ public:
     std::exception_ptr take_error() noexcept;
 
 protected:
-    /// Large parts go to `memory`, if there is any.
-    explicit block_encoder(std::shared_ptr<wire::arena> memory);
+    block_encoder(const scheduler::pool_backend& pool, const scheduler::remote_job& job);
     ~block_encoder();
 
     static constexpr std::uint64_t enough_elements = 2048;
@@ -114,11 +117,16 @@ protected:
     /// In a handler: the range has thrown. That goes through, but after the elements of this block.
     void break_off(const scheduler::block& unfinished);
     bool has_error() const noexcept { return pending_error_ || broken_; }
+    /// What is to be known of elements before they are submitted.
+    void look_up(const scheduler::block& encoded) const {
+        if (journal_) journal_->look_up(encoded);
+    }
 
     std::uint64_t encoded_ = 0;
 
 private:
-    std::shared_ptr<wire::arena> memory_;
+    std::shared_ptr<wire::arena> memory_;  // for large parts; none if null
+    scheduler::element_journal* journal_;  // the job's
     wire::buffer spare_;
     std::exception_ptr pending_error_;
     std::exception_ptr broken_;  // what the range has thrown
@@ -128,9 +136,9 @@ private:
 template <class Iterator, class Sentinel>
 class range_encoder : public block_encoder {
 public:
-    /// Large parts go to `memory`, if there is any.
-    range_encoder(Iterator begin, Sentinel end, std::shared_ptr<wire::arena> memory)
-        : block_encoder(std::move(memory)), at_(std::move(begin)), end_(std::move(end)) {}
+    range_encoder(const scheduler::pool_backend& pool, const scheduler::remote_job& job, Iterator begin,
+                  Sentinel end)
+        : block_encoder(pool, job), at_(std::move(begin)), end_(std::move(end)) {}
 
     bool at_end() {
         if (has_error()) return false;
@@ -142,13 +150,20 @@ public:
     /// can't be encoded. What the range itself throws goes through, after the elements before it.
     scheduler::block next(std::uint64_t chunk, std::uint64_t most = ~std::uint64_t{0}) {
         scheduler::block result = begin_block();
+        encode_next(result, chunk, most);
+        look_up(result);
+        return result;
+    }
+
+private:
+    void encode_next(scheduler::block& result, std::uint64_t chunk, std::uint64_t most) {
         using value = std::iter_value_t<Iterator>;
         if constexpr (std::contiguous_iterator<Iterator> && std::sized_sentinel_for<Sentinel, Iterator> &&
                       wire::flat<value> && std::is_same_v<value, wire::wire_type_t<value>>) {
             catch_up();
             const std::uint64_t wanted = std::max<std::uint64_t>(enough_elements / chunk, 1) * chunk;
             const auto count = std::min({static_cast<std::uint64_t>(end_ - at_), wanted, most});
-            if (count == 0) return result;
+            if (count == 0) return;
             const value* const from = std::to_address(at_);
             try {
                 wire::refuse_pointers(from, static_cast<std::size_t>(count));
@@ -157,7 +172,7 @@ public:
                 result.count = count;
                 at_ += static_cast<std::iter_difference_t<Iterator>>(count);
                 encoded_ += count;
-                return result;
+                return;
             } catch (const SerializationError&) {
                 // One of them can't be sent; the slow way tells which.
             }
@@ -179,10 +194,8 @@ public:
             break_off(result);
         }
         end_block(result);
-        return result;
     }
 
-private:
     // Only when the next element is wanted: an input range may take long to find it.
     void catch_up() {
         if (std::exchange(behind_, false)) ++at_;
@@ -196,10 +209,11 @@ private:
 /// Turns a range into elements of a job of this pool. Without the lock.
 template <>
 struct reader_of<scheduler::pool_backend> {
-    template <class Job, class Iterator, class Sentinel>
-    static range_encoder<Iterator, Sentinel> make(const scheduler::pool_backend& pool, const Job& /*job*/,
-                                                  Iterator begin, Sentinel end) {
-        return {std::move(begin), std::move(end), pool.arena()};
+    template <class Iterator, class Sentinel>
+    static range_encoder<Iterator, Sentinel> make(const scheduler::pool_backend& pool,
+                                                  const scheduler::remote_job& job, Iterator begin,
+                                                  Sentinel end) {
+        return {pool, job, std::move(begin), std::move(end)};
     }
 };
 

@@ -12,9 +12,12 @@
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
 
 namespace procpool::inline v0_1::detail::call {
 
@@ -35,8 +38,14 @@ PROCPOOL_COMPILED_APART void put_size_in_front(scheduler::block& element) {
     element.stride = wire::variable_stride;
 }
 
-PROCPOOL_COMPILED_APART block_encoder::block_encoder(std::shared_ptr<wire::arena> memory)
-    : memory_(std::move(memory)) {}
+PROCPOOL_COMPILED_APART const std::shared_ptr<wire::arena>& memory_for_arguments(
+    const scheduler::pool_backend& pool, const scheduler::remote_job& job) {
+    return job.journal ? wire::other_machines() : pool.arena();
+}
+
+PROCPOOL_COMPILED_APART block_encoder::block_encoder(const scheduler::pool_backend& pool,
+                                                     const scheduler::remote_job& job)
+    : memory_(memory_for_arguments(pool, job)), journal_(job.journal.get()) {}
 PROCPOOL_COMPILED_APART block_encoder::~block_encoder() = default;
 
 PROCPOOL_COMPILED_APART std::exception_ptr block_encoder::take_error() noexcept {

@@ -19,15 +19,20 @@
 #include "procpool/detail/call/call_style.hpp"
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/chunking.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
+#include "procpool/detail/wire/other_machines.hpp"
+#include "procpool/detail/wire/pointer_check.hpp"
 #include "procpool/error.hpp"
+#include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::call {
 
@@ -45,13 +50,13 @@ struct in_processes {
     using starmap_task = unpacking_task<std::decay_t<F>, wire_of<Range>>;
 
     /// A job whose results are kept by a `Results`, made from `args`.
-    template <class Task, class Results, class F, class... Args>
-    static auto make_job(const pool& where, const F& function, Args&&... args) {
+    template <class Task, class Results, class Options, class F, class... Args>
+    static auto make_job(const pool& where, const Options& options, const F& function, Args&&... args) {
         using result = typename Task::result;
         using job_type = remote_job_of<result, Results, typename Results::result>;
         constexpr bool once = std::is_same_v<Results, call::one_result<result>>;
-        return std::make_shared<job_type>(Task::define(function, where.arena()), once,
-                                          std::forward<Args>(args)...);
+        const auto& memory = options.journal ? wire::other_machines() : where.arena();
+        return std::make_shared<job_type>(Task::define(function, memory), once, std::forward<Args>(args)...);
     }
 
     /// Whether single calls of this kind may share a job.
@@ -62,12 +67,18 @@ struct in_processes {
     /// Submits one call together with others of its kind. @return the job, and which of its calls it is; null
     /// if it is better made by itself
     template <class Task, class F, class... Args>
-    static auto join_calls(pool& where, const F& function, const Args&... args) {
+    static auto join_calls(pool& where, const TaskOptions* options, const F& function, const Args&... args) {
         using callable_type = std::decay_t<F>;
         using series_type = call_series_of<typename Task::result>;
         const callable_type& callable = function;
+        scheduler::call_kind kind = kind_of<Task>(callable);
+        if (options) {
+            const auto plain = job::as_plain(*options);
+            if (!plain) return std::pair<std::shared_ptr<series_type>, std::uint64_t>();
+            kind.options = *plain;
+        }
         return join_series<series_type>(
-            where, kind_of<Task>(callable), std::addressof(callable),
+            where, kind, options, std::addressof(callable),
             [](const void* of) {
                 return std::make_shared<series_type>(Task::define(*static_cast<const callable_type*>(of)));
             },
@@ -107,6 +118,12 @@ private:
             // An odd one is a virtual function's place in a table.
             if ((std::is_pointer_v<F> || address % 2 == 0) && kind.generation == 0)
                 kind.generation = wire::generation_of_code(address);
+        } else if constexpr (wire::constant_closure<F> && wire::may_hold_pointers<F>) {
+            // Functions that it holds.
+            wire::for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t) {
+                if (kind.generation == 0 && wire::is_code(word))
+                    kind.generation = wire::generation_of_code(word);
+            });
         }
         return kind;
     }
@@ -117,8 +134,10 @@ private:
     static void submit_arguments(pool& where, const std::shared_ptr<scheduler::remote_job>& job, bool to_each,
                                  const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
-        scheduler::block arguments{
-            .bytes = {}, .begin = scheduler::block::room_for_frames, .pins = {}, .large = {where.arena()}};
+        scheduler::block arguments{.bytes = {},
+                                   .begin = scheduler::block::room_for_frames,
+                                   .pins = {},
+                                   .large = {memory_for_arguments(where, *job)}};
         arguments.bytes.reserve(arguments.begin + (size == wire::variable_stride ? usual_size : size));
         arguments.bytes.extend(arguments.begin);
         std::exception_ptr failed;
@@ -128,12 +147,13 @@ private:
             if (to_each) throw;
             failed = std::current_exception();
         }
+        if (job->journal && !failed) job->journal->look_up(arguments);
         submit_encoded(where, job, std::move(arguments), failed, to_each);
     }
 
     template <class Series, class... Args>
     static std::pair<std::shared_ptr<Series>, std::uint64_t> join_series(
-        pool& where, const scheduler::call_kind& kind, const void* callable,
+        pool& where, const scheduler::call_kind& kind, const TaskOptions* options, const void* callable,
         std::shared_ptr<Series> (*make)(const void* callable), const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
         auto lock = where.acquire();
@@ -142,6 +162,7 @@ private:
         if (!series) {
             if (!in_a_row.begins_series(kind)) return {};
             series = make(callable);
+            if (options) scheduler::apply_options(*series, *options);
             in_a_row.open(series);
         }
         const std::uint64_t call = series->submitted();

@@ -10,6 +10,7 @@
 
 #include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/call/results.hpp"
+#include "procpool/detail/job/job.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 
@@ -34,8 +35,17 @@ public:
     // The job is its only call.
     bool call_done(std::uint64_t /*call*/) const noexcept override { return this->done(); }
     bool call_seen_done(std::uint64_t /*call*/) const noexcept override { return false; }
+    bool call_settled(std::uint64_t /*call*/) const noexcept override { return this->settled(); }
+    std::exception_ptr call_failure(std::uint64_t /*call*/) override { return this->failure(); }
     bool add_call_callback(std::uint64_t /*call*/, std::function<void()> callback) override {
         return this->add_callback(std::move(callback));
+    }
+    void observe_call(std::uint64_t /*call*/, job::observer& one) override PROCPOOL_REQUIRES(pool_mutex) {
+        this->observe(one);
+    }
+    void drop_observer(std::uint64_t /*call*/, job::observer& one) noexcept override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        this->drop(one);
     }
     bool was_empty() const noexcept override { return this->submitted() == 0; }
 

@@ -32,7 +32,7 @@ refused refuse_options() {
         !misused<Options>,
         "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
         "chunksize, timeout, cpu_timeout, retries, buffersize, retry_exceptions, fail_fast, stop, on_result, name, "
-        "observers, progress and priority");
+        "observers, progress, priority and journal");
     return {};
 }
 

@@ -136,6 +136,7 @@ private:
         definition.bytes.reserve(usual_size);
         wire::large_parts large{memory};
         definition.describe = &wire::describe<Wire...>;
+        definition.signature = &typeid(result(Wire...));
         wire::encode_function(definition.bytes, &worker::task<F, Wire...>::ops);
         wire::serializing({"procpool: a callable, a ", &typeid(F), ", can't be serialised"}, [&] {
             wire::callable_codec<F>::encode({definition.bytes, definition.pins, &large}, function);

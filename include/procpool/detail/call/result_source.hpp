@@ -8,6 +8,8 @@
 #include <functional>
 
 #include "procpool/detail/call/results.hpp"
+#include "procpool/detail/job/job.hpp"
+#include "procpool/detail/mutex.hpp"
 
 namespace procpool::inline v0_1::detail::call {
 
@@ -23,8 +25,16 @@ public:
     virtual bool call_done(std::uint64_t call) const noexcept = 0;
     /// Whether it is done, as far as can be seen without the mutex.
     virtual bool call_seen_done(std::uint64_t call) const noexcept = 0;
+    /// Its result is there; callbacks may still be to run.
+    virtual bool call_settled(std::uint64_t call) const noexcept = 0;
+    /// What ended it other than its task; null if nothing did.
+    virtual std::exception_ptr call_failure(std::uint64_t call) = 0;
     /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
     virtual bool add_call_callback(std::uint64_t call, std::function<void()> callback) = 0;
+    /// As job::basic_job::observe(), of one call.
+    virtual void observe_call(std::uint64_t call, job::observer& one) PROCPOOL_REQUIRES(pool_mutex) = 0;
+    virtual void drop_observer(std::uint64_t call, job::observer& one) noexcept
+        PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     // The rest: once the call is over. Without the mutex.
 

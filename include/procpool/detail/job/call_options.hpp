@@ -25,6 +25,18 @@ std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) noexcep
 std::chrono::nanoseconds checked_limit(const std::optional<std::chrono::nanoseconds>& limit,
                                        const char* name);
 
+/// What TaskOptions say in plain values. Calls that agree on them may share a job.
+struct plain_options {
+    std::optional<std::chrono::nanoseconds> timeout;
+    std::optional<std::chrono::nanoseconds> cpu_timeout;
+    int retries = 0;
+    bool retry_exceptions = false;
+    int priority = 0;
+    bool operator==(const plain_options&) const = default;
+};
+/// Nothing if they say more.
+std::optional<plain_options> as_plain(const TaskOptions& options);
+
 /// What TaskOptions and MapOptions say of how elements are run; but for their time limit, which not all kinds
 /// of jobs can have. @throws std::invalid_argument
 void apply_options_but_timeout(basic_job& job, const TaskOptions& options);

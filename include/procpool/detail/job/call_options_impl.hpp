@@ -33,6 +33,14 @@ PROCPOOL_COMPILED_APART std::chrono::nanoseconds checked_limit(
     return at_most_for_ever(*limit);
 }
 
+PROCPOOL_COMPILED_APART std::optional<plain_options> as_plain(const TaskOptions& options) {
+    if (options.stop.stop_possible() || !options.name.empty() || !options.observers.empty() ||
+        options.journal || options.key)
+        return std::nullopt;
+    return plain_options{options.timeout, options.cpu_timeout, options.retries, options.retry_exceptions,
+                         options.priority};
+}
+
 inline void apply_retries(basic_job& job, int retries, bool retry_exceptions) {
     if (retries < 0) refuse("retries must be 0 or more, not ", std::to_string(retries));
     job.retries = static_cast<std::uint32_t>(retries);

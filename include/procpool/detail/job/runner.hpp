@@ -93,6 +93,16 @@ public:
         PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Whether elements of the job wait for a worker, or in one.
     virtual bool has_waiting(const basic_job& job) const PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// The same of one call.
+    /// @return whether it has failed
+    virtual bool withdraw_call(const std::shared_ptr<basic_job>& job, std::uint64_t /*call*/, const char* why)
+        PROCPOOL_REQUIRES(pool_mutex) {
+        return withdraw(job, why) > 0;
+    }
+    virtual bool is_waiting(const basic_job& job, std::uint64_t /*call*/) const
+        PROCPOOL_REQUIRES(pool_mutex) {
+        return has_waiting(job);
+    }
     /// No new jobs, and no more elements of those at hand. If there is a `why`, what has not begun is
     /// withdrawn.
     virtual void wind_up(const char* why) PROCPOOL_REQUIRES(pool_mutex) = 0;

@@ -14,10 +14,10 @@
 #include <utility>
 
 #include "procpool/detail/job/trace_page.hpp"
+#include "procpool/detail/json.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/new_file.hpp"
 #include "procpool/detail/os/pipe.hpp"
-#include "procpool/detail/utf8.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 
@@ -36,7 +36,7 @@ public:
 
     trace_event& string(const char* field, std::string_view value) {
         key(field);
-        quote(value);
+        append_json_string(text_, value);
         return *this;
     }
     trace_event& number(const char* field, std::uint64_t value) {
@@ -74,24 +74,6 @@ private:
         text_ += field;
         text_ += "\":";
     }
-    void quote(std::string_view value) {
-        text_ += '"';
-        for (const char c : valid_utf8(value)) {
-            const auto byte = static_cast<unsigned char>(c);
-            if (c == '"' || c == '\\') {
-                text_ += '\\';
-                text_ += c;
-            } else if (byte < 0x20 || c == '<') {  // which may begin an end of a script
-                char code[8];
-                std::snprintf(code, sizeof code, "\\u%04x", byte);
-                text_ += code;
-            } else {
-                text_ += c;
-            }
-        }
-        text_ += '"';
-    }
-
     std::string text_;
     bool first_ = false;
     bool in_arguments_ = false;

@@ -4,11 +4,13 @@
 #define PROCPOOL_DETAIL_MPI_HOST_HPP
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -44,6 +46,16 @@ public:
         poller_.add(net_.bell().file(), os::poller::interest::read, key_bell);
         poller_.add(sent_.file(), os::poller::interest::read, key_sent);
     }
+    basic_host(const basic_host&) = delete;
+    basic_host& operator=(const basic_host&) = delete;
+    ~basic_host() {
+        end_pools();
+        constexpr std::chrono::milliseconds nap{1};
+        const auto end = deadline_in(patience_at_end);
+        while (std::chrono::steady_clock::now() < end && !all_pools_have_ended())
+            std::this_thread::sleep_for(nap);
+        abandon_pools();
+    }
 
     /// Does what rank 0 says, until the program is over.
     departure serve() {
@@ -54,6 +66,11 @@ public:
             if (ended_) return departure_;
             std::erase_if(pools_, [](const auto& one) { return one.second->has_ended(); });
             const auto now = std::chrono::steady_clock::now();
+            if (finishes_at_ && (pools_.empty() || now >= *finishes_at_)) {
+                abandon_pools();
+                finishes_at_.reset();
+                say(frame_header::kind::finish);
+            }
             if (now - last_beat >= beat_interval) {
                 last_beat = now;
                 say(frame_header::kind::beat);
@@ -68,7 +85,7 @@ private:
     bool receive() {
         std::vector<wire::buffer> came;
         const bool any = net_.receive(
-            [&](int from, wire::buffer&& message) {
+            [&](int from, wire::buffer&& message, bool /*is_lost*/) {
                 if (from == 0) listening_.hear(0, std::chrono::steady_clock::now());
                 came.push_back(std::move(message));
             },
@@ -91,8 +108,8 @@ private:
             return;
         }
         if (header.what == kind::finish) {
-            pools_.clear();
-            say(kind::finish);
+            end_pools();
+            finishes_at_ = deadline_in(patience_at_end);
             return;
         }
         if (header.what == kind::finalize || header.what == kind::leave) {
@@ -107,7 +124,8 @@ private:
                 std::exchange(had_pools_, true) ? std::min(node_timeout_, node_timeout) : node_timeout;
             pools_[header.pool] =
                 std::make_unique<hosted_pool>(header.pool, payload, [this](wire::buffer&& up) {
-                    if (!net_.send(0, std::move(up))) sent_.ring();
+                    if (!net_.send(0, std::move(up)) || is_ending_.load(std::memory_order_relaxed))
+                        sent_.ring();
                 });
             return;
         }
@@ -120,7 +138,8 @@ private:
     }
     void pass_on(const frame_header& header, const definition_part& part) {
         if (part.route.empty()) return;
-        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes));
+        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes),
+                  sending_mode::in_turn);
     }
 
     void say(frame_header::kind what, std::uint64_t pool = 0) {
@@ -135,6 +154,22 @@ private:
         if (!std::exchange(stands_aside_, true))
             std::fprintf(stderr, "procpool: %s was silent for too long, so the program goes on without it\n",
                          os::host_name().c_str());
+        end_pools();
+    }
+
+    /// They end, and this rank goes on with what it does.
+    void end_pools() {
+        is_ending_.store(true, std::memory_order_relaxed);
+        for (const auto& [number, pool] : pools_) pool->end_now();
+    }
+    bool all_pools_have_ended() const {
+        return std::all_of(pools_.begin(), pools_.end(),
+                           [](const auto& one) { return one.second->has_ended(); });
+    }
+    /// Nobody waits for workers that can't be ended.
+    void abandon_pools() {
+        for (auto& [number, pool] : pools_)
+            if (!pool->has_ended()) hosted_pool::abandon(std::move(pool));
         pools_.clear();
     }
 
@@ -156,7 +191,7 @@ private:
     void nap(steady_time now) {
         const bool more_comes = std::any_of(pools_.begin(), pools_.end(),
                                             [](const auto& one) { return one.second->awaits_parts(); });
-        const auto time = pace_.next(now, more_comes || net_.is_busy(), net_.bell().reaches(0));
+        const auto time = pace_.next(now, more_comes || net_.is_busy(node_timeout_), net_.bell().reaches(0));
         if (time.count() == 0) std::this_thread::yield();  // what is waited for may need this processor
         for (const auto& event : poller_.wait_precisely(now + time)) {
             if (event.key == key_bell) {
@@ -169,6 +204,8 @@ private:
         }
     }
 
+    /// Workers are killed, which takes no time unless the system can't; rank 0 waits for longer.
+    static constexpr std::chrono::seconds patience_at_end{5};
     static constexpr std::uint64_t key_bell = 0;
     static constexpr std::uint64_t key_sent = 1;
 
@@ -177,6 +214,8 @@ private:
     os::poller poller_;
     pace pace_{os::affinity_count()};
     std::map<std::uint64_t, std::unique_ptr<hosted_pool>> pools_;  // which use what stands before it
+    std::atomic<bool> is_ending_ = false;                          // of those
+    std::optional<steady_time> finishes_at_;  // when they have ended, or nobody waits for them any more
     bool ended_ = false;
     bool stands_aside_ = false;
     bool had_pools_ = false;

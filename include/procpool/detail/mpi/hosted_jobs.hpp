@@ -17,6 +17,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/wire/whole_elements.hpp"
 #include "procpool/error.hpp"
@@ -74,6 +75,10 @@ public:
         }
         return false;
     }
+    /// What waits for a worker runs sooner elsewhere, since each of them here takes long with what it runs.
+    void give_back_if_stuck(scheduler::scheduler& local) PROCPOOL_REQUIRES(pool_mutex) {
+        if (local.is_stuck()) withdraw_all(local);
+    }
     /// No more elements come.
     void seal_all(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
         for (const auto& [number, job] : std::exchange(jobs_, {})) local.seal(job);
@@ -99,9 +104,12 @@ private:
     }
 
     void give_back(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
+        withdraw_all(local);
+        up_.tell_when_all_returned();
+    }
+    void withdraw_all(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
         for (const auto& [number, job] : jobs_)
             up_.expect_returned(number, local.withdraw(job, "procpool: given back to another node"));
-        up_.tell_when_all_returned();
     }
 
     outgoing_frames& up_;

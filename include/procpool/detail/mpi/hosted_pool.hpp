@@ -19,6 +19,7 @@
 
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/forwarded_job.hpp"
 #include "procpool/detail/mpi/hosted_jobs.hpp"
@@ -34,6 +35,7 @@
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -80,6 +82,11 @@ public:
         const std::shared_ptr<scheduler::pool_backend> local = pool();
         if (!local) return false;  // it has failed, and that was told
         auto lock = local->acquire();
+        if (header.what == kind::ask_account) {
+            append_account(*local, lock, header.count);
+            flush();
+            return false;
+        }
         if (local->failure()) return false;
         bool is_quick = false;
         try {
@@ -103,7 +110,17 @@ public:
     /// Whether parts of a definition are on their way.
     bool awaits_parts() const noexcept { return !partial_.empty(); }
 
+    /// Ends the workers now; waits for nobody.
+    void end_now() { end(ending::now); }
     bool has_ended() const noexcept { return has_ended_.load(std::memory_order_acquire); }
+
+    /// Its workers don't end, and nobody waits for them any more: it sends nothing from now on, and stays in
+    /// memory, since its thread waits on.
+    static void abandon(std::unique_ptr<basic_hosted_pool> one) {
+        const mutex_guard in_order(one->sending_);
+        one->send_ = [](wire::buffer&& /*nobody listens*/) {};
+        static_cast<void>(one.release());
+    }
 
 private:
     enum class ending { none, when_done, now };
@@ -135,6 +152,7 @@ private:
                     lock,
                     [&]() PROCPOOL_REQUIRES(pool_mutex) {
                         tell_failure(*local);
+                        if (shares_) jobs_.give_back_if_stuck(static_cast<process::process_pool&>(*local));
                         flush();
                         return ending_.load(std::memory_order_acquire) != ending::none;
                     },
@@ -146,6 +164,7 @@ private:
                 } else {
                     local->terminate(lock);
                 }
+                append_account(*local, lock, 0);
             }
             set_pool(nullptr);
         } catch (...) {
@@ -159,10 +178,12 @@ private:
     void make_pool() {
         wire::cursor from(request_.bytes());
         const auto options = from.value<node_options>();
+        shares_ = options.is_one_of_many;
         const auto definition = from.take(options.initializer_bytes);
         const auto arguments = from.take(from.left());
         process::process_pool_options all = process::checked(options.for_pool());
-        all.workers.settings.first_index = options.first_index;
+        first_index_ = options.first_index;
+        all.workers.settings.first_index = first_index_;
         all.workers.settings.is_rank = true;
         all.workers.settings.serves_other_machine = true;
         if (options.has_initializer) {
@@ -181,6 +202,15 @@ private:
 
     void tell_failure(const scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
         if (local.failure() && !std::exchange(told_failure_, true)) append_error(local.failure());
+    }
+    void append_account(scheduler::pool_backend& local, job::runner::lock& held, std::uint64_t question)
+        PROCPOOL_REQUIRES(pool_mutex) {
+        wire::buffer workers;
+        for (Statistics::Worker one : local.stats(held).workers) {
+            *one.index += first_index_;
+            workers.append_value(one);
+        }
+        up_.append({.what = frame_header::kind::account, .count = question}, workers.bytes());
     }
     void append_error(std::exception_ptr error) {
         wire::buffer record;
@@ -209,8 +239,8 @@ private:
         if (how != ending::now || before == ending::now) return;
         ending_.store(how, std::memory_order_release);
         if (!local) return;
-        auto lock = local->acquire();
-        local->terminate(lock);  // it may be waiting for what runs
+        const auto lock = local->acquire();
+        local->ask_workers_to_end();  // it waits for what runs, and ends them when that has failed
     }
 
     std::shared_ptr<scheduler::pool_backend> pool() {
@@ -222,13 +252,15 @@ private:
         pool_.swap(next);
     }
 
-    const std::function<void(wire::buffer&&)> send_;
-    outgoing_frames up_;
     mutex sending_;
+    std::function<void(wire::buffer&&)> send_ PROCPOOL_GUARDED_BY(sending_);
+    outgoing_frames up_;
     wire::buffer request_;
     std::atomic<ending> ending_ = ending::none;
     std::atomic<bool> has_ended_ = false;
     bool told_failure_ = false;
+    std::uint32_t first_index_ = 0;
+    bool shares_ = false;  // rank 0 has other nodes for what waits here
     mutex pool_pointer_;
     std::shared_ptr<scheduler::pool_backend> pool_ PROCPOOL_GUARDED_BY(pool_pointer_);
     hosted_jobs jobs_ PROCPOOL_GUARDED_BY(pool_mutex){up_};

@@ -54,6 +54,11 @@ public:
         const auto at = heard_.find(rank);
         return at != heard_.end() ? silence{now - at->second.at, beats_ - at->second.beats} : silence{};
     }
+    /// Whether it is listened to, and something came within that time.
+    bool was_heard(int rank, steady_time now, std::chrono::nanoseconds within) const {
+        const auto at = heard_.find(rank);
+        return at != heard_.end() && now - at->second.at < within;
+    }
     /// When the next one was silent for so long, if nothing comes.
     template <class Coming>
     steady_time next(std::chrono::nanoseconds limit, Coming coming) const {

@@ -5,13 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <list>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -20,6 +17,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mpi/bell.hpp"
 #include "procpool/detail/mpi/mpi_header.hpp"
+#include "procpool/detail/mpi/outbound.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -57,7 +55,6 @@ public:
         check_mpi(MPI_Bcast(&first_on_node_, 1, MPI_INT, 0, here), "MPI_Bcast");
         check_mpi(MPI_Comm_free(&here), "MPI_Comm_free");
         if (rank_ != 0) bell_.ring(0);
-        lost_.resize(static_cast<std::size_t>(size_));
         reading_.resize(static_cast<std::size_t>(size_));
     }
     basic_network(const basic_network&) = delete;
@@ -93,33 +90,22 @@ public:
         return parts;
     }
 
-    /// Starts to send a message, which isn't empty; to a lost rank only if `even_if_lost`. Waits for nobody:
-    /// while another thread calls MPI, that one sends it.
+    /// Starts to send a message, which isn't empty. Waits for nobody: while another thread calls MPI, that
+    /// one sends it.
     /// @return false if receive() must be called to move it on
-    bool send(int to, wire::buffer&& message, bool even_if_lost = false) {
-        const auto bytes = std::make_shared<const wire::buffer>(std::move(message));
-        std::list<sending> parts;
-        for (std::size_t sent = 0, size = 0; sent < bytes->size(); sent += size) {
-            size = std::min(bytes->size() - sent, most_at_once);
-            const std::span piece(bytes->data() + sent, size);
-            parts.push_back({to, bytes, piece, sent + size == bytes->size(), even_if_lost, MPI_REQUEST_NULL});
-        }
-        {
-            const mutex_guard lock(waiting_mutex_);
-            waiting_.splice(waiting_.end(), parts);
-            is_one_waiting_.store(true, std::memory_order_release);
-        }
+    bool send(int to, wire::buffer&& message, sending_mode mode = sending_mode::usual) {
+        outbound_.put(to, std::move(message), mode);
         if (!mutex_.try_lock()) return false;
-        send_waiting();
-        if (!closed_) test_sendings();  // else MPI may have ended
-        const bool is_out = closed_ || sendings_.empty();
+        outbound_.start();
+        if (!closed_) outbound_.test();  // else MPI may have ended
+        const bool is_out = closed_ || outbound_.empty();
         mutex_.unlock();
         return is_out;
     }
 
-    /// Calls `take(rank, message)` for each that has come, in the order in which each rank has sent them;
-    /// also for those of lost ranks. It may not use the network. A `glance` is a look after which another one
-    /// follows at once.
+    /// Calls `take(rank, message, is_lost)` for each that has come, in the order in which each rank has sent
+    /// them; also for those of lost ranks. It may not use the network. A `glance` is a look after which
+    /// another one follows at once.
     /// @return whether there was any, or a part of one
     template <class Take>
     bool receive(Take take, bool glance = false) {
@@ -138,30 +124,34 @@ public:
                 else
                     one.begun.append(next.bytes.data(), next.bytes.size());
                 if (!next.is_last) continue;
-                take(static_cast<int>(from), std::exchange(one.begun, {}));
+                take(static_cast<int>(from), std::exchange(one.begun, {}), outbound_.has_lost(from));
             }
         }
-        send_waiting();
-        test_sendings();
+        outbound_.start();
+        outbound_.test();
         return any || came;
     }
 
-    /// Whether something is on its way out, or has begun to come, but for lost ranks.
-    bool is_busy() {
+    /// Whether something is on its way out, or has begun to come, but for lost ranks. Between others than
+    /// rank 0, which knows who is lost, it counts only if something has moved within `patience`.
+    bool is_busy(std::chrono::nanoseconds patience) {
         const mutex_guard lock(mutex_);
         if (closed_) return false;
-        if (is_sending_to_living()) return true;
+        if (outbound_.is_busy(patience)) return true;
+        const auto now = std::chrono::steady_clock::now();
         for (std::size_t from = 0; from < reading_.size(); ++from)
-            if (!reading_[from].parts.empty() && !lost_[from]) return true;
+            if (!reading_[from].parts.empty() && !outbound_.has_lost(from) &&
+                (from == 0 || rank_ == 0 || now - reading_[from].heard < patience))
+                return true;
         return false;
     }
     /// Whether a message to one that isn't lost is still to be sent.
     bool is_sending() {
         const mutex_guard lock(mutex_);
         if (closed_) return false;
-        send_waiting();
-        test_sendings();
-        return is_sending_to_living();
+        outbound_.start();
+        outbound_.test();
+        return outbound_.is_busy(std::chrono::nanoseconds::max());
     }
 
     /// When the last message of that rank began to come: others, such as a beat, may wait behind a large one.
@@ -174,35 +164,24 @@ public:
     void close() {
         const mutex_guard lock(mutex_);
         closed_ = true;
+        outbound_.close();
     }
     /// Nothing is sent to that rank any more.
     void lose(int rank) {
         const mutex_guard lock(mutex_);
-        lost_[static_cast<std::size_t>(rank)] = true;
+        outbound_.lose(static_cast<std::size_t>(rank));
     }
     /// After close() that is all.
     bool has_lost(int rank) {
         const mutex_guard lock(mutex_);
-        return closed_ || lost_[static_cast<std::size_t>(rank)];
+        return closed_ || outbound_.has_lost(static_cast<std::size_t>(rank));
     }
     bool has_lost_any() {
         const mutex_guard lock(mutex_);
-        return std::find(lost_.begin(), lost_.end(), true) != lost_.end();
+        return outbound_.has_lost_any();
     }
 
 private:
-    static constexpr int tag_end = 0;                                  // of the last part of a message
-    static constexpr int tag_more = 1;                                 // another part follows
-    static constexpr std::size_t most_at_once = std::size_t{1} << 29;  // MPI counts with int
-
-    struct sending {
-        int to;
-        std::shared_ptr<const wire::buffer> bytes;
-        std::span<const std::byte> part;
-        bool is_last;
-        bool even_if_lost;
-        MPI_Request request;
-    };
     struct part {
         wire::buffer bytes;
         MPI_Request request;
@@ -237,7 +216,7 @@ private:
         bool any = false;  // what has come is worth more than a look for what else there is
         int misses = 0;
         while (misses < (any ? 1 : most_misses)) {
-            send_waiting();
+            outbound_.start();
             int there = 0;
             MPI_Message message = MPI_MESSAGE_NULL;
             MPI_Status status;
@@ -264,37 +243,6 @@ private:
         }
         return any;
     }
-    void send_waiting() noexcept PROCPOOL_REQUIRES(mutex_) {
-        if (!is_one_waiting_.load(std::memory_order_acquire)) return;
-        std::list<sending> waiting;
-        {
-            const mutex_guard lock(waiting_mutex_);
-            waiting.swap(waiting_);
-            is_one_waiting_.store(false, std::memory_order_relaxed);
-        }
-        while (!waiting.empty()) {
-            sending& next = waiting.front();
-            const auto to = static_cast<std::size_t>(next.to);
-            const bool goes = !closed_ && (!lost_[to] || next.even_if_lost);
-            if (goes && MPI_Isend(next.part.data(), static_cast<int>(next.part.size()), MPI_BYTE, next.to,
-                                  next.is_last ? tag_end : tag_more, comm_, &next.request) == MPI_SUCCESS) {
-                sendings_.splice(sendings_.end(), waiting, waiting.begin());
-                if (!next.is_last) continue;
-                put_on_the_wire();
-                bell_.ring(next.to);
-                continue;
-            }
-            if (goes) lost_[to] = true;
-            waiting.pop_front();
-        }
-    }
-    /// Some MPIs say that a message is sent, and send it when they are called again.
-    void put_on_the_wire() PROCPOOL_REQUIRES(mutex_) {
-        constexpr int calls = 2;
-        int there = 0;
-        for (int i = 0; i < calls; ++i)
-            MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_, &there, MPI_STATUS_IGNORE);
-    }
     bool is_done(MPI_Request& request, std::size_t from) PROCPOOL_REQUIRES(mutex_) {
         int done = 0;
         if (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS) return done != 0;
@@ -303,22 +251,8 @@ private:
     }
     /// Nothing that comes from there can be trusted any more.
     void break_off(std::size_t rank) PROCPOOL_REQUIRES(mutex_) {
-        lost_[rank] = true;
+        outbound_.lose(rank);
         reading_[rank].is_broken = true;
-    }
-    bool is_sending_to_living() const PROCPOOL_REQUIRES(mutex_) {
-        return std::any_of(sendings_.begin(), sendings_.end(),
-                           [this](const sending& one) PROCPOOL_REQUIRES(mutex_) {
-                               return !lost_[static_cast<std::size_t>(one.to)];
-                           });
-    }
-    void test_sendings() PROCPOOL_REQUIRES(mutex_) {
-        std::erase_if(sendings_, [this](sending& one) PROCPOOL_REQUIRES(mutex_) {
-            int done = 0;
-            if (MPI_Test(&one.request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS) return done != 0;
-            lost_[static_cast<std::size_t>(one.to)] = true;
-            return false;  // its bytes may still be read
-        });
     }
 
     const MPI_Comm comm_;
@@ -326,14 +260,10 @@ private:
     const int size_;
     int first_on_node_ = 0;
     mpi::bell bell_;
-    mutex waiting_mutex_;
-    std::list<sending> waiting_ PROCPOOL_GUARDED_BY(waiting_mutex_);  // for who calls MPI
-    std::atomic<bool> is_one_waiting_ = false;
     mutex mutex_;
     bool closed_ PROCPOOL_GUARDED_BY(mutex_) = false;
-    std::list<sending> sendings_ PROCPOOL_GUARDED_BY(mutex_);
+    outbound outbound_{comm_, rank_, size_, bell_};  // put() by any thread, else with mutex_
     std::vector<source> reading_ PROCPOOL_GUARDED_BY(mutex_);
-    std::vector<bool> lost_ PROCPOOL_GUARDED_BY(mutex_);
 };
 using network = basic_network<>;
 

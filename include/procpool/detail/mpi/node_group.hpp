@@ -139,7 +139,7 @@ private:
                          const std::vector<int>& route) {
         const std::span further = std::span(route).subspan(1);
         send_parts({.pool = pool_, .job = job.id}, further, definition.bytes(), [&](wire::buffer&& message) {
-            session_.net().send(route[0], std::move(message));
+            session_.net().send(route[0], std::move(message), sending_mode::in_turn);
             // They don't hear one another.
             for (const int rank : further) session_.net().bell().ring(rank);
         });

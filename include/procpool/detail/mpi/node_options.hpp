@@ -26,6 +26,8 @@ struct node_options {
     WorkerLimits limits;
     std::optional<std::size_t> arena_limit;
     std::uint32_t first_index = 0;  // of its workers among those of all nodes
+    bool is_one_of_many = false;    // nodes of the pool
+    bool keep_children = false;
     worker_output output = worker_output::direct;
     std::size_t stderr_tail = 0;
     bool quote_arguments = true;
@@ -42,6 +44,7 @@ struct node_options {
                 .restart_limit = restart_limit,
                 .limits = limits,
                 .arena_limit = arena_limit,
+                .keep_children = keep_children,
                 .output = output,
                 .stderr_tail = stderr_tail,
                 .quote_arguments = quote_arguments};

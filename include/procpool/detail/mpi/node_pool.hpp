@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -23,6 +23,7 @@
 #include "procpool/detail/job/unlocked.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/node.hpp"
+#include "procpool/detail/mpi/node_accounts.hpp"
 #include "procpool/detail/mpi/node_group.hpp"
 #include "procpool/detail/mpi/pace.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
@@ -32,7 +33,7 @@
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/poller.hpp"
-#include "procpool/detail/process/driver.hpp"
+#include "procpool/detail/process/driven_scheduler.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/other_machines.hpp"
@@ -52,8 +53,8 @@ struct node_pool_options {
 };
 
 template <class = only_if_used>
-class basic_node_pool final : public scheduler::scheduler, private process::driven {
-    using base = scheduler::scheduler;
+class basic_node_pool final : public process::driven_scheduler {
+    using base = process::driven_scheduler;
 
 public:
     using lock = base::lock;
@@ -61,7 +62,6 @@ public:
     basic_node_pool(session& all, node_pool_options options)
         : base({.error_handler = std::move(options.error_handler), .initializer = nullptr}, group_, clock_),
           session_(all),
-          driver_(*this, waiters()),
           inbox_(driver_.interruption()),
           fails_with_node_(options.fails_with_node),
           group_(all, driver_.interruption()),
@@ -86,20 +86,22 @@ public:
         driver_.join(held);
     }
 
-    /// Whether this thread is the pool's own, and can't wait for its own end.
-    bool is_own_thread() const noexcept { return driver_.is_standby_driver(); }
-
     /// Workers of all nodes that are not lost.
     std::size_t size() const noexcept override { return size_.load(std::memory_order_relaxed); }
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) { return {}; }
-    Statistics stats() override { throw Error("procpool: a pool of several machines has no statistics"); }
+    Statistics stats(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        if (!is_shutting_down() && !driver_.drives_here()) ask_for_accounts(held);
+        Statistics all{.age = std::chrono::steady_clock::now() - made_};
+        accounts_.add_to(all);
+        return all;
+    }
     const std::shared_ptr<wire::arena>& arena() const noexcept override { return wire::other_machines(); }
 
     /// Calls `take(node, is_alive)` for each.
     template <class Take>
     void each_node(Take take) PROCPOOL_REQUIRES(pool_mutex) {
         for (const node& one : group_.nodes())
-            take(one, one.is_alive() && (has_ended_ || !session_.is_lost(one.rank())));
+            take(one, one.is_alive() && (has_ended() || !session_.is_lost(one.rank())));
     }
 
     void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -109,48 +111,13 @@ public:
         base::add(job);
     }
 
-    void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) { driver_.leave(held); }
-
-    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        require_closed();
-        if (in_callback()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !has_jobs(); });
-        shut_down(held, true);
-    }
-
-    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        set_terminated();
-        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
-        if (driver_.drives_here()) {  // in a result's load()
-            ends_after_step_ = true;
-            return;
-        }
-        run_callbacks(held);
-        shut_down(held, false);
-        run_callbacks(held);  // of what a last step was delivering
-    }
-
 private:
+    using base::driver_;
+
     // ---- who drives
 
-    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override
-        PROCPOOL_REQUIRES(pool_mutex) {
-        if (observed()) observed()->note_wait();
-        return driver_.help(held, deadline);
-    }
-    void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
-    void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
-    void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { driver_.hand_over(); }
     void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {}
-    lock take_lock() override PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
-        return acquire();
-    }
-    void fail_all(const std::exception_ptr& error) override PROCPOOL_REQUIRES(pool_mutex) { fail(error); }
     const os::fd& news() const override PROCPOOL_REQUIRES(pool_mutex) { return no_news_; }
-    bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
-        return has_open_jobs() || has_callbacks() || ends_after_step_;
-    }
-
     // ---- one step: receive without the lock, then settle, give out and deliver with it
 
     void step(lock& held, steady_time until) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -175,15 +142,6 @@ private:
         }
     }
 
-    void after_step(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        run_callbacks(held);
-        if (std::exchange(ends_after_step_, false)) {
-            shut_down(held, false);
-            run_callbacks(held);
-        }
-        destroy_retired(held);
-    }
-
     /// Waits until something has come, or the time has, or whoever drives is interrupted.
     std::vector<inbox::message> receive(steady_time until) PROCPOOL_EXCLUDES(pool_mutex) {
         for (;;) {
@@ -193,7 +151,8 @@ private:
             if (any || !came.empty()) pace_.received(now);
             if (!came.empty()) return came;
             if (now >= until) return came;
-            const auto nap = pace_.next(now, session_.net().is_busy(), session_.all_hosts_ring());
+            const auto nap = pace_.next(now, session_.net().is_busy(std::chrono::nanoseconds::max()),
+                                        session_.all_hosts_ring());
             if (nap.count() == 0) std::this_thread::yield();  // what is waited for may need this processor
             if (interrupted(std::min(until, now + nap))) return inbox_.take();
         }
@@ -217,6 +176,7 @@ private:
         node* const from = group_.find(message.from);
         if (!from || !from->is_alive()) return;
         std::vector<scheduler::returned> back;
+        const std::size_t results = events().collected().size();
         try {
             each_frame(message.bytes.bytes(),
                        [&](const frame_header& header, std::span<const std::byte> payload)
@@ -225,6 +185,9 @@ private:
                                switch (header.what) {
                                    case kind::failed: fail(decoded(payload)); break;
                                    case kind::closed: from->has_closed = true; break;
+                                   case kind::account:
+                                       accounts_.take(from->rank(), header.count, payload);
+                                       break;
                                    case kind::missing: group_.bridge_broken_link(*from, header.job); break;
                                    case kind::lost: lose(*from, std::chrono::nanoseconds(header.ns)); break;
                                    default: from->collect(header, payload, events().collected(), back);
@@ -234,8 +197,10 @@ private:
             session_.net().lose(from->rank());  // it can't be trusted any more
             lose(*from, {});
         }
-        if (from->is_alive()) events().note_results(*from);
-        events().take_returned(std::move(back));
+        if (from->is_alive())
+            events().note_message(*from, results, std::move(back));
+        else
+            events().take_returned(std::move(back));
     }
     static std::exception_ptr decoded(std::span<const std::byte> record) {
         return wire::decode_exception_of(wire::cursor(record), 0, std::nullopt, "on a node");
@@ -251,6 +216,25 @@ private:
         if (group_.workers() == 0) fail(error);
     }
 
+    void ask_for_accounts(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        const std::uint64_t question = accounts_.ask();
+        for (node& one : group_.nodes()) {
+            if (!one.is_alive() || is_gone(one)) continue;
+            wire::buffer message;
+            append_frame(message,
+                         {.what = frame_header::kind::ask_account, .pool = number_, .count = question});
+            group_.transmit(one, std::move(message));
+        }
+        constexpr std::chrono::seconds patience{1};
+        const auto all_told = [this, question]() PROCPOOL_REQUIRES(pool_mutex) {
+            return is_shutting_down() ||
+                   std::all_of(group_.nodes().begin(), group_.nodes().end(), [&](const node& one) {
+                       return !one.is_alive() || is_gone(one) || accounts_.has_answered(one.rank(), question);
+                   });
+        };
+        wait(held, all_told, deadline_in(patience));
+    }
+
     // ---- the start and the end
 
     void open_nodes(lock& held, const node_pool_options& options) PROCPOOL_REQUIRES(pool_mutex) {
@@ -261,6 +245,7 @@ private:
         for (node& one : group_.nodes()) {
             node_options its = options.node;
             its.first_index = first_index;
+            its.is_one_of_many = group_.nodes().size() > 1;
             if (!its.processes) its.processes = session_.processors_of(one.rank());
             first_index += static_cast<std::uint32_t>(std::max(*its.processes, 0));
             wire::buffer request;
@@ -320,8 +305,20 @@ private:
     /// Who is alive and can't end its workers isn't waited for without end. Rank 0 itself can't be lost.
     void lose_who_does_not_close() PROCPOOL_REQUIRES(pool_mutex) {
         if (std::chrono::steady_clock::now() < close_until_) return;
-        for (const node& one : group_.nodes())
-            if (one.rank() != session_.net().rank() && !is_gone(one)) session_.net().lose(one.rank());
+        for (node& one : group_.nodes()) {
+            if (is_gone(one)) continue;
+            if (one.rank() != session_.net().rank()) {
+                session_.net().lose(one.rank());
+                continue;
+            }
+            std::fprintf(stderr,
+                         "procpool: %s: workers don't end, so the program goes on without their end\n",
+                         one.host().c_str());
+            hosted_pool::abandon(std::move(group_.here()));
+            wire::buffer closed;
+            append_frame(closed, {.what = frame_header::kind::closed, .pool = number_});
+            inbox_.put(one.rank(), std::move(closed));
+        }
     }
 
     /// Calls `take(node, header, payload)` for what comes, until it returns true.
@@ -340,6 +337,8 @@ private:
                 each_frame(one.bytes.bytes(),
                            [&](const frame_header& header, std::span<const std::byte> payload) {
                                if (header.what == frame_header::kind::closed) from->has_closed = true;
+                               if (header.what == frame_header::kind::account)
+                                   accounts_.take(from->rank(), header.count, payload);
                                done = take(*from, header, payload) || done;
                            });
             }
@@ -351,30 +350,19 @@ private:
                (one.rank() == session_.net().rank() && !group_.here());
     }
 
-    void shut_down(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
-        const os::cancellation_deferred until_it_ends;
-        if (std::exchange(shutting_down_, true)) {
-            if (!gracefully && !has_ended_) tell_nodes_to_close(false);
-            ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) {
-                return has_ended_ || driver_.is_standby_driver();
-            });
-            return;
-        }
-        closed_ = true;
+    void end(lock& held, bool gracefully) override PROCPOOL_REQUIRES(pool_mutex) {
         driver_.stop(held);
         close_nodes(held, gracefully);
         session_.remove(number_);
         if (!driver_.is_standby_driver()) driver_.join(held);
-        has_ended_ = true;
-        ended_.notify_all();
     }
+    void hurry_end() override PROCPOOL_REQUIRES(pool_mutex) { tell_nodes_to_close(false); }
 
     static constexpr std::uint64_t key_interruption = 0;
     static constexpr std::uint64_t key_bell = 1;
 
     const steady_time_source clock_;
     session& session_;
-    process::driver driver_;
     inbox inbox_;
     const bool fails_with_node_;
     node_group group_;
@@ -382,14 +370,11 @@ private:
     os::poller poller_;
     const std::uint64_t number_;       // after all that could fail: from now on the session knows the inbox
     pace pace_{os::affinity_count()};  // of whoever drives
+    const steady_time made_ = std::chrono::steady_clock::now();
+    node_accounts accounts_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::atomic<std::size_t> size_ = 0;
 
-    /// It was terminated by what a step has called.
-    bool ends_after_step_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
-    bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     steady_time close_until_ PROCPOOL_GUARDED_BY(pool_mutex) = steady_time::max();
-    bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
-    std::condition_variable ended_;
 };
 using node_pool = basic_node_pool<>;
 

@@ -26,6 +26,7 @@ struct frame_header {
         cancel,       // the same, before its end: what runs is ended if `flag`
         give_up,      // `count` of its elements from `first` on: their callers want no result any more
         give_back,    // elements that have not begun are to be given back
+        ask_account,  // what its workers have done is to be told; `count` is the question's number
         close,        // ends the pool; work that is there ends before, if `flag`
         // Of a host:
         opened,      // it has `count` workers
@@ -35,6 +36,7 @@ struct frame_header {
         error,       // an element's error: the texts of attempts before, then the record
         returned,    // elements that had not begun
         given_back,  // what was asked for was returned
+        account,     // what its workers have done, of question `count`; at its end of none
         failed,      // the pool can't go on: the record of its error
         closed,
         // Of both, pool 0:

@@ -165,19 +165,22 @@ public:
         if (!net_.has_lost_any()) lose_unfinished();
         return false;
     }
-    /// The other ranks end, also those that are lost and came back. No more messages come or go.
+    /// The other ranks end, also those that are lost and alive nevertheless. No more messages come or go.
     void let_all_go(bool may_finalize) {
-        std::set<int> came_back;
+        std::set<int> lost;
         {
             const mutex_guard lock(mutex_);
             stopping_ = true;
-            came_back = came_back_;
+            lost = came_back_;
+            const auto now = std::chrono::steady_clock::now();
+            for (int rank = 1; rank < net_.size(); ++rank)
+                if (net_.has_lost(rank) && listening_.was_heard(rank, now, patience_)) lost.insert(rank);
         }
         changed_.notify_all();
         using kind = frame_header::kind;
         const frame_header last{.what = may_finalize ? kind::finalize : kind::leave};
         say_to_all(last);
-        for (const int rank : came_back) say(rank, last, true);
+        for (const int rank : lost) say(rank, last, sending_mode::even_if_lost);
         constexpr std::chrono::seconds patience{5};
         const auto end = deadline_in(patience);
         while (net_.is_sending() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
@@ -192,8 +195,8 @@ public:
         const mutex_guard lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
         return net_.receive(
-            [&](int from, wire::buffer&& message) PROCPOOL_REQUIRES(mutex_) {
-                if (lost_.contains(from)) {
+            [&](int from, wire::buffer&& message, bool is_lost) PROCPOOL_REQUIRES(mutex_) {
+                if (is_lost) {
                     came_back_.insert(from);
                     return;
                 }
@@ -247,8 +250,8 @@ private:
         }
         say_to_all(alive);
         for (const int rank : came_back) {
-            say(rank, alive, true);
-            say(rank, {.what = frame_header::kind::stand_aside}, true);
+            say(rank, alive, sending_mode::even_if_lost);
+            say(rank, {.what = frame_header::kind::stand_aside}, sending_mode::even_if_lost);
         }
     }
     void lose_unfinished() {
@@ -256,10 +259,10 @@ private:
         for (int rank = 1; rank < net_.size(); ++rank)
             if (!finished_.contains(rank)) net_.lose(rank);
     }
-    void say(int rank, const frame_header& what, bool even_if_lost = false) {
+    void say(int rank, const frame_header& what, sending_mode mode = sending_mode::usual) {
         wire::buffer message;
         append_frame(message, what);
-        net_.send(rank, std::move(message), even_if_lost);
+        net_.send(rank, std::move(message), mode);
     }
     void say_to_all(const frame_header& what) {
         for (int rank = 1; rank < net_.size(); ++rank) say(rank, what);

@@ -204,7 +204,8 @@ private:
     }
 
     void run_element(const scheduler::remote_job& job, callable& use) {
-        begin_one(job.observed ? wire::task_header::noted : 0);
+        begin_one(job.observed || job.journal ? wire::task_header::noted : 0);
+        outbox_.keep_results(job.journal != nullptr);
         try {
             if (!use.made) {
                 wire::cursor from(job.definition().bytes());

@@ -28,9 +28,9 @@
 #include "procpool/detail/process/inline_peer.hpp"
 #include "procpool/detail/process/worker_status.hpp"
 #include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/ending_scheduler.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
-#include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
 #include "procpool/detail/wire/frame.hpp"
 #include "procpool/error.hpp"
@@ -74,8 +74,8 @@ using inline_group = basic_inline_group<>;
 /// Elements run when a call has submitted them, before it returns, or when somebody waits: by one thread at a
 /// time.
 template <class = only_if_used>
-class basic_inline_pool final : public scheduler::scheduler {
-    using base = scheduler::scheduler;
+class basic_inline_pool final : public scheduler::ending_scheduler {
+    using base = scheduler::ending_scheduler;
 
 public:
     using lock = base::lock;
@@ -100,11 +100,11 @@ public:
     const std::shared_ptr<wire::arena>& arena() const noexcept override { return no_arena_; }
 
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
-        WorkerStatus one{.index = 0, .pid = ended_ ? 0 : os::current_pid()};
+        WorkerStatus one{.index = 0, .pid = has_ended() ? 0 : os::current_pid()};
         if (running_) one.running = running_in(group_.only(), quote_arguments_);
         return {std::move(one)};
     }
-    Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
+    Statistics stats(lock& /*held*/) override PROCPOOL_REQUIRES(pool_mutex) {
         Statistics all{.age = std::chrono::steady_clock::now() - made_,
                        .workers = {group_.only().account(events().initializer() != nullptr)}};
         if (observed()) observed()->add_statistics(all);
@@ -123,23 +123,6 @@ public:
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         while (!running_ && step(held)) {
         }
-    }
-
-    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        require_closed();
-        if (in_callback() || runs_here())
-            throw Error("procpool: a task or a callback can't join the pool that runs it");
-        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !has_jobs(); });
-        const auto& initializer = events().initializer();
-        shut_down(held, initializer && initializer->failure() ? nullptr : finalizer_.get());
-    }
-    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        set_terminated();
-        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
-        if (runs_here()) return;  // by a task, which goes on
-        run_callbacks(held);
-        shut_down(held, nullptr);
-        run_callbacks(held);
     }
 
 private:
@@ -195,19 +178,28 @@ private:
         fail(error);
     }
 
-    void shut_down(lock& held, const job::finalizer* finalizer) PROCPOOL_REQUIRES(pool_mutex) {
-        closed_ = true;
+    void refuse_to_join() const override PROCPOOL_REQUIRES(pool_mutex) {
+        if (in_callback() || runs_here())
+            throw Error("procpool: a task or a callback can't join the pool that runs it");
+    }
+    /// By a task, which goes on.
+    bool postpones_end() override PROCPOOL_REQUIRES(pool_mutex) { return runs_here(); }
+
+    void end(lock& held, bool gracefully) override PROCPOOL_REQUIRES(pool_mutex) {
         wait(held, [this]() PROCPOOL_REQUIRES(pool_mutex) { return !running_; }, steady_time::max());
-        if (std::exchange(ended_, true)) return;
+        const auto& initializer = events().initializer();
+        const bool began = !initializer || !initializer->failure();
         std::vector<FinalizerResult> results;
         inline_peer& only = group_.only();
         {
             const job::unlocked meanwhile(held);
-            only.leave(finalizer, results);
+            only.leave(gracefully && began ? finalizer_.get() : nullptr, results);
             for (const FinalizerResult& one : results)
                 if (one.error) run_callback([&] { std::rethrow_exception(one.error); });
         }
         finalizer_results_ = std::move(results);
+    }
+    void after_end(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         if (!observed()) return;
         observed()->note(WorkerEnd{.pid = os::current_pid(), .ended = std::chrono::steady_clock::now()});
         tell_observers(held);
@@ -222,7 +214,6 @@ private:
     std::vector<FinalizerResult> finalizer_results_ PROCPOOL_GUARDED_BY(pool_mutex);
     bool running_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     std::thread::id runner_ PROCPOOL_GUARDED_BY(pool_mutex);
-    bool ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
 };
 using inline_pool = basic_inline_pool<>;
 

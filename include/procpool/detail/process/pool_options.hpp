@@ -86,6 +86,7 @@ Options checked(PoolOptions options) {
                                          .limits = limits,
                                          .output = options.output,
                                          .stderr_tail = options.stderr_tail,
+                                         .keeps_children = options.keep_children,
                                          .seed = job::seed_of(options)},
                             .around = std::move(around),
                             .start_left_open = zygote::is_left_open(options.start_method),

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -26,6 +25,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/process/driven_scheduler.hpp"
 #include "procpool/detail/process/driver.hpp"
 #include "procpool/detail/process/finalizers.hpp"
 #include "procpool/detail/process/pauses.hpp"
@@ -59,8 +59,8 @@ struct process_pool_options {
 };
 
 template <class = only_if_used>
-class basic_process_pool final : public scheduler::scheduler, private driven {
-    using base = scheduler::scheduler;
+class basic_process_pool final : public driven_scheduler {
+    using base = driven_scheduler;
     using peer_state = scheduler::peer_state;
 
 public:
@@ -72,7 +72,6 @@ public:
                 .error_handler = std::move(options.error_handler),
                 .initializer = options.workers.initializer},
                workers_, clock_),
-          driver_(*this, waiters()),
           quote_arguments_(options.workers.quote_arguments),
           workers_(std::move(options.workers), driver_.interruption(), driver_.watch(), driver::key_news),
           arena_(workers_.memory().arguments()),
@@ -102,13 +101,10 @@ public:
         driver_.join(held);
     }
 
-    /// Whether this thread is the pool's own, and can't wait for its own end.
-    bool is_own_thread() const noexcept { return driver_.is_standby_driver(); }
-
     const std::shared_ptr<wire::arena>& arena() const noexcept override { return arena_; }
 
     std::vector<WorkerStatus> workers() override PROCPOOL_REQUIRES(pool_mutex) {
-        return statuses_of(workers_.links(), size(), has_ended_, quote_arguments_);
+        return statuses_of(workers_.links(), size(), has_ended(), quote_arguments_);
     }
     void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         base::add(job);
@@ -118,7 +114,7 @@ public:
         }
     }
     bool has_workers() const override PROCPOOL_REQUIRES(pool_mutex) {
-        return !shutting_down_ && base::has_workers();
+        return !is_shutting_down() && base::has_workers();
     }
     void resize(int workers) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
@@ -126,7 +122,7 @@ public:
         retire_peers();
     }
 
-    Statistics stats() override PROCPOOL_REQUIRES(pool_mutex) {
+    Statistics stats(lock& /*held*/) override PROCPOOL_REQUIRES(pool_mutex) {
         Statistics all{.age = std::chrono::steady_clock::now() - made_, .workers = turnover_.accounts()};
         if (observed()) observed()->add_statistics(all);
         return all;
@@ -138,57 +134,18 @@ public:
 
     void leave(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         if (workers_.lacks_zygote()) driver_.move_on(held);
-        driver_.leave(held);
-    }
-
-    /// Waits until all work is done, then lets the workers go.
-    void join(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        require_closed();
-        if (in_callback()) throw Error("procpool: a callback can't join the pool that runs it");
-        wait_and_pull(held, [this]() PROCPOOL_REQUIRES(pool_mutex) {
-            return !has_jobs() && (failure_ || workers_.is_idle());
-        });
-        if (!std::exchange(finalizing_, true) && !shutting_down_) finalizers_.give_all();
-        const auto all_ended = [this]() PROCPOOL_REQUIRES(pool_mutex) {
-            return shutting_down_ || (!finalizers_.pending() && !has_jobs());
-        };
-        wait(held, all_ended, steady_time::max());
-        shut_down(held, true);
-    }
-
-    /// Ends all workers now; every pending result is PoolTerminated.
-    void terminate(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        set_terminated();
-        fail(job::make_error<PoolTerminated>("procpool: the pool was terminated"));
-        if (driver_.drives_here()) {  // in a result's load()
-            ends_after_step_ = true;
-            return;
-        }
-        run_callbacks(held);
-        shut_down(held, false);
-        run_callbacks(held);  // of what a last step was delivering
+        base::leave(held);
     }
 
 private:
+    using base::driver_;
+
     // ---- who drives
 
-    bool help(lock& held, steady_time deadline, job::basic_job* /*awaited*/) override
-        PROCPOOL_REQUIRES(pool_mutex) {
-        if (observed()) observed()->note_wait();
-        return driver_.help(held, deadline);
-    }
-    void changed() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
-    void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
-    void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { driver_.hand_over(); }
-    lock take_lock() override PROCPOOL_ACQUIRE(pool_mutex) PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
-        return acquire();
-    }
-    void fail_all(const std::exception_ptr& error) override PROCPOOL_REQUIRES(pool_mutex) { fail(error); }
     const os::fd& news() const override PROCPOOL_REQUIRES(pool_mutex) { return workers_.news(); }
 
     bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
-        return has_open_jobs() || has_callbacks() || ends_after_step_ || watch_.has_dying() ||
-               workers_.has_lost() || workers_.restarts().due() ||
+        return base::has_work() || watch_.has_dying() || workers_.has_lost() || workers_.restarts().due() ||
                std::min(pauses_.due(), workers_.zygote_due()) != steady_time::max() ||
                std::any_of(workers_.links().begin(), workers_.links().end(),
                            [](const worker_link& link) { return link.check_at != steady_time::max(); });
@@ -211,15 +168,6 @@ private:
             fail(std::current_exception());
             workers_.restarts().cancel();
         }
-    }
-
-    void after_step(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        run_callbacks(held);
-        if (std::exchange(ends_after_step_, false)) {
-            shut_down(held, false);
-            run_callbacks(held);
-        }
-        destroy_retired(held);
     }
 
     /// When there is something to do though nothing comes.
@@ -301,7 +249,7 @@ private:
             if (one->work().elements() == 0 && !finalizers_.give(worker_processes::link_of(*one)))
                 workers_.end_input(worker_processes::link_of(*one));
         // Not earlier: what is delivered lies in the dead workers' buffers.
-        if (failure_ || shutting_down_ || finalizing_ || leaves_zygote_to_program())
+        if (failure_ || is_shutting_down() || finalizing_ || leaves_zygote_to_program())
             workers_.restarts().cancel();
         else if ((some_died || workers_.restarts().due() || workers_.lacks_zygote()) &&
                  workers_.launch_missing(held, driver_.is_standby_driver())) {
@@ -330,15 +278,16 @@ private:
         turnover_.require_start();
     }
 
-    void shut_down(lock& held, bool gracefully) PROCPOOL_REQUIRES(pool_mutex) {
-        const os::cancellation_deferred until_it_ends;
-        if (std::exchange(shutting_down_, true)) {
-            ended_.wait(held.native(), [this]() PROCPOOL_REQUIRES(pool_mutex) {
-                return has_ended_ || driver_.is_standby_driver();
-            });
-            return;
-        }
-        closed_ = true;
+    bool workers_are_idle() const override PROCPOOL_REQUIRES(pool_mutex) { return workers_.is_idle(); }
+    void finalize(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
+        if (!std::exchange(finalizing_, true) && !is_shutting_down()) finalizers_.give_all();
+        const auto all_ended = [this]() PROCPOOL_REQUIRES(pool_mutex) {
+            return is_shutting_down() || (!finalizers_.pending() && !has_jobs());
+        };
+        wait(held, all_ended, steady_time::max());
+    }
+
+    void end(lock& held, bool gracefully) override PROCPOOL_REQUIRES(pool_mutex) {
         driver_.stop(held);
         const std::unique_ptr<zygote::zygote> last = workers_.take_zygote();
         // It ends, and so do the workers, while the standby driver does. To be killed comes before the pipes
@@ -347,13 +296,11 @@ private:
         const bool idle = workers_.disconnect();
         if (last && gracefully && (!idle || !last->finish())) last->begin_kill();
         if (!driver_.is_standby_driver()) driver_.join(held);
-        {
-            const job::unlocked meanwhile(held);
-            if (last) last->wait();
-            end_unreported(!last || last->was_killed());
-        }
-        has_ended_ = true;
-        ended_.notify_all();
+        const job::unlocked meanwhile(held);
+        if (last) last->wait();
+        end_unreported(!last || last->was_killed());
+    }
+    void after_end(lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         if (!observed()) return;
         for (const worker_link& link : workers_.links())
             if (link.is_alive()) tell_end(*observed(), link);
@@ -369,7 +316,6 @@ private:
     static constexpr std::chrono::milliseconds program_check_interval{10};
 
     const steady_time_source clock_;
-    driver driver_;
     const bool quote_arguments_;
     const steady_time made_ = std::chrono::steady_clock::now();
     worker_processes workers_ PROCPOOL_GUARDED_BY(pool_mutex);
@@ -385,12 +331,7 @@ private:
     std::vector<worker_link*> writable_;
     bool zygote_has_news_ = false;
 
-    /// It was terminated by what a step has called.
-    bool ends_after_step_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
     bool finalizing_ PROCPOOL_GUARDED_BY(pool_mutex) = false;  // who dies isn't replaced any more
-    bool shutting_down_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
-    bool has_ended_ PROCPOOL_GUARDED_BY(pool_mutex) = false;
-    std::condition_variable ended_;
 };
 
 using process_pool = basic_process_pool<>;

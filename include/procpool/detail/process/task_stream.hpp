@@ -142,7 +142,8 @@ private:
         using header = wire::task_header;
         return static_cast<std::uint8_t>((job.timeout != job::no_limit ? header::by_clock : 0) |
                                          (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0) |
-                                         (job.observed ? header::noted : 0));
+                                         (job.observed ? header::noted : 0) |
+                                         (job.journal ? header::noted | header::kept : 0));
     }
     bool knows(std::uint64_t job) const noexcept {
         return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();

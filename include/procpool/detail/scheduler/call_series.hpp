@@ -69,8 +69,20 @@ public:
     }
     /// The same, as far as can be seen without the mutex.
     bool call_seen_done(std::uint64_t call) const noexcept { return state_of(call) >= state::done; }
+    /// As settled(), of one call.
+    bool call_settled(std::uint64_t call) const noexcept {
+        const state now = state_of(call);
+        return now >= state::settled || settled();
+    }
+    /// As failure(), of one call.
+    PROCPOOL_COMPILED_APART std::exception_ptr call_failure(std::uint64_t call) const;
     /// Runs `callback` when the call is over; false if it is already, and the caller must run it.
     bool add_call_callback(std::uint64_t call, std::function<void()> callback);
+    /// As observe() and drop(), of one call.
+    PROCPOOL_COMPILED_APART void observe_call(std::uint64_t call, job::observer& one)
+        PROCPOOL_REQUIRES(pool_mutex);
+    PROCPOOL_COMPILED_APART void drop_observer(std::uint64_t call, job::observer& one) noexcept
+        PROCPOOL_REQUIRES(pool_mutex);
 
 protected:
     std::exception_ptr error_of(std::uint64_t call);
@@ -94,6 +106,7 @@ private:
 
     struct exceptional_calls;
     exceptional_calls& exceptional();
+    /// If there are exceptional ones.
     void settle_call(std::uint64_t call, state until_callbacks_ran = state::settled) noexcept;
     /// Its callbacks have run.
     void set_call_done(std::uint64_t call) noexcept {
@@ -104,7 +117,7 @@ private:
     std::array<std::atomic<state>, most_calls> states_{};
     // What few calls have is made with the first of them.
     std::shared_ptr<exceptional_calls> exceptional_;
-    mutex errors_mutex_;  // errors come without the pool's mutex, and are read without it
+    mutable mutex errors_mutex_;  // errors come without the pool's mutex, and are read without it
     struct errors_of_calls;
     std::shared_ptr<errors_of_calls> errors_ PROCPOOL_GUARDED_BY(errors_mutex_);
     std::atomic<bool> has_errors_ = false;

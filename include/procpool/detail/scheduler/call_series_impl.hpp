@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_SCHEDULER_CALL_SERIES_IMPL_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_CALL_SERIES_IMPL_HPP
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,15 @@ namespace procpool::inline v0_1::detail::scheduler {
 struct call_series::exceptional_calls {
     std::map<std::uint64_t, std::list<job::ending>> callbacks;
     std::map<std::uint64_t, std::int64_t> given_up;  // which calls, and when in steady ns
+    std::multimap<std::uint64_t, job::observer*> observers;
+
+    /// Of the calls from `first` up to before `last`. With the pool's mutex, as publish().
+    void tell_observers(std::multimap<std::uint64_t, job::observer*>::iterator first,
+                        std::multimap<std::uint64_t, job::observer*>::iterator last) noexcept
+        PROCPOOL_NO_THREAD_SAFETY_ANALYSIS {
+        for (auto at = first; at != last; ++at) at->second->settled();
+        observers.erase(first, last);
+    }
 };
 
 struct call_series::errors_of_calls {
@@ -88,7 +98,10 @@ PROCPOOL_COMPILED_APART void call_series::publish(std::uint64_t first, std::uint
     std::uint64_t published = 0;
     for (std::uint64_t call = first; call < first + count; ++call)
         if (state_of(call) == state::open) {  // not given up
-            settle_call(call);
+            if (exceptional_)
+                settle_call(call);
+            else
+                set(call, state::done);
             ++published;
         }
     remote_job::publish(first, published);
@@ -99,6 +112,8 @@ PROCPOOL_COMPILED_APART void call_series::settle() noexcept {
         while (!exceptional_->callbacks.empty())
             settle_call(exceptional_->callbacks.begin()->first, state::failed);
     remote_job::settle();
+    if (exceptional_)
+        exceptional_->tell_observers(exceptional_->observers.begin(), exceptional_->observers.end());
 }
 
 PROCPOOL_COMPILED_APART bool call_series::add_call_callback(std::uint64_t call,
@@ -115,6 +130,27 @@ PROCPOOL_COMPILED_APART bool call_series::add_call_callback(std::uint64_t call,
     return true;
 }
 
+PROCPOOL_COMPILED_APART std::exception_ptr call_series::call_failure(std::uint64_t call) const {
+    const state now = state_of(call);
+    if (now == state::open || now == state::failed) return failure();
+    if (!has_errors_.load(std::memory_order_acquire)) return nullptr;
+    const mutex_guard lock(errors_mutex_);
+    const auto at = errors_->by_call.find(call);
+    if (at == errors_->by_call.end()) return nullptr;
+    const bool given_up = exceptional_ && exceptional_->given_up.contains(call);
+    return given_up || at->second == error_when_withdrawn ? at->second : nullptr;
+}
+
+PROCPOOL_COMPILED_APART void call_series::observe_call(std::uint64_t call, job::observer& one) {
+    exceptional().observers.emplace(call, &one);
+}
+PROCPOOL_COMPILED_APART void call_series::drop_observer(std::uint64_t call, job::observer& one) noexcept {
+    if (!exceptional_) return;
+    auto [at, end] = exceptional_->observers.equal_range(call);
+    at = std::find_if(at, end, [&](const auto& other) { return other.second == &one; });
+    if (at != end) exceptional_->observers.erase(at);
+}
+
 PROCPOOL_COMPILED_APART std::exception_ptr call_series::error_of(std::uint64_t call) {
     if (has_errors_.load(std::memory_order_acquire)) {
         const mutex_guard lock(errors_mutex_);
@@ -127,16 +163,17 @@ PROCPOOL_COMPILED_APART std::exception_ptr call_series::error_of(std::uint64_t c
 
 PROCPOOL_COMPILED_APART void call_series::settle_call(std::uint64_t call,
                                                       state until_callbacks_ran) noexcept {
-    if (exceptional_) {
-        auto& callbacks = exceptional_->callbacks;
-        if (const auto at = callbacks.find(call); at != callbacks.end()) {
-            due_callbacks_.splice(due_callbacks_.end(), at->second);
-            callbacks.erase(at);
-            set(call, until_callbacks_ran);
-            return;
-        }
+    auto& callbacks = exceptional_->callbacks;
+    if (const auto at = callbacks.find(call); at != callbacks.end()) {
+        due_callbacks_.splice(due_callbacks_.end(), at->second);
+        callbacks.erase(at);
+        set(call, until_callbacks_ran);
+    } else {
+        set(call, state::done);
     }
-    set(call, state::done);
+    if (until_callbacks_ran == state::failed) return;  // its observers are told with the whole job
+    const auto [first, last] = exceptional_->observers.equal_range(call);
+    exceptional_->tell_observers(first, last);
 }
 
 }  // namespace procpool::inline v0_1::detail::scheduler

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
@@ -16,9 +17,10 @@ namespace procpool::inline v0_1::detail::scheduler {
 
 /// What calls have in common that may share a job.
 struct call_kind {
-    const void* task = nullptr;                           // the same for all calls of one type
-    std::array<std::byte, 2 * sizeof(void*)> callable{};  // what distinguishes those of one type
+    const void* task = nullptr;            // the same for all calls of one type
+    std::array<std::byte, 64> callable{};  // what distinguishes those of one type
     std::uint64_t generation = 0;  // of its code: a library may be closed, and another come to lie there
+    job::plain_options options{};
     bool operator==(const call_kind&) const noexcept = default;
 };
 

@@ -37,13 +37,25 @@ public:
     /// An element that no peer runs has failed; the next step delivers it.
     void fail(const std::shared_ptr<remote_job>& job, std::uint64_t index, std::exception_ptr error,
               element_outcome outcome = element_outcome::cancelled) {
-        if (job->observed) element_notes::failed(*job, index, outcome);
+        if (job->observed) element_notes::ended_here(*job, index, outcome);
         local_.push_back({.job = job,
                           .first = index,
                           .count = 1,
                           .what = delivery::kind::error,
                           .bytes = {},
                           .error = std::move(error)});
+    }
+    /// The job's journal has the results of these; the next step delivers them.
+    void keep(const std::shared_ptr<remote_job>& job, std::uint64_t first, std::uint64_t count) {
+        if (job->observed)
+            for (std::uint64_t i = 0; i < count; ++i)
+                element_notes::ended_here(*job, first + i, element_outcome::returned);
+        local_.push_back({.job = job,
+                          .first = first,
+                          .count = count,
+                          .what = delivery::kind::kept,
+                          .bytes = {},
+                          .error = {}});
     }
     /// fail() takes no memory for so many.
     void make_room(std::uint64_t elements) { local_.reserve(local_.size() + elements); }
@@ -58,12 +70,17 @@ public:
     void deliver(lock& held, const std::shared_ptr<remote_job>& initializer, Published published,
                  Failed failed) PROCPOOL_REQUIRES(pool_mutex) {
         std::erase_if(now_, [](const delivery& one) { return one.job->abandoned; });
-        for (delivery& one : now_) one.job->begin_delivery();
+        bool is_journaled = false;
+        for (delivery& one : now_) {
+            one.job->begin_delivery();
+            is_journaled = is_journaled || one.job->journal;
+        }
         std::size_t ended = 0;
         try {
             {
                 const job::unlocked meanwhile(held);
                 const job::poll_hook::without interruptions;  // of a wait that the user's code isn't part of
+                if (is_journaled) write_journals(initializer);
                 for (delivery& one : now_) store(one, one.job != initializer);
             }
             for (delivery& one : now_) {
@@ -87,19 +104,50 @@ private:
     static void store(delivery& one, bool is_element) {
         switch (one.what) {
             case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
-            case delivery::kind::error_record: {
-                const std::string attempts = describe_attempts(one.attempts).append(one.note);
-                if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts)) return;
-                std::optional<std::uint64_t> index;
-                if (is_element && one.job->id != wire::finalizer_number)
-                    index = one.job->index_told(one.first);
-                one.job->fail(one.first,
-                              wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts,
-                                                     one.host ? *one.host : std::string()));
+            case delivery::kind::error_record:
+                if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts_of(one))) return;
+                one.job->fail(one.first, decoded_error(one, is_element));
                 return;
-            }
-            case delivery::kind::values: one.job->accept(one.first, one.count, one.stride, one.bytes); return;
+            case delivery::kind::values:
+                if (one.job->journal)
+                    store_if_written(one);
+                else
+                    one.job->accept(one.first, one.count, one.stride, one.bytes);
+                return;
+            case delivery::kind::kept: one.job->journal->deliver(*one.job, one.first, one.count); return;
         }
+    }
+    static std::string attempts_of(const delivery& one) {
+        return describe_attempts(one.attempts).append(one.note);
+    }
+    static std::exception_ptr decoded_error(const delivery& one, bool is_element) {
+        std::optional<std::uint64_t> index;
+        if (is_element && one.job->id != wire::finalizer_number) index = one.job->index_told(one.first);
+        return wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts_of(one),
+                                      one.host ? *one.host : std::string());
+    }
+
+    /// Before anybody sees these results they are in the journals.
+    void write_journals(const std::shared_ptr<remote_job>& initializer) {
+        for (delivery& one : now_) {
+            element_journal* const to = one.job->journal.get();
+            if (!to) continue;
+            if (one.what == delivery::kind::error_record) {
+                one.error = decoded_error(one, one.job != initializer);
+                one.what = delivery::kind::error;
+            }
+            if (one.what == delivery::kind::error) to->add_error(one.first, one.error);
+            if (one.what == delivery::kind::values)
+                to->add_values(one.first, one.count, one.stride, one.bytes);
+        }
+        for (delivery& one : now_)
+            if (one.job->journal) one.job->journal->write();
+    }
+    /// A result that the journal has not is none.
+    static void store_if_written(delivery& one) {
+        const std::exception_ptr unwritten = one.job->journal->write_error();
+        if (!unwritten) return one.job->accept(one.first, one.count, one.stride, one.bytes);
+        for (std::uint64_t i = 0; i < one.count; ++i) one.job->fail(one.first + i, unwritten);
     }
 
     std::vector<delivery> local_;  // of the next step

@@ -213,6 +213,8 @@ public:
             }
         }
     }
+    /// Whether elements are ready that any peer may run.
+    bool has_ready() const noexcept { return !queue_.empty(); }
     /// Nothing that is ready will run any more.
     void clear() {
         queue_.clear();
@@ -328,7 +330,7 @@ private:
     /// How many elements of `job`, `most` at the most, to give to `to` now.
     std::uint64_t room(const peer& to, const remote_job& job, std::uint64_t most) const noexcept {
         const std::uint64_t may_take = max_elements_ - to.taken;
-        if (job.observed) most = std::min(most, room_for_times(to));
+        if (job.observed || job.journal) most = std::min(most, room_for_times(to));
         return std::min(elements_to_give(job, group_.workers(), to.workers, to.work().elements(),
                                          to.work().bytes(), may_take),
                         most);

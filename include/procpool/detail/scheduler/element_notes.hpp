@@ -98,8 +98,8 @@ public:
         end.result_bytes = result_bytes;
         note(to, end, from, number, told_->ended.load(std::memory_order_acquire), steady_ns());
     }
-    /// An element has failed that no peer runs.
-    static void failed(const remote_job& job, std::uint64_t index, element_outcome outcome) noexcept {
+    /// An element has come to its end that no peer runs.
+    static void ended_here(const remote_job& job, std::uint64_t index, element_outcome outcome) noexcept {
         observation::ends to(job.observed, 1);
         if (to.are_lost()) return;
         ElementEnd end{.index = index};
@@ -126,6 +126,18 @@ public:
             to.begin({.index = end.index, .worker = worker, .begun = end.begun});
             to.end(std::move(end));
         }
+    }
+
+    /// How long the peer's element with this number ran, which has ended; 0 if it doesn't tell. A corrupt
+    /// worker may tell anything.
+    std::chrono::nanoseconds run_time(std::uint64_t number) const noexcept {
+        if (!times_ || told_->ended.load(std::memory_order_acquire) <= number) return {};
+        const wire::element_times::entry& times = times_->of(number);
+        const std::int64_t now = steady_ns();
+        const std::int64_t begun =
+            std::clamp(times.begun.load(std::memory_order_relaxed), std::min(since_, now), now);
+        return std::chrono::nanoseconds(std::clamp(times.ended.load(std::memory_order_relaxed), begun, now) -
+                                        begun);
     }
 
     static std::uint32_t attempt(const run& of) noexcept {

@@ -208,6 +208,7 @@ protected:
                             .bytes = bytes,
                             .error = {}});
             if (from.job->observed) notes_.returned(index, from, work_.results(), count, stride, bytes);
+            if (from.job->journal) tell_times(from, count);
             work_.got(count);
         }
     }
@@ -221,6 +222,7 @@ protected:
         if (job.observed)
             notes_.failed(index, from, from.elements.first + from.results, work_.results(),
                           element_outcome::threw, element_notes::attempt(from), again, record.size());
+        if (job.journal && !again) tell_times(from, 1);
         if (again) {
             second_tries_.push_back({from.job, from.elements.element(from.results)});
             second_tries_.back().elements.attempts.push_back("threw " + wire::text_of_exception(record));
@@ -238,6 +240,13 @@ protected:
     }
 
 private:
+    /// The next `count` elements of the run have ended.
+    void tell_times(const run& from, std::uint64_t count) const {
+        for (std::uint64_t i = 0; i < count; ++i)
+            from.job->journal->ran(from.elements.first + from.results + i,
+                                   notes_.run_time(work_.results() + i));
+    }
+
     const wire::activity* told_ = nullptr;
     peer_state_machine state_;
     bool has_started_ = false;

@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_SCHEDULER_PEER_EVENTS_HPP
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -86,6 +87,19 @@ public:
                 deliveries_.fail(one.job, first + i, one.job->error_when_withdrawn);
         }
         dispatcher_.requeue(back);
+    }
+
+    /// The same of a message of a peer of many workers that has answered: results were appended to
+    /// collected(), from `results` on, and elements came `back`. While each of its workers has something that
+    /// takes long, it gets no more.
+    void note_message(peer& from, std::size_t results, std::vector<returned> back) {
+        if (collected().size() > results) note_results(from);
+        if (back.empty()) return;
+        if (from.work().elements() >= from.workers)
+            from.stall();
+        else
+            from.unstall();
+        take_returned(std::move(back));
     }
 
     /// Peers that have run all that they may since the last call.

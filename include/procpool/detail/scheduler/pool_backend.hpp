@@ -27,8 +27,8 @@ class calls_in_a_row;
 class pool_backend : public job::runner {
 public:
     virtual std::vector<WorkerStatus> workers() PROCPOOL_REQUIRES(pool_mutex) = 0;
-    /// @throws Error from one that keeps none
-    virtual Statistics stats() PROCPOOL_REQUIRES(pool_mutex) = 0;
+    /// May let the lock go meanwhile.
+    virtual Statistics stats(lock& held) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
     /// Ends all work as terminate() does, but asks the workers to end instead of killing them.
     /// @return for how long they may take

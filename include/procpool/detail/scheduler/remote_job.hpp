@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_REMOTE_JOB_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -11,12 +12,15 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <typeinfo>
 #include <utility>
 
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/journal.hpp"
 #include "procpool/detail/scheduler/block.hpp"
+#include "procpool/detail/scheduler/element_journal.hpp"
 #include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/scheduler/task_timing.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -69,6 +73,8 @@ public:
     bool once() const noexcept { return once_; }
     /// What describe() uses; null if it can't.
     auto describer() const noexcept { return definition_.describe; }
+    /// What its tasks take and return; null if that isn't known.
+    const std::type_info* signature() const noexcept { return definition_.signature; }
     /// The arguments of one encoded element, as far as they can be printed.
     std::string describe(std::span<const std::byte> element) const {
         return definition_.describe ? definition_.describe(element) : std::string();
@@ -80,6 +86,12 @@ public:
         return cpu_timeout == job::no_limit ? job::no_limit : soonest_end(cpu_timeout, used);
     }
 
+    /// Whether this element has been given to nobody.
+    bool is_ready(std::uint64_t index) const noexcept {
+        return std::any_of(ready.begin(), ready.end(), [&](const block& some) {
+            return index >= some.first && index - some.first < some.count;
+        });
+    }
     /// What is ready won't run.
     void drop_ready() noexcept;
 
@@ -114,6 +126,7 @@ public:
     std::list<block> ready;
     std::size_t ready_bytes = 0;
     task_timing* timing = nullptr;
+    std::shared_ptr<element_journal> journal;  // where its results are kept; null if nowhere
 
 private:
     static std::chrono::nanoseconds soonest_end(std::chrono::nanoseconds limit,
@@ -131,6 +144,7 @@ void apply_options(remote_job& job, const Options& options) {
     job.timeout = job::checked_limit(options.timeout, "timeout");
     if constexpr (requires { options.key; }) job.key = options.key;
     job.cpu_timeout = job::checked_limit(options.cpu_timeout, "cpu_timeout");
+    if (options.journal) job.journal = options.journal.kept()->begin(job);
 }
 
 }  // namespace procpool::inline v0_1::detail::scheduler

@@ -56,7 +56,12 @@ struct delivery {
     std::shared_ptr<remote_job> job;
     std::uint64_t first = 0;
     std::uint64_t count = 0;
-    enum class kind { values, error_record, error } what = kind::values;
+    enum class kind {
+        values,
+        error_record,
+        error,
+        kept,  // values that the job's journal has
+    } what = kind::values;
     std::uint64_t stride = 0;
     std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
     std::exception_ptr error;

@@ -207,6 +207,17 @@ public:
         }
         return false;
     }
+    /// The same for one element.
+    bool has_waiting(const remote_job& job, std::uint64_t index, std::uint64_t claimed) const noexcept {
+        claimed -= std::min(claimed, results_);
+        for (const run& one : runs_) {
+            const std::uint64_t begun = std::min(claimed, one.left());
+            const std::uint64_t first = one.elements.first + one.results + begun;
+            if (one.job.get() == &job && index >= first && index - first < one.left() - begun) return true;
+            claimed -= begun;
+        }
+        return false;
+    }
     /// Whether nobody sees a result of any of them before others are there.
     bool bulk() const noexcept {
         return std::all_of(runs_.begin(), runs_.end(),

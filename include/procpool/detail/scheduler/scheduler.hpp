@@ -27,6 +27,7 @@
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/peer_events.hpp"
+#include "procpool/detail/scheduler/peer_state.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/scheduler/scheduler_core.hpp"
@@ -68,7 +69,10 @@ public:
         // Chunks save messages, which cost nothing beside such elements.
         if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
         if (job->failure() || job->abandoned) return;
-        dispatcher_.add(job, std::move(elements));
+        if (job->journal)
+            submit_unknown(job, std::move(elements));
+        else
+            dispatcher_.add(job, std::move(elements));
         dispatch(should_batch(*job) ? dispatcher::sending::together : dispatcher::sending::now);
     }
 
@@ -118,18 +122,8 @@ public:
     bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs, const char* why) override
         PROCPOOL_REQUIRES(pool_mutex) {
         if (given_up->complete() || given_up->settled()) return false;
-        const auto job = std::static_pointer_cast<remote_job>(given_up);
-        job->abandoned = true;
-        in_a_row_.forget(*job);
-        if (what_runs == running::is_ended) job->end_running_since = ns_of(clock_.now());
-        job->drop_ready();
-        job->fail_all(job::make_error<TaskCancelled>(why));
-        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
-            for (peer* const one : group_.peers())
-                if (one->work().has(*job)) give_up_in(*one);
-            finish_if_complete(job);
-        });
-        interrupt_driver();  // there may be callbacks to run
+        give_up(std::static_pointer_cast<remote_job>(given_up), what_runs,
+                job::make_error<TaskCancelled>(why));
         return true;
     }
 
@@ -165,8 +159,11 @@ public:
         }
         const auto error = job->error_of_withdrawn(why);
         job->error_when_withdrawn = error;
+        const std::int64_t now = ns_of(clock_.now());
         for (const block& some : job->withdraw_ready())
-            for (std::uint64_t i = 0; i < some.count; ++i) deliveries_.fail(job, some.first + i, error);
+            for (std::uint64_t i = some.first; i < some.first + some.count; ++i)
+                if (!job->give_up(i, error, now)) deliveries_.fail(job, i, error);
+        finish_if_complete(job);
         interrupt_driver();
         return count - job->ready_elements;
     }
@@ -175,6 +172,27 @@ public:
         const auto peers = group_.peers();
         return job.ready_elements > 0 ||
                std::any_of(peers.begin(), peers.end(), [&](const peer* one) { return waits_in(*one, job); });
+    }
+
+    bool withdraw_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
+                       const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
+        const auto series = std::static_pointer_cast<remote_job>(job);
+        if (!series->elements_are_calls()) return withdraw(job, why) > 0;
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
+            for (peer* const one : group_.peers())
+                if (waits_in(*one, *series, call)) dispatcher_.take_back(*one);
+        });
+        interrupt_driver();  // others that were taken back are to be given out
+        return series->is_ready(call) && abandon_call(job, call, why);
+    }
+    bool is_waiting(const job::basic_job& job, std::uint64_t call) const override
+        PROCPOOL_REQUIRES(pool_mutex) {
+        const auto& series = static_cast<const remote_job&>(job);
+        if (!series.elements_are_calls()) return has_waiting(job);
+        const auto peers = group_.peers();
+        return series.is_ready(call) || std::any_of(peers.begin(), peers.end(), [&](const peer* one) {
+                   return waits_in(*one, series, call);
+               });
     }
 
     void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -205,6 +223,14 @@ public:
         return std::any_of(peers.begin(), peers.end(),
                            [](const peer* one) { return !one->is(peer_state::absent); });
     }
+    /// Whether elements are ready, and all peers run others that take long.
+    bool is_stuck() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        const auto peers = group_.peers();
+        return dispatcher_.has_ready() && std::all_of(peers.begin(), peers.end(), [](const peer* one) {
+                   return one->is(peer_state::stalled);
+               });
+    }
+
     // ---- a step of whoever drives: what the host calls, in this order
 
     /// Gives out what is ready. @return when there is something to do for the scheduler, as far as known
@@ -248,9 +274,12 @@ public:
         deliveries_.deliver(
             held, events_.initializer(),
             [this](const delivery& one) PROCPOOL_REQUIRES(pool_mutex) {
-                if (one.job->fail_fast && one.what != delivery::kind::values)
+                if (one.job->fail_fast && one.what != delivery::kind::values &&
+                    one.what != delivery::kind::kept)
                     abandon(one.job, running::goes_on,
                             "procpool: dropped, since another element had failed (fail_fast)");
+                if (one.job->journal && one.job->journal->write_error() && !one.job->complete())
+                    give_up(one.job, running::is_ended, one.job->journal->write_error());
                 finish_if_complete(one.job);
             },
             [this](const delivery& one) PROCPOOL_REQUIRES(pool_mutex) {
@@ -275,6 +304,42 @@ private:
     /// Whether elements of the job wait in this peer.
     static bool waits_in(const peer& one, const job::basic_job& job) noexcept {
         return one.work().elements() > 0 && one.work().has_waiting(job, one.told().claimed());
+    }
+    /// Whether this element of it does.
+    static bool waits_in(const peer& one, const remote_job& job, std::uint64_t index) noexcept {
+        return one.work().elements() > 0 && one.work().has_waiting(job, index, one.told().claimed());
+    }
+    /// Only what the job's journal doesn't know is to run.
+    void submit_unknown(const std::shared_ptr<remote_job>& job, block&& elements)
+        PROCPOOL_REQUIRES(pool_mutex) {
+        using state = element_journal::state;
+        while (elements.count > 0) {
+            const auto next = job->journal->next_alike(elements.first, elements.count);
+            block some =
+                next.count < elements.count ? elements.take_front(next.count) : std::exchange(elements, {});
+            if (next.what == state::unknown) dispatcher_.add(job, std::move(some));
+            if (next.what == state::kept) deliveries_.keep(job, some.first, some.count);
+            if (next.what == state::given_up)
+                for (std::uint64_t i = some.first; i < some.first + some.count; ++i)
+                    deliveries_.fail(job, i, job->journal->why_given_up(i), element_outcome::given_up);
+        }
+        interrupt_driver();
+    }
+
+    /// What has no result gets `why`.
+    void give_up(const std::shared_ptr<remote_job>& job, running what_runs, std::exception_ptr why)
+        PROCPOOL_REQUIRES(pool_mutex) {
+        job->abandoned = true;
+        in_a_row_.forget(*job);
+        if (what_runs == running::is_ended) job->end_running_since = ns_of(clock_.now());
+        job->drop_ready();
+        job->fail_all(std::move(why));
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
+            for (peer* const one : group_.peers())
+                if (one->work().has(*job)) give_up_in(*one);
+            finish_if_complete(job);
+        });
+        interrupt_driver();  // there may be callbacks to run
     }
     void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.take_back(one);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <typeinfo>
 
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/sink.hpp"
@@ -18,6 +19,8 @@ struct task_definition {
     wire::pins pins;  // what the callable refers to
     /// An encoded element as text, for messages.
     std::string (*describe)(std::span<const std::byte> element) = nullptr;
+    /// What it takes and returns, as a function type.
+    const std::type_info* signature = nullptr;
 };
 
 }  // namespace procpool::inline v0_1::detail::scheduler

@@ -27,8 +27,8 @@ struct in_threads {
     using starmap_task = thread_task<Style, F, true, typename place_of_elements<Style, F, Range, true>::type>;
 
     /// A job whose results are kept by a `Results`, made from `args`.
-    template <class Task, class Results, class F, class... Args>
-    static auto make_job(const pool& /*where*/, F&& function, Args&&... args) {
+    template <class Task, class Results, class Options, class F, class... Args>
+    static auto make_job(const pool& /*where*/, const Options& /*options*/, F&& function, Args&&... args) {
         return std::make_shared<thread_job_of<Task, Results>>(std::forward<F>(function),
                                                               std::forward<Args>(args)...);
     }

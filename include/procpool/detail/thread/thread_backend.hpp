@@ -32,7 +32,7 @@ public:
     virtual void submit_failed(const std::shared_ptr<thread_job>& job, std::uint64_t index,
                                std::exception_ptr error) PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// @throws Error if it keeps none
-    Statistics stats() const PROCPOOL_REQUIRES(pool_mutex);
+    Statistics stats(const lock& held) const PROCPOOL_REQUIRES(pool_mutex);
     /// No more elements will come.
     virtual void seal(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) = 0;
 

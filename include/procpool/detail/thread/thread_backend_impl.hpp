@@ -14,7 +14,7 @@
 
 namespace procpool::inline v0_1::detail::thread {
 
-PROCPOOL_COMPILED_APART Statistics thread_backend::stats() const {
+PROCPOOL_COMPILED_APART Statistics thread_backend::stats(const lock& /*held*/) const {
     const auto keeper = observed() ? observed()->keeper() : nullptr;
     if (!keeper)
         throw Error(

@@ -62,6 +62,9 @@ void apply_options(thread_job& job, const Options& options) {
     if constexpr (requires { options.key; })
         if (options.key)
             job::refuse("ThreadPool has no key: its threads share all that one of them has loaded; use Pool");
+    if (options.journal)
+        job::refuse(
+            "a journal keeps results as bytes, which a ThreadPool's are not, so it has none; use Pool");
     if (options.retries > 0 && options.retry_exceptions && !job.repeatable)
         job::refuse(
             "what can only be moved is used up by the first attempt, so it can't be retried in a ThreadPool; "

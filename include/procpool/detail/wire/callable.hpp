@@ -53,6 +53,20 @@ concept by_value_closure = std::is_class_v<F> && !serializable_functor<F> && !st
                            std::is_trivially_copyable_v<F> && std::is_standard_layout_v<F> &&
                            !is_reference_wrapper<F> && !captures_this<F>;
 
+template <class>
+inline constexpr bool is_const_member = false;
+template <class R, class C, class... P>
+inline constexpr bool is_const_member<R (C::*)(P...) const> = true;
+template <class R, class C, class... P>
+inline constexpr bool is_const_member<R (C::*)(P...) const noexcept> = true;
+
+/// A small lambda that captures plain values and isn't `mutable`: a copy costs nothing, and each call may have
+/// one, so that none sees what others have done to it.
+template <class F>
+concept constant_closure = by_value_closure<F> && sizeof(F) <= 64 && requires {
+    requires is_const_member<decltype(&F::operator())>;
+};
+
 template <class F>
 concept sendable_callable = function_pointer<F> || std::is_member_pointer_v<F> || serializable_functor<F> ||
                             stateless_functor<F> || by_value_closure<F>;
@@ -99,10 +113,13 @@ private:
                 else
                     refuse_pointer(word, typeid(F));
             });
+            const std::size_t begin = out.to.size() - sizeof function;
             out.to.append_value(held);
             if (held == 0) return;
             for_each_possible_pointer(&function, 1, [&](std::uintptr_t word, std::size_t place) {
                 if (!is_code(word)) return;
+                // In another run it would be another one, where all else is the same.
+                std::memset(out.to.data() + begin + place, 0, sizeof word);
                 out.to.append_value(std::uint64_t{place});
                 encode_function(out.to, reinterpret_cast<void (*)()>(word));
             });

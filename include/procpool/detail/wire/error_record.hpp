@@ -122,6 +122,7 @@ basic_exception_registry<OnlyIfUsed>::basic_exception_registry()
              kind_from_text<ConnectionClosed>(),
              kind_from_text<ManagerDied>(),
              kind_from_text<TaskCancelled>(),
+             kind_from_text<TaskQuarantined>(),
              kind_from_text<Empty>(),
              kind_from_text<Full>(),
              kind_from_text<QueueClosed>(),

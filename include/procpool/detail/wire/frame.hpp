@@ -39,6 +39,7 @@ struct task_header {
     static constexpr std::uint8_t by_clock = 1;
     static constexpr std::uint8_t by_cpu_time = 2;
     static constexpr std::uint8_t noted = 4;  // its times are written down
+    static constexpr std::uint8_t kept = 8;   // its result outlives the program: it refers to nothing
     std::uint32_t magic = magic_number;
     kind what{};
     std::uint64_t job = 0;
@@ -49,7 +50,7 @@ struct task_header {
     std::uint64_t first = 0;     // the first element's index, or the first call's number
     std::uint32_t together = 1;  // so many elements can be taken back only together
     std::uint16_t number = 0;    // runs before this one, so that none is missing unseen
-    std::uint8_t timed = 0;      // what is to be known of each, in the bits `by_...` and `noted`
+    std::uint8_t timed = 0;      // what is to be known of each, in the bits `by_...`, `noted` and `kept`
     std::uint8_t bulk = 0;       // nobody sees a result before all are there
 };
 

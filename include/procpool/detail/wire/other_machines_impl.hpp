@@ -24,9 +24,11 @@ const std::shared_ptr<arena>& other_machines() {
 template <class>
 void require_this_machine(const sink& out, const std::type_info& what) {
     if (!out.large || !out.large->memory || !out.large->memory->is_elsewhere()) return;
-    throw SerializationError("procpool: a " + type_name(what) +
-                             " belongs to one machine, and can't go to another one; send values, for example "
-                             "a std::vector, or let the tasks make their own");
+    throw SerializationError(
+        "procpool: a " + type_name(what) +
+        " belongs to one run of the program on one machine, and can't go to another machine, "
+        "nor into a journal; send values, for example a std::vector, or let the tasks make "
+        "their own");
 }
 
 }  // namespace procpool::inline v0_1::detail::wire

@@ -192,6 +192,7 @@ private:
                                .offset = header.first - box_.told.begun.load(std::memory_order_relaxed) - 1,
                                .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun};
         bool good = true;
+        outbox_.keep_results((header.timed & wire::task_header::kept) != 0);
         pacer_.begin_run(header, recalls_);
         while ((good || !os::allocations_failed) && pacer_.begin_element())
             good = run_until_one_throws(job, elements);

@@ -93,6 +93,13 @@ public:
     /// a whole lies there, which the pool takes out.
     void serve_other_machine() { inner_.memory = wire::other_machines(); }
 
+    /// The same for the next results if they are to outlive the program.
+    void keep_results(bool are_kept) {
+        if (are_kept == results_are_kept_) return;
+        results_are_kept_ = are_kept;
+        inner_.memory = are_kept ? wire::other_machines() : nullptr;
+    }
+
     /// Where a result is encoded before put_encoded().
     wire::sink scratch();
     /// The same before put_error().
@@ -175,6 +182,7 @@ private:
     wire::pins new_pins_;
     wire::large_parts new_large_;
     wire::large_parts inner_;  // other_machines(), if results go there: what is in them stays in them
+    bool results_are_kept_ = false;
     std::deque<pin> pins_;
 };
 using outbox = basic_outbox<>;

@@ -66,9 +66,9 @@ private:
 template <class F, class... Args>
 struct task {
     static const task_ops& ops() {
-        static constexpr task_ops these{
-            &make, &run,
-            wire::function_pointer<F> || std::is_member_pointer_v<F> || wire::stateless_functor<F>};
+        static constexpr task_ops these{&make, &run,
+                                        wire::function_pointer<F> || std::is_member_pointer_v<F> ||
+                                            wire::stateless_functor<F> || wire::constant_closure<F>};
         return these;
     }
 
@@ -118,9 +118,10 @@ private:
 
     /// What it returns may refer to its arguments, so it is taken here.
     template <class Put>
-    static void run_one(F& function, wire::element_reader& elements, Put put) {
+    static void run_one(F& callable, wire::element_reader& elements, Put put) {
         wire::cursor from(elements.next());
         arguments<F, Args...> values(from);
+        std::conditional_t<wire::constant_closure<F>, F, F&> function = callable;
         if constexpr (std::is_void_v<result>) {
             values.call(function);
             put(answer{});

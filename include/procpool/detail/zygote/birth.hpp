@@ -61,6 +61,8 @@ struct worker_settings {
     std::uint32_t first_index = 0;      // worker_index() in slot 0: others may come before
     bool is_rank = false;               // MPI's launcher has started the program, and its variables tell so
     bool serves_other_machine = false;  // results go there
+    bool keeps_children = false;        // what tasks have started may outlive their worker
+    std::uint64_t tree = 0;             // the mark of what does not; 0 if there is none
     std::uint64_t seed = 0;             // of elements' random numbers
     std::int32_t inner_threads = 0;     // that libraries use in a worker; as many as they like if 0
     bool only_default_threads = false;  // of libraries that would use all CPUs

@@ -9,11 +9,13 @@
 #define PROCPOOL_DETAIL_ZYGOTE_ZYGOTE_HPP
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -24,6 +26,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/child.hpp"
+#include "procpool/detail/os/descendants.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/locale.hpp"
@@ -35,6 +38,7 @@
 #include "procpool/detail/shared/status_lines.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
+#include "procpool/detail/zygote/process_tree.hpp"
 #include "procpool/detail/zygote/surroundings.hpp"
 #include "procpool/detail/zygote/zygote_process.hpp"
 
@@ -50,6 +54,8 @@ public:
                  const os::signal_mask& mask, const surroundings* around = nullptr) {
         settings.parent = own_name;
         settings.parent.pid = os::current_pid();
+        if (settings.purpose == occupation::tasks && !settings.keeps_children) settings.tree = new_tree();
+        tree_ = settings.tree;
         // What is buffered now would be printed once more by each worker that leaves through exit().
         std::fflush(stdout);
         std::fflush(stderr);
@@ -175,12 +181,34 @@ public:
             if (!rouse()) return;
         const os::exit_status how = process_.wait();
         killed_ = !how.code;
-        if (killed_) os::reap_orphans(workers_);
+        if (!killed_) return;
+        end_tree();
+        os::reap_orphans(workers_);
     }
     /// Once it was waited for: by somebody else, so that it has waited for no worker.
     bool was_killed() const noexcept { return killed_; }
 
 private:
+    /// As no other zygote has, in this process or another one.
+    static std::uint64_t new_tree() noexcept {
+        static std::atomic<std::uint64_t> trees{0};
+        const std::uint64_t number = trees.fetch_add(1, std::memory_order_relaxed);
+        const auto pid = static_cast<std::uint64_t>(os::current_pid());
+        const auto mix = [](std::uint64_t word) {
+            word = (word ^ word >> 32) * 0xD6E8FEB86659FD93u;
+            return word ^ word >> 32;
+        };
+        return os::descent::tree_of(mix(mix(static_cast<std::uint64_t>(steady_ns()) + number) + pid));
+    }
+    /// Of what its workers had started.
+    void end_tree() const noexcept {
+        if (tree_ == 0) return;
+        try {
+            kill_descendants(tree_);
+        } catch (const std::bad_alloc&) {  // then they stay
+        }
+    }
+
     void remember(const worker_report& started) {
         if (workers_.size() <= started.slot) workers_.resize(started.slot + 1);
         workers_[started.slot] = os::known_now(static_cast<long>(started.pid));
@@ -201,6 +229,7 @@ private:
 
     const os::fork_stamp made_;
     std::shared_ptr<shared::status_lines> status_;  // as long as workers may print
+    std::uint64_t tree_ = 0;
     os::fd control_;
     os::child process_;
     int checks_ = 0;                          // that have found it stopped, one after the other

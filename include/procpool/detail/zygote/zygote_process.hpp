@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -16,9 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/child.hpp"
 #include "procpool/detail/os/child_deaths.hpp"
+#include "procpool/detail/os/descendants.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/oom.hpp"
@@ -27,10 +30,11 @@
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/socket.hpp"
 #include "procpool/detail/os/watch_list.hpp"
-#include "procpool/detail/shared/status_lines.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/output_relay.hpp"
+#include "procpool/detail/zygote/process_tree.hpp"
+#include "procpool/detail/zygote/relayed_output.hpp"
 
 namespace procpool::inline v0_1::detail::zygote {
 
@@ -42,6 +46,7 @@ template <class = only_if_used>
 int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
                long zygote, std::array<os::fd, os::max_passed_fds> files) {
     os::die_with_parent(zygote);
+    if (settings.tree != 0) os::mark_descent({settings.tree, os::descent::ancestor_of(serial)});
     if (settings.purpose == occupation::tasks) {
         os::leave_interrupts_to_the_program();
         parent_of_worker = settings.parent;
@@ -59,12 +64,11 @@ public:
     /// `status` is the file of the program's status_lines; none unless output passes through here in lines.
     basic_zygote_process(os::fd control, os::fd memory, os::fd status, worker_main main,
                          const worker_settings& settings)
-        : control_(std::move(control)), memory_(std::move(memory)), main_(main), settings_(settings) {
-        if (!status) return;
-        status_.emplace(std::move(status));
-        status_->close_file();
-        for (output_stream* const stream : {&stdout_, &stderr_}) stream->keep_below(*status_);
-    }
+        : control_(std::move(control)),
+          memory_(std::move(memory)),
+          main_(main),
+          settings_(settings),
+          output_(std::move(status), settings_) {}
 
     int run() {
         const long program = static_cast<long>(settings_.parent.pid);
@@ -76,41 +80,45 @@ public:
         // It ends when its socket closes; a signal to the whole process group is for the user's program.
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) os::set_signal(signal, SIG_IGN);
         deaths_.emplace();
+        tree_.begin();
 
         // Whoever has forked it knows already.
         if (settings_.how != start_method::fork && !tell({}, {.what = worker_report::kind::zygote_ready}))
             return 0;
         // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
-        constexpr int quiet_ms = 10;
+        constexpr std::chrono::milliseconds quiet{10};
         // For kernels without descriptors of processes.
-        const int program_check_ms = program_lives ? -1 : 1000;
+        const auto next_program_check = [&] {
+            return program_lives ? steady_time::max() : deadline_in(std::chrono::seconds(1));
+        };
         os::watch_list watched;
         using interest = os::watch_list::interest;
         constexpr std::size_t requests = 0, deaths = 1, program_end = 2;
-        while (!(finishing_ && children_.empty() && !stdout_.pending() && !stderr_.pending())) {
+        while (!(finishing_ && children_.empty() && !output_.pending())) {
             watched.clear();
             watched.add(control_.get(), unsent_.empty() ? interest::read : interest::both);
             watched.add(deaths_->file().get(), interest::read);
             watched.add(program_lives.get(), interest::read);
-            for (const output_stream* stream : {&stdout_, &stderr_})
-                if (stream->pending()) watched.add(stream->file(), interest::write);
-            for (const auto& relay : relays_)
-                if (!relay->to().pending()) watched.add(relay->pipe().get(), interest::read);
+            output_.watch(watched);
             const bool timed_out =
-                watched.wait_for(oom_kills_ ? program_check_ms : quiet_ms) == os::wait_end::timed_out;
+                watched.wait_until(
+                    std::min(tree_.due(), oom_kills_ ? next_program_check() : deadline_in(quiet))) ==
+                os::wait_end::timed_out;
             if (timed_out && !oom_kills_) oom_kills_ = os::oom_kills();
             // Its end of the socket may live on in a child that nobody told to close it.
             if ((watched.is_ready(program_end) || timed_out) && program_is_gone()) break;
             if (watched.is_ready(deaths)) report_deaths();
+            if (std::chrono::steady_clock::now() >= tree_.due()) end_orphans();
             if (watched.writable(requests) && !tell_the_rest()) break;
             if (watched.readable(requests) && !serve_request()) break;
-            relay_output();  // what the dead have left, too, before this may be over
+            output_.relay();  // what the dead have left, too, before this may be over
         }
         for (worker& one : children_)
             if (!os::send_signal(one.pid, SIGKILL)) one.pid = 0;  // a task has made it another user's
         for (const worker& one : children_)
             if (one.pid != 0) os::wait_for_exit(one.pid);
-        finish_output();
+        tree_.end();
+        output_.finish();
         return 0;
     }
 
@@ -120,6 +128,7 @@ private:
         std::uint32_t slot;
         std::uint64_t serial;
         os::fd news;  // where its reports go if that isn't the pool's socket
+        std::optional<os::child_death> death = {};
         bool reported = false;
         std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
     };
@@ -190,9 +199,9 @@ private:
             report.pid = pid;
             children_.push_back({pid, request.slot, request.serial, std::move(news)});
             listener = &children_.back().news;
-            if (output.read) relay_from(std::move(output.read), stdout_, request.slot);
+            if (output.read) output_.add_output(std::move(output.read), request.slot);
             if (errors.read)
-                children_.back().errors = relay_from(std::move(errors.read), stderr_, request.slot);
+                children_.back().errors = output_.add_errors(std::move(errors.read), request.slot);
         } catch (const std::system_error& error) {
             report = failed_birth(request, error.code().value());
         }
@@ -240,30 +249,39 @@ private:
         return {memory_.get(), slot * settings_.slot_bytes};
     }
 
-    std::shared_ptr<output_relay> relay_from(os::fd pipe, output_stream& to, std::uint32_t slot) {
-        std::string prefix;
-        if (settings_.output == worker_output::prefixed)
-            prefix.append("[worker ").append(std::to_string(settings_.first_index + slot)).append("] ");
-        relays_.push_back(std::make_shared<output_relay>(std::move(pipe), to, settings_.stderr_tail,
-                                                         settings_.output != worker_output::direct,
-                                                         std::move(prefix)));
-        return relays_.back();
-    }
-
     void report_deaths() {
         deaths_->forget();
+        bool any_violent = false;
         for (worker& one : children_) {
-            if (one.reported) continue;
-            const std::optional<os::child_death> death = os::death_of(one.pid);
-            if (!death) continue;
+            if (one.death) continue;
+            one.death = os::death_of(one.pid);
+            any_violent = any_violent || (one.death && one.death->how.code != 0);
+        }
+        tree_.note_end();
+        if (any_violent) end_orphans();  // before anybody is told
+        for (worker& one : children_) {
+            if (!one.death || one.reported) continue;
             if (finishing_) {
                 os::wait_for_exit(std::exchange(one.pid, 0));
                 continue;
             }
             one.reported = true;
-            report_death(one, *death);
+            report_death(one, *one.death);
         }
         std::erase_if(children_, [](const worker& one) { return one.pid == 0; });
+    }
+
+    /// Kills what dead workers have left.
+    void end_orphans() {
+        tree_.sweep(
+            [&](long pid) {
+                return std::ranges::any_of(children_, [=](const worker& one) { return one.pid == pid; });
+            },
+            [&](std::uint64_t ancestor) {
+                return std::ranges::any_of(children_, [=](const worker& one) {
+                    return !one.death && os::descent::ancestor_of(one.serial) == ancestor;
+                });
+            });
     }
 
     void report_death(worker& one, const os::child_death& death) {
@@ -287,24 +305,6 @@ private:
         }
         tell(one.news, report, output);
         one.news.reset();
-    }
-
-    /// A process that a task has started may go on printing when its worker is dead.
-    void relay_output() {
-        stdout_.write();
-        stderr_.write();
-        std::erase_if(relays_, [](const std::shared_ptr<output_relay>& relay) { return !relay->relay(); });
-    }
-
-    /// Before the end: all that workers have printed, unless nobody reads it.
-    void finish_output() {
-        constexpr int longest_pause_ms = 1000;
-        do {
-            stdout_.finish(longest_pause_ms);
-            stderr_.finish(longest_pause_ms);
-            if (stdout_.pending() || stderr_.pending()) return;
-            relay_output();
-        } while (stdout_.pending() || stderr_.pending());
     }
 
     /// From now on nobody asks about deaths: they are not kept for the pool.
@@ -339,12 +339,10 @@ private:
     const worker_main main_;
     const worker_settings settings_;
     const os::signal_settings original_;
+    process_tree tree_{settings_.tree};
     std::vector<worker> children_;
     std::deque<unsent_report> unsent_;  // while the socket is full
-    std::optional<shared::status_lines> status_;
-    output_stream stdout_{os::standard_output};
-    output_stream stderr_{os::standard_error};
-    std::vector<std::shared_ptr<output_relay>> relays_;
+    relayed_output output_;
     std::optional<std::uint64_t> oom_kills_;  // counted last
     bool finishing_ = false;
 };

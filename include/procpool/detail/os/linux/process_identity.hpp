@@ -29,6 +29,7 @@ struct process_identity {
 /// What /proc tells of a process or a thread.
 struct process_state {
     char state = 'X';  // R, S, D, T (stopped), t (in a debugger), Z (zombie); X if there is no such process
+    long parent = 0;
     unsigned long flags = 0;  // the kernel's PF_...
     // In the kernel's ticks.
     unsigned long long user_time = 0;
@@ -41,8 +42,9 @@ inline process_state read_stat(const std::string& file) {
     for_each_line(file, [&](const char* line) {
         if (const char* const name_end = std::strrchr(line, ')'))
             std::sscanf(name_end + 1,
-                        " %c %*s %*s %*s %*s %*s %lu %*s %*s %*s %*s %llu %llu %*s %*s %*s %*s %*s %*s %llu",
-                        &seen.state, &seen.flags, &seen.user_time, &seen.system_time, &seen.started);
+                        " %c %ld %*s %*s %*s %*s %lu %*s %*s %*s %*s %llu %llu %*s %*s %*s %*s %*s %*s %llu",
+                        &seen.state, &seen.parent, &seen.flags, &seen.user_time, &seen.system_time,
+                        &seen.started);
     });
     return seen;
 }

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// A file that one program has for itself, and how others read it.
+#ifndef PROCPOOL_DETAIL_OS_LOCKED_FILE_HPP
+#define PROCPOOL_DETAIL_OS_LOCKED_FILE_HPP
+
+#include "procpool/detail/os/linux/locked_file.hpp"
+
+#endif
