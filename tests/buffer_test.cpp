@@ -303,6 +303,7 @@ TEST(Buffer, of_a_call_that_was_given_up_takes_no_memory) {
         auto given_up = pool.map_async(one_mib, test::views::iota(0u, 30u));
         given_up.cancel();
     }
+    pool.apply([] {});  // whatever the worker still made is there by then
     EXPECT_TRUE(test::eventually([&] { return file.memory() < mib; })) << file.memory();
 }
 
