@@ -19,6 +19,7 @@
 #include "procpool/imap.hpp"
 #include "procpool/indexed.hpp"
 #include "procpool/journal.hpp"
+#include "procpool/loader.hpp"
 #include "procpool/managed.hpp"
 #include "procpool/managed_set.hpp"
 #include "procpool/manager.hpp"

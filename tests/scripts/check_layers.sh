@@ -15,7 +15,7 @@ mapfile -t headers < <(find . -name '*.hpp' | sed 's|^\./||' | sort)
 awk '
     BEGIN {
         # From the lowest on; those of one line do not include each other.
-        count = split("detail os wire shared progress job zygote worker scheduler journal call process,thread,family mpi", layers, " ")
+        count = split("detail os wire shared progress job zygote worker scheduler journal call process,thread,family mpi loader", layers, " ")
         for (i = 1; i <= count; ++i) {
             siblings = split(layers[i], folders, ",")
             for (k = 1; k <= siblings; ++k) height[folders[k]] = i

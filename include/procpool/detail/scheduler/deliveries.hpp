@@ -47,17 +47,22 @@ public:
                           .bytes = {},
                           .error = std::move(error)});
     }
-    /// The job's journal has the results of these; the next step delivers them.
-    void keep(const std::shared_ptr<remote_job>& job, std::uint64_t first, std::uint64_t count) {
-        if (job->observed)
-            for (std::uint64_t i = 0; i < count; ++i)
-                element_notes::ended_here(*job, first + i, element_outcome::returned);
-        local_.push_back({.job = job,
-                          .first = first,
-                          .count = count,
-                          .what = delivery::kind::kept,
-                          .bytes = {},
-                          .error = {}});
+    /// What the job's journal knows of these is delivered in the next step. @return the others, which are to
+    /// run
+    std::vector<block> take_known(const std::shared_ptr<remote_job>& job, block&& elements) {
+        using state = element_journal::state;
+        std::vector<block> unknown;
+        while (elements.count > 0) {
+            const auto next = job->journal->next_alike(elements.first, elements.count);
+            block some =
+                next.count < elements.count ? elements.take_front(next.count) : std::exchange(elements, {});
+            if (next.what == state::kept) keep(job, some.first, some.count);
+            if (next.what == state::given_up)
+                for (std::uint64_t i = some.first; i < some.first + some.count; ++i)
+                    fail(job, i, job->journal->why_given_up(i), element_outcome::given_up);
+            if (next.what == state::unknown) unknown.push_back(std::move(some));
+        }
+        return unknown;
     }
     /// fail() takes no memory for so many.
     void make_room(std::uint64_t elements) { local_.reserve(local_.size() + elements); }
@@ -106,6 +111,18 @@ public:
     }
 
 private:
+    /// The job's journal has the results of these.
+    void keep(const std::shared_ptr<remote_job>& job, std::uint64_t first, std::uint64_t count) {
+        if (job->observed)
+            for (std::uint64_t i = 0; i < count; ++i)
+                element_notes::ended_here(*job, first + i, element_outcome::returned);
+        local_.push_back({.job = job,
+                          .first = first,
+                          .count = count,
+                          .what = delivery::kind::kept,
+                          .bytes = {},
+                          .error = {}});
+    }
     static void store(delivery& one, bool is_element, const job::callback_runner& user) {
         using kind = delivery::kind;
         switch (one.what) {

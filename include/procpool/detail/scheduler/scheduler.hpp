@@ -69,10 +69,13 @@ public:
         // Chunks save messages, which cost nothing beside such elements.
         if (elements.large.bytes >= elements.count * wire::arena_threshold) job->chunk = 1;
         if (job->failure() || job->abandoned) return;
-        if (job->journal)
-            submit_unknown(job, std::move(elements));
-        else
+        if (job->journal) [[unlikely]] {
+            for (block& some : deliveries_.take_known(job, std::move(elements)))
+                dispatcher_.add(job, std::move(some));
+            interrupt_driver();
+        } else {
             dispatcher_.add(job, std::move(elements));
+        }
         dispatch(should_batch(*job) ? dispatcher::sending::together : dispatcher::sending::now);
     }
 
@@ -313,45 +316,6 @@ private:
     static bool waits_in(const peer& one, const remote_job& job, std::uint64_t index) noexcept {
         return one.work().elements() > 0 && one.work().has_waiting(job, index, one.told().claimed());
     }
-    /// Only what the job's journal doesn't know is to run.
-    void submit_unknown(const std::shared_ptr<remote_job>& job, block&& elements)
-        PROCPOOL_REQUIRES(pool_mutex) {
-        using state = element_journal::state;
-        while (elements.count > 0) {
-            const auto next = job->journal->next_alike(elements.first, elements.count);
-            block some =
-                next.count < elements.count ? elements.take_front(next.count) : std::exchange(elements, {});
-            if (next.what == state::unknown) dispatcher_.add(job, std::move(some));
-            if (next.what == state::kept) deliveries_.keep(job, some.first, some.count);
-            if (next.what == state::given_up)
-                for (std::uint64_t i = some.first; i < some.first + some.count; ++i)
-                    deliveries_.fail(job, i, job->journal->why_given_up(i), element_outcome::given_up);
-        }
-        interrupt_driver();
-    }
-
-    /// What has no result gets `why`.
-    void give_up(const std::shared_ptr<remote_job>& job, running what_runs, std::exception_ptr why)
-        PROCPOOL_REQUIRES(pool_mutex) {
-        job->abandoned = true;
-        in_a_row_.forget(*job);
-        if (what_runs == running::is_ended) job->end_running_since = ns_of(clock_.now());
-        job->drop_ready();
-        tries_.drop(*job);
-        job->fail_all(std::move(why));
-        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
-            for (peer* const one : group_.peers())
-                if (one->work().has(*job)) give_up_in(*one);
-            finish_if_complete(job);
-        });
-        interrupt_driver();  // there may be callbacks to run
-    }
-    void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
-        dispatcher_.take_back(one);
-        supervisor_.ask_unwanted_to_stop(one);
-        supervisor_.check_after(one, cancel_grace);
-    }
-
     void begin_observed(remote_job& job) PROCPOOL_REQUIRES(pool_mutex) {
         job::begin_call(*this, job);
         interrupt_driver();

@@ -161,6 +161,28 @@ protected:
         if (!job->once() && !failure_) group_.forget(*job, refers);
     }
 
+    /// What has no result gets `why`.
+    void give_up(const std::shared_ptr<remote_job>& job, job::runner::running what_runs,
+                 std::exception_ptr why) PROCPOOL_REQUIRES(pool_mutex) {
+        job->abandoned = true;
+        in_a_row_.forget(*job);
+        if (what_runs == job::runner::running::is_ended) job->end_running_since = ns_of(clock_.now());
+        job->drop_ready();
+        tries_.drop(*job);
+        job->fail_all(std::move(why));
+        or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
+            for (peer* const one : group_.peers())
+                if (one->work().has(*job)) give_up_in(*one);
+            finish_if_complete(job);
+        });
+        interrupt_driver();  // there may be callbacks to run
+    }
+    void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
+        dispatcher_.take_back(one);
+        supervisor_.ask_unwanted_to_stop(one);
+        supervisor_.check_after(one, cancel_grace);
+    }
+
     // ---- its parts
 
     peer_group& group_;

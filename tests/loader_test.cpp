@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: MIT
+// Loader: batches of samples, made by workers in shared memory.
+#include "procpool/loader.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "procpool/element_seed.hpp"
+#include "procpool/pool.hpp"
+#include "procpool/thread_pool.hpp"
+#include "support/message_of.hpp"
+#include "support/processes.hpp"
+#include "support/shared.hpp"
+#include "support/wait.hpp"
+
+namespace loader_test {
+
+namespace mp = procpool;
+
+/// An image of 4x3, all i, and the label 2 i.
+struct pictures {
+    std::size_t count = 0;
+
+    std::size_t size() const { return count; }
+    void get(std::size_t i, mp::ArrayView<float, 2> image, int& label) const {
+        image.fill(static_cast<float>(i));
+        label = static_cast<int>(2 * i);
+    }
+};
+
+const auto image = mp::sample_array<float>(4, 3);
+const auto label = mp::sample_array<int>();
+
+template <class Batch>
+bool is_right(const Batch& batch) {
+    const auto [images, labels] = batch.arrays();
+    if (images.shape()[0] != batch.size() || labels.size() != batch.size()) return false;
+    for (std::size_t k = 0; k < batch.size(); ++k) {
+        const auto sample = batch.samples()[k];
+        if (labels[k] != static_cast<int>(2 * sample)) return false;
+        for (const float value : images[k])
+            if (value != static_cast<float>(sample)) return false;
+    }
+    return true;
+}
+
+/// The samples of the rest of an epoch, batch by batch.
+template <class Loader>
+std::vector<std::vector<std::uint64_t>> samples_of_epoch(Loader& loader) {
+    std::vector<std::vector<std::uint64_t>> all;
+    for (const auto& batch : loader) {
+        EXPECT_TRUE(is_right(batch));
+        all.emplace_back(batch.samples().begin(), batch.samples().end());
+    }
+    return all;
+}
+
+std::vector<std::uint64_t> flat(const std::vector<std::vector<std::uint64_t>>& batches) {
+    std::vector<std::uint64_t> all;
+    for (const auto& one : batches) all.insert(all.end(), one.begin(), one.end());
+    return all;
+}
+std::vector<std::uint64_t> numbers_to(std::uint64_t count) {
+    std::vector<std::uint64_t> all;
+    for (std::uint64_t i = 0; i < count; ++i) all.push_back(i);
+    return all;
+}
+template <class T>
+T sorted(T values) {
+    std::ranges::sort(values);
+    return values;
+}
+
+// ---- which samples
+
+TEST(Loader, gives_each_sample_once_an_epoch_in_order) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, pictures{35}, {.batch_size = 8}, image, label);
+    EXPECT_EQ(loader.size(), 5u);
+    for (std::uint64_t epoch = 0; epoch < 4; ++epoch) {
+        EXPECT_EQ(loader.epoch(), epoch);
+        const auto batches = samples_of_epoch(loader);
+        EXPECT_EQ(flat(batches), numbers_to(35));
+        ASSERT_EQ(batches.size(), 5u);
+        EXPECT_EQ(batches[4].size(), 3u);
+    }
+    EXPECT_EQ(loader.counts().batches, 20u);
+    EXPECT_EQ(loader.counts().samples, 140u);
+}
+
+TEST(Loader, may_drop_the_last_short_batch) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, pictures{35}, {.batch_size = 8, .drop_last = true}, image, label);
+    for (int epoch = 0; epoch < 3; ++epoch) EXPECT_EQ(flat(samples_of_epoch(loader)), numbers_to(32));
+    mp::Loader none(pool, pictures{5}, {.batch_size = 8, .drop_last = true}, image, label);
+    EXPECT_EQ(samples_of_epoch(none).size(), 0u);
+    EXPECT_FALSE(none.next());
+}
+
+TEST(Loader, has_epochs_that_are_shorter_than_a_batch_or_empty) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, pictures{3}, {.batch_size = 8, .prefetch = 4}, image, label);
+    for (int epoch = 0; epoch < 20; ++epoch) EXPECT_EQ(flat(samples_of_epoch(loader)), numbers_to(3));
+    mp::Loader empty(pool, pictures{0}, {}, image, label);
+    EXPECT_EQ(samples_of_epoch(empty).size(), 0u);
+    EXPECT_EQ(samples_of_epoch(empty).size(), 0u);
+}
+
+TEST(Loader, shuffles_each_epoch_by_the_seed) {
+    mp::Pool pool(2);
+    const mp::LoaderOptions options{.batch_size = 8, .shuffle = true, .seed = 5};
+    mp::Loader loader(pool, pictures{35}, options, image, label);
+    mp::Loader again(pool, pictures{35}, options, image, label);
+    std::set<std::vector<std::uint64_t>> orders;
+    for (int epoch = 0; epoch < 3; ++epoch) {
+        const auto order = flat(samples_of_epoch(loader));
+        EXPECT_EQ(sorted(order), numbers_to(35));
+        EXPECT_EQ(flat(samples_of_epoch(again)), order);
+        orders.insert(order);
+    }
+    EXPECT_EQ(orders.size(), 3u);
+}
+
+TEST(Loader, ends_after_its_epochs) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, pictures{20}, {.batch_size = 8, .epochs = 2}, image, label);
+    EXPECT_EQ(samples_of_epoch(loader).size(), 3u);
+    EXPECT_EQ(samples_of_epoch(loader).size(), 3u);
+    EXPECT_EQ(samples_of_epoch(loader).size(), 0u);
+    EXPECT_FALSE(loader.next());
+}
+
+TEST(Loader, gives_batches_as_they_come) {
+    mp::Pool pool(2);
+    for (const std::size_t prefetch : {1, 3}) {
+        mp::Loader loader(pool, pictures{100}, {.batch_size = 7, .prefetch = prefetch, .in_order = false},
+                          image, label);
+        for (int epoch = 0; epoch < 5; ++epoch)
+            EXPECT_EQ(sorted(flat(samples_of_epoch(loader))), numbers_to(100));
+    }
+}
+
+test::shared<std::atomic<int>> released;
+test::shared<std::atomic<int>> begun;
+
+TEST(Loader, that_gives_them_as_they_come_waits_for_no_slow_sample) {
+    mp::Pool pool(2);
+    released.reset();
+    const auto first_is_slow = [](std::size_t i, int& to) {
+        while (i == 0 && *released == 0) ::usleep(1000);
+        to = static_cast<int>(2 * i);
+    };
+    mp::Loader loader(pool, 200, first_is_slow, {.batch_size = 5, .in_order = false}, label);
+    std::size_t before = 0;
+    for (const auto& batch : loader) {
+        if (batch.number() == 0) break;
+        if (++before == 39) *released = 1;
+    }
+    EXPECT_EQ(before, 39u);
+}
+
+// ---- how they are made
+
+TEST(Loader, takes_samples_that_are_returned) {
+    mp::Pool pool(2);
+    const auto both = [](std::size_t i) {
+        return std::tuple(std::vector<float>(12, static_cast<float>(i)), static_cast<long>(2 * i));
+    };
+    mp::Loader loader(pool, 20, both, {.batch_size = 8}, image, label);
+    EXPECT_EQ(flat(samples_of_epoch(loader)), numbers_to(20));
+    mp::Loader one(pool, 3, [](std::size_t i) { return i; }, {}, label);
+    EXPECT_EQ(one.next()->array<0>()[2], 2);
+}
+
+TEST(Loader, works_on_threads_and_in_the_calling_thread) {
+    mp::ThreadPool threads(2);
+    mp::Loader on_threads(threads, pictures{35}, {.batch_size = 8}, image, label);
+    mp::Pool none(mp::PoolOptions{.processes = 0});
+    mp::Loader here(none, pictures{35}, {.batch_size = 8, .in_order = false}, image, label);
+    for (int epoch = 0; epoch < 2; ++epoch) {
+        EXPECT_EQ(flat(samples_of_epoch(on_threads)), numbers_to(35));
+        EXPECT_EQ(sorted(flat(samples_of_epoch(here))), numbers_to(35));
+    }
+}
+
+std::vector<std::uint64_t> seeds(std::size_t workers, bool in_order, std::uint64_t seed) {
+    mp::Pool pool(static_cast<int>(workers));
+    pool.map([](int i) { return i; }, std::vector{1, 2, 3});
+    mp::Loader loader(
+        pool, 20, [](std::size_t, std::uint64_t& to) { to = mp::element_seed(); },
+        {.batch_size = 6, .in_order = in_order, .shuffle = true, .seed = seed},
+        mp::sample_array<std::uint64_t>());
+    std::vector<std::uint64_t> all(40);
+    for (std::size_t epoch = 0; epoch < 2; ++epoch)
+        for (const auto& batch : loader)
+            for (std::size_t k = 0; k < batch.size(); ++k)
+                all[20 * epoch + batch.samples()[k]] = batch.template array<0>()[k];
+    return all;
+}
+
+TEST(Loader, has_element_seeds_that_depend_on_seed_epoch_and_sample_only) {
+    const auto all = seeds(1, true, 7);
+    EXPECT_EQ(std::set(all.begin(), all.end()).size(), 40u);
+    EXPECT_EQ(seeds(3, false, 7), all);
+    EXPECT_NE(seeds(1, true, 8), all);
+}
+
+/// Counts how often it arrives in a worker.
+struct counted_arrivals : pictures {
+    template <class Archive>
+    void save(Archive& archive) const {
+        archive(count);
+    }
+    template <class Archive>
+    void load(Archive& archive) {
+        archive(count);
+        ++*begun;
+    }
+};
+
+TEST(Loader, sends_the_dataset_to_each_worker_once_for_all_epochs) {
+    mp::Pool pool(2);
+    begun.reset();
+    mp::Loader loader(pool, counted_arrivals{{35}}, {.batch_size = 8}, image, label);
+    for (int epoch = 0; epoch < 5; ++epoch) EXPECT_EQ(flat(samples_of_epoch(loader)), numbers_to(35));
+    EXPECT_LE(*begun, 2);
+}
+
+// ---- bad samples
+
+struct unlucky : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+const auto some_are_bad = [](std::size_t i, mp::ArrayView<float, 2> to, int& number) {
+    if (i % 7 == 3 || (i >= 16 && i < 24)) throw std::out_of_range("bad");
+    pictures{}.get(i, to, number);
+};
+
+TEST(Loader, skips_bad_samples_and_counts_them) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, 40, some_are_bad, {.batch_size = 8, .bad_samples = mp::bad_samples::skip}, image,
+                      label);
+    for (int epoch = 0; epoch < 2; ++epoch) {
+        const auto batches = samples_of_epoch(loader);
+        EXPECT_EQ(batches.size(), 4u) << "one has no samples at all";
+        for (const std::uint64_t i : flat(batches)) EXPECT_FALSE(i % 7 == 3 || (i >= 16 && i < 24));
+    }
+    EXPECT_EQ(loader.counts().skipped, 2 * 13u);
+    EXPECT_EQ(loader.counts().samples, 2 * 27u);
+}
+
+TEST(Loader, throws_what_a_bad_sample_threw_and_goes_on_with_the_next_batch) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, 14, some_are_bad, {.batch_size = 7}, image, label);
+    EXPECT_THROW(loader.next(), std::out_of_range);
+    EXPECT_THROW(loader.next(), std::out_of_range);
+    EXPECT_FALSE(loader.next());
+    mp::Loader other(pool, 10, some_are_bad, {.batch_size = 2}, image, label);
+    EXPECT_EQ(other.next()->number(), 0u);
+    EXPECT_THROW(other.next(), std::out_of_range);
+    EXPECT_EQ(other.next()->number(), 2u);
+}
+
+TEST(Loader, makes_samples_again_if_told_so_and_counts_that) {
+    mp::Pool pool(2);
+    begun.reset();
+    const auto bad_once = [](std::size_t i, int& to) {
+        if (i == 5 && ++*begun < 3) throw std::out_of_range("bad");
+        to = static_cast<int>(2 * i);
+    };
+    mp::Loader loader(pool, 10, bad_once, {.batch_size = 4, .retries = 2, .retry_exceptions = true}, label);
+    std::size_t batches = 0;
+    for (const auto& batch : loader) {
+        ++batches;
+        for (std::size_t k = 0; k < batch.size(); ++k)
+            EXPECT_EQ(batch.array<0>()[k], static_cast<int>(2 * batch.samples()[k]));
+    }
+    EXPECT_EQ(batches, 3u);
+    EXPECT_EQ(loader.counts().repeated, 2u);
+}
+
+TEST(Loader, makes_again_what_a_worker_held_that_died) {
+    mp::Pool pool(2);
+    begun.reset();
+    const auto dies_once = [](std::size_t i, mp::ArrayView<float, 2> to, int& number) {
+        pictures{}.get(i, to, number);
+        if (i == 11 && ++*begun == 1) {
+            to.fill(-1);
+            ::raise(SIGKILL);
+        }
+    };
+    for (const bool in_order : {true, false}) {
+        begun.reset();
+        mp::Loader loader(pool, 40, dies_once, {.batch_size = 8, .in_order = in_order}, image, label);
+        EXPECT_EQ(sorted(flat(samples_of_epoch(loader))), numbers_to(40));
+        EXPECT_EQ(loader.counts().repeated, 1u);
+    }
+}
+
+TEST(Loader, tells_of_a_sample_that_kills_each_worker) {
+    mp::Pool pool(2);
+    const auto dies = [](std::size_t i, int& to) {
+        if (i == 5) ::raise(SIGKILL);
+        to = static_cast<int>(2 * i);
+    };
+    mp::Loader raises(pool, 12, dies, {.batch_size = 4, .retries = 1}, label);
+    EXPECT_EQ(raises.next()->number(), 0u);
+    EXPECT_THROW(raises.next(), mp::WorkerDied);
+    EXPECT_EQ(raises.next()->number(), 2u);
+    mp::Loader skips(pool, 12, dies, {.batch_size = 4, .bad_samples = mp::bad_samples::skip, .retries = 0},
+                     label);
+    EXPECT_EQ(skips.next()->size(), 4u);
+    EXPECT_EQ(skips.next()->size(), 3u);
+}
+
+// ---- state
+
+TEST(Loader, goes_on_where_another_one_was) {
+    mp::Pool pool(2);
+    for (const bool in_order : {true, false}) {
+        const mp::LoaderOptions options{.batch_size = 8, .in_order = in_order, .shuffle = true, .seed = 3};
+        for (const std::size_t taken : {0u, 2u, 5u, 7u}) {
+            mp::Loader first(pool, pictures{35}, options, image, label);
+            std::vector<std::uint64_t> before;
+            for (std::size_t n = 0; n < taken; ++n)
+                if (const auto batch = first.next())
+                    before.insert(before.end(), batch->samples().begin(), batch->samples().end());
+            const mp::LoaderState state = first.state();
+            mp::Loader second(pool, pictures{35}, {.batch_size = 8, .in_order = in_order, .shuffle = true},
+                              image, label);
+            second.next();
+            second.resume(state);
+            EXPECT_EQ(second.epoch(), first.epoch());
+            const auto rest = flat(samples_of_epoch(first));
+            const auto resumed = flat(samples_of_epoch(second));
+            EXPECT_EQ(sorted(resumed), sorted(rest));
+            if (in_order) {
+                EXPECT_EQ(resumed, rest);
+                EXPECT_EQ(flat(samples_of_epoch(first)), flat(samples_of_epoch(second))) << "the next epoch";
+            }
+        }
+    }
+}
+
+TEST(Loader, begins_any_epoch_when_told_so) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, pictures{35}, {.batch_size = 8, .shuffle = true}, image, label);
+    const auto first = flat(samples_of_epoch(loader));
+    auto kept = loader.next();
+    loader.start_epoch(0);
+    EXPECT_TRUE(is_right(*kept));
+    kept.reset();
+    EXPECT_EQ(flat(samples_of_epoch(loader)), first);
+    loader.start_epoch(7);
+    EXPECT_EQ(loader.next()->epoch(), 7u);
+}
+
+TEST(Loader, refuses_the_state_of_other_samples) {
+    mp::Pool pool(1);
+    mp::Loader loader(pool, pictures{35}, {.batch_size = 8}, image, label);
+    mp::Loader other(pool, pictures{36}, {.batch_size = 8}, image, label);
+    EXPECT_EQ(
+        test::message_of<std::invalid_argument>([&] { loader.resume(other.state()); }),
+        "procpool: this LoaderState is of 36 samples in batches of 8, and the Loader has 35 in batches of "
+        "8; batch_size, shuffle and drop_last must be what they were");
+    mp::LoaderState late = loader.state();
+    late.batch = 6;
+    EXPECT_THROW(loader.resume(late), std::invalid_argument);
+    EXPECT_EQ(flat(samples_of_epoch(loader)), numbers_to(35));
+}
+
+// ---- memory
+
+TEST(Loader, makes_no_more_than_it_may_ahead_of_a_slow_consumer) {
+    mp::Pool pool(2);
+    begun.reset();
+    const auto counts = [](std::size_t, int&) { ++*begun; };
+    mp::Loader loader(pool, 1000, counts, {.batch_size = 10, .prefetch = 3}, label);
+    const auto first = loader.next();
+    EXPECT_TRUE(test::eventually([] { return *begun >= 39; }));
+    pool.apply([] {});
+    EXPECT_LE(*begun, 50);
+}
+
+TEST(Loader, lets_the_consumer_have_as_many_batches_as_it_may) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, pictures{200}, {.batch_size = 8, .held = 3}, image, label);
+    std::vector<mp::Loader<pictures, mp::SampleArray<float, 2>, mp::SampleArray<int, 0>>::batch_type> held;
+    for (int n = 0; n < 3; ++n) held.push_back(std::move(*loader.next()));
+    EXPECT_THROW(loader.next(), mp::Error);
+    const auto kept = std::move(held.front());
+    held.erase(held.begin());
+    for (int n = 0; n < 20; ++n) {
+        held.pop_back();
+        held.push_back(std::move(*loader.next()));
+        for (const auto& one : held) EXPECT_TRUE(is_right(one));
+        EXPECT_TRUE(is_right(kept));
+    }
+}
+
+TEST(Loader, may_end_before_its_batches) {
+    mp::Pool pool(2);
+    std::optional<mp::Batch<mp::SampleArray<float, 2>, mp::SampleArray<int, 0>>> kept;
+    {
+        mp::Loader loader(pool, pictures{200}, {.batch_size = 8}, image, label);
+        kept = loader.next();
+        mp::Loader moved = std::move(loader);
+        EXPECT_FALSE(is_right(*kept) && moved.counts().batches != 1);
+    }
+    EXPECT_TRUE(is_right(*kept));
+}
+
+// ---- ends
+
+TEST(Loader, ends_what_is_being_made_without_ending_workers) {
+    mp::Pool pool(2);
+    const auto before = sorted(test::workers());
+    for (int round = 0; round < 5; ++round) {
+        mp::Loader loader(pool, 1000, [](std::size_t, int&) { ::usleep(5000); }, {.batch_size = 4}, label);
+        loader.next();
+    }
+    EXPECT_EQ(sorted(test::workers()), before);
+}
+
+TEST(Loader, ends_though_a_sample_never_does) {
+    mp::Pool pool(1);
+    begun.reset();
+    {
+        mp::Loader loader(
+            pool, 1000,
+            [](std::size_t i, int&) {
+                if (i == 5) ++*begun;
+                while (i == 5) ::pause();
+            },
+            {.batch_size = 4}, label);
+        loader.next();
+        EXPECT_TRUE(test::eventually([] { return *begun > 0; }));
+    }
+    EXPECT_EQ(pool.apply([] { return 1; }), 1);
+}
+
+TEST(Loader, tells_of_the_end_of_its_pool_though_it_skips_bad_samples) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, pictures{200}, {.batch_size = 8, .bad_samples = mp::bad_samples::skip}, image,
+                      label);
+    loader.next();
+    pool.terminate();
+    EXPECT_THROW(while (loader.next()){}, mp::Error);
+    EXPECT_THROW(loader.next(), mp::Error);
+    mp::Loader too_late(pool, pictures{200}, {}, image, label);
+    EXPECT_THROW(too_late.next(), mp::PoolNotRunning);
+}
+
+TEST(Loader, may_be_destroyed_by_a_forked_child) {
+    mp::Pool pool(1);
+    std::optional loader(mp::Loader(pool, pictures{200}, {.batch_size = 8}, image, label));
+    auto batch = loader->next();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        batch.reset();
+        loader.reset();
+        std::_Exit(0);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+    batch.reset();
+    EXPECT_TRUE(is_right(*loader->next()));
+}
+
+TEST(Loader, refuses_options_that_make_no_sense) {
+    mp::Pool pool(1);
+    const auto refusal = [&](const mp::LoaderOptions& options) {
+        return test::message_of<std::invalid_argument>(
+            [&] { mp::Loader(pool, pictures{3}, options, image, label); });
+    };
+    EXPECT_EQ(refusal({.batch_size = 0}), "procpool: LoaderOptions::batch_size is 1 or more");
+    EXPECT_EQ(refusal({.prefetch = 0}), "procpool: LoaderOptions::prefetch is 1 or more");
+    EXPECT_EQ(refusal({.held = 0}), "procpool: LoaderOptions::held is 1 or more");
+    EXPECT_EQ(refusal({.retries = -1}), "procpool: LoaderOptions::retries is 0 or more");
+    EXPECT_THROW(mp::sample_array<int>(3, 0), std::invalid_argument);
+    mp::ThreadPool threads(1);
+    mp::Loader limited(threads, pictures{3}, {.timeout = std::chrono::seconds(1)}, image, label);
+    EXPECT_THROW(limited.next(), std::invalid_argument);
+}
+
+}  // namespace loader_test
