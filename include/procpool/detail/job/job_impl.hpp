@@ -51,7 +51,7 @@ PROCPOOL_COMPILED_APART void basic_job::tell_each(std::uint64_t first, std::uint
 PROCPOOL_COMPILED_APART void basic_job::settle() noexcept {
     PROCPOOL_ASSERT(complete() && !settled());
     reach(phase::settled);
-    if (pending_among) pending_among->leave(*this);
+    if (pending_among) pending_among->leave(pending_bytes);
     for (observer* one : std::exchange(observers_, {})) one->settled();
     if (callbacks_.empty())
         set_done();

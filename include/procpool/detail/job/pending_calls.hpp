@@ -7,7 +7,6 @@
 #include <stop_token>
 
 #include "procpool/detail/assert.hpp"
-#include "procpool/detail/job/job.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 
@@ -35,17 +34,16 @@ public:
         if (calls_ == 0) return true;
         return calls_ < limits_.calls && bytes_ < limits_.bytes && bytes <= limits_.bytes - bytes_;
     }
-    /// This job, which is open, is one of them until it settles.
-    void enter(basic_job& job, std::uint64_t bytes) noexcept {
-        job.pending_among = this;
-        job.pending_bytes = bytes;
+    /// One more is pending.
+    void enter(std::uint64_t bytes) noexcept {
         ++calls_;
         bytes_ += bytes;
     }
-    void leave(const basic_job& job) noexcept {
-        PROCPOOL_ASSERT(calls_ > 0 && bytes_ >= job.pending_bytes);
+    /// One that was has its end.
+    void leave(std::uint64_t bytes) noexcept {
+        PROCPOOL_ASSERT(calls_ > 0 && bytes_ >= bytes);
         --calls_;
-        bytes_ -= job.pending_bytes;
+        bytes_ -= bytes;
     }
 
 private:

@@ -124,7 +124,10 @@ public:
     }
     /// After it was added.
     void count_pending(basic_job& job, std::uint64_t bytes) noexcept PROCPOOL_REQUIRES(pool_mutex) {
-        if (pending_) pending_->enter(job, bytes);
+        if (!pending_) return;
+        pending_->enter(bytes);
+        job.pending_among = pending_.get();
+        job.pending_bytes = bytes;
     }
 
     // ---- inputs that are pulled while results are taken

@@ -193,9 +193,10 @@ private:
             return;
         }
         auto failed = of_this.failed.begin();
+        auto unusual = of_this.unusual.begin();
         if (has_places_) {
             for (; failed != of_this.failed.end(); ++failed) results.fail(failed->index, failed->error);
-            for (const unusual_element& one : of_this.unusual) note(one.index, of_this);
+            for (; unusual != of_this.unusual.end(); ++unusual) note(*unusual);
         } else {
             for (std::uint64_t i = 0; i < of_this.ended; ++i) {
                 auto& value = of_this.values[i];
@@ -203,16 +204,14 @@ private:
                     results.store(first + i, std::move(*value));
                 else
                     results.fail(first + i, (failed++)->error);
-                note(first + i, of_this);
+                if (unusual != of_this.unusual.end() && unusual->index == first + i) note(*unusual++);
             }
         }
         this->publish(first, of_this.ended);
     }
 
-    void note(std::uint64_t index, const outcome& of_this) {
-        if constexpr (std::is_base_of_v<job::facts_keeper, Results>)
-            for (const unusual_element& one : of_this.unusual)
-                if (one.index == index) results.note(index, one.facts);
+    void note(const unusual_element& one) {
+        if constexpr (std::is_base_of_v<job::facts_keeper, Results>) results.note(one.index, one.facts);
     }
 
     typename Task::function function_;
