@@ -15,6 +15,7 @@
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/job/runner.hpp"
+#include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/element_result.hpp"
 
