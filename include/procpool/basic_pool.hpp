@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <type_traits>
 #include <utility>
@@ -70,6 +71,19 @@ public:
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F&& function, Args&&... args) {
         return start_one_of_many(&options, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+
+    /// apply_async() that makes the call only if PoolOptions::max_pending and max_pending_bytes leave room
+    /// for it now; nothing if they don't. It never waits.
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    auto try_apply_async(F&& function, Args&&... args) {
+        return try_start_one(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+    /// The same with options of the call.
+    template <class F, class... Args>
+    auto try_apply_async(const TaskOptions& options, F&& function, Args&&... args) {
+        return try_start_one(options, std::forward<F>(function), std::forward<Args>(args)...);
     }
 
     // ---- each worker
@@ -184,8 +198,25 @@ private:
             const auto job = Kind::template make_job<task, results>(pool, options, std::forward<F>(function));
             job->announced = 1;
             apply_options(*job, options);
-            Kind::template submit_one<task>(pool, job, std::forward<Args>(args)...);
+            Kind::template submit_one<task>(pool, job, {.stop = options.stop}, std::forward<Args>(args)...);
             return handle_of<typename task::result>(job, options);
+        } else {
+            return detail::refused{};
+        }
+    }
+    template <class F, class... Args>
+    auto try_start_one(const TaskOptions& options, F&& function, Args&&... args) {
+        using task = typename Kind::template call_task<style::returns, F, Args...>;
+        if constexpr (task::check()) {
+            using results = detail::call::one_result<typename task::result>;
+            std::optional<AsyncResult<typename task::result>> made;
+            auto& pool = this->core();
+            const auto job = Kind::template make_job<task, results>(pool, options, std::forward<F>(function));
+            job->announced = 1;
+            apply_options(*job, options);
+            if (Kind::template submit_one<task>(pool, job, {.waits = false}, std::forward<Args>(args)...))
+                made.emplace(handle_of<typename task::result>(job, options));
+            return made;
         } else {
             return detail::refused{};
         }

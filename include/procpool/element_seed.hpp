@@ -21,8 +21,7 @@ namespace procpool::inline v0_1 {
 /// @throws Error if no element runs here: outside of tasks, in initializers and finalizers
 inline std::uint64_t element_seed() {
     namespace worker = detail::worker;
-    const worker::element_position& at =
-        worker::position_in_thread ? *worker::position_in_thread : worker::position_in_process;
+    const worker::element_position& at = worker::current_position();
     if (!at.counter) throw Error("procpool: element_seed() is for tasks of pools; see worker_seed()");
     const std::uint64_t number = at.counter->load(std::memory_order_relaxed) + at.offset;
     return at.call != 0 ? worker::seed_of_element(at.pool_seed, at.call, number)

@@ -198,8 +198,9 @@ public:
     std::uint64_t peak_memory() const noexcept;
     /// Whether the kernel killed processes for want of memory when this one was killed.
     bool out_of_memory() const noexcept;
-    /// Where a fault or abort happened, innermost call first, one a line; empty for other deaths, or where
-    /// the program has a handler of its own for the signal.
+    /// Where a fault or abort happened, or what was running when a time limit was exceeded: the innermost
+    /// call first, one a line. Empty for other deaths, where the program has a handler of its own for the
+    /// signal (SIGTERM at a limit), and where the worker had to be killed.
     const std::string& stack_trace() const noexcept;
     /// The last that the worker printed to standard error, if PoolOptions::stderr_tail asks for it.
     const std::string& error_output() const noexcept;

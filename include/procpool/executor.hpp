@@ -130,6 +130,20 @@ public:
         return in_future(pool_.apply_async(options, std::forward<F>(function), std::forward<Args>(args)...));
     }
 
+    /// submit() that makes the call only if PoolOptions::max_pending and max_pending_bytes leave room for it
+    /// now; nothing if they don't. It never waits.
+    template <class F, class... Args>
+        requires(!std::same_as<std::remove_cvref_t<F>, TaskOptions>)
+    auto try_submit(F&& function, Args&&... args) {
+        return try_submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
+    }
+    /// The same with options of the call.
+    template <class F, class... Args>
+    auto try_submit(const TaskOptions& options, F&& function, Args&&... args) {
+        return in_future(
+            pool_.try_apply_async(options, std::forward<F>(function), std::forward<Args>(args)...));
+    }
+
     /// Calls `function` with the elements of one range, or of several side by side up to the end of the
     /// shortest, and returns the results one by one in input order; see ImapResults.
     ///
@@ -203,6 +217,11 @@ private:
     template <class T>
     static Future<T> in_future(AsyncResult<T> call) {
         return detail::future_of(std::move(call));
+    }
+    template <class T>
+    static std::optional<Future<T>> in_future(std::optional<AsyncResult<T>> call) {
+        if (!call) return std::nullopt;
+        return detail::future_of(std::move(*call));
     }
     template <class R>
     static ImapResults<R> until(detail::steady_time deadline, ImapResults<R> results) {

@@ -198,11 +198,15 @@ private:
     template <class Slot>
     static next_type outcome_of(std::optional<Slot> next) {
         if (!next) return std::nullopt;
-        if (next->error) return Outcome<R>(std::move(next->error));
-        if constexpr (std::is_void_v<R>)
-            return Outcome<R>(std::in_place);
-        else
-            return Outcome<R>(std::move(*next->value));
+        Outcome<R> outcome(std::move(next->error));
+        if (!outcome.error()) {
+            if constexpr (std::is_void_v<R>)
+                outcome = Outcome<R>(std::in_place);
+            else
+                outcome = Outcome<R>(std::move(*next->value));
+        }
+        detail::outcome_access::set(outcome, next->facts);
+        return outcome;
     }
 
     void advance() {

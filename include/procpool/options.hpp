@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/retry_policy.hpp"
 #include "procpool/start_method.hpp"
 
 namespace procpool::inline v0_1 {
@@ -192,6 +193,14 @@ struct PoolOptions {
     Finalizer finalizer = {};
     /// Time that the finalizer may take in each worker; then the worker is ended. Not in a ThreadPool.
     std::chrono::nanoseconds finalizer_timeout = std::chrono::minutes(1);
+    /// Single calls that are taken on and have no result yet, at the most, 1 or more: what would be one more
+    /// waits before it returns (apply_async, submit and apply), or isn't made (try_apply_async, try_submit).
+    /// Calls in callbacks, in observers and in tasks of a ThreadPool don't wait, since the pool may need
+    /// their thread. map and its relatives don't count. No limit by default.
+    std::optional<std::size_t> max_pending = {};
+    /// The same for the bytes of their arguments as they travel; one call alone may have more. Not in a
+    /// ThreadPool.
+    std::optional<std::size_t> max_pending_bytes = {};
     /// Environment variables of the workers, besides those that the program has; what has std::nullopt for a
     /// value is removed. A worker that is a fresh run of the program has them from its beginning.
     std::vector<std::pair<std::string, std::optional<std::string>>> environment = {};
@@ -226,8 +235,12 @@ struct MapOptions {
     /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
     /// starts; the element fails with TaskCpuTimeout.
     std::optional<std::chrono::nanoseconds> cpu_timeout = {};
-    /// Times that an element is run again after its worker died or its time was over, 0 or more.
-    int retries = 0;
+    /// Time after which an element that still runs is asked to stop, see stop_requested(): it may end by
+    /// itself before `timeout` ends its worker, and gives what it returns. No limit by default.
+    std::optional<std::chrono::nanoseconds> soft_timeout = {};
+    /// Times that an element is run again after its worker died or its time was over, 0 or more; or a
+    /// RetryPolicy, for delays and a choice of errors.
+    Retries retries = 0;
     /// imap only: elements that are pulled from the input and not yet yielded, at the most. By default two
     /// chunks a worker; after 256 results of quick tasks as many as take a millisecond, but at most 4096, and
     /// 256 KiB.
@@ -236,6 +249,9 @@ struct MapOptions {
     bool retry_exceptions = false;
     /// After the first element that failed, those that have not begun are dropped (TaskCancelled).
     bool fail_fast = false;
+    /// After so many elements that failed, 1 or more, those that have not begun are dropped (TaskCancelled);
+    /// an element that gets another attempt has not failed yet. No limit by default; 1 is fail_fast.
+    std::optional<std::uint64_t> max_failures = {};
     /// When a stop is requested the call is cancelled: what has no result gets TaskCancelled, and what runs
     /// is ended.
     std::stop_token stop = {};
@@ -265,8 +281,12 @@ struct TaskOptions {
     /// The same for the CPU time that its worker takes for it, in all threads, but not in processes that it
     /// starts; the task fails with TaskCpuTimeout.
     std::optional<std::chrono::nanoseconds> cpu_timeout = {};
-    /// Times that the task is run again after its worker died or its time was over, 0 or more.
-    int retries = 0;
+    /// Time after which the task is asked to stop, see stop_requested(): it may end by itself before
+    /// `timeout` ends its worker, and gives what it returns. No limit by default.
+    std::optional<std::chrono::nanoseconds> soft_timeout = {};
+    /// Times that the task is run again after its worker died or its time was over, 0 or more; or a
+    /// RetryPolicy, for delays and a choice of errors.
+    Retries retries = 0;
     /// Whether `retries` are for exceptions, too.
     bool retry_exceptions = false;
     /// When a stop is requested the task is cancelled, also while it runs.

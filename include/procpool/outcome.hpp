@@ -3,11 +3,13 @@
 #ifndef PROCPOOL_OUTCOME_HPP
 #define PROCPOOL_OUTCOME_HPP
 
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "procpool/detail/job/element_facts.hpp"
 #include "procpool/error.hpp"
 
 namespace procpool::inline v0_1 {
@@ -19,6 +21,7 @@ namespace detail {
 }
 /// What it says; nothing if it is null.
 std::string text_of(const std::exception_ptr& error);
+struct outcome_access;
 }  // namespace detail
 
 /// A value or the exception that took its place; it reads like std::expected<T, std::exception_ptr>.
@@ -79,12 +82,20 @@ public:
     /// The error's text, for messages; empty if there is none.
     std::string what() const { return detail::text_of(error_); }
 
+    /// Times that the element was begun: 2 or more if it has failed before (see the option `retries`).
+    std::uint32_t attempts() const noexcept { return attempts_; }
+    /// Whether it was asked to stop before it ended (see the option `soft_timeout`).
+    bool asked_to_stop() const noexcept { return asked_to_stop_; }
+
 private:
+    friend detail::outcome_access;
     void check() const {
         if (!has_value()) detail::throw_instead_of_value(error_);
     }
 
     std::optional<T> value_;
+    std::uint32_t attempts_ = 1;
+    bool asked_to_stop_ = false;
     std::exception_ptr error_;
 };
 
@@ -114,9 +125,26 @@ public:
     /// The error's text, for messages; empty if there is none.
     std::string what() const { return detail::text_of(error_); }
 
+    /// Times that the element was begun: 2 or more if it has failed before (see the option `retries`).
+    std::uint32_t attempts() const noexcept { return attempts_; }
+    /// Whether it was asked to stop before it ended (see the option `soft_timeout`).
+    bool asked_to_stop() const noexcept { return asked_to_stop_; }
+
 private:
+    friend detail::outcome_access;
     bool has_value_ = false;
+    std::uint32_t attempts_ = 1;
+    bool asked_to_stop_ = false;
     std::exception_ptr error_;
+};
+
+/// For the library itself.
+struct detail::outcome_access {
+    template <class T>
+    static void set(Outcome<T>& of, const job::element_facts& facts) noexcept {
+        of.attempts_ = facts.attempts;
+        of.asked_to_stop_ = facts.asked_to_stop;
+    }
 };
 
 }  // namespace procpool::inline v0_1

@@ -41,6 +41,7 @@
 #include "procpool/detail/job/job_impl.hpp"
 #include "procpool/detail/job/observation_impl.hpp"
 #include "procpool/detail/job/observe_impl.hpp"
+#include "procpool/detail/job/retrying_impl.hpp"
 #include "procpool/detail/job/runner_impl.hpp"
 #include "procpool/detail/job/trace_impl.hpp"
 #include "procpool/detail/job/wait_list_impl.hpp"
@@ -84,6 +85,7 @@
 #include "procpool/detail/worker/fresh_run_impl.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
+#include "procpool/detail/worker/stop_watch_impl.hpp"
 #include "procpool/detail/worker/task_impl.hpp"
 
 namespace procpool::inline v0_1::detail {

@@ -22,6 +22,7 @@ struct Statistics {
         std::optional<std::size_t> index = {};  ///< nothing if it is the sum of all
         std::uint64_t elements = 0;             ///< that came to an end here, those that failed included
         std::uint64_t failures = 0;             ///< times that one threw
+        std::uint64_t flaky = 0;                ///< elements that returned after they had failed before
         std::uint64_t starts = 0;               ///< workers that began to work
         std::uint64_t deaths = 0;  ///< workers that crashed, were killed, or were ended for a limit
         std::chrono::nanoseconds starting{0};      ///< from the pool's wish to the worker's readiness

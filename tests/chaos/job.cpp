@@ -91,7 +91,7 @@ book draw_book(job_context& job, const mp::MapOptions& options, std::size_t most
     if (options.timeout)
         for (int hanging = job.random.between(0, 3); hanging > 0 && count > 0; --hanging)
             scripts[job.random.below(count)].what = act::hang;
-    book of(job.pool, job.number, std::move(scripts), options.retries);
+    book of(job.pool, job.number, std::move(scripts), options.retries.times());
     of.has_time_limit = options.timeout.has_value();
     of.cancels = options.fail_fast;
     if (of.has_time_limit || of.cancels) of.may_end_workers();

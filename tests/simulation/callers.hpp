@@ -16,6 +16,7 @@
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
+#include "procpool/retry_policy.hpp"
 #include "world.hpp"
 
 namespace simulation {
@@ -116,12 +117,22 @@ public:
     }
 
 private:
+    std::shared_ptr<const procpool::RetryPolicy> make_policy() {
+        auto policy = std::make_shared<procpool::RetryPolicy>();
+        policy->delay = std::chrono::microseconds(in_.dice.below(20'000));
+        if (in_.dice.one_in(2))
+            policy->when = [&dice = in_.dice](const std::exception_ptr&) { return !dice.one_in(4); };
+        return policy;
+    }
     std::shared_ptr<simulated_job> make_job(bool once) {
         const auto job = std::make_shared<simulated_job>(in_.last_number, in_.dice.below(3), once);
         job->retries = in_.with(trouble::retries) ? static_cast<std::uint32_t>(in_.dice.below(3)) : 0;
         job->retry_exceptions = in_.dice.one_in(2);
         job->bulk = in_.dice.one_in(2);
+        if (job->retries > 0 && in_.dice.one_in(3)) job->retry_policy = make_policy();
         job->fail_fast = in_.sometimes(trouble::cancellation, 6);
+        if (job->fail_fast || in_.sometimes(trouble::cancellation, 6))
+            job->max_failures = job->fail_fast ? 1 : in_.dice.from(1, 5);
         if (in_.sometimes(trouble::limits, 3)) job->timeout = std::chrono::milliseconds(in_.dice.from(1, 50));
         if (in_.dice.one_in(3)) job->priority = static_cast<int>(in_.dice.below(5)) - 2;
         if (once && in_.dice.one_in(4)) job->key = in_.dice.below(6);

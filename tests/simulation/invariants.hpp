@@ -63,6 +63,9 @@ inline void check_places(world& in) {
             if (account* const of = account_of(run.job.get()); of && !of->places.empty())
                 for (std::uint64_t i = 0; i < run.elements.count; ++i)
                     ++of->places.at(run.elements.first + i);
+    in.pool.each_delayed([](const scheduler::remote_job& job, std::uint64_t index) {
+        if (account* const of = account_of(&job); of && !of->places.empty()) ++of->places.at(index);
+    });
     for (const auto& [job, of] : in.jobs) {
         if (job->failure() || job->abandoned) continue;
         for (std::uint64_t i = 0; i < of->places.size(); ++i) {

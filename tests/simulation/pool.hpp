@@ -205,6 +205,11 @@ public:
         return std::any_of(open_.begin(), open_.end(),
                            [](const auto& job) { return job->ready_elements > 0 && !job->key; });
     }
+    /// `visit(job, index)` of elements that wait for another attempt.
+    template <class Visit>
+    void each_delayed(Visit visit) const {
+        tries_.each(visit);
+    }
     /// Jobs that the simulation has added and that may have elements.
     std::vector<std::shared_ptr<procpool::detail::scheduler::remote_job>> open_;
 

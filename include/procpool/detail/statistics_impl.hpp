@@ -65,6 +65,7 @@ PROCPOOL_COMPILED_APART Statistics::Worker Statistics::all() const {
     for (const Worker& one : workers) {
         sum.elements += one.elements;
         sum.failures += one.failures;
+        sum.flaky += one.flaky;
         sum.starts += one.starts;
         sum.deaths += one.deaths;
         sum.starting += one.starting;
@@ -81,14 +82,15 @@ PROCPOOL_COMPILED_APART Statistics::Worker Statistics::all() const {
 PROCPOOL_COMPILED_APART std::ostream& operator<<(std::ostream& to, const Statistics& stats) {
     using detail::text_of;
     using detail::text_of_bytes;
-    std::vector<std::vector<std::string>> rows{{"worker", "elements", "failures", "deaths", "starting",
-                                                "initializing", "waiting", "working", "sent", "received",
-                                                "peak memory"}};
+    std::vector<std::vector<std::string>> rows{{"worker", "elements", "failures", "flaky", "deaths",
+                                                "starting", "initializing", "waiting", "working", "sent",
+                                                "received", "peak memory"}};
     const auto add = [&](const Statistics::Worker& one) {
         rows.push_back({one.index ? std::to_string(*one.index) : "all", std::to_string(one.elements),
-                        std::to_string(one.failures), std::to_string(one.deaths), text_of(one.starting),
-                        text_of(one.initializing), text_of(one.waiting), text_of(one.working),
-                        text_of_bytes(one.bytes_sent), text_of_bytes(one.bytes_received),
+                        std::to_string(one.failures), std::to_string(one.flaky), std::to_string(one.deaths),
+                        text_of(one.starting), text_of(one.initializing), text_of(one.waiting),
+                        text_of(one.working), text_of_bytes(one.bytes_sent),
+                        text_of_bytes(one.bytes_received),
                         one.peak_memory > 0 ? text_of_bytes(one.peak_memory) : "-"});
     };
     for (const Statistics::Worker& one : stats.workers) add(one);

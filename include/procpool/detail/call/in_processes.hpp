@@ -21,6 +21,7 @@
 #include "procpool/detail/call/remote_job_of.hpp"
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/chunking.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/call_series.hpp"
@@ -85,17 +86,17 @@ struct in_processes {
             args...);
     }
 
-    /// Submits the one element of a job.
+    /// Submits the one element of a job. @return false if there is no room for it, and it doesn't wait
     template <class Task, class... Args>
-    static void submit_one(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
-                           const Args&... args) {
-        submit_arguments(where, job, false, args...);
+    static bool submit_one(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                           const job::admission& how, const Args&... args) {
+        return submit_arguments(where, job, &how, args...);
     }
     /// Submits a job with an element for each worker, all with the same arguments.
     template <class Task, class... Args>
     static void submit_to_each(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
                                const Args&... args) {
-        submit_arguments(where, job, true, args...);
+        submit_arguments(where, job, nullptr, args...);
     }
 
 private:
@@ -130,9 +131,10 @@ private:
 
     // The rest is compiled once for each type of arguments, not for each task function.
 
+    /// To each worker if there is no `how`.
     template <class... Args>
-    static void submit_arguments(pool& where, const std::shared_ptr<scheduler::remote_job>& job, bool to_each,
-                                 const Args&... args) {
+    static bool submit_arguments(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                                 const job::admission* how, const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>, usual_size = 64;
         scheduler::block arguments{.bytes = {},
                                    .begin = scheduler::block::room_for_frames,
@@ -144,11 +146,11 @@ private:
         try {
             append_element(arguments, std::forward_as_tuple(args...));
         } catch (const SerializationError&) {
-            if (to_each) throw;
+            if (!how) throw;
             failed = std::current_exception();
         }
         if (job->journal && !failed) job->journal->look_up(arguments);
-        submit_encoded(where, job, std::move(arguments), failed, to_each);
+        return submit_encoded(where, job, std::move(arguments), failed, how);
     }
 
     template <class Series, class... Args>
@@ -157,6 +159,8 @@ private:
         std::shared_ptr<Series> (*make)(const void* callable), const Args&... args) {
         constexpr std::size_t size = encoded_size<std::tuple<wire::wire_type_t<Args>...>>;
         auto lock = where.acquire();
+        if (where.limits_pending()) [[unlikely]]
+            return {};
         scheduler::calls_in_a_row& in_a_row = where.in_a_row();
         std::shared_ptr<scheduler::call_series> series = in_a_row.series_of(kind);
         if (!series) {
@@ -185,14 +189,18 @@ private:
     }
 
     template <class = only_if_used>
-    static void submit_encoded(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
-                               scheduler::block&& arguments, const std::exception_ptr& failed, bool to_each) {
+    static bool submit_encoded(pool& where, const std::shared_ptr<scheduler::remote_job>& job,
+                               scheduler::block&& arguments, const std::exception_ptr& failed,
+                               const job::admission* how) {
+        const std::uint64_t bytes = arguments.weight();
         auto lock = where.acquire();
+        if (how && !where.admit(lock, bytes, *how)) return false;
         where.add(job);
+        if (how) where.count_pending(*job, bytes);
         try {
             if (failed)
                 where.submit_failed(job, 0, failed);
-            else if (to_each)
+            else if (!how)
                 where.submit_to_each(job, arguments);
             else
                 where.submit(job, std::move(arguments));
@@ -205,6 +213,7 @@ private:
         }
         where.seal(job);
         where.leave(lock);
+        return true;
     }
 };
 

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "procpool/detail/call/result_source.hpp"
 #include "procpool/detail/call/results.hpp"
+#include "procpool/detail/job/element_facts.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
@@ -73,7 +75,9 @@ public:
 protected:
     template <class... Args>
     explicit job_with_results(Results none_yet, Args&&... of_the_job)
-        : Job(std::forward<Args>(of_the_job)...), results(std::move(none_yet)) {}
+        : Job(std::forward<Args>(of_the_job)...), results(std::move(none_yet)) {
+        if constexpr (std::is_base_of_v<job::facts_keeper, Results>) this->facts = &results;
+    }
 
 private:
     mutex looking_;

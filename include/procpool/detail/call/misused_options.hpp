@@ -19,8 +19,9 @@ struct any_value {
 
 /// Names that one may take for those of MapOptions. (One that isn't here is told by the compiler alone.)
 struct misnamed_options {
-    any_value batch_size = {}, buffer_size = {}, chunk = {}, chunk_size = {}, chunks = {}, max_retries = {},
-              prefetch = {}, progress_bar = {}, retry = {}, stop_token = {}, time_limit = {}, window = {};
+    any_value backoff = {}, batch_size = {}, buffer_size = {}, chunk = {}, chunk_size = {}, chunks = {},
+              max_retries = {}, prefetch = {}, progress_bar = {}, retry = {}, stop_token = {},
+              time_limit = {}, window = {};
 };
 
 template <class Options>
@@ -31,8 +32,8 @@ refused refuse_options() {
     static_assert(
         !misused<Options>,
         "procpool: options are given by name, in braces: map(f, xs, {.chunksize = 10}); these are "
-        "chunksize, timeout, cpu_timeout, retries, buffersize, retry_exceptions, fail_fast, stop, on_result, name, "
-        "observers, progress, priority and journal");
+        "chunksize, timeout, cpu_timeout, soft_timeout, retries, buffersize, retry_exceptions, fail_fast, "
+        "max_failures, stop, on_result, name, observers, progress, priority and journal");
     return {};
 }
 

@@ -15,6 +15,7 @@
 
 #include "procpool/detail/call/index_set.hpp"
 #include "procpool/detail/job/element_callbacks.hpp"
+#include "procpool/detail/job/element_facts.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/error.hpp"
 #include "procpool/outcome.hpp"
@@ -160,7 +161,7 @@ private:
 
 /// The results of try_map(): for each element its value or its error, in input order.
 template <class R>
-class all_outcomes : public told_one_by_one {
+class all_outcomes : public told_one_by_one, public job::facts_keeper {
 public:
     using element = R;
     using result = std::vector<Outcome<R>>;
@@ -179,6 +180,9 @@ public:
     void fail(std::uint64_t index, std::exception_ptr error) {
         tell_error(index, error);
         slot(index) = Outcome<R>(std::move(error));
+    }
+    void note(std::uint64_t index, const job::element_facts& facts) final {
+        outcome_access::set(slot(index), facts);
     }
     /// Of an element that has one, where expect() was told how many there are.
     const void* value_of(std::uint64_t index) const noexcept {
@@ -214,7 +218,7 @@ private:
 
 /// The results of imap(), taken one by one: in input order, or as they come.
 template <class R>
-class stream_of_results {
+class stream_of_results : public job::facts_keeper {
 public:
     using result = R;  // of each
     static constexpr bool seen_as_a_whole = false;
@@ -224,6 +228,7 @@ public:
         std::exception_ptr error;
         bool ready = false;
         std::uint64_t index = 0;  // of the element, once it is published
+        job::element_facts facts = {};
     };
 
     explicit stream_of_results(bool ordered) : ordered_(ordered) {}
@@ -234,12 +239,17 @@ public:
     void fail(std::uint64_t, std::exception_ptr error) {
         stored_.push_back({std::nullopt, std::move(error), true});
     }
+    void note(std::uint64_t index, const job::element_facts& facts) final {
+        noted_.emplace_back(index, facts);
+    }
     void publish(std::uint64_t first, std::uint64_t count) {
         for (std::uint64_t i = first; i < first + count; ++i) {
             slot& next = at(i);
             next = std::move(stored_.front());
             next.index = i;
             stored_.pop_front();
+            if (!noted_.empty()) [[unlikely]]
+                take_facts(next);
         }
     }
 
@@ -263,6 +273,13 @@ public:
     }
 
 private:
+    void take_facts(slot& of) {
+        const auto at = std::find_if(noted_.begin(), noted_.end(),
+                                     [&](const auto& noted) { return noted.first == of.index; });
+        if (at == noted_.end()) return;
+        of.facts = at->second;
+        noted_.erase(at);
+    }
     void note_taken(std::uint64_t index) {
         ++next_;
         if (!ordered_) taken_.add(index);
@@ -276,6 +293,7 @@ private:
 
     const bool ordered_;
     std::deque<slot> stored_;
+    std::vector<std::pair<std::uint64_t, job::element_facts>> noted_;  // of those, by index
     std::deque<slot> waiting_;  // in the order in which they are taken; from number `next_` on, if ordered
     std::uint64_t next_ = 0;
     index_set taken_;  // if not ordered

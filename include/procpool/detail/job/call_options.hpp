@@ -25,6 +25,14 @@ std::chrono::nanoseconds at_most_for_ever(std::chrono::nanoseconds time) noexcep
 std::chrono::nanoseconds checked_limit(const std::optional<std::chrono::nanoseconds>& limit,
                                        const char* name);
 
+/// The soft limit of elements, which is not to be longer than the other one. @throws std::invalid_argument
+template <class Options>
+std::chrono::nanoseconds checked_soft_limit(const Options& options) {
+    if (options.soft_timeout && options.timeout && *options.soft_timeout >= *options.timeout)
+        refuse("soft_timeout must be shorter than timeout, which leaves no time to stop otherwise");
+    return checked_limit(options.soft_timeout, "soft_timeout");
+}
+
 /// What TaskOptions say in plain values. Calls that agree on them may share a job.
 struct plain_options {
     std::optional<std::chrono::nanoseconds> timeout;

@@ -13,6 +13,7 @@
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/job.hpp"
 #include "procpool/detail/job/observe.hpp"
+#include "procpool/detail/job/retrying.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::job {
@@ -37,15 +38,10 @@ PROCPOOL_COMPILED_APART std::optional<plain_options> as_plain(const TaskOptions&
     // A priority is for taking turns, which a series does as a whole.
     const bool is_plain = !options.stop.stop_possible() && options.name.empty() &&
                           options.observers.empty() && !options.journal && !options.key &&
-                          options.priority == 0;
+                          options.priority == 0 && !options.soft_timeout && !options.retries.policy();
     if (!is_plain) return std::nullopt;
-    return plain_options{options.timeout, options.cpu_timeout, options.retries, options.retry_exceptions};
-}
-
-inline void apply_retries(basic_job& job, int retries, bool retry_exceptions) {
-    if (retries < 0) refuse("retries must be 0 or more, not ", std::to_string(retries));
-    job.retries = static_cast<std::uint32_t>(retries);
-    job.retry_exceptions = retry_exceptions;
+    return plain_options{options.timeout, options.cpu_timeout, options.retries.times(),
+                         options.retry_exceptions};
 }
 
 template <class Options>
@@ -70,6 +66,9 @@ PROCPOOL_COMPILED_APART void apply_options_but_timeout(basic_job& job, const Map
         apply_observers(job, options);
     }
     job.priority = options.priority;
+    if (options.max_failures == 0) refuse("max_failures must be at least 1, which is as fail_fast");
+    if (options.max_failures) job.max_failures = *options.max_failures;
+    if (options.fail_fast) job.max_failures = 1;
     job.fail_fast = options.fail_fast;
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,9 +17,15 @@
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/mutex.hpp"
 
+namespace procpool::inline v0_1 {
+struct RetryPolicy;
+}
+
 namespace procpool::inline v0_1::detail::job {
 
 struct observed_call;
+class facts_keeper;
+class pending_calls;
 
 /// Is told when jobs are settled that it observes.
 class observer {
@@ -105,13 +112,32 @@ public:
     void observe(observer& one) PROCPOOL_REQUIRES(pool_mutex);
     void drop(observer& one) noexcept PROCPOOL_REQUIRES(pool_mutex);
 
+    /// Elements have failed for good. @return whether those that have not begun shall be dropped
+    bool note_failures(std::uint64_t count) noexcept {
+        if (max_failures == unknown || failures >= max_failures) return false;
+        failures += count;
+        return failures >= max_failures;
+    }
+    /// Whether so many more would do that.
+    bool is_limit_of_failures(std::uint64_t more) const noexcept {
+        return more > 0 && max_failures != unknown && failures + more >= max_failures;
+    }
+    /// Why they are dropped.
+    std::string why_dropped() const;
+
+    static constexpr std::uint64_t unknown = ~std::uint64_t{0};
+
     // How its elements are run, and where it stands; the pool's, guarded by its mutex.
     std::uint64_t chunk = 1;     // elements that go to a worker together, at the least
     std::uint64_t expected = 0;  // elements that are still to be submitted, as far as known
     std::uint32_t retries = 0;
     int priority = 0;  // the highest comes first
     bool retry_exceptions = false;
-    bool fail_fast = false;
+    std::shared_ptr<const RetryPolicy> retry_policy;  // null if they are made at once, whatever the error
+    std::uint64_t max_failures = unknown;             // with the last of them, what has not begun is dropped
+    std::uint64_t failures = 0;     // elements that have failed for good, if there is such a limit
+    bool fail_fast = false;         // it is 1 for that reason
+    facts_keeper* facts = nullptr;  // where those of elements are kept; part of it, or null
     bool borrows = false;    // refers to what the caller has; so it isn't complete while any of it runs
     bool abandoned = false;  // nobody wants the results any more
     std::uint64_t ready_elements = 0;               // that no worker has got yet
@@ -119,8 +145,9 @@ public:
     std::size_t place = 0;                          // among the pool's jobs
     /// What is told of each element, if anything; the job isn't complete before.
     std::shared_ptr<element_callbacks> each;
-    std::uint64_t announced = unknown;  // elements that it will have
-    static constexpr std::uint64_t unknown = ~std::uint64_t{0};
+    std::uint64_t announced = unknown;       // elements that it will have
+    pending_calls* pending_among = nullptr;  // null if nobody counts it
+    std::uint64_t pending_bytes = 0;
     std::shared_ptr<observed_call> observed;  // what its observers are told; null if it has none
 
 protected:

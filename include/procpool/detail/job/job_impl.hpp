@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 
 namespace procpool::inline v0_1::detail::job {
 
@@ -31,6 +33,12 @@ PROCPOOL_COMPILED_APART bool basic_job::add_callback(std::function<void()> callb
 
 PROCPOOL_COMPILED_APART basic_job::~basic_job() = default;
 
+PROCPOOL_COMPILED_APART std::string basic_job::why_dropped() const {
+    if (fail_fast) return "procpool: dropped, since another element had failed (fail_fast)";
+    return "procpool: dropped, since " + std::to_string(max_failures) +
+           (max_failures == 1 ? " element" : " elements") + " had failed (max_failures)";
+}
+
 PROCPOOL_COMPILED_APART void basic_job::tell_each(std::uint64_t first, std::uint64_t count) {
     std::list<ending> called(1);
     called.front().callbacks.emplace_back([this] { each->call(); });
@@ -43,6 +51,7 @@ PROCPOOL_COMPILED_APART void basic_job::tell_each(std::uint64_t first, std::uint
 PROCPOOL_COMPILED_APART void basic_job::settle() noexcept {
     PROCPOOL_ASSERT(complete() && !settled());
     reach(phase::settled);
+    if (pending_among) pending_among->leave(pending_bytes);
     for (observer* one : std::exchange(observers_, {})) one->settled();
     if (callbacks_.empty())
         set_done();

@@ -126,6 +126,12 @@ private:
     std::thread::id teller_;
 };
 
+/// An element's end that is not told yet, and whether its begin is to be told with it.
+struct told_end {
+    ElementEnd end;
+    bool begins = false;
+};
+
 /// Of a job of the pool.
 void begin_call(runner& pool, basic_job& job) PROCPOOL_REQUIRES(pool_mutex);
 /// Whether callbacks wait, since another thread is telling observers of the ends of their jobs.

@@ -9,6 +9,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/process.hpp"
@@ -33,6 +34,15 @@ std::uint64_t seed_of(const PoolOptions& options) noexcept {
     return static_cast<std::uint64_t>(steady_ns()) * 0x9E3779B97F4A7C15u ^
            static_cast<std::uint64_t>(os::current_pid()) << 32 ^
            pools.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// @throws std::invalid_argument
+template <class = only_if_used>
+pending_limits checked_pending(const PoolOptions& options) {
+    if (options.max_pending == 0 || options.max_pending_bytes == 0)
+        refuse("max_pending and max_pending_bytes must be 1 or more");
+    return {.calls = options.max_pending.value_or(pending_limits::none),
+            .bytes = options.max_pending_bytes.value_or(pending_limits::none)};
 }
 
 /// @throws std::invalid_argument

@@ -16,6 +16,7 @@
 #include "procpool/detail/compiled_apart.hpp"
 #include "procpool/detail/job/condition.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 #include "procpool/detail/job/pool_lock.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/job/wait_list.hpp"
@@ -111,6 +112,24 @@ public:
     void drop(const std::shared_ptr<basic_job>& job, running what_runs, const char* why)
         PROCPOOL_EXCLUDES(pool_mutex);
 
+    // ---- single calls, where there may be only so many of them
+
+    /// For one of its own, before its first call.
+    void limit_pending(const pending_limits& limits) PROCPOOL_REQUIRES(pool_mutex);
+    bool limits_pending() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return pending_ != nullptr; }
+    /// Before a call with so many bytes is added: waits until there is room, if it shall and can. The lock is
+    /// free meanwhile. @return false if it isn't to be made
+    bool admit(lock& held, std::uint64_t bytes, const admission& how) PROCPOOL_REQUIRES(pool_mutex) {
+        return !pending_ || pending_->has_room(bytes) || wait_for_room(held, bytes, how);
+    }
+    /// After it was added.
+    void count_pending(basic_job& job, std::uint64_t bytes) noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        if (!pending_) return;
+        pending_->enter(bytes);
+        job.pending_among = pending_.get();
+        job.pending_bytes = bytes;
+    }
+
     // ---- inputs that are pulled while results are taken
 
     void add_input(pulled_input& input) PROCPOOL_REQUIRES(pool_mutex);
@@ -151,6 +170,12 @@ protected:
     /// could do. `awaited` is the job that it waits for without a limit, if there is one.
     virtual bool help(lock& held, steady_time deadline, basic_job* awaited) PROCPOOL_REQUIRES(pool_mutex) = 0;
 
+    /// Whether this thread may wait for others' results, and isn't needed for them.
+    virtual bool may_wait_here() const noexcept PROCPOOL_REQUIRES(pool_mutex) = 0;
+
+    /// When a thread that waits here, since help() had nothing to do, is to ask again.
+    PROCPOOL_COMPILED_APART virtual steady_time help_due() const noexcept PROCPOOL_REQUIRES(pool_mutex);
+
     /// Who waits, and who does something useful meanwhile, is to check again.
     virtual void changed() PROCPOOL_REQUIRES(pool_mutex) { notify_ready(); }
 
@@ -177,6 +202,7 @@ protected:
 
 private:
     [[noreturn]] static void throw_is_copy();
+    bool wait_for_room(lock& held, std::uint64_t bytes, const admission& how) PROCPOOL_REQUIRES(pool_mutex);
     void wait_until_free(lock& held, const pulled_input& input) PROCPOOL_REQUIRES(pool_mutex);
 
     const os::fork_stamp made_;
@@ -185,6 +211,7 @@ private:
     wait_list waiters_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::vector<pulled_input*> inputs_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::shared_ptr<observation> observed_ PROCPOOL_GUARDED_BY(pool_mutex);
+    std::shared_ptr<pending_calls> pending_ PROCPOOL_GUARDED_BY(pool_mutex);  // null without a limit
 };
 
 }  // namespace procpool::inline v0_1::detail::job

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "procpool/detail/job/condition.hpp"
 #include "procpool/detail/job/element_callbacks.hpp"
 #include "procpool/detail/job/job.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/pulled_input.hpp"
 #include "procpool/detail/job/runner.hpp"
@@ -31,6 +34,8 @@ PROCPOOL_COMPILED_APART runner::runner() { os::fd_registry::instance(); }  // wh
 PROCPOOL_COMPILED_APART runner::~runner() = default;
 
 PROCPOOL_COMPILED_APART std::vector<FinalizerResult> runner::finalizer_results() const { return {}; }
+
+PROCPOOL_COMPILED_APART steady_time runner::help_due() const noexcept { return steady_time::max(); }
 
 PROCPOOL_COMPILED_APART void runner::throw_is_copy() {
     throw PoolNotRunning(
@@ -55,7 +60,7 @@ PROCPOOL_COMPILED_APART bool runner::wait(lock& held, condition ready, steady_ti
         }
         const steady_time until = hook ? std::min(deadline, hook->next()) : deadline;
         if (help(held, until, deadline == steady_time::max() ? awaited : nullptr)) continue;
-        waiters_.wait(held, until, ready);
+        waiters_.wait(held, std::min(until, help_due()), ready);
     }
     leave(held);
     return true;
@@ -64,6 +69,32 @@ PROCPOOL_COMPILED_APART bool runner::wait(lock& held, condition ready, steady_ti
 PROCPOOL_COMPILED_APART bool runner::wait_or_poll(lock& held, condition ready, steady_time deadline,
                                                   basic_job* awaited) {
     return wait(held, ready, deadline, awaited, poll_hook::current());
+}
+
+PROCPOOL_COMPILED_APART void runner::limit_pending(const pending_limits& limits) {
+    if (limits.exist()) pending_ = std::make_shared<pending_calls>(limits);
+}
+
+PROCPOOL_COMPILED_APART bool runner::wait_for_room(lock& held, std::uint64_t bytes, const admission& how) {
+    if (!how.waits) return false;
+    if (!may_wait_here()) return true;
+    const auto has_room = [&]() PROCPOOL_REQUIRES(pool_mutex) {
+        return pending_->has_room(bytes) || closed_ || failure_ || how.stop.stop_requested();
+    };
+    if (!how.stop.stop_possible()) {
+        wait_or_poll(held, has_room, steady_time::max());
+        return true;
+    }
+    // A stop that is requested calls this at any time, and needs the lock for it.
+    held.unlock();
+    {
+        const std::stop_callback wake(how.stop, [this] { wake_waiters(); });
+        held.lock();
+        wait_or_poll(held, has_room, steady_time::max());
+        held.unlock();
+    }
+    held.lock();
+    return true;
 }
 
 PROCPOOL_COMPILED_APART void runner::wake_waiters() {

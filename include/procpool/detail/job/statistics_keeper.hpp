@@ -30,6 +30,7 @@ public:
             Statistics::Worker& worker = workers_[*one.worker];
             ++worker.elements;
             if (one.outcome == element_outcome::threw) ++worker.failures;
+            if (one.outcome == element_outcome::returned && one.attempt > 1) ++worker.flaky;
             worker.working += one.run_time();
             worker.bytes_sent += one.argument_bytes;
             worker.bytes_received += one.result_bytes;

@@ -26,6 +26,7 @@
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/detail/wire/whole_elements.hpp"
 #include "procpool/error.hpp"
+#include "procpool/retry_policy.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -119,8 +120,15 @@ public:
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
         cpu_timeout = std::chrono::nanoseconds(settings.cpu_timeout_ns);
+        soft_timeout = std::chrono::nanoseconds(settings.soft_timeout_ns);
         retries = settings.retries;
         retry_exceptions = settings.retry_exceptions;
+        if (settings.retry_delay_ns > 0)
+            retry_policy = std::make_shared<const RetryPolicy>(
+                RetryPolicy{.delay = std::chrono::nanoseconds(settings.retry_delay_ns),
+                            .backoff = settings.retry_backoff,
+                            .longest_delay = std::chrono::nanoseconds(settings.longest_retry_delay_ns),
+                            .jitter = settings.retry_jitter});
         guided = settings.guided;
         bulk = settings.bulk;
         keeps_its_place = settings.keeps_its_place;

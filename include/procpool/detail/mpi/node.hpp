@@ -30,6 +30,7 @@
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 #include "procpool/observer.hpp"
+#include "procpool/retry_policy.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -101,11 +102,18 @@ public:
     }
     /// The job's settings and its definition.
     static wire::buffer definition_of(const scheduler::remote_job& job) {
+        const RetryPolicy at_once;
+        const RetryPolicy& policy = job.retry_policy ? *job.retry_policy : at_once;
         const job_settings settings{.chunk = job.chunk,
                                     .timeout_ns = job.timeout.count(),
                                     .cpu_timeout_ns = job.cpu_timeout.count(),
+                                    .soft_timeout_ns = job.soft_timeout.count(),
                                     .retries = job.retries,
                                     .retry_exceptions = job.retry_exceptions,
+                                    .retry_delay_ns = policy.delay.count(),
+                                    .longest_retry_delay_ns = policy.longest_delay.count(),
+                                    .retry_backoff = policy.backoff,
+                                    .retry_jitter = policy.jitter,
                                     .guided = job.guided,
                                     .bulk = job.bulk,
                                     .keeps_its_place = job.keeps_its_place,

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/job/call_options.hpp"
+#include "procpool/detail/job/retrying.hpp"
 #include "procpool/detail/mpi/definition_chain.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/node.hpp"
@@ -28,6 +30,14 @@
 #include "procpool/detail/wire/buffer.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
+
+/// @throws std::invalid_argument if its options ask for what nodes can't do
+inline void refuse_what_nodes_cannot(const scheduler::remote_job& job) {
+    if (job::depends_on_error(job))
+        job::refuse(
+            "RetryPolicy::when can't be asked in mpi::Pool, where each node runs its elements again itself; use "
+            "times and delay alone");
+}
 
 /// The nodes of a pool, those that are lost, too.
 template <class = only_if_used>

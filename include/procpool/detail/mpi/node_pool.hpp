@@ -105,6 +105,7 @@ public:
     }
 
     void add(const std::shared_ptr<scheduler::remote_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
+        refuse_what_nodes_cannot(*job);
         // Nobody has looked at losses while there was nothing to do.
         for (node& one : group_.nodes())
             if (one.is_alive() && session_.is_lost(one.rank())) one.drain();

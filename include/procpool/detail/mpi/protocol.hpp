@@ -65,8 +65,13 @@ struct job_settings {
     std::uint64_t chunk = 1;
     std::int64_t timeout_ns = 0;
     std::int64_t cpu_timeout_ns = 0;
+    std::int64_t soft_timeout_ns = 0;
     std::uint32_t retries = 0;
     bool retry_exceptions = false;
+    std::int64_t retry_delay_ns = 0;
+    std::int64_t longest_retry_delay_ns = 0;
+    double retry_backoff = 1;
+    double retry_jitter = 0;
     bool guided = false;
     bool bulk = false;
     bool keeps_its_place = false;

@@ -39,6 +39,9 @@ protected:
         return driver_.help(held, deadline);
     }
     void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { driver_.interrupt(); }
+    bool is_driven_here() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
+        return driver_.drives_here();
+    }
     bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
         return has_open_jobs() || has_callbacks() || ends_after_step_;
     }

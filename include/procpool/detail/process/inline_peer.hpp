@@ -100,6 +100,7 @@ public:
             return true;
         }
         callable use = callable_of(*job);
+        const std::uint32_t attempt = scheduler::element_notes::attempt(from);
         const bool is_known = use.made != nullptr;
         runs_ = true;
         {
@@ -109,6 +110,7 @@ public:
             const bool is_call = job->elements_are_calls();
             worker::element_counter position(who_.pool_seed, is_call ? 0 : job->id);
             position.is(next->index + (is_call ? job->id : 0));
+            position.is_attempt(attempt);
             run_element(*job, use);
         }
         runs_ = false;
@@ -149,6 +151,7 @@ public:
         return {.index = 0,
                 .elements = work().results() - (has_initializer && work().results() > 0 ? 1 : 0),
                 .failures = threw,
+                .flaky = flaky,
                 .starts = 1,
                 .waiting = std::chrono::nanoseconds(age - busy),
                 .working = std::chrono::nanoseconds(busy)};

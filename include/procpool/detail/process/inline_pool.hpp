@@ -135,6 +135,9 @@ private:
         if (runs_here()) throw Error("procpool: a task can't wait for the pool without workers that runs it");
         return !running_ && step(held);
     }
+    bool is_driven_here() const noexcept override PROCPOOL_REQUIRES(pool_mutex) { return runs_here(); }
+    /// Nobody else runs what waits for another attempt.
+    steady_time help_due() const noexcept override PROCPOOL_REQUIRES(pool_mutex) { return tries_.next(); }
     void interrupt_driver() override PROCPOOL_REQUIRES(pool_mutex) { notify_ready(); }
     void hand_over() override PROCPOOL_REQUIRES(pool_mutex) { waiters().wake_one(); }
     void notice_pause() override PROCPOOL_REQUIRES(pool_mutex) {}

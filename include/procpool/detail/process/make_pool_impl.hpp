@@ -45,12 +45,21 @@ inline bool runs_inline(const PoolOptions& options) {
     return chosen && *chosen != '\0' && std::string_view(chosen) != "0";
 }
 
+template <class = only_if_used>
+std::shared_ptr<scheduler::pool_backend> with_limits(std::shared_ptr<scheduler::pool_backend> pool,
+                                                     const job::pending_limits& pending) {
+    const auto lock = pool->acquire();
+    pool->limit_pending(pending);
+    return pool;
+}
+
 template <class>
 std::shared_ptr<scheduler::pool_backend> make_pool(
     PoolOptions options, const std::function<pool_initializer()>& make_initializer) {
     const bool is_inline = runs_inline(options);
     if (options.processes == 0) options.processes = 1;
     std::shared_ptr<const job::finalizer> finalizer = options.finalizer.function();
+    const job::pending_limits pending = job::checked_pending(options);
     process_pool_options all = checked(std::move(options));
     if (is_inline) {
         inline_pool_options these{.error_handler = std::move(all.error_handler),
@@ -64,14 +73,15 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
             these.initializer = std::move(runs_first.job);
             these.initializer_arguments = std::move(runs_first.arguments);
         }
-        return std::make_shared<inline_pool>(std::move(these));
+        return with_limits(std::make_shared<inline_pool>(std::move(these)), pending);
     }
     if (make_initializer) {
         pool_initializer each_runs = make_initializer();
         all.workers.initializer = std::move(each_runs.job);
         all.workers.initializer_arguments = std::move(each_runs.arguments);
     }
-    return {new process_pool(std::move(all)), &end<>};
+    return with_limits(std::shared_ptr<scheduler::pool_backend>(new process_pool(std::move(all)), &end<>),
+                       pending);
 }
 
 template <class>

@@ -77,6 +77,7 @@ public:
             text.append(what())
                 .append(" exceeded its limit of ")
                 .append(limit())
+                .append(calls_.empty() ? "" : " in " + place())
                 .append(", and " + worker + " was ended: ")
                 .append(exit());
         else

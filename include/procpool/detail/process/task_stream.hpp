@@ -69,6 +69,9 @@ public:
                 known_jobs_.push_back(job.id);
             }
         }
+        if (!elements.attempts.empty())
+            next.head.append_value(
+                wire::task_header{.what = kind::attempt, .count = elements.attempts.size() + 1});
         const bool are_calls = job.elements_are_calls();
         frames[count++] = {.what = kind::run,
                            .job = job.id,
@@ -140,10 +143,10 @@ public:
 private:
     static std::uint8_t what_is_timed(const scheduler::remote_job& job) noexcept {
         using header = wire::task_header;
-        return static_cast<std::uint8_t>((job.timeout != job::no_limit ? header::by_clock : 0) |
-                                         (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0) |
-                                         (job.observed ? header::noted : 0) |
-                                         (job.journal ? header::noted | header::kept : 0));
+        return static_cast<std::uint8_t>(
+            (std::min(job.timeout, job.soft_timeout) != job::no_limit ? header::by_clock : 0) |
+            (job.cpu_timeout != job::no_limit ? header::by_cpu_time : 0) |
+            (job.observed ? header::noted : 0) | (job.journal ? header::noted | header::kept : 0));
     }
     bool knows(std::uint64_t job) const noexcept {
         return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();

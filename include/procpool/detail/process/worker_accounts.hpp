@@ -61,6 +61,7 @@ private:
         const std::uint64_t not_of_calls = (has_initializer ? 1 : 0) + (has_finalized ? 1 : 0);
         life.elements = results - std::min<std::uint64_t>(results, not_of_calls);
         life.failures = link.threw;
+        life.flaky = link.flaky;
         life.starts = link.has_started() ? 1 : 0;
         life.bytes_sent = link.bytes_sent();
         life.bytes_received = link.bytes_received();
@@ -91,6 +92,7 @@ private:
     static void add(Statistics::Worker& to, const Statistics::Worker& life) noexcept {
         to.elements += life.elements;
         to.failures += life.failures;
+        to.flaky += life.flaky;
         to.starts += life.starts;
         to.deaths += life.deaths;
         to.starting += life.starting;

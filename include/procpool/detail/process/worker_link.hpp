@@ -17,6 +17,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cpu_time.hpp"
+#include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/process/result_stream.hpp"
@@ -149,6 +150,8 @@ public:
     /// Writes what the pipe takes; false if something is left.
     bool write() { return tasks_.write(books()); }
 
+    void want_trace() noexcept override { box_->crash.wanted.store(1, std::memory_order_release); }
+
     std::optional<std::chrono::nanoseconds> cpu_time_of(const running& element) override {
         const auto now = os::cpu_time_of(told_pid());
         if (!now) return std::nullopt;
@@ -236,6 +239,11 @@ public:
     bool take_pinned() noexcept { return std::exchange(pinned_results_, false); }
 
 private:
+    void tell_to_stop(std::uint64_t begun) override {
+        box_->stop_asked.store(static_cast<std::uint32_t>(begun), std::memory_order_release);
+        os::futex_wake(box_->stop_asked);
+    }
+
     static constexpr const char* no_frame = "procpool: a worker sent bytes that are no frame";
 
     void add_notice(const wire::task_header& header) { books().add(task_stream::make_notice(header)); }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/job/callback_runner.hpp"
 #include "procpool/detail/job/poll_hook.hpp"
 #include "procpool/detail/job/runner.hpp"
 #include "procpool/detail/job/unlocked.hpp"
@@ -23,6 +24,7 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/observer.hpp"
+#include "procpool/retry_policy.hpp"
 
 namespace procpool::inline v0_1::detail::scheduler {
 
@@ -72,8 +74,8 @@ public:
     /// lock. Then `published(delivery)` is called for each. If anything throws, the rest of the jobs fails
     /// with it.
     template <class Published, class Failed>
-    void deliver(lock& held, const std::shared_ptr<remote_job>& initializer, Published published,
-                 Failed failed) PROCPOOL_REQUIRES(pool_mutex) {
+    void deliver(lock& held, const job::callback_runner& user, const std::shared_ptr<remote_job>& initializer,
+                 Published published, Failed failed) PROCPOOL_REQUIRES(pool_mutex) {
         std::erase_if(now_, [](const delivery& one) { return one.job->abandoned; });
         bool is_journaled = false;
         for (delivery& one : now_) {
@@ -85,11 +87,14 @@ public:
             {
                 const job::unlocked meanwhile(held);
                 const job::poll_hook::without interruptions;  // of a wait that the user's code isn't part of
-                if (is_journaled) write_journals(initializer);
-                for (delivery& one : now_) store(one, one.job != initializer);
+                if (is_journaled) write_journals(initializer, user);
+                for (delivery& one : now_) store(one, one.job != initializer, user);
             }
             for (delivery& one : now_) {
-                one.job->publish(one.first, one.count);
+                if (one.again && one.again->end)
+                    element_notes::tell(*one.job, std::move(*one.again->end),
+                                        one.what == delivery::kind::runs_again);
+                if (one.what != delivery::kind::runs_again) one.job->publish(one.first, one.count);
                 one.job->end_delivery();
                 ++ended;
                 published(one);
@@ -118,21 +123,36 @@ private:
                           .bytes = {},
                           .error = {}});
     }
-    static void store(delivery& one, bool is_element) {
+    static void store(delivery& one, bool is_element, const job::callback_runner& user) {
+        using kind = delivery::kind;
         switch (one.what) {
-            case delivery::kind::error: one.job->fail(one.first, std::move(one.error)); return;
-            case delivery::kind::error_record:
-                if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts_of(one))) return;
-                one.job->fail(one.first, decoded_error(one, is_element));
-                return;
-            case delivery::kind::values:
+            case kind::runs_again: return;
+            case kind::kept: one.job->journal->deliver(*one.job, one.first, one.count); return;
+            case kind::values:
                 if (one.job->journal)
                     store_if_written(one);
                 else
                     one.job->accept(one.first, one.count, one.stride, one.bytes);
-                return;
-            case delivery::kind::kept: one.job->journal->deliver(*one.job, one.first, one.count); return;
+                break;
+            case kind::error_record:
+                if (one.job->fail_with_record(one.first, one.bytes, one.pid, attempts_of(one))) return;
+                one.error = decoded_error(one, is_element);
+                [[fallthrough]];
+            case kind::error:
+                if (decide(one, user)) return;
+                one.job->fail(one.first, std::move(one.error));
         }
+        if (one.job->facts && (one.facts.attempts > 1 || one.facts.asked_to_stop))
+            one.job->facts->note(one.facts_of, one.facts);
+    }
+    /// Of an error that is known here: whether the element runs again. It is asked for once.
+    static bool decide(delivery& one, const job::callback_runner& user) {
+        if (!one.again || std::exchange(one.is_decided, true) || one.job->has_dropped(one.first, 1))
+            return false;
+        bool is_worth_another = false;
+        user.run([&] { is_worth_another = one.job->retry_policy->when(one.error); }, "RetryPolicy::when");
+        if (is_worth_another) one.what = delivery::kind::runs_again;
+        return is_worth_another;
     }
     static std::string attempts_of(const delivery& one) {
         return describe_attempts(one.attempts).append(one.note);
@@ -145,7 +165,7 @@ private:
     }
 
     /// Before anybody sees these results they are in the journals.
-    void write_journals(const std::shared_ptr<remote_job>& initializer) {
+    void write_journals(const std::shared_ptr<remote_job>& initializer, const job::callback_runner& user) {
         for (delivery& one : now_) {
             element_journal* const to = one.job->journal.get();
             if (!to) continue;
@@ -153,7 +173,7 @@ private:
                 one.error = decoded_error(one, one.job != initializer);
                 one.what = delivery::kind::error;
             }
-            if (one.what == delivery::kind::error) to->add_error(one.first, one.error);
+            if (one.what == delivery::kind::error && !decide(one, user)) to->add_error(one.first, one.error);
             if (one.what == delivery::kind::values)
                 to->add_values(one.first, one.count, one.stride, one.bytes);
         }

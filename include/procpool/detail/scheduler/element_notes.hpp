@@ -90,13 +90,30 @@ public:
     void failed(std::uint32_t worker, run& from, std::uint64_t index, std::uint64_t number,
                 element_outcome outcome, std::uint32_t attempt, bool runs_again,
                 std::size_t result_bytes = 0) noexcept {
-        observation::ends to(from.job->observed, 1);
+        tell(*from.job, end_of(worker, from, index, number, outcome, attempt, result_bytes), runs_again);
+    }
+    /// The same, to be told when it is known whether it runs again.
+    job::told_end end_of(std::uint32_t worker, run& from, std::uint64_t index, std::uint64_t number,
+                         element_outcome outcome, std::uint32_t attempt,
+                         std::size_t result_bytes = 0) noexcept {
         ElementEnd end{.index = index, .worker = worker};
         end.attempt = attempt;
         end.outcome = outcome;
-        end.runs_again = runs_again;
         end.result_bytes = result_bytes;
-        note(to, end, from, number, told_->ended.load(std::memory_order_acquire), steady_ns());
+        const bool begins = complete(end, from, number, told_->ended.load(std::memory_order_acquire),
+                                     steady_ns(), from.job->observed->text_from());
+        return {std::move(end), begins};
+    }
+    static void tell(const remote_job& job, job::told_end&& one, bool runs_again) noexcept {
+        observation::ends to(job.observed, 1);
+        if (to.are_lost()) return;
+        if (one.begins)
+            to.begin({.index = one.end.index,
+                      .worker = *one.end.worker,
+                      .attempt = one.end.attempt,
+                      .begun = one.end.begun});
+        one.end.runs_again = runs_again;
+        to.end(std::move(one.end));
     }
     /// An element has come to its end that no peer runs.
     static void ended_here(const remote_job& job, std::uint64_t index, element_outcome outcome) noexcept {
@@ -151,17 +168,22 @@ private:
 
     void note(observation::ends& to, ElementEnd& end, run& from, std::uint64_t number, std::uint64_t ended,
               std::int64_t now) noexcept {
+        const bool begins = complete(end, from, number, ended, now, to.text_from());
+        if (to.are_lost()) return;
+        if (begins)
+            to.begin({.index = end.index, .worker = *end.worker, .attempt = end.attempt, .begun = end.begun});
+        to.end(std::move(end));
+    }
+    /// Adds what its peer and its bytes tell. @return whether its begin isn't told yet
+    bool complete(ElementEnd& end, run& from, std::uint64_t number, std::uint64_t ended, std::int64_t now,
+                  std::int64_t text_from) noexcept {
         const wire::cursor argument = wire::cursor(from.elements.payload().subspan(from.told));
         wire::cursor behind = argument;
         end.argument_bytes = take_size(behind, from.elements.stride);
         from.told += argument.left() - behind.left();
-        const bool begins = !told_of_one_ || number != last_told_;
-        if (to.are_lost()) return;
         set_times(end, number, ended, now);
-        if (begins)
-            to.begin({.index = end.index, .worker = *end.worker, .attempt = end.attempt, .begun = end.begun});
-        if (end.run_time().count() >= to.text_from()) end.arguments = describe(from, argument);
-        to.end(std::move(end));
+        if (end.run_time().count() >= text_from) end.arguments = describe(from, argument);
+        return !told_of_one_ || number != last_told_;
     }
 
     /// A corrupt worker may have told anything.

@@ -19,6 +19,7 @@
 
 #include "procpool/detail/assert.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/retrying.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/element_notes.hpp"
@@ -62,6 +63,14 @@ public:
     virtual std::optional<std::chrono::nanoseconds> cpu_time_of(const runs_in_flight::running& /*element*/) {
         return std::nullopt;
     }
+
+    /// Tells this element, which runs, that it shall come to its end by itself.
+    void ask_to_stop(const runs_in_flight::running& element) {
+        if (std::exchange(asked_to_stop_, element.number + 1) != element.number + 1)
+            tell_to_stop(element.number + 1);
+    }
+    /// When it is ended, it is to leave a trace of what it was doing.
+    virtual void want_trace() noexcept {}
 
     /// What it tells of its elements.
     const wire::activity& told() const noexcept { return *told_; }
@@ -136,6 +145,8 @@ public:
     /// Time (ns) and number of elements ended since the last call.
     std::pair<double, double> take_timing() noexcept { return watch_.take_timing(told()); }
 
+    bool was_asked_to_stop(std::uint64_t number) const noexcept { return asked_to_stop_ == number + 1; }
+
     // ---- after its death
 
     /// The element that was being executed; of a corrupt worker also those that had begun before and whose
@@ -177,6 +188,7 @@ public:
     bool keeps_all = false;      // nothing can be taken back from it until a result has come
     steady_time check_at = steady_time::max();  // when to check what it does
     std::uint64_t threw = 0;                    // elements, or attempts of them
+    std::uint64_t flaky = 0;                    // elements that have returned after another attempt
     unsigned idle_checks = 0;                   // one after the other that have seen nothing new
 
 protected:
@@ -206,7 +218,16 @@ protected:
                             .what = delivery::kind::values,
                             .stride = stride,
                             .bytes = bytes,
-                            .error = {}});
+                            .error = {},
+                            .facts_of = from.elements.first + from.results});
+            if (!from.elements.attempts.empty()) {
+                into.back().facts.attempts = element_notes::attempt(from);
+                ++flaky;
+            }
+            if (asked_to_stop_ > work_.results() && asked_to_stop_ <= work_.results() + count) {
+                into.back().facts.asked_to_stop = true;
+                into.back().facts_of = into.back().first + (asked_to_stop_ - 1 - work_.results());
+            }
             if (from.job->observed) notes_.returned(index, from, work_.results(), count, stride, bytes);
             if (from.job->journal) tell_times(from, count);
             work_.got(count);
@@ -217,29 +238,45 @@ protected:
         run& from = work_.oldest();
         remote_job& job = *from.job;
         if (job.id != wire::finalizer_number) ++threw;
-        const bool again =
-            job.retry_exceptions && from.elements.attempts.size() < job.retries && !job.abandoned;
-        if (job.observed)
-            notes_.failed(index, from, from.elements.first + from.results, work_.results(),
-                          element_outcome::threw, element_notes::attempt(from), again, record.size());
-        if (job.journal && !again) tell_times(from, 1);
+        const std::uint64_t element = from.elements.first + from.results;
+        const std::uint32_t attempt = element_notes::attempt(from);
+        const bool again = job.retry_exceptions && attempt <= job.retries && !job.abandoned;
+        const bool asks = again && job::depends_on_error(job);
+        std::shared_ptr<second_try> undecided;
         if (again) {
-            second_tries_.push_back({from.job, from.elements.element(from.results)});
-            second_tries_.back().elements.attempts.push_back("threw " + wire::text_of_exception(record));
-        } else {
-            into.push_back({.job = from.job,
-                            .first = from.elements.first + from.results,
-                            .count = 1,
-                            .what = delivery::kind::error_record,
-                            .bytes = record,
-                            .error = {},
-                            .pid = pid,
-                            .attempts = from.elements.attempts});
+            block next = from.elements.element(from.results);
+            next.attempts.push_back("threw " + wire::text_of_exception(record));
+            if (asks)
+                undecided = std::make_shared<second_try>(second_try{std::move(next), std::nullopt});
+            else
+                second_tries_.push_back({from.job, std::move(next)});
         }
+        if (job.observed && asks)
+            undecided->end = notes_.end_of(index, from, element, work_.results(), element_outcome::threw,
+                                           attempt, record.size());
+        else if (job.observed)
+            notes_.failed(index, from, element, work_.results(), element_outcome::threw, attempt, again,
+                          record.size());
+        if (job.journal && (!again || asks)) tell_times(from, 1);
+        if (!again || asks)
+            into.push_back(
+                {.job = from.job,
+                 .first = element,
+                 .count = 1,
+                 .what = delivery::kind::error_record,
+                 .bytes = record,
+                 .error = {},
+                 .pid = pid,
+                 .attempts = from.elements.attempts,
+                 .again = std::move(undecided),
+                 .facts = {.attempts = attempt, .asked_to_stop = was_asked_to_stop(work_.results())},
+                 .facts_of = element});
         work_.got(1);
     }
 
 private:
+    /// That element which has begun as the `begun`-th.
+    virtual void tell_to_stop(std::uint64_t /*begun*/) {}
     /// The next `count` elements of the run have ended.
     void tell_times(const run& from, std::uint64_t count) const {
         for (std::uint64_t i = 0; i < count; ++i)
@@ -256,6 +293,7 @@ private:
     element_watch watch_;
     element_notes notes_;
     std::vector<returned> second_tries_;
+    std::uint64_t asked_to_stop_ = 0;  // the number of that element and 1; 0 if none was
 };
 using peer = basic_peer<>;
 

@@ -13,6 +13,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/delayed_tries.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
@@ -28,12 +29,13 @@ namespace procpool::inline v0_1::detail::scheduler {
 template <class = only_if_used>
 class basic_peer_events {
 public:
-    basic_peer_events(peer_group& group, dispatcher& jobs, supervisor& limits, deliveries& to,
-                      std::shared_ptr<remote_job> initializer)
+    basic_peer_events(peer_group& group, dispatcher& jobs, delayed_tries& again, supervisor& limits,
+                      deliveries& to, std::shared_ptr<remote_job> initializer)
         : dispatcher_(jobs),
+          tries_(again),
           supervisor_(limits),
           deliveries_(to),
-          recovery_(group, jobs, std::move(initializer)) {}
+          recovery_(group, jobs, again, std::move(initializer)) {}
 
     /// Where results of peers are collected.
     std::vector<delivery>& collected() noexcept { return deliveries_.of_peers(); }
@@ -113,12 +115,12 @@ public:
 private:
     /// After results of a peer were collected.
     void follow_up(peer& from) {
-        for (returned& again : from.take_second_tries())
-            dispatcher_.push_front(again.job, std::move(again.elements));
+        for (returned& again : from.take_second_tries()) tries_.add(again.job, std::move(again.elements));
         if (dispatcher_.is_done_with(from) && from.work().elements() == 0) finished_.push_back(&from);
     }
 
     dispatcher& dispatcher_;
+    delayed_tries& tries_;
     supervisor& supervisor_;
     deliveries& deliveries_;
     recovery recovery_;

@@ -7,11 +7,16 @@
 #include <deque>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/job/observation.hpp"
+#include "procpool/detail/job/retrying.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/scheduler/delayed_tries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
+#include "procpool/detail/scheduler/element_notes.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
@@ -24,8 +29,9 @@ namespace procpool::inline v0_1::detail::scheduler {
 template <class = only_if_used>
 class basic_recovery {
 public:
-    basic_recovery(peer_group& group, dispatcher& to, std::shared_ptr<remote_job> initializer)
-        : group_(group), dispatcher_(to), initializer_(std::move(initializer)) {}
+    basic_recovery(peer_group& group, dispatcher& to, delayed_tries& again,
+                   std::shared_ptr<remote_job> initializer)
+        : group_(group), dispatcher_(to), tries_(again), initializer_(std::move(initializer)) {}
 
     /// Of a dead peer, whose results were all taken. Errors are appended to `into`.
     /// @return whether it died in its initializer
@@ -65,27 +71,39 @@ private:
         block element = dead.take_interrupted(*interrupted.of);
         const bool is_dropped = job->has_dropped(interrupted.index, 1);
         const bool again = job != initializer_ && !is_dropped && element.attempts.size() < job->retries;
-        if (job->observed) tell(dead, interrupted, element, is_dropped, again);
+        const bool asks = again && job::depends_on_error(*job);
+        std::optional<job::told_end> end;
+        if (job->observed) end = end_of(dead, interrupted, element, is_dropped);
+        if (end && !asks) element_notes::tell(*job, std::move(*end), again);
         if (is_dropped) return true;
         const death how = group_.examine(dead, interrupted, element);
         if (job == initializer_) {
             initializer_death_ = how.error;
-        } else if (again) {
-            element.attempts.push_back(how.how);
-            dispatcher_.push_front(job, std::move(element));
-        } else {
-            into.push_back({.job = job,
-                            .first = interrupted.index,
-                            .count = 1,
-                            .what = delivery::kind::error,
-                            .bytes = {},
-                            .error = how.error});
+            return true;
         }
+        const auto attempt = static_cast<std::uint32_t>(element.attempts.size()) + 1;
+        if (again) element.attempts.push_back(how.how);
+        std::shared_ptr<second_try> undecided;
+        if (asks)
+            undecided = std::make_shared<second_try>(second_try{std::move(element), std::move(end)});
+        else if (again)
+            tries_.add(job, std::move(element));
+        if (!again || asks)
+            into.push_back(
+                {.job = job,
+                 .first = interrupted.index,
+                 .count = 1,
+                 .what = delivery::kind::error,
+                 .bytes = {},
+                 .error = how.error,
+                 .again = std::move(undecided),
+                 .facts = {.attempts = attempt, .asked_to_stop = dead.was_asked_to_stop(interrupted.number)},
+                 .facts_of = interrupted.index});
         return true;
     }
 
-    static void tell(peer& dead, const peer::running& interrupted, const block& element, bool is_dropped,
-                     bool again) noexcept {
+    static job::told_end end_of(peer& dead, const peer::running& interrupted, const block& element,
+                                bool is_dropped) noexcept {
         using termination = peer::termination;
         const auto& cause = dead.terminated_for();
         const bool is_cause = cause && cause->element == interrupted.number;
@@ -93,12 +111,13 @@ private:
                                  ? element_outcome::cancelled
                              : is_cause ? element_outcome::timed_out
                                         : element_outcome::worker_died;
-        dead.notes().failed(dead.index, *interrupted.of, interrupted.index, interrupted.number, outcome,
-                            static_cast<std::uint32_t>(element.attempts.size()) + 1, again);
+        return dead.notes().end_of(dead.index, *interrupted.of, interrupted.index, interrupted.number,
+                                   outcome, static_cast<std::uint32_t>(element.attempts.size()) + 1);
     }
 
     peer_group& group_;
     dispatcher& dispatcher_;
+    delayed_tries& tries_;
     const std::shared_ptr<remote_job> initializer_;
     std::exception_ptr initializer_death_;
 };

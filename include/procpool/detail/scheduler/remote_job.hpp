@@ -86,6 +86,11 @@ public:
         return cpu_timeout == job::no_limit ? job::no_limit : soonest_end(cpu_timeout, used);
     }
 
+    /// The soonest that an element which is about to begin is to be looked at.
+    std::chrono::nanoseconds first_check_after() const noexcept {
+        return std::min({timeout, soft_timeout, cpu_check_after({})});
+    }
+
     /// Whether this element has been given to nobody.
     bool is_ready(std::uint64_t index) const noexcept {
         return std::any_of(ready.begin(), ready.end(), [&](const block& some) {
@@ -116,7 +121,8 @@ public:
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = job::no_limit;
     std::chrono::nanoseconds cpu_timeout = job::no_limit;
-    std::optional<std::int64_t> end_running_since;  // nor shall workers go on with any of it
+    std::chrono::nanoseconds soft_timeout = job::no_limit;  // then it is asked to stop
+    std::optional<std::int64_t> end_running_since;          // nor shall workers go on with any of it
     bool gives_back = false;           // what is withdrawn: each element fails, and runs elsewhere
     bool listed = false;               // among those that have blocks ready
     bool for_each_peer = false;        // each element is for one of them: number 0 for the first, and so on
@@ -142,6 +148,7 @@ template <class Options>
 void apply_options(remote_job& job, const Options& options) {
     job::apply_options_but_timeout(job, options);
     job.timeout = job::checked_limit(options.timeout, "timeout");
+    job.soft_timeout = job::checked_soft_limit(options);
     if constexpr (requires { options.key; }) job.key = options.key;
     job.cpu_timeout = job::checked_limit(options.cpu_timeout, "cpu_timeout");
     if (options.journal) job.journal = options.journal.kept()->begin(job);

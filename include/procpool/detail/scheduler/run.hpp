@@ -7,11 +7,14 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "procpool/detail/job/element_facts.hpp"
+#include "procpool/detail/job/observation.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/buffer.hpp"
@@ -51,6 +54,12 @@ struct returned {
     block elements;
 };
 
+/// An element that has failed and runs again, if the program says so.
+struct second_try {
+    block element;
+    std::optional<job::told_end> end;  // that observers are to be told of, if there are any
+};
+
 /// Results of consecutive elements of a job, on their way into it.
 struct delivery {
     std::shared_ptr<remote_job> job;
@@ -60,7 +69,8 @@ struct delivery {
         values,
         error_record,
         error,
-        kept,  // values that the job's journal has
+        kept,        // values that the job's journal has
+        runs_again,  // an error that ends nothing
     } what = kind::values;
     std::uint64_t stride = 0;
     std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
@@ -69,6 +79,10 @@ struct delivery {
     std::vector<std::string> attempts = {};  // how those ended that were made before
     std::string_view note = {};              // as other machines tell of that
     const std::string* host = nullptr;       // the name of another machine
+    std::shared_ptr<second_try> again = {};  // of an error that decides about that
+    bool is_decided = false;
+    job::element_facts facts = {};
+    std::uint64_t facts_of = 0;  // which element they are about
 };
 
 /// What is told of the attempts before the last one.

@@ -172,8 +172,7 @@ public:
     std::chrono::nanoseconds shortest_limit() const noexcept {
         std::chrono::nanoseconds shortest = job::no_limit;
         for (const run& one : runs_)
-            if (one.left() > 0)
-                shortest = std::min({shortest, one.job->timeout, one.job->cpu_check_after({})});
+            if (one.left() > 0) shortest = std::min(shortest, one.job->first_check_after());
         return shortest;
     }
     bool has(const remote_job& job) const noexcept {

@@ -139,6 +139,7 @@ public:
             for (peer* const one : group_.peers())
                 if (one->work().has(*series, call)) give_up_in(*one);
             dispatcher_.drop(*series, call);
+            tries_.drop(*series, call);
             finish_if_complete(series);
         });
         interrupt_driver();  // there may be callbacks to run
@@ -152,6 +153,7 @@ public:
         or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
                 if (waits_in(*one, *job)) dispatcher_.take_back(*one);
+            if (!job->gives_back) tries_.end_delays(*job);
             deliveries_.make_room(job->ready_elements);  // or some would be lost
         });
         if (job->failure()) return 0;
@@ -173,7 +175,7 @@ public:
 
     bool has_waiting(const job::basic_job& job) const override PROCPOOL_REQUIRES(pool_mutex) {
         const auto peers = group_.peers();
-        return job.ready_elements > 0 ||
+        return job.ready_elements > 0 || tries_.has(job) ||
                std::any_of(peers.begin(), peers.end(), [&](const peer* one) { return waits_in(*one, job); });
     }
 
@@ -239,9 +241,10 @@ public:
     /// Gives out what is ready. @return when there is something to do for the scheduler, as far as known
     steady_time begin_step() PROCPOOL_REQUIRES(pool_mutex) {
         in_a_row_.note_driver();
+        tries_.end_due();
         dispatcher_.dispatch();
         if (has_something_at_hand()) return steady_time::min();
-        steady_time due = steady_time::max();
+        steady_time due = tries_.next();
         for (const peer* one : group_.peers()) due = std::min(due, one->check_at);
         return due;
     }
@@ -275,12 +278,13 @@ public:
     /// Results go into their jobs.
     void deliver(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         deliveries_.deliver(
-            held, events_.initializer(),
-            [this](const delivery& one) PROCPOOL_REQUIRES(pool_mutex) {
-                if (one.job->fail_fast && one.what != delivery::kind::values &&
-                    one.what != delivery::kind::kept)
-                    abandon(one.job, running::goes_on,
-                            "procpool: dropped, since another element had failed (fail_fast)");
+            held, callbacks_, events_.initializer(),
+            [this](delivery& one) PROCPOOL_REQUIRES(pool_mutex) {
+                using kind = delivery::kind;
+                if (one.what == kind::runs_again)
+                    tries_.add(one.job, std::move(one.again->element));
+                else if (one.what != kind::values && one.what != kind::kept && one.job->note_failures(1))
+                    abandon(one.job, running::goes_on, one.job->why_dropped().c_str());
                 if (one.job->journal && one.job->journal->write_error() && !one.job->complete())
                     give_up(one.job, running::is_ended, one.job->journal->write_error());
                 finish_if_complete(one.job);

@@ -21,6 +21,7 @@
 #include "procpool/detail/os/cancellation.hpp"
 #include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
+#include "procpool/detail/scheduler/delayed_tries.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
@@ -86,6 +87,7 @@ public:
         if (failure_) return;
         failure_ = error;
         dispatcher_.clear();
+        tries_.clear();
         for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
             const std::shared_ptr<remote_job> job = jobs_.open()[left - 1];
             in_a_row_.forget(*job);
@@ -112,10 +114,16 @@ protected:
           clock_(clock),
           supervisor_(group, clock, options.terminate_grace),
           dispatcher_(group, supervisor_, options.max_elements_per_peer, options.initializer),
+          tries_(dispatcher_, clock),
           in_a_row_(*this),
-          events_(group, dispatcher_, supervisor_, deliveries_, std::move(options.initializer)),
+          events_(group, dispatcher_, tries_, supervisor_, deliveries_, std::move(options.initializer)),
           callbacks_(std::move(options.error_handler)) {}
 
+    bool may_wait_here() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
+        return !in_callback() && !is_driven_here() && !(observed() && observed()->is_told_here());
+    }
+    /// Whether this thread is in code of the user's that a step has called.
+    virtual bool is_driven_here() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return false; }
     /// Whoever drives checks the state anew.
     virtual void interrupt_driver() PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Before callbacks run in this thread: somebody goes on with the work.
@@ -160,6 +168,7 @@ protected:
         in_a_row_.forget(*job);
         if (what_runs == job::runner::running::is_ended) job->end_running_since = ns_of(clock_.now());
         job->drop_ready();
+        tries_.drop(*job);
         job->fail_all(std::move(why));
         or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
             for (peer* const one : group_.peers())
@@ -170,6 +179,7 @@ protected:
     }
     void give_up_in(peer& one) PROCPOOL_REQUIRES(pool_mutex) {
         dispatcher_.take_back(one);
+        supervisor_.ask_unwanted_to_stop(one);
         supervisor_.check_after(one, cancel_grace);
     }
 
@@ -179,6 +189,7 @@ protected:
     const time_source& clock_;
     supervisor supervisor_;
     dispatcher dispatcher_ PROCPOOL_GUARDED_BY(pool_mutex);
+    delayed_tries tries_ PROCPOOL_GUARDED_BY(pool_mutex);
     calls_in_a_row in_a_row_ PROCPOOL_GUARDED_BY(pool_mutex);
     deliveries deliveries_ PROCPOOL_GUARDED_BY(pool_mutex);
     peer_events events_ PROCPOOL_GUARDED_BY(pool_mutex);

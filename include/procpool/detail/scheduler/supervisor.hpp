@@ -45,7 +45,7 @@ public:
     void schedule_check(peer& one, const remote_job& job) const {
         // What it has besides has set checks of its own.
         if (one.work().elements() > 1) check_after(one, flush_policy_for(one.work().bulk()).collected_after);
-        check_after(one, std::min(job.timeout, job.cpu_check_after({})));
+        check_after(one, job.first_check_after());
         if (job.observed) check_after(one, begin_told_after);
     }
     /// Observers of what it has got are to be told of it when it runs for a while.
@@ -105,6 +105,10 @@ public:
         const remote_job& job = *element->of->job;
         const auto unwanted_since = job.unwanted_since(element->index);
         const bool cancelled = unwanted_since.has_value();
+        if (cancelled)
+            one.ask_to_stop(*element);
+        else if (job.soft_timeout != job::no_limit)
+            ask_to_stop_after(one, *element, job.soft_timeout, now);
         const std::chrono::nanoseconds limit = cancelled ? cancel_grace : job.timeout;
         const bool limits_cpu = !cancelled && job.cpu_timeout != job::no_limit;
         if (limits_cpu && exceeds_cpu_time(one, *element)) {
@@ -122,6 +126,12 @@ public:
         end_for(one, *element, cancelled ? reason::cancelled : reason::timeout, now);
     }
 
+    /// Asks what runs there for nobody to stop, before it is ended.
+    void ask_unwanted_to_stop(peer& one) const {
+        const auto element = one.now_running();
+        if (element && element->of->job->unwanted_since(element->index)) one.ask_to_stop(*element);
+    }
+
     /// The same, whatever limits its oldest element has.
     void end_overdue(peer& one, steady_time now) const {
         const auto oldest = one.first_unanswered();
@@ -134,8 +144,19 @@ private:
         const steady_time kill_at =
             terminate_grace_ == job::no_limit ? steady_time::max() : now + terminate_grace_;
         one.terminate_for({why, element.number, kill_at});
+        if (why != peer::termination::reason::cancelled) one.want_trace();
         one.check_at = kill_at;
         group_.end(one, peer_group::ending::asked);
+    }
+    /// If it isn't time yet, sets when to check again.
+    static void ask_to_stop_after(peer& one, const peer::running& element, std::chrono::nanoseconds limit,
+                                  steady_time now) {
+        // A corrupt peer may have made up when it began.
+        const steady_time due = std::min(steady_time(std::chrono::nanoseconds(element.since)), now) + limit;
+        if (now >= due)
+            one.ask_to_stop(element);
+        else
+            one.check_at = std::min(one.check_at, due);
     }
     /// If not, sets when to check again.
     bool exceeds_cpu_time(peer& one, const peer::running& element) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "procpool/detail/call/call_style.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 #include "procpool/detail/refused.hpp"
 #include "procpool/detail/thread/thread_backend.hpp"
 #include "procpool/detail/thread/thread_job_of.hpp"
@@ -37,18 +38,22 @@ struct in_threads {
     template <class Task, class F, class... Args>
     static constexpr bool joins_calls = false;
 
-    /// Submits the one element of a job.
+    /// Submits the one element of a job. @return false if there is no room for it, and it doesn't wait
     template <class Task, class Job, class... Args>
-    static void submit_one(pool& where, const std::shared_ptr<Job>& job, Args&&... args) {
+    static bool submit_one(pool& where, const std::shared_ptr<Job>& job, const job::admission& how,
+                           Args&&... args) {
         using kept = typename Task::where::kept;
         auto arguments = std::make_shared<std::vector<kept>>();
         arguments->reserve(1);
         arguments->push_back({std::remove_cvref_t<typename Task::passed>(std::forward<Args>(args)...)});
         auto lock = where.acquire();
+        if (!where.admit(lock, 0, how)) return false;
         where.add(job);
+        where.count_pending(*job, 0);
         where.submit(job, {.count = 1, .values = std::move(arguments)});
         where.seal(job);
         where.leave(lock);
+        return true;
     }
     /// Submits a job with an element for each thread, all with copies of the same arguments.
     template <class Task, class Job, class... Args>

@@ -41,8 +41,11 @@ Options checked(PoolOptions options) {
         refuse(
             "ThreadPool has no environment and no working_directory: its threads share those of the program; "
             "use Pool");
+    if (options.max_pending_bytes)
+        refuse("ThreadPool has no max_pending_bytes, since arguments aren't encoded there; use max_pending");
     if (options.inner_threads)
         refuse("ThreadPool has no inner_threads: its threads share the program's libraries; use Pool");
+    const job::pending_limits pending = job::checked_pending(options);
     return {.threads = threads,
             .nice = job::checked_nice(options.limits),
             .pin_to_cpu = options.limits.pin_to_cpu,
@@ -50,7 +53,8 @@ Options checked(PoolOptions options) {
             .observers = job::observers_of(options),
             .keeps_statistics = options.statistics,
             .finalizer = options.finalizer.function(),
-            .seed = job::seed_of(options)};
+            .seed = job::seed_of(options),
+            .pending = pending};
 }
 
 template <class>

@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_THREAD_THREAD_JOB_OF_HPP
 #define PROCPOOL_DETAIL_THREAD_THREAD_JOB_OF_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -13,6 +14,8 @@
 
 #include "procpool/detail/call/job_with_results.hpp"
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/element_facts.hpp"
+#include "procpool/detail/job/retrying.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/thread/thread_job.hpp"
 #include "procpool/detail/thread/thread_notes.hpp"
@@ -47,26 +50,28 @@ public:
         has_places_ = !is_stream;
     }
 
-    bool run(elements some, job::runner::lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
-        held.unlock();
+    std::uint64_t run(elements some, job::runner::lock& held) override PROCPOOL_REQUIRES(pool_mutex) {
         outcome of_this;
+        of_this.most_failures = this->max_failures - std::min(this->failures, this->max_failures);
+        held.unlock();
         if constexpr (Task::as_const)
             run_all(std::as_const(function_.get()), some, of_this);
         else if constexpr (std::is_copy_constructible_v<typename Task::callee>)
             run_with_copy(some, of_this);
         else
             run_all(function_.get(), some, of_this);
-        some.values.reset();
+        if (!of_this.runs_again) some.values.reset();
         held.lock();
+        const std::uint64_t failed = of_this.failed.size();
         if (this->abandoned && !this->borrows) {  // what it holds is the user's
             held.unlock();
-            const bool good = of_this.failed.empty();
             of_this = {};
+            some.values.reset();
             held.lock();
-            return good;
+            return failed;
         }
-        keep(some.first, of_this);
-        return of_this.failed.empty();
+        keep(some, of_this);
+        return failed;
     }
 
 private:
@@ -77,12 +82,19 @@ private:
         std::uint64_t index;
         std::exception_ptr error;
     };
+    struct unusual_element {
+        std::uint64_t index;
+        job::element_facts facts;
+    };
     /// What became of some elements.
     struct outcome {
+        std::uint64_t most_failures = 0;  // then the others don't run
         std::uint64_t ended = 0;
         std::vector<failed_element> failed;
         std::vector<std::optional<stored>> values;  // those that have no place yet; none for one that failed
         std::vector<element_times> times;           // if they are observed
+        std::vector<unusual_element> unusual;       // those with facts to be noted
+        bool runs_again = false;                    // the only one has failed, and does so after a while
     };
 
     void run_with_copy(const elements& some, outcome& of_this) {
@@ -94,38 +106,60 @@ private:
         const bool has_places = has_places_;
         const bool is_observed = this->observed != nullptr;
         worker::element_counter index(worker::current().pool_seed, this->number);
+        index.stops_if(this->unwanted);
         if (!has_places) of_this.values.reserve(static_cast<std::size_t>(some.count));
         for (std::uint64_t i = 0; i < some.count; ++i) {
             if (this->stopped.load(std::memory_order_relaxed)) break;
             ++of_this.ended;
             if (is_observed) of_this.times.push_back({steady_ns(), 0, true});
             index.is(some.first + i);
+            index.is_attempt(some.attempt);
+            if (this->soft_timeout != job::no_limit) index.stops_at(steady_ns() + this->soft_timeout.count());
+            std::uint32_t attempts = some.attempt;
             try {
                 if (has_places)
-                    results.store(some.first + i, attempt(function, some, i));
+                    results.store(some.first + i, attempt(function, some, i, attempts, index));
                 else
-                    of_this.values.emplace_back(attempt(function, some, i));
+                    of_this.values.emplace_back(attempt(function, some, i, attempts, index));
+            } catch (const later&) {
+                --of_this.ended;
+                of_this.runs_again = true;
             } catch (...) {
                 of_this.failed.push_back({some.first + i, std::current_exception()});
                 if (!has_places) of_this.values.emplace_back();
-                if (is_observed) of_this.times.back() = {of_this.times.back().begun, steady_ns(), false};
-                if (this->fail_fast) break;
-                continue;
             }
-            if (is_observed) of_this.times.back().ended = steady_ns();
+            const bool asked = this->soft_timeout != job::no_limit && index.is_asked_to_stop();
+            if ((attempts > 1 || asked) && !of_this.runs_again)
+                of_this.unusual.push_back({some.first + i, {attempts, asked}});
+            const bool good = of_this.failed.empty() || of_this.failed.back().index != some.first + i;
+            if (is_observed)
+                of_this.times.back() = {of_this.times.back().begun, steady_ns(), good && !of_this.runs_again,
+                                        attempts, of_this.runs_again};
+            if (!good && of_this.failed.size() >= of_this.most_failures) break;
         }
     }
 
-    stored attempt(typename Task::callee& function, const elements& some, std::uint64_t n) {
+    /// Thrown where the next attempt is to be made later.
+    struct later {};
+
+    stored attempt(typename Task::callee& function, const elements& some, std::uint64_t n,
+                   std::uint32_t& attempts, worker::element_counter& tells) {
         if constexpr (Task::repeatable) {
-            for (std::uint32_t left = this->retry_exceptions ? this->retries : 0; left > 0; --left) {
+            for (; this->retry_exceptions && attempts <= this->retries; tells.is_attempt(++attempts)) {
                 try {
                     return again(function, some, n);
-                } catch (...) {  // there is another attempt
+                } catch (...) {
+                    if (!is_worth_another(std::current_exception())) throw;
                 }
+                if (job::has_delays(*this)) throw later();
             }
         }
         return call(function, where::get(some.values.get(), some.begin + n));
+    }
+    bool is_worth_another(const std::exception_ptr& error) const {
+        bool is = !job::depends_on_error(*this);
+        if (!is) this->runs_in->run_callback([&] { is = this->retry_policy->when(error); });
+        return is;
     }
 
     /// The element stays good for another attempt.
@@ -149,11 +183,20 @@ private:
         }
     }
 
-    void keep(std::uint64_t first, outcome& of_this) PROCPOOL_REQUIRES(pool_mutex) {
+    void keep(elements& some, outcome& of_this) PROCPOOL_REQUIRES(pool_mutex) {
+        const std::uint64_t first = some.first;
         tell_ends(*this, first, of_this.times);
+        if (of_this.runs_again) {
+            if (this->abandoned || this->failure()) return;
+            ++some.attempt;
+            this->put_off = std::move(some);
+            return;
+        }
         auto failed = of_this.failed.begin();
+        auto unusual = of_this.unusual.begin();
         if (has_places_) {
             for (; failed != of_this.failed.end(); ++failed) results.fail(failed->index, failed->error);
+            for (; unusual != of_this.unusual.end(); ++unusual) note(*unusual);
         } else {
             for (std::uint64_t i = 0; i < of_this.ended; ++i) {
                 auto& value = of_this.values[i];
@@ -161,9 +204,14 @@ private:
                     results.store(first + i, std::move(*value));
                 else
                     results.fail(first + i, (failed++)->error);
+                if (unusual != of_this.unusual.end() && unusual->index == first + i) note(*unusual++);
             }
         }
         this->publish(first, of_this.ended);
+    }
+
+    void note(const unusual_element& one) {
+        if constexpr (std::is_base_of_v<job::facts_keeper, Results>) results.note(one.index, one.facts);
     }
 
     typename Task::function function_;

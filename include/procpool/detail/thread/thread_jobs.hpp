@@ -4,23 +4,28 @@
 #define PROCPOOL_DETAIL_THREAD_THREAD_JOBS_HPP
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/callback_runner.hpp"
 #include "procpool/detail/job/job_list.hpp"
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/job/observation.hpp"
 #include "procpool/detail/job/observe.hpp"
+#include "procpool/detail/job/retrying.hpp"
 #include "procpool/detail/job/turns.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/thread/delayed_elements.hpp"
 #include "procpool/detail/thread/elements_for_one.hpp"
 #include "procpool/detail/thread/thread_backend.hpp"
 #include "procpool/detail/thread/thread_notes.hpp"
@@ -35,6 +40,7 @@ public:
     void add(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
         require_running();
         job->number = ++last_number_;
+        job->runs_in = this;
         if (observed() || job->observed) begin_observed(*this, *job);
         jobs_.add(job);
     }
@@ -71,7 +77,7 @@ public:
         job->fail(index, std::move(error));
         job->publish(index, 1);
         if (job->observed) tell_not_kept(*job, index);
-        settle(job, false);
+        settle(job, 1);
     }
 
     void seal(const std::shared_ptr<thread_job>& job) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -79,10 +85,11 @@ public:
         finish_if_complete(job);
     }
 
-    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running /*what_runs*/,
-                 const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
+    bool abandon(const std::shared_ptr<job::basic_job>& given_up, running what_runs, const char* why) override
+        PROCPOOL_REQUIRES(pool_mutex) {
         if (given_up->complete() || given_up->settled()) return false;
         const auto job = std::static_pointer_cast<thread_job>(given_up);
+        if (what_runs == running::is_ended) job->unwanted.store(true, std::memory_order_relaxed);
         give_up(job, job::make_error<TaskCancelled>(why));
         return true;
     }
@@ -91,6 +98,8 @@ public:
         PROCPOOL_REQUIRES(pool_mutex) {
         if (wanted->complete() || wanted->settled()) return 0;
         const auto job = std::static_pointer_cast<thread_job>(wanted);
+        for (elements& one : delayed_.take(*job)) make_ready(job, std::move(one));
+        job->withdrawn = true;
         const std::uint64_t count = std::exchange(job->ready_elements, 0);
         const auto error = job::make_error<TaskCancelled>(why);
         if (job->sealed() && count == job->submitted()) {
@@ -109,7 +118,7 @@ public:
     }
 
     bool has_waiting(const job::basic_job& job) const override PROCPOOL_REQUIRES(pool_mutex) {
-        return job.ready_elements > 0;
+        return job.ready_elements > 0 || delayed_.has(job);
     }
 
     void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
@@ -135,10 +144,36 @@ protected:
         queue_.push_back(job);
         turns_.add(*job);
     }
-    /// After some results of a job have come.
-    void settle(const std::shared_ptr<thread_job>& job, bool good) PROCPOOL_REQUIRES(pool_mutex) {
-        if (!good && job->fail_fast)
-            abandon(job, running::goes_on, "procpool: dropped, since another element had failed (fail_fast)");
+    void make_ready(const std::shared_ptr<thread_job>& job, elements&& some) PROCPOOL_REQUIRES(pool_mutex) {
+        job->ready_elements += some.count;
+        job->ready.push_front(std::move(some));
+        if (!std::exchange(job->listed, true)) enqueue(job);
+    }
+    /// An element that has failed runs again after a while.
+    void put_off(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
+        elements one = *std::exchange(job->put_off, std::nullopt);
+        const auto delay =
+            job->withdrawn ? std::chrono::nanoseconds(0) : job::delay_after(*job, one.attempt - 1);
+        delayed_.add(job, std::move(one), deadline_in(delay));
+        work_.notify_all();  // who waits for work waits no longer than until then
+    }
+    void make_due_ready() PROCPOOL_REQUIRES(pool_mutex) {
+        if (delayed_.empty()) return;
+        for (auto& [job, one] : delayed_.take_due(std::chrono::steady_clock::now()))
+            make_ready(job, std::move(one));
+    }
+    steady_time delayed_due() const noexcept PROCPOOL_REQUIRES(pool_mutex) { return delayed_.next(); }
+    void wait_for_work(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        if (delayed_.empty())
+            work_.wait(held.native());
+        else
+            work_.wait_until(held.native(), delayed_.next());
+    }
+
+    /// After some results of a job have come, of which so many were failures.
+    void settle(const std::shared_ptr<thread_job>& job, std::uint64_t failed) PROCPOOL_REQUIRES(pool_mutex) {
+        if (failed > 0 && job->note_failures(failed))
+            abandon(job, running::goes_on, job->why_dropped().c_str());
         finish_if_complete(job);
         notify_ready();
     }
@@ -151,6 +186,7 @@ protected:
     }
 
     void drop_ready(const std::shared_ptr<thread_job>& job) PROCPOOL_REQUIRES(pool_mutex) {
+        for (elements& one : delayed_.take(*job)) jobs_.retire(std::move(one.values));
         for (elements& some : job->ready) jobs_.retire(std::move(some.values));
         job->ready.clear();
         job->ready_elements = 0;
@@ -171,8 +207,11 @@ protected:
     void fail(const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
         if (failure_) return;
         failure_ = error;
-        for (std::size_t left = jobs_.open().size(); left > 0; --left)  // a job that is complete leaves
-            give_up(std::shared_ptr<thread_job>(jobs_.open()[left - 1]), error);
+        for (std::size_t left = jobs_.open().size(); left > 0; --left) {  // a job that is complete leaves
+            const std::shared_ptr<thread_job> job = jobs_.open()[left - 1];
+            job->unwanted.store(true, std::memory_order_relaxed);
+            give_up(job, error);
+        }
     }
 
     void tell_observers(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
@@ -213,6 +252,7 @@ protected:
     job::turns turns_ PROCPOOL_GUARDED_BY(pool_mutex);  // of those
     std::uint64_t last_number_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;
     elements_for_one for_one_ PROCPOOL_GUARDED_BY(pool_mutex);
+    delayed_elements delayed_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::condition_variable work_;
     std::uint32_t idle_ PROCPOOL_GUARDED_BY(pool_mutex) = 0;  // threads that wait for work
 };

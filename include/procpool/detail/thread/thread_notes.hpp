@@ -17,6 +17,8 @@ struct element_times {
     std::int64_t begun;  // steady ns
     std::int64_t ended;
     bool good;
+    std::uint32_t attempt = 1;  // the last one
+    bool runs_again = false;
 };
 
 /// Elements from `first` on have come to their end, in this thread. `all` is more often empty than not.
@@ -26,8 +28,8 @@ void tell_ends(thread_job& job, std::uint64_t first, const std::vector<element_t
 // For jobs and pools that are observed only.
 
 void begin_observed(job::runner& pool, thread_job& job) PROCPOOL_REQUIRES(pool_mutex);
-/// This thread is about to run elements from `first` on.
-void tell_begin(thread_job& job, std::uint64_t first) noexcept PROCPOOL_REQUIRES(pool_mutex);
+/// This thread is about to run these elements.
+void tell_begin(thread_job& job, const elements& some) noexcept PROCPOOL_REQUIRES(pool_mutex);
 /// Elements [first, first + count) won't run.
 void tell_cancelled(thread_job& job, std::uint64_t first, std::uint64_t count) noexcept
     PROCPOOL_REQUIRES(pool_mutex);

@@ -40,7 +40,9 @@ PROCPOOL_COMPILED_APART void tell_ends(thread_job& job, std::uint64_t first,
     const std::uint32_t worker = worker_index().value_or(0);
     for (std::uint64_t i = 0; i < all.size(); ++i) {
         ElementEnd end{.index = first + i, .worker = worker};
+        end.attempt = all[i].attempt;
         end.outcome = all[i].good ? element_outcome::returned : element_outcome::threw;
+        end.runs_again = all[i].runs_again;
         end.begun = time_of(all[i].begun);
         end.ended = time_of(all[i].ended);
         if (i > 0) to.begin({.index = end.index, .worker = worker, .begun = end.begun});
@@ -53,10 +55,11 @@ PROCPOOL_COMPILED_APART void begin_observed(job::runner& pool, thread_job& job) 
     job::begin_call(pool, job);
 }
 
-PROCPOOL_COMPILED_APART void tell_begin(thread_job& job, std::uint64_t first) noexcept {
+PROCPOOL_COMPILED_APART void tell_begin(thread_job& job, const elements& some) noexcept {
     if (!job.observed->goes_on()) return;
-    job.observed->by->note(job.observed, ElementBegin{.index = first,
+    job.observed->by->note(job.observed, ElementBegin{.index = some.first,
                                                       .worker = worker_index().value_or(0),
+                                                      .attempt = some.attempt,
                                                       .begun = std::chrono::steady_clock::now()});
 }
 

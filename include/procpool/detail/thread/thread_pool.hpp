@@ -41,6 +41,7 @@ public:
         : thread_jobs(std::move(options.error_handler)), options_(std::move(options)) {
         if (options_.finalizer) finalizer_results_.reserve(options_.threads);
         const lock held = acquire();
+        limit_pending(options_.pending);
         job::observe_pool(*this, std::move(options_.observers), options_.keeps_statistics, options_.threads);
     }
 
@@ -123,13 +124,14 @@ private:
     bool run_next(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         leave(held);
         if (run_own(held)) return true;
+        make_due_ready();
         if (!queue_.empty()) {
             run_some(turns_.take_from(queue_), held);
         } else if (stopping_) {
             return false;
         } else {
             ++idle_;
-            work_.wait(held.native());
+            wait_for_work(held);
             --idle_;
         }
         return true;
@@ -161,17 +163,18 @@ private:
     }
 
     void run_taken(std::shared_ptr<thread_job> job, elements some, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        for (;;) {
+        for (std::uint64_t failed = 0;;) {
             elements part = some.take_front(job->at_once);
             if (some.count == 0) some.values.reset();  // the part has them
             if (job->observed) {
-                tell_begin(*job, part.first);
+                tell_begin(*job, part);
                 tell_observers(held);
             }
-            const bool good = run(*job, std::move(part), held);
-            if (some.count == 0 || job->abandoned || (!good && job->fail_fast)) {
+            failed += run(*job, std::move(part), held);
+            if (job->put_off) put_off(job);
+            if (some.count == 0 || job->abandoned || job->is_limit_of_failures(failed)) {
                 if (job->borrows) job->end_delivery();
-                settle(job, good);
+                settle(job, failed);
                 jobs_.retire(std::move(some.values));
                 break;
             }
@@ -181,7 +184,7 @@ private:
         if (job->settled()) jobs_.retire(std::move(job));
     }
 
-    static bool run(thread_job& job, elements some, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+    static std::uint64_t run(thread_job& job, elements some, lock& held) PROCPOOL_REQUIRES(pool_mutex) {
         try {
             return job.run(std::move(some), held);
         } catch (...) {
@@ -202,6 +205,7 @@ private:
             return true;
         }
         if (!awaited || !is_worker()) return false;
+        make_due_ready();
         const job::poll_hook::without interruptions;  // of a wait that the task isn't part of
         if (run_own(held)) return true;               // others may wait for it, as this one for them
         const auto job =
@@ -211,6 +215,14 @@ private:
         queue_.erase(job);
         run_some(std::move(taken), held);
         return true;
+    }
+
+    bool may_wait_here() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
+        return !is_worker() && !callbacks_.running_here() && !(observed() && observed()->is_told_here());
+    }
+    /// A thread that waits in a task may be the only one that is there for it.
+    steady_time help_due() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
+        return is_worker() ? delayed_due() : steady_time::max();
     }
 
     /// Waits for all threads but this one.

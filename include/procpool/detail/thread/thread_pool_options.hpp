@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "procpool/detail/job/finalizer.hpp"
+#include "procpool/detail/job/pending_calls.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::thread {
@@ -24,6 +25,7 @@ struct thread_pool_options {
     bool keeps_statistics = false;
     std::shared_ptr<const job::finalizer> finalizer = nullptr;
     std::uint64_t seed = 0;
+    job::pending_limits pending = {};
 };
 
 }  // namespace procpool::inline v0_1::detail::thread

@@ -193,7 +193,8 @@ struct thread_task<Style, F, Unpack, void> {
         static_assert(
             can_be_called,
             "procpool: the task can't be called with these arguments; map passes one element, starmap "
-            "the elements of a tuple, apply_async copies (std::ref passes a reference)");
+            "the elements of a tuple, apply_async copies (std::ref passes a reference). A std::stop_token is "
+            "passed by Pool only; here a task asks procpool::stop_requested()");
         return false;
     }
 };

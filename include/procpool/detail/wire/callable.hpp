@@ -11,6 +11,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
@@ -60,12 +61,11 @@ inline constexpr bool is_const_member<R (C::*)(P...) const> = true;
 template <class R, class C, class... P>
 inline constexpr bool is_const_member<R (C::*)(P...) const noexcept> = true;
 
-/// A small lambda that captures plain values and isn't `mutable`: a copy costs nothing, and each call may have
-/// one, so that none sees what others have done to it.
+/// A small lambda that captures plain values and isn't `mutable`: a copy costs nothing, and each call may
+/// have one, so that none sees what others have done to it.
 template <class F>
-concept constant_closure = by_value_closure<F> && sizeof(F) <= 64 && requires {
-    requires is_const_member<decltype(&F::operator())>;
-};
+concept constant_closure = by_value_closure<F> && sizeof(F) <= 64 &&
+                           requires { requires is_const_member<decltype(&F::operator())>; };
 
 template <class F>
 concept sendable_callable = function_pointer<F> || std::is_member_pointer_v<F> || serializable_functor<F> ||
@@ -253,6 +253,10 @@ concept takes_raw_pointer = signature<F>::known && signature<F>::has_raw_pointer
 template <class F, class... Args>
 concept callable_with = std::is_invocable_v<const F&, Args...> || std::is_invocable_v<F&, Args...>;
 
+/// Takes a std::stop_token behind them, which the worker passes.
+template <class F, class... Args>
+concept takes_stop_token = !callable_with<F, Args...> && callable_with<F, Args..., std::stop_token>;
+
 template <class F, class... Args>
 struct call_result {
     using type = refused;
@@ -263,6 +267,9 @@ struct call_result<F, Args...> {
     using type = std::remove_cvref_t<std::invoke_result_t<F&, Args...>>;
 };
 template <class F, class... Args>
+    requires takes_stop_token<F, Args...>
+struct call_result<F, Args...> : call_result<F, Args..., std::stop_token> {};
+template <class F, class... Args>
 using result_of_call = typename call_result<F, Args...>::type;
 
 template <class R>
@@ -272,6 +279,7 @@ concept sendable_result = std::is_void_v<R> || (!raw_pointer<R> && codec<R>::sen
 /// compile error if not.
 template <class F, class... Args>
 consteval bool check_call() {
+    constexpr bool can_be_called = callable_with<F, Args...> || takes_stop_token<F, Args...>;
     if constexpr (!callable_check<F>::run()) {
         return false;
     } else if constexpr (takes_mutable_reference<F>) {
@@ -291,9 +299,9 @@ consteval bool check_call() {
             "its class a serialize function for cereal (and a default constructor or "
             "load_and_construct with <cereal/types/memory.hpp>)");
         return false;
-    } else if constexpr (!callable_with<F, Args...>) {
+    } else if constexpr (!can_be_called) {
         static_assert(
-            callable_with<F, Args...>,
+            can_be_called,
             "procpool: the task can't be called with these arguments; map passes one element, starmap "
             "the elements of a tuple, and a task takes them by value or const reference");
         return false;

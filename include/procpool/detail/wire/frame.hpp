@@ -35,6 +35,7 @@ struct task_header {
         trim,          // nothing to do for now: memory that is kept for more work may go
         recalled,      // elements before this that were not begun were taken back, for the `count`-th time
         probe,         // whoever reads this has answered all that came before
+        attempt,       // the next run is one element, for the `count`-th time
     };
     static constexpr std::uint8_t by_clock = 1;
     static constexpr std::uint8_t by_cpu_time = 2;

@@ -12,7 +12,9 @@
 
 #include "procpool/detail/wire/borrowed.hpp"
 #include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/serializing.hpp"
+#include "procpool/detail/worker/stop_watch.hpp"
 
 namespace procpool::inline v0_1::detail::worker {
 
@@ -39,7 +41,12 @@ public:
 
     decltype(auto) call(F& function) {
         return std::apply(
-            [&](auto&... args) -> decltype(auto) { return std::invoke(function, std::move(args)...); },
+            [&](auto&... args) -> decltype(auto) {
+                if constexpr (wire::takes_stop_token<F, Args...>)
+                    return std::invoke(function, std::move(args)..., stop_watch::token());
+                else
+                    return std::invoke(function, std::move(args)...);
+            },
             values_);
     }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "procpool/detail/os/crash_record.hpp"
+#include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/wire/activity.hpp"
 #include "procpool/detail/wire/element_times.hpp"
 
@@ -43,7 +44,10 @@ struct black_box {
     /// Written by the pool before the worker starts.
     arena_room room;
 
-    /// The last of the calls on its stack, if it crashed.
+    /// Written by the pool: which element is to stop, its number and 1 (the lower half); 0 if none is.
+    os::futex_word stop_asked{0};
+
+    /// The last of the calls on its stack, if it crashed or has exceeded a limit.
     os::crash_record crash;
 
     static constexpr std::uint64_t no_frame = ~std::uint64_t{0};

@@ -34,6 +34,7 @@
 #include "procpool/detail/worker/launcher_variables.hpp"
 #include "procpool/detail/worker/outbox_impl.hpp"
 #include "procpool/detail/worker/run_pacer_impl.hpp"
+#include "procpool/detail/worker/stop_watch.hpp"
 #include "procpool/detail/worker/task.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/options.hpp"
@@ -148,6 +149,7 @@ private:
                 break;
             case wire::task_header::kind::recalled: recalls_ = header.count; break;
             case wire::task_header::kind::probe: break;  // that it was read is the answer
+            case wire::task_header::kind::attempt: attempt_ = static_cast<std::uint32_t>(header.count); break;
         }
         parsed_ += sizeof header + payload.size();
         return true;
@@ -190,7 +192,9 @@ private:
         position_in_process = {.pool_seed = seed_,
                                .call = header.call,
                                .offset = header.first - box_.told.begun.load(std::memory_order_relaxed) - 1,
-                               .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun};
+                               .counter = is_initializer || is_finalizer ? nullptr : &box_.told.begun,
+                               .attempt = std::exchange(attempt_, 1),
+                               .asked = &box_.stop_asked};
         bool good = true;
         outbox_.keep_results((header.timed & wire::task_header::kept) != 0);
         pacer_.begin_run(header, recalls_);
@@ -276,6 +280,7 @@ private:
     std::vector<known_job> jobs_;
     std::shared_ptr<definition> last_once_;
     std::uint64_t recalls_ = 0;
+    std::uint32_t attempt_ = 1;  // at the element of the next run
     std::uint16_t runs_ = 0;
 };
 using loop = basic_loop<>;
@@ -297,6 +302,7 @@ int main(zygote::worker_birth& birth) {
     // The program may have forked in a thread of a pool, in a worker, or where a WaitHook is.
     this_thread = nullptr;
     position_in_thread = nullptr;
+    stop_watch::forget();
     job::poll_hook::current() = nullptr;
     new auto(std::exchange(exit_functions<>(), {}));  // never destroyed: what they hold is the parent's
     const std::uint64_t first = birth.settings.first_index;

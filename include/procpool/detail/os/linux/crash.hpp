@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -21,10 +22,12 @@
 #include "procpool/detail/os/crash_record.hpp"
 #include "procpool/detail/os/module.hpp"
 #include "procpool/detail/os/symbols.hpp"
+#include "procpool/detail/os/thread_sanitizer.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 
-/// Makes faults and aborts leave a trace in a crash_record. The process still dies of the same signal.
+/// Makes faults and aborts leave a trace in a crash_record, and SIGTERM if the record's reader wants that.
+/// The process still dies of the same signal.
 class crash_recorder {
 public:
     /// For the rest of this process's life. A signal that the program handles itself is left alone.
@@ -41,13 +44,14 @@ public:
             alternative.ss_size = stack_size;
             ::sigaltstack(&alternative, nullptr);
         }
-        for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+        for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM}) {
+            if (signal == SIGTERM && !handlers_run_at_once) continue;
             struct sigaction action{};
             if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_DFL ||
                 (action.sa_flags & SA_SIGINFO))
                 continue;
             action = {};
-            action.sa_handler = &record_and_die;
+            action.sa_handler = signal == SIGTERM ? &end_with_trace : &record_and_die;
             action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND);
             ::sigaction(signal, &action, nullptr);
         }
@@ -61,6 +65,23 @@ private:
     static pid_t& the_process() noexcept {
         static pid_t process = 0;
         return process;
+    }
+
+    /// The thread sanitizer puts off those of signals that come from outside, as long as the program calls
+    /// nothing: then a loop would go on after SIGTERM.
+#ifdef PROCPOOL_DETAIL_THREAD_SANITIZER
+    static constexpr bool handlers_run_at_once = false;
+#else
+    static constexpr bool handlers_run_at_once = true;
+#endif
+
+    /// Who has sent it still waits for the end, and will kill the process if it doesn't come.
+    static void end_with_trace(int signal) {
+        const bool runs_task = ::getpid() == the_process() && ::syscall(SYS_gettid) == the_process();
+        if (runs_task && the_record()->wanted.load(std::memory_order_relaxed) != 0)
+            record_and_die(signal);
+        else
+            ::raise(signal);
     }
 
     static void record_and_die(int signal) {

@@ -35,6 +35,11 @@ inline bool futex_wait(const futex_word& word, std::uint32_t expected, steady_ti
     throw_system_error(errno, "futex (wait)");
 }
 
+/// Wakes all who sleep on it.
+inline void futex_wake(const futex_word& word) {
+    checked(::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0), "futex (wake)");
+}
+
 enum class futex_change : unsigned { set = FUTEX_OP_SET, add = FUTEX_OP_ADD, add_bits = FUTEX_OP_OR };
 
 /// Changes a word and wakes up to `most` of those who sleep on it. For whoever dies here that is one step:
