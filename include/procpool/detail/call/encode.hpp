@@ -96,7 +96,7 @@ public:
     std::exception_ptr take_error() noexcept;
 
 protected:
-    block_encoder(const scheduler::pool_backend& pool, const scheduler::remote_job& job);
+    block_encoder(std::shared_ptr<wire::arena> memory, scheduler::element_journal* journal);
     ~block_encoder();
 
     static constexpr std::uint64_t enough_elements = 2048;
@@ -136,9 +136,10 @@ private:
 template <class Iterator, class Sentinel>
 class range_encoder : public block_encoder {
 public:
-    range_encoder(const scheduler::pool_backend& pool, const scheduler::remote_job& job, Iterator begin,
-                  Sentinel end)
-        : block_encoder(pool, job), at_(std::move(begin)), end_(std::move(end)) {}
+    /// Large parts go to `memory`, if that isn't null; what `journal` knows is noted there.
+    range_encoder(Iterator begin, Sentinel end, std::shared_ptr<wire::arena> memory,
+                  scheduler::element_journal* journal = nullptr)
+        : block_encoder(std::move(memory), journal), at_(std::move(begin)), end_(std::move(end)) {}
 
     bool at_end() {
         if (has_error()) return false;
@@ -213,7 +214,7 @@ struct reader_of<scheduler::pool_backend> {
     static range_encoder<Iterator, Sentinel> make(const scheduler::pool_backend& pool,
                                                   const scheduler::remote_job& job, Iterator begin,
                                                   Sentinel end) {
-        return {pool, job, std::move(begin), std::move(end)};
+        return {std::move(begin), std::move(end), memory_for_arguments(pool, job), job.journal.get()};
     }
 };
 

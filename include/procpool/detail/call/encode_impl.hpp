@@ -43,9 +43,9 @@ PROCPOOL_COMPILED_APART const std::shared_ptr<wire::arena>& memory_for_arguments
     return job.journal ? wire::other_machines() : pool.arena();
 }
 
-PROCPOOL_COMPILED_APART block_encoder::block_encoder(const scheduler::pool_backend& pool,
-                                                     const scheduler::remote_job& job)
-    : memory_(memory_for_arguments(pool, job)), journal_(job.journal.get()) {}
+PROCPOOL_COMPILED_APART block_encoder::block_encoder(std::shared_ptr<wire::arena> memory,
+                                                     scheduler::element_journal* journal)
+    : memory_(std::move(memory)), journal_(journal) {}
 PROCPOOL_COMPILED_APART block_encoder::~block_encoder() = default;
 
 PROCPOOL_COMPILED_APART std::exception_ptr block_encoder::take_error() noexcept {

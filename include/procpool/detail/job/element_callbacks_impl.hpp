@@ -20,6 +20,9 @@
 
 namespace procpool::inline v0_1::detail::job {
 
+/// As its method; for here, where its class isn't complete.
+void run_callback(const runner& pool, const std::function<void()>& callback) noexcept;
+
 /// Elements that have come to their end, and were not told.
 struct element_callbacks::waiting {
     struct element {
@@ -78,7 +81,7 @@ PROCPOOL_COMPILED_APART bool element_callbacks::add(std::uint64_t first, std::ui
 
 PROCPOOL_COMPILED_APART void element_callbacks::call() {
     while (const auto next = waiting_->take_next())
-        pool_->run_callback([&] { callback_(find_(results_, next->index, next->error)); });
+        run_callback(*pool_, [&] { callback_(find_(results_, next->index, next->error)); });
 }
 
 PROCPOOL_COMPILED_APART void element_callbacks::stop() noexcept {

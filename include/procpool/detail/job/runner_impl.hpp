@@ -131,6 +131,11 @@ PROCPOOL_COMPILED_APART void runner::wait_and_pull(lock& held, condition ready) 
     }
 }
 
+PROCPOOL_COMPILED_APART void run_callback(const runner& pool,
+                                          const std::function<void()>& callback) noexcept {
+    pool.run_callback(callback);
+}
+
 PROCPOOL_COMPILED_APART void runner::require_running() const {
     if (closed_) throw PoolNotRunning("procpool: Pool not running (it was closed, shut down or terminated)");
     if (failure_) std::rethrow_exception(failure_);
