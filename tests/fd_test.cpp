@@ -232,7 +232,7 @@ TEST(Pipe, a_full_one_takes_what_fits_and_then_would_block) {
     auto pipe = os::make_pipe();
     os::set_nonblocking(pipe.write);
     std::vector<std::byte> much(1 << 20);
-    const iovec part{much.data(), much.size()};
+    const auto part = os::make_piece(much.data(), much.size());
     const auto first = os::write_some(pipe.write, &part, 1);
     EXPECT_GT(first.bytes, 0u);
     EXPECT_LT(first.bytes, much.size());

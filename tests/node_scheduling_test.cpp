@@ -65,7 +65,8 @@ protected:
     scheduler::supervisor supervisor{group, clock, std::chrono::milliseconds(10)};
     scheduler::dispatcher dispatcher{group, supervisor, ~std::uint64_t{0}, nullptr};
     scheduler::deliveries deliveries;
-    scheduler::peer_events events{group, dispatcher, supervisor, deliveries, nullptr};
+    scheduler::delayed_tries again{dispatcher, clock};
+    scheduler::peer_events events{group, dispatcher, again, supervisor, deliveries, nullptr};
     mpi::node& small = group.all[0];
     mpi::node& large = group.all[1];
 };

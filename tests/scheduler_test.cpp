@@ -262,7 +262,8 @@ protected:
         recovery.recover(one, errors);
         return errors;
     }
-    scheduler::recovery recovery{group, dispatcher, nullptr};
+    scheduler::delayed_tries again{dispatcher, clock};
+    scheduler::recovery recovery{group, dispatcher, again, nullptr};
 };
 
 TEST_F(Recovery, fails_the_element_that_was_running_and_runs_the_others_elsewhere) {
@@ -318,6 +319,7 @@ TEST_F(Scheduling, deliveries_reach_their_jobs_without_the_lock_and_end_if_anyth
     procpool::detail::job::pool_lock held(mutex);
     const auto some = make_job(3);
     scheduler::deliveries deliveries;
+    const procpool::detail::job::callback_runner user({});
     deliveries.fail(some, 0, std::make_exception_ptr(std::runtime_error("bad")));
     deliveries.fail(some, 1, std::make_exception_ptr(std::runtime_error("bad")));
     EXPECT_TRUE(deliveries.has_local());
@@ -325,7 +327,7 @@ TEST_F(Scheduling, deliveries_reach_their_jobs_without_the_lock_and_end_if_anyth
     unsigned published = 0, failed = 0;
     const auto deliver = [&](bool throws) {
         deliveries.deliver(
-            held, nullptr,
+            held, user, nullptr,
             [&](const scheduler::delivery&) {
                 EXPECT_TRUE(held.owns_lock());
                 if (throws) throw std::bad_alloc();

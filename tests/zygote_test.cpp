@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/zygote/starter.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

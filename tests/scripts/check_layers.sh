@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Reads what headers include, and prints a line for each that breaks a rule of docs/design.md:
-# - headers of the system belong into detail/os/linux/, which others reach through detail/os/, and MPI's into
-#   detail/mpi/;
+# - headers of the system belong into detail/os/linux/ and os/windows/, which others reach through detail/os/,
+#   and MPI's into detail/mpi/;
+# - what stands in a folder windows/ is included by its own kind, and by the doors of the folder that has it;
 # - a folder of detail/ includes only itself and those below it;
 # - a header of detail/ has 400 lines at most;
 # - all names are in the inline namespace of the version.
@@ -47,10 +48,10 @@ awk '
     { lines = FNR }
 
     /^[ \t]*#[ \t]*include[ \t]*<mpi\.h>/ && folder == "mpi" { next }
-    # <cxxabi.h> is the compiler'"'"'s.
-    /^[ \t]*#[ \t]*include[ \t]*<[^>]*\.h>/ && !/<cxxabi\.h>/ && header !~ /^detail\/os\/linux\// {
+    # These are the compiler'"'"'s.
+    /^[ \t]*#[ \t]*include[ \t]*<[^>]*\.h>/ && !/<cxxabi\.h>/ && !/<ext\/[a-z_]*\.h>/ && header !~ /^detail\/os\/(linux|windows)\// {
         match($0, /<[^>]*>/)
-        complain(substr($0, RSTART, RLENGTH) " is a header of the system, which belongs into detail/os/linux/")
+        complain(substr($0, RSTART, RLENGTH) " is a header of the system, which belongs below detail/os/")
     }
     /^[ \t]*#[ \t]*include[ \t]*"/ {
         match($0, /"[^"]*"/)
@@ -61,8 +62,10 @@ awk '
         }
         sub(/^procpool\//, "", target)
         to = folder_of(target)
-        if (target ~ /^detail\/os\/linux\// && header !~ /^detail\/os\//)
+        if (target ~ /^detail\/os\/(linux|windows)\// && header !~ /^detail\/os\//)
             complain("includes " target "; what it wants is in detail/os/")
+        else if (target ~ /\/windows\// && header !~ /\/windows\// && folder != to)
+            complain("includes " target ", which is for " to "/ alone")
         else if (folder != "" && to != "" && folder != to && height[to] >= height[folder])
             complain("includes " target ", and " to "/ is not below " folder "/")
     }

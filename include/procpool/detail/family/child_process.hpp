@@ -31,8 +31,7 @@
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/detail/worker/process_identity.hpp"
 #include "procpool/detail/worker/process_main.hpp"
-#include "procpool/detail/zygote/start_check.hpp"
-#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/zygote/starter.hpp"
 #include "procpool/error.hpp"
 #include "procpool/options.hpp"
 

@@ -16,7 +16,7 @@
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/worker/process_main.hpp"
 #include "procpool/detail/zygote/birth.hpp"
-#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/zygote/starter.hpp"
 #include "procpool/start_method.hpp"
 
 namespace procpool::inline v0_1::detail::family {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -26,6 +25,7 @@
 #include "procpool/detail/journal/record.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/os/module.hpp"
+#include "procpool/detail/os/process.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/siphash.hpp"
@@ -154,7 +154,7 @@ PROCPOOL_COMPILED_APART void call_journal::add_values(std::uint64_t first, std::
 inline bool is_due_to_element(const WorkerDied& death) {
     const int signal = death.signal();
     return dynamic_cast<const TaskTimeout*>(&death) ||
-           (signal != SIGINT && signal != SIGTERM && signal != SIGHUP);
+           (signal != os::interrupt_signal && signal != os::terminate_signal && signal != os::hangup_signal);
 }
 
 PROCPOOL_COMPILED_APART void call_journal::add_error(std::uint64_t index, const std::exception_ptr& error) {

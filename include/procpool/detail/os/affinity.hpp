@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_AFFINITY_HPP
 #define PROCPOOL_DETAIL_OS_AFFINITY_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/affinity.hpp"
+#else
 #include "procpool/detail/os/linux/affinity.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_AVAILABLE_MEMORY_HPP
 #define PROCPOOL_DETAIL_OS_AVAILABLE_MEMORY_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/available_memory.hpp"
+#else
 #include "procpool/detail/os/linux/available_memory.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_CANCELLATION_HPP
 #define PROCPOOL_DETAIL_OS_CANCELLATION_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/cancellation.hpp"
+#else
 #include "procpool/detail/os/linux/cancellation.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_CPU_HPP
 #define PROCPOOL_DETAIL_OS_CPU_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/cpu.hpp"
+#else
 #include "procpool/detail/os/linux/cpu.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_CRASH_HPP
 #define PROCPOOL_DETAIL_OS_CRASH_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/crash.hpp"
+#else
 #include "procpool/detail/os/linux/crash.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_ERROR_HPP
 #define PROCPOOL_DETAIL_OS_ERROR_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/error.hpp"
+#else
 #include "procpool/detail/os/linux/error.hpp"
+#endif
 
 #endif

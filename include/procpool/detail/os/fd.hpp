@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_FD_HPP
 #define PROCPOOL_DETAIL_OS_FD_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/fd.hpp"
+#else
 #include "procpool/detail/os/linux/fd.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_FUTEX_HPP
 #define PROCPOOL_DETAIL_OS_FUTEX_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/futex.hpp"
+#else
 #include "procpool/detail/os/linux/futex.hpp"
+#endif
 
 #endif

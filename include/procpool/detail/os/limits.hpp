@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_LIMITS_HPP
 #define PROCPOOL_DETAIL_OS_LIMITS_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/limits.hpp"
+#else
 #include "procpool/detail/os/linux/limits.hpp"
+#endif
 
 #endif

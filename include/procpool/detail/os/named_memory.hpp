@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_NAMED_MEMORY_HPP
 #define PROCPOOL_DETAIL_OS_NAMED_MEMORY_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/named_memory.hpp"
+#else
 #include "procpool/detail/os/linux/named_memory.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_PIPE_HPP
 #define PROCPOOL_DETAIL_OS_PIPE_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/pipe.hpp"
+#else
 #include "procpool/detail/os/linux/pipe.hpp"
+#endif
 
 #endif

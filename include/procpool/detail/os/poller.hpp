@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_POLLER_HPP
 #define PROCPOOL_DETAIL_OS_POLLER_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/poller.hpp"
+#else
 #include "procpool/detail/os/linux/poller.hpp"
+#endif
 
 #endif

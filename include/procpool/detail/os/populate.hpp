@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_POPULATE_HPP
 #define PROCPOOL_DETAIL_OS_POPULATE_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/populate.hpp"
+#else
 #include "procpool/detail/os/linux/populate.hpp"
+#endif
 
 #endif

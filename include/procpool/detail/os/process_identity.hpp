@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_PROCESS_IDENTITY_HPP
 #define PROCPOOL_DETAIL_OS_PROCESS_IDENTITY_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/process_identity.hpp"
+#else
 #include "procpool/detail/os/linux/process_identity.hpp"
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 #ifndef PROCPOOL_DETAIL_OS_PROGRAM_HPP
 #define PROCPOOL_DETAIL_OS_PROGRAM_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/program.hpp"
+#else
 #include "procpool/detail/os/linux/program.hpp"
+#endif
 
 #endif

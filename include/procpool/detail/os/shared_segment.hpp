@@ -4,6 +4,10 @@
 #ifndef PROCPOOL_DETAIL_OS_SHARED_SEGMENT_HPP
 #define PROCPOOL_DETAIL_OS_SHARED_SEGMENT_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/shared_segment.hpp"
+#else
 #include "procpool/detail/os/linux/shared_segment.hpp"
+#endif
 
 #endif

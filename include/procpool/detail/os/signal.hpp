@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_SIGNAL_HPP
 #define PROCPOOL_DETAIL_OS_SIGNAL_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/signal.hpp"
+#else
 #include "procpool/detail/os/linux/signal.hpp"
+#endif
 
 #endif

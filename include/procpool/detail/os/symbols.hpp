@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_SYMBOLS_HPP
 #define PROCPOOL_DETAIL_OS_SYMBOLS_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/symbols.hpp"
+#else
 #include "procpool/detail/os/linux/symbols.hpp"
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_DETAIL_OS_TERMINAL_HPP
 #define PROCPOOL_DETAIL_OS_TERMINAL_HPP
 
+#ifdef _WIN32
+#include "procpool/detail/os/windows/terminal.hpp"
+#else
 #include "procpool/detail/os/linux/terminal.hpp"
+#endif
 
 #endif

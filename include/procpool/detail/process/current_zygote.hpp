@@ -27,8 +27,7 @@
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/detail/worker/loop.hpp"
-#include "procpool/detail/zygote/start_check.hpp"
-#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/zygote/starter.hpp"
 #include "procpool/error.hpp"
 #include "procpool/start_method.hpp"
 

@@ -33,7 +33,7 @@ public:
     basic_pool_memory(std::uint32_t workers, std::size_t limit) {
         const std::size_t slots = workers * worker::slot_memory;
         layout_ = layout_for(workers, slots, limit);
-        file_ = os::make_memfd("procpool", slots + (1 + std::uint64_t{workers}) * layout_.size);
+        file_ = os::make_memfd("procpool", slots + (1 + std::uint64_t{workers}) * layout_.size, slots);
         slots_ = os::mapping(file_, 0, slots);
         if (layout_.size == 0) return;
         try {
@@ -87,8 +87,8 @@ public:
 
 private:
     static zygote::arena_layout layout_for(std::uint32_t workers, std::size_t begin, std::size_t limit) {
-        // Addresses cost nothing, and twice as many make up for gaps; but a process has only 128 TiB.
-        constexpr std::uint64_t most = std::uint64_t{16} << 40;
+        // Twice as many addresses make up for gaps.
+        constexpr std::uint64_t most = os::most_spacious_memory;
         constexpr std::uint64_t piece = std::uint64_t{1} << 20;
         const std::uint64_t twice = std::min<std::uint64_t>(limit, most) * 2;
         const std::uint64_t range = std::min(twice, most / (workers + 1)) / piece * piece;

@@ -21,7 +21,7 @@
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/process/process_pool.hpp"
-#include "procpool/detail/zygote/start_check.hpp"
+#include "procpool/detail/zygote/starter.hpp"
 #include "procpool/detail/zygote/surroundings.hpp"
 #include "procpool/options.hpp"
 

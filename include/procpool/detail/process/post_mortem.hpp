@@ -62,7 +62,7 @@ public:
         std::string text = exit();
         if (!calls_.empty()) text.append(" in ").append(place());
         if (!link_.fault().empty())
-            text.append(link_.exit->signal == SIGKILL ? " (killed by the pool, because " : " (")
+            text.append(link_.exit->signal == os::kill_signal ? " (killed by the pool, because " : " (")
                 .append(link_.fault())
                 .append(")");
         if (cause_.out_of_memory) text += " by the kernel, which was out of memory";

@@ -39,7 +39,7 @@
 #include "procpool/detail/scheduler/finalizer_job.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/scheduler.hpp"
-#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/zygote/starter.hpp"
 #include "procpool/error.hpp"
 #include "procpool/pool_status.hpp"
 #include "procpool/statistics.hpp"

@@ -52,7 +52,9 @@ public:
 
     /// After the worker's death: all that is in the pipe.
     void receive_rest() {
-        if (!ended_) receive(~std::size_t{0});
+        if (ended_) return;
+        do receive(~std::size_t{0});
+        while (!ended_ && os::await_remains(pipe_));
     }
 
     /// Whether the frame that has begun to come is none of what the worker sends: that lies in its outbox, or

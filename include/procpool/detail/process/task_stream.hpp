@@ -120,10 +120,10 @@ public:
     /// Writes what the pipe takes; false if something is left.
     bool write(scheduler::runs_in_flight& work) {
         while (!work.all_sent()) {
-            std::array<iovec, 64> parts;
+            std::array<os::piece, 64> parts;
             std::size_t count = 0;
             work.unsent(parts.size(), [&](std::span<const std::byte> part) {
-                parts[count++] = {const_cast<std::byte*>(part.data()), part.size()};
+                parts[count++] = os::make_piece(part.data(), part.size());
             });
             const os::transfer done = os::write_some(pipe_, parts.data(), static_cast<int>(count));
             if (done.would_block) return false;

@@ -13,7 +13,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/available_memory.hpp"
+#include "procpool/detail/os/limits.hpp"
 #include "procpool/detail/process/worker_link.hpp"
 #include "procpool/statistics.hpp"
 
@@ -44,7 +44,7 @@ public:
             if (has_worked && !link.is(scheduler::peer_state::absent)) {
                 Statistics::Worker life = life_of(link, has_initializer);
                 life.peak_memory =
-                    link.is_alive() ? peak_memory_of(link.told_pid()) : link.remains.peak_memory;
+                    link.is_alive() ? os::peak_memory_of(link.told_pid()) : link.remains.peak_memory;
                 add(sum, life);
             }
             result.push_back(sum);
@@ -102,11 +102,6 @@ private:
         to.bytes_sent += life.bytes_sent;
         to.bytes_received += life.bytes_received;
         to.peak_memory = std::max(to.peak_memory, life.peak_memory);
-    }
-
-    static std::uint64_t peak_memory_of(long pid) {
-        if (pid <= 0) return 0;
-        return os::sum_of("/proc/" + std::to_string(pid) + "/status", {"VmHWM:"}).value_or(0) * 1024;
     }
 
     std::vector<Statistics::Worker> gone_;

@@ -88,7 +88,9 @@ public:
     std::uint64_t bytes_received() const noexcept { return stream_.received(); }
     bool has_arena_memory() const noexcept { return box_->arena_bytes.load(std::memory_order_acquire) != 0; }
     /// For messages; a result can be quicker than the zygote's news.
-    long told_pid() const noexcept { return pid != 0 ? pid : box_->told.pid.load(std::memory_order_relaxed); }
+    long told_pid() const noexcept {
+        return pid != 0 ? pid : os::to_pid(box_->told.pid.load(std::memory_order_relaxed));
+    }
 
     /// Whether its zygote was asked for it and hasn't reported its birth.
     bool is_unreported() const noexcept { return pid == 0 && !is(scheduler::peer_state::absent); }

@@ -34,7 +34,7 @@
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/restart_policy.hpp"
 #include "procpool/detail/wire/error_record.hpp"
-#include "procpool/detail/zygote/zygote.hpp"
+#include "procpool/detail/zygote/starter.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::process {
@@ -173,7 +173,8 @@ public:
     void end(scheduler::peer& which, ending how) override {
         const worker_link& link = link_of(which);
         if (has_lost(link) || lacks_zygote()) return;
-        zygote_->signal(slot_of(link), link.serial, link.pid, how == ending::asked ? SIGTERM : SIGKILL);
+        zygote_->signal(slot_of(link), link.serial, link.pid,
+                        how == ending::asked ? os::terminate_signal : os::kill_signal);
         zygote_.expect_news();
     }
 
@@ -295,7 +296,7 @@ public:
             for (const worker_link& link : links_) {
                 if (!link.is_unreported() || !link.results() || (!killed && !has_lost(link))) continue;
                 // If there is one, it has said which process it is when its pipe ends.
-                if (os::wait_readable(link.results().get(), until)) zygote_.add_orphan(link);
+                if (os::wait_readable(link.results(), until)) zygote_.add_orphan(link);
             }
         } catch (const std::exception&) {  // then they stay
         }
@@ -333,6 +334,7 @@ private:
         const os::fd results = link.connect(memory_.slot(slot_of(link)), room);
         link.serial = ++last_serial_;
         link.zygote = zygote_.number();
+        poller_.prepare(link.tasks());
         poller_.add(link.results(), os::poller::interest::read, key_results(link));
         watch_.add(link.results(), os::poller::interest::end_once, key_end_);
         zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);

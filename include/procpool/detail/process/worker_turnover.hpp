@@ -69,8 +69,7 @@ public:
                     break;
                 case zygote::worker_report::kind::exited:
                     if (!link.is_alive()) break;
-                    link.die_with(report->signalled ? os::exit_status{{}, report->code}
-                                                    : os::exit_status{report->code, 0});
+                    link.die_with(os::status_told(report->code, report->signalled));
                     link.remains = {report->peak_memory, report->out_of_memory,
                                     std::string(zygote->output())};
                     dying.push_back(&link);

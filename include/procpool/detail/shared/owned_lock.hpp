@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/os/pid.hpp"
 #include "procpool/detail/os/robust_mutex.hpp"
 #include "procpool/detail/os/this_process.hpp"
 #include "procpool/detail/shared/object.hpp"
@@ -37,7 +38,7 @@ enum class death { told, of_no_matter };
 inline LockOwnerDied owner_died(std::int64_t pid) {
     return LockOwnerDied("procpool: process " + std::to_string(pid) +
                              " died while it held this lock: what the lock guards may be half changed",
-                         pid);
+                         os::to_pid(pid));
 }
 
 /// A lock_state, wherever it lies, and what can be done with it.

@@ -17,8 +17,8 @@ namespace procpool::inline v0_1::detail::shared {
 
 template <class>
 object<record_queue> record_queue::make(std::uint32_t capacity) {
-    // Addresses cost nothing, but a process has only 128 TiB of them, and may be allowed less.
-    constexpr std::uint64_t least = std::uint64_t{64} << 20, most = std::uint64_t{64} << 30;
+    // A process may be allowed less.
+    constexpr std::uint64_t least = std::uint64_t{64} << 20, most = os::most_addresses_at_once;
     constexpr std::uint64_t most_of_all = std::uint64_t{8} << 40;
     const std::uint64_t share = most_of_all / (os::shared_segment::number_of_spacious() + 1);
     std::uint64_t room = std::max(least, std::min({2 * os::physical_memory(), most, share}));

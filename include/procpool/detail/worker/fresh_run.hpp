@@ -26,7 +26,11 @@ void use_executable(const std::string& path, std::vector<std::string> arguments)
 }  // namespace procpool::inline v0_1::detail::worker
 
 #ifndef PROCPOOL_SEPARATE_COMPILATION
+#ifdef _WIN32
+#include "procpool/detail/worker/windows/fresh_run_impl.hpp"
+#else
 #include "procpool/detail/worker/fresh_run_impl.hpp"
+#endif
 #endif
 
 #endif

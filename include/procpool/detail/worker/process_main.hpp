@@ -76,7 +76,7 @@ void read_identity(wire::cursor& from) {
     const auto parent_name = wire::codec<std::string>::decode(from);
     const auto parent_pid = from.value<std::int64_t>();
     const auto parent_is_daemon = from.value<bool>();
-    identity.parent = process_facts{parent_name, parent_pid, parent_is_daemon};
+    identity.parent = process_facts{parent_name, os::to_pid(parent_pid), parent_is_daemon};
     identity.children.store(0);
     zygote::own_name.rename(identity.name, identity.daemon);
     position_in_process = {};

@@ -37,12 +37,12 @@ enum class occupation : std::uint32_t {
 /// before it can report the birth.
 struct birth_record {
     using word = std::int64_t;
-    int memory = -1;         // none if negative
+    os::native_file memory = os::no_file;
     std::uint64_t page = 0;  // that begins with the word
 
     /// Safe between fork or vfork and exec.
     void write() const noexcept {
-        if (memory >= 0) os::exchange_in_memory(memory, page, os::current_pid());
+        if (memory != os::no_file) os::exchange_in_memory(memory, page, os::current_pid());
     }
     /// Clears what was written. @return the process id, 0 if none was written
     word take() const noexcept { return os::exchange_in_memory(memory, page, 0); }

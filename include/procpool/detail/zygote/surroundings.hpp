@@ -4,7 +4,6 @@
 #define PROCPOOL_DETAIL_ZYGOTE_SURROUNDINGS_HPP
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,16 +57,6 @@ struct surroundings {
         if (std::ranges::find(names, os::inner_thread_variables.front()) == names.end()) return;
         settings.inner_threads = inner_threads;
         settings.only_default_threads = inner_threads_by_default;
-    }
-
-    /// In a process that has just been forked to be a zygote. @return whether that was possible
-    bool enter(worker_settings& settings) const {
-        tell_libraries(settings);
-        os::replace_environment(environment());
-        if (directory.empty() || os::change_directory(directory.c_str())) return true;
-        std::fprintf(stderr, "procpool: workers can't go to their working directory, %s\n",
-                     directory.c_str());
-        return false;
     }
 
 private:

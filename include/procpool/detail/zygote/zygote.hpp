@@ -27,6 +27,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/child.hpp"
 #include "procpool/detail/os/descendants.hpp"
+#include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/detail/os/locale.hpp"
@@ -43,6 +44,16 @@
 #include "procpool/detail/zygote/zygote_process.hpp"
 
 namespace procpool::inline v0_1::detail::zygote {
+
+/// In a process that has just been forked to be a zygote. @return whether that was possible
+inline bool enter(const surroundings& around, worker_settings& settings) {
+    around.tell_libraries(settings);
+    os::replace_environment(around.environment());
+    if (around.directory.empty() || os::change_directory(around.directory.c_str())) return true;
+    std::fprintf(stderr, "procpool: workers can't go to their working directory, %s\n",
+                 around.directory.c_str());
+    return false;
+}
 
 /// The pool's end of its zygote.
 template <class = only_if_used>
@@ -65,7 +76,7 @@ public:
         if (settings.how == start_method::fork) {
             process_ = os::child(os::fork_process(keep, [&] {
                 mask.apply();
-                if (around && !around->enter(settings)) return EXIT_FAILURE;
+                if (around && !enter(*around, settings)) return EXIT_FAILURE;
                 return zygote_process(os::fd(keep[0]), os::fd(keep[1]), os::fd(keep[2]), main, settings)
                     .run();
             }));

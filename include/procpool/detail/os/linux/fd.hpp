@@ -9,6 +9,10 @@
 
 namespace procpool::inline v0_1::detail::os {
 
+/// How the system knows a file, a pipe's end, a process.
+using native_file = int;
+inline constexpr native_file no_file = -1;
+
 /// The only owner of a descriptor; empty after a move. No forked child inherits it by accident (see
 /// fd_registry.hpp).
 class fd {

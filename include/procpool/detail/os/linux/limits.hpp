@@ -16,7 +16,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <new>
+#include <string>
 
+#include "procpool/detail/os/available_memory.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
@@ -29,6 +31,12 @@ struct memory_use {
     std::uint64_t own = 0;        // resident and not shared with files or shared memory
     std::uint64_t allocated = 0;  // that RLIMIT_DATA counts, about
 };
+
+/// What a process has used at the most, in bytes; 0 if it is gone.
+inline std::uint64_t peak_memory_of(long pid) {
+    if (pid <= 0) return 0;
+    return sum_of("/proc/" + std::to_string(pid) + "/status", {"VmHWM:"}).value_or(0) * 1024;
+}
 
 /// Tells the memory use of this process again and again.
 class memory_meter {

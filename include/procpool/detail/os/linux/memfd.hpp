@@ -38,6 +38,11 @@ inline std::uint64_t largest_file() noexcept {
     return limit.rlim_cur;
 }
 
+/// Addresses that a pool's arenas take together. A process has only 128 TiB.
+inline constexpr std::uint64_t most_spacious_memory = std::uint64_t{16} << 40;
+/// The same of a queue.
+inline constexpr std::uint64_t most_addresses_at_once = std::uint64_t{64} << 30;
+
 /// @throws std::system_error if so large a file may not be made
 inline void require_file_size(std::uint64_t size) {
     if (const std::uint64_t most = largest_file(); size > most)
@@ -47,8 +52,9 @@ inline void require_file_size(std::uint64_t size) {
 }
 
 /// A new zero-filled memory file of `size` bytes; `name` shows in /proc only. It keeps that size, whoever has
-/// it: where a mapped file ends is a fatal signal.
-inline fd make_memfd(const char* name, std::size_t size) {
+/// it: where a mapped file ends is a fatal signal. `at_once` says where memory isn't had by the first write
+/// how much is there without take_pages().
+inline fd make_memfd(const char* name, std::size_t size, std::size_t /*at_once*/ = 0) {
     require_file_size(size);
     const auto no_fork = fd_registry::instance().hold_forks();
     fd file(checked(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create"));

@@ -120,7 +120,7 @@ inline std::size_t packets_at_once() {
 
 /// Writes packets, all but the last of full size, as soon as there is room. @return how many; 0 if nobody
 /// reads any more
-inline std::size_t write_packets(const fd& end, std::span<const iovec> parts) {
+inline std::size_t write_packets(const fd& end, std::span<const piece> parts) {
     const transfer done = write_some(end, parts.data(), static_cast<int>(parts.size()));
     return (done.bytes + packet_size - 1) / packet_size;
 }

@@ -19,6 +19,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
+#include "procpool/detail/os/piece.hpp"
 #include "procpool/detail/os/readable.hpp"
 
 namespace procpool::inline v0_1::detail::os {
@@ -56,18 +57,21 @@ inline transfer read_some(const fd& file, std::byte* to, std::size_t size) {
     throw_system_error(errno, "read (a pipe)");
 }
 
+/// After a process has ended whose writes are read here: waits until more of them is here. All is: false.
+inline bool await_remains(const fd& /*file*/) noexcept { return false; }
+
 /// All that comes until its end.
 inline std::string read_to_end(const fd& file) {
     std::string text;
-    std::array<std::byte, 4096> piece;
+    std::array<std::byte, 4096> room;
     for (;;) {
-        const transfer got = read_some(file, piece.data(), piece.size());
+        const transfer got = read_some(file, room.data(), room.size());
         if (got.closed) return text;
-        text.append(reinterpret_cast<const char*>(piece.data()), got.bytes);
+        text.append(reinterpret_cast<const char*>(room.data()), got.bytes);
     }
 }
 
-inline transfer write_some(const fd& file, const iovec* parts, int count) {
+inline transfer write_some(const fd& file, const piece* parts, int count) {
     const auto n = retry_on_eintr([&] { return ::writev(file.get(), parts, count); });
     if (n >= 0) return {.bytes = static_cast<std::size_t>(n)};
     if (errno == EAGAIN) return {.would_block = true};
@@ -99,7 +103,7 @@ inline std::size_t unread(const fd& pipe) noexcept {
 /// Writes all of it, blocking; false if nobody reads any more.
 inline bool write_all(const fd& file, const std::byte* from, std::size_t size) {
     while (size > 0) {
-        const iovec part{const_cast<std::byte*>(from), size};
+        const piece part = make_piece(from, size);
         const transfer done = write_some(file, &part, 1);
         if (done.closed) return false;
         from += done.bytes;

@@ -39,6 +39,8 @@ public:
         file_ = fd(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
     }
 
+    /// To be called before the first write to what is added later.
+    void prepare(const fd& /*file*/) noexcept {}
     void add(const fd& file, interest what, std::uint64_t key) { control(EPOLL_CTL_ADD, file, what, key); }
 
     void remove(const fd& file) noexcept {

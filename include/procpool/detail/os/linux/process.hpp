@@ -22,6 +22,7 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_hooks.hpp"
+#include "procpool/detail/os/pid.hpp"
 #include "procpool/detail/os/linux/inherited_output.hpp"
 
 namespace procpool::inline v0_1::detail::os {
@@ -33,6 +34,15 @@ inline bool runs_another_program = false;
 /// Set by set_executable(): workers may be fresh runs of another executable than this one.
 inline bool workers_run_another_program = false;
 
+/// Whether a process can be made as a copy of this one.
+inline constexpr bool can_fork = true;
+
+/// To end a process: when it likes to, and at once; what Ctrl-C sends, and the end of a terminal.
+inline constexpr int terminate_signal = SIGTERM;
+inline constexpr int kill_signal = SIGKILL;
+inline constexpr int interrupt_signal = SIGINT;
+inline constexpr int hangup_signal = SIGHUP;
+
 inline long current_pid() noexcept { return ::getpid(); }
 /// Another one's after this process's own parent has ended.
 inline long parent_pid() noexcept { return ::getppid(); }
@@ -42,6 +52,11 @@ struct exit_status {
     std::optional<int> code;
     int signal = 0;
 };
+
+/// Of what was told of it: an exit code, or a signal's number.
+inline exit_status status_told(int code, bool signalled) noexcept {
+    return signalled ? exit_status{{}, code} : exit_status{code, 0};
+}
 
 /// "signal 9 (SIGKILL)" or "exit code 3", for messages.
 inline std::string describe(const exit_status& status) {

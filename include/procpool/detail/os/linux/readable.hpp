@@ -12,6 +12,7 @@
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
+#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/watch_list.hpp"
 
 namespace procpool::inline v0_1::detail::os {
@@ -30,6 +31,8 @@ inline std::vector<bool> wait_readable(std::span<const int> files, steady_time u
 }
 
 inline bool wait_readable(int file, steady_time until) { return wait_readable({&file, 1}, until).front(); }
+
+inline bool wait_readable(const fd& file, steady_time until) { return wait_readable(file.get(), until); }
 
 /// Waits until `file` takes what is written, or its reader is gone.
 inline wait_end wait_writable(int file, int milliseconds) noexcept {
