@@ -212,6 +212,7 @@ public:
     void close() override PROCPOOL_REQUIRES(pool_mutex) {
         closed_ = true;
         in_a_row_.close();
+        interrupt_driver();  // calls that wait for room wait no longer
     }
 
     std::chrono::nanoseconds ask_workers_to_end() override PROCPOOL_REQUIRES(pool_mutex) {

@@ -122,7 +122,7 @@ public:
     }
 
     void wind_up(const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
-        closed_ = true;
+        close();
         const std::vector<std::shared_ptr<thread_job>> jobs = jobs_.open();
         for (const auto& job : jobs) {
             if (why) withdraw(job, why);
@@ -130,7 +130,10 @@ public:
         }
     }
 
-    void close() override PROCPOOL_REQUIRES(pool_mutex) { closed_ = true; }
+    void close() override PROCPOOL_REQUIRES(pool_mutex) {
+        closed_ = true;
+        notify_ready();  // calls that wait for room wait no longer
+    }
 
     void run_callback(const std::function<void()>& callback) const noexcept override {
         callbacks_.run(callback);
