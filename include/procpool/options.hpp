@@ -26,14 +26,17 @@ class ElementResult;
 class Observer;
 namespace detail::job {
 class finalizer;
-}
+class preload;
+}  // namespace detail::job
 namespace detail::job {
 class journal;
 }
 namespace detail::call {
 template <class F>
 class finalizer_of;  // in finalizer.hpp
-}
+template <class F>
+class preload_of;  // in preload.hpp
+}  // namespace detail::call
 namespace detail::journal {
 template <class Name>
 class journal_in_file;  // in journal.hpp
@@ -111,6 +114,32 @@ private:
     std::shared_ptr<detail::job::journal> journal_;
 };
 
+/// A function that a pool calls once before it forks its workers: `{.preload = f}`. To be made from any
+/// callable without arguments; the file includes `procpool/preload.hpp`.
+class Preload {
+public:
+    /// None.
+    Preload() = default;
+    /// It is sent as tasks are.
+    template <class F>
+        requires(!std::is_same_v<std::remove_cvref_t<F>, Preload>)
+    Preload(F&& function) {
+        using kept = detail::call::preload_of<std::decay_t<F>>;
+        static_assert(
+            requires { sizeof(kept); }, "procpool: include <procpool/preload.hpp> where a preload is given");
+        function_ = std::make_shared<kept>(std::in_place, std::forward<F>(function));
+    }
+
+    /// Whether there is one.
+    explicit operator bool() const noexcept { return function_ != nullptr; }
+
+    /// For the library itself.
+    const std::shared_ptr<const detail::job::preload>& function() const noexcept { return function_; }
+
+private:
+    std::shared_ptr<const detail::job::preload> function_;
+};
+
 /// What each worker of a pool may take, and where it runs: `{.limits = {.memory = 1u << 30}}`.
 struct WorkerLimits {
     /// Bytes that a worker may allocate beyond what it starts with; then its allocations fail, with
@@ -124,6 +153,15 @@ struct WorkerLimits {
     int nice = 0;
     /// Each worker stays on one of the CPUs that the program may use, in turn.
     bool pin_to_cpu = false;
+};
+
+/// Whether elements wait for memory: `{.memory = {.reserve = 1u << 30}}`.
+struct MemoryOptions {
+    /// Bytes of what machine and container have free that are to be left: an element begins only if that is
+    /// so when those that run have taken as much as such elements have taken before. One always runs. What
+    /// the kernel kills for want of memory runs again alone, which counts as no try. By default nothing
+    /// waits.
+    std::optional<std::size_t> reserve = {};
 };
 
 /// Where what workers print goes.
@@ -163,6 +201,9 @@ struct PoolOptions {
     std::optional<int> restart_limit = {};
     /// What each worker may use of the machine.
     WorkerLimits limits = {};
+    /// How much memory of the machine is to be left. Not in a ThreadPool; with 0 processes it changes
+    /// nothing.
+    MemoryOptions memory = {};
     /// Bytes of shared memory that large arguments on their way may take, and the large results of each
     /// worker; more than that goes through pipes, slower. By default a quarter of the machine's memory. What
     /// was not used for a second is given back.
@@ -201,6 +242,11 @@ struct PoolOptions {
     /// The same for the bytes of their arguments as they travel; one call alone may have more. Not in a
     /// ThreadPool.
     std::optional<std::size_t> max_pending_bytes = {};
+    /// Called once where all workers are forked from, before that: what it loads (a model, a dictionary) they
+    /// share, and so do those that take their places. With start_method::spawn each worker calls it; in a
+    /// ThreadPool and with 0 processes the constructor does. If it throws or dies, the constructor throws
+    /// BootstrapError. It may leave no threads.
+    Preload preload = {};
     /// Environment variables of the workers, besides those that the program has; what has std::nullopt for a
     /// value is removed. A worker that is a fresh run of the program has them from its beginning.
     std::vector<std::pair<std::string, std::optional<std::string>>> environment = {};

@@ -27,6 +27,7 @@
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/pool_status.hpp"
+#include "procpool/preload.hpp"
 #include "procpool/process_info.hpp"
 #include "procpool/progress.hpp"
 #include "procpool/queue.hpp"

@@ -97,6 +97,10 @@ public:
         return collect_up_to(results.size(), into);
     }
     std::int64_t quiet_since() const noexcept override { return 0; }
+    std::optional<memory_state> memory() const override { return has_memory; }
+    void forget_peak() override {
+        if (has_memory) has_memory->peak = has_memory->now;
+    }
 
     // ---- what the host does with it
 
@@ -175,6 +179,7 @@ public:
     bool input_ended = false;
     std::optional<element> running;
     steady_time begun_at{};
+    std::optional<memory_state> has_memory;
 
 private:
     struct message {

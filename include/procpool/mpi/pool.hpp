@@ -69,6 +69,8 @@ struct PoolOptions {
     std::optional<int> restart_limit = {};
     /// What each worker may use of its machine.
     WorkerLimits limits = {};
+    /// How much memory of its machine each node leaves.
+    MemoryOptions memory = {};
     /// Bytes of shared memory that large values may take between a node and its workers.
     std::optional<std::size_t> arena_limit = {};
     /// Whether processes that tasks have started may outlive their worker.
@@ -170,6 +172,7 @@ private:
                         .terminate_grace = options.terminate_grace,
                         .restart_limit = options.restart_limit,
                         .limits = options.limits,
+                        .memory = options.memory,
                         .arena_limit = options.arena_limit,
                         .keep_children = options.keep_children,
                         .output = options.output,

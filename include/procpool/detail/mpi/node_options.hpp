@@ -24,6 +24,7 @@ struct node_options {
     std::chrono::nanoseconds terminate_grace{0};
     std::optional<int> restart_limit;
     WorkerLimits limits;
+    MemoryOptions memory;
     std::optional<std::size_t> arena_limit;
     std::uint32_t first_index = 0;  // of its workers among those of all nodes
     bool is_one_of_many = false;    // nodes of the pool
@@ -43,6 +44,7 @@ struct node_options {
                 .terminate_grace = terminate_grace,
                 .restart_limit = restart_limit,
                 .limits = limits,
+                .memory = memory,
                 .arena_limit = arena_limit,
                 .keep_children = keep_children,
                 .output = output,

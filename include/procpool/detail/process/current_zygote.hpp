@@ -51,8 +51,9 @@ public:
     const os::fd& news() const noexcept { return zygote_ ? zygote_->control() : no_news_; }
 
     std::unique_ptr<zygote::zygote> make(const os::fd& memory, const zygote::worker_settings& settings,
-                                         const zygote::surroundings& around) const {
-        return std::make_unique<zygote::zygote>(memory, &worker::main<>, settings, signal_mask_, &around);
+                                         const zygote::surroundings& around, const os::fd& preload) const {
+        return std::make_unique<zygote::zygote>(memory, &worker::main<>, settings, signal_mask_, &around,
+                                                preload);
     }
     void take(std::unique_ptr<zygote::zygote> next) {
         poller_.add(next->control(), os::poller::interest::read, key_);
@@ -78,6 +79,9 @@ public:
     };
     /// Of one that is dead before it could do anything.
     std::optional<failed_start> why_not_started(start_method how) const {
+        if (const auto why = zygote_->failed_preload())
+            return failed_start{
+                std::make_exception_ptr(BootstrapError("procpool: the pool's preload " + *why)), true};
         const auto end = zygote_->failed_start();
         if (!end) return std::nullopt;
         // One that ended by itself: another would do so, too, and until then do what the program does.

@@ -13,12 +13,14 @@
 #include <utility>
 
 #include "procpool/detail/job/finalizer.hpp"
+#include "procpool/detail/job/preload.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/thread.hpp"
 #include "procpool/detail/process/inline_pool.hpp"
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/process/process_pool.hpp"
+#include "procpool/detail/zygote/preload.hpp"
 
 namespace procpool::inline v0_1::detail::process {
 
@@ -60,8 +62,10 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
     if (options.processes == 0) options.processes = 1;
     std::shared_ptr<const job::finalizer> finalizer = options.finalizer.function();
     const job::pending_limits pending = job::checked_pending(options);
+    const std::shared_ptr<const job::preload> preload = options.preload.function();
     process_pool_options all = checked(std::move(options));
     if (is_inline) {
+        if (preload) preload->call();
         inline_pool_options these{.error_handler = std::move(all.error_handler),
                                   .quote_arguments = all.workers.quote_arguments,
                                   .observers = std::move(all.observers),
@@ -74,6 +78,10 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
             these.initializer_arguments = std::move(runs_first.arguments);
         }
         return with_limits(std::make_shared<inline_pool>(std::move(these)), pending);
+    }
+    if (preload) {
+        all.workers.preload_file = zygote::file_of_preload(preload->encode());
+        all.workers.preload = preload;
     }
     if (make_initializer) {
         pool_initializer each_runs = make_initializer();

@@ -18,8 +18,10 @@
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/available_memory.hpp"
 #include "procpool/detail/os/cpu.hpp"
 #include "procpool/detail/os/environment.hpp"
+#include "procpool/detail/os/process.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/zygote/starter.hpp"
 #include "procpool/detail/zygote/surroundings.hpp"
@@ -75,6 +77,8 @@ Options checked(PoolOptions options) {
     if (options.stderr_tail > longest_tail)
         job::refuse("stderr_tail must be ", std::to_string(longest_tail) + " bytes or less, not " +
                                                 std::to_string(options.stderr_tail));
+    if (!os::can_fork && (options.preload || options.memory.reserve))
+        job::refuse("preload and memory.reserve are not there yet on this system");
     if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
     const auto finalizer_limit = job::checked_limit(options.finalizer_timeout, "finalizer_timeout");
     zygote::surroundings around = checked_surroundings(options, processes);
@@ -84,6 +88,7 @@ Options checked(PoolOptions options) {
                             .arena_limit = options.arena_limit.value_or(os::physical_memory() / 4),
                             .settings = {.how = zygote::checked_start_method(options.start_method),
                                          .limits = limits,
+                                         .offers_memory = options.memory.reserve.has_value(),
                                          .output = options.output,
                                          .stderr_tail = options.stderr_tail,
                                          .keeps_children = options.keep_children,
@@ -97,6 +102,9 @@ Options checked(PoolOptions options) {
                 .error_handler = std::move(options.error_handler),
                 .observers = job::observers_of(options),
                 .keeps_statistics = options.statistics};
+    if (options.memory.reserve)
+        all.memory =
+            scheduler::memory_reserve{*options.memory.reserve, [] { return os::available_memory(); }};
     if (const auto limit = job::checked_size(options.maxtasksperchild, "maxtasksperchild"))
         all.max_elements_per_worker = *limit;
     all.idle_timeout = job::checked_limit(options.idle_timeout, "idle_timeout");

@@ -54,6 +54,7 @@ struct process_pool_options {
     std::function<void(std::exception_ptr)> error_handler;
     std::vector<std::shared_ptr<Observer>> observers;
     bool keeps_statistics = false;
+    std::optional<scheduler::memory_reserve> memory = {};
     /// Run by each worker that leaves in peace; null if there is nothing to run.
     std::shared_ptr<scheduler::finalizer_job> finalizer = nullptr;
 };
@@ -70,7 +71,8 @@ public:
         : base({.max_elements_per_peer = options.max_elements_per_worker,
                 .terminate_grace = options.terminate_grace,
                 .error_handler = std::move(options.error_handler),
-                .initializer = options.workers.initializer},
+                .initializer = options.workers.initializer,
+                .memory = std::move(options.memory)},
                workers_, clock_),
           quote_arguments_(options.workers.quote_arguments),
           workers_(std::move(options.workers), driver_.interruption(), driver_.watch(), driver::key_news),
@@ -267,13 +269,10 @@ private:
     // ---- the start and the end
 
     void wait_for_start(lock& held) PROCPOOL_REQUIRES(pool_mutex) {
-        const auto all_up = [this]() PROCPOOL_REQUIRES(pool_mutex) {
-            return failure_ || std::none_of(workers_.links().begin(), workers_.links().end(),
-                                            [](const worker_link& link) {
-                                                return !link.is(peer_state::absent) && !link.has_started();
-                                            });
-        };
-        wait(held, all_up, steady_time::max());
+        const auto all_up = [this]()
+                                PROCPOOL_REQUIRES(pool_mutex) { return failure_ || workers_.have_started(); };
+        while (!wait(held, all_up, workers_.start_check_due())) {
+        }
         // An initializer's error is told to each call; what keeps workers from starting, to the constructor.
         turnover_.require_start();
     }

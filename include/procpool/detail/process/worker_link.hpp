@@ -20,6 +20,7 @@
 #include "procpool/detail/os/futex.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/process_memory.hpp"
 #include "procpool/detail/process/result_stream.hpp"
 #include "procpool/detail/process/signs_of_life.hpp"
 #include "procpool/detail/process/task_stream.hpp"
@@ -87,6 +88,14 @@ public:
     std::uint64_t bytes_sent() const noexcept { return tasks_.written() + work().large_bytes(); }
     std::uint64_t bytes_received() const noexcept { return stream_.received(); }
     bool has_arena_memory() const noexcept { return box_->arena_bytes.load(std::memory_order_acquire) != 0; }
+    /// Whether it runs, or has run, what comes before anything else.
+    bool is_ready() const noexcept { return box_->told.ready.load(std::memory_order_acquire) != 0; }
+    /// Why its preload has failed, which it has run itself; empty if it hasn't.
+    std::string preload_problem() const {
+        if (box_->preload_failed.load(std::memory_order_acquire) == 0) return {};
+        const auto* const text = reinterpret_cast<const char*>(box_) + worker::outbox_offset;
+        return {text, ::strnlen(text, worker::longest_preload_problem)};
+    }
     /// For messages; a result can be quicker than the zygote's news.
     long told_pid() const noexcept {
         return pid != 0 ? pid : os::to_pid(box_->told.pid.load(std::memory_order_relaxed));
@@ -160,6 +169,14 @@ public:
         const std::chrono::nanoseconds told(box_->told.cpu_at_begin.load(std::memory_order_relaxed));
         return *now - std::clamp(told, std::chrono::nanoseconds(0), cpu_at_first_look_);
     }
+
+    std::optional<memory_state> memory() const override {
+        const long process = told_pid();
+        const auto found = process != 0 ? os::resident_memory_of(process) : std::nullopt;
+        if (!found) return std::nullopt;
+        return memory_state{process, found->now, found->peak};
+    }
+    void forget_peak() override { os::forget_peak_memory(told_pid()); }
 
     // ---- its signs of life, for the health check
 

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "procpool/detail/job/preload.hpp"
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
@@ -29,6 +31,8 @@ struct worker_process_options {
     std::shared_ptr<scheduler::remote_job> initializer;
     scheduler::block initializer_arguments;
     bool quote_arguments = true;  // in what is told of a death
+    std::shared_ptr<const job::preload> preload = nullptr;
+    os::fd preload_file = {};  // that, for zygotes
 };
 
 /// Large ones go into the arena, once for all workers.

@@ -67,7 +67,9 @@ public:
         share_arguments(options_.initializer_arguments, memory_.arguments());
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
-        zygote_.take(zygote_.make(memory_.file(), options_.settings, options_.around));
+        options_.settings.is_first = true;
+        zygote_.take(make_zygote());
+        options_.settings.is_first = false;
     }
 
     os::poller& poller() noexcept { return poller_; }
@@ -91,6 +93,17 @@ public:
     void launch_all() {
         for (worker_link& link : links_)
             if (is_wanted(link)) launch(link);
+    }
+    /// Whether all that were launched have, and have run a preload of their own.
+    bool have_started() const noexcept {
+        return std::all_of(links_.begin(), links_.end(), [&](const worker_link& link) {
+            return link.is(peer_state::absent) ||
+                   (link.has_started() && (!workers_preload() || link.is_ready()));
+        });
+    }
+    /// When to ask that again: nobody tells of the end of a worker's own preload.
+    steady_time start_check_due() const noexcept {
+        return workers_preload() ? deadline_in(std::chrono::milliseconds(2)) : steady_time::max();
     }
     /// So many are to work; missing ones are started by launch_missing(). @throws std::invalid_argument
     void resize(int count) {
@@ -134,7 +147,7 @@ public:
                 {
                     const job::unlocked meanwhile(
                         held);  // for hooks, and since a large program takes its time
-                    next = zygote_.make(memory_.file(), options_.settings, options_.around);
+                    next = make_zygote();
                 }
                 zygote_.take(std::move(next));
             }
@@ -150,6 +163,8 @@ public:
     /// Whether it is dead and not yet replaced.
     bool lacks_zygote() const noexcept { return !zygote_; }
     start_method how() const noexcept { return options_.settings.how; }
+    /// Whether each worker runs the pool's preload itself.
+    bool workers_preload() const noexcept { return options_.preload && how() == start_method::spawn; }
     /// Whether only a thread of the program may replace it, and only if that is the program's only one.
     bool forks_alone() const noexcept {
         return options_.start_left_open && options_.settings.how == start_method::fork;
@@ -188,8 +203,10 @@ public:
 
     scheduler::death examine(scheduler::peer& dead, const scheduler::runs_in_flight::running& interrupted,
                              const scheduler::block& element) override {
-        const post_mortem found(link_of(dead), interrupted, element, options_.quote_arguments);
-        return {found.how(), found.error()};
+        const worker_link& link = link_of(dead);
+        const post_mortem found(link, interrupted, element, options_.quote_arguments);
+        return {found.how(), found.error(), link.remains.out_of_memory && !link.terminated_for(),
+                link.remains.peak_memory};
     }
 
     // ---- ends
@@ -315,6 +332,10 @@ private:
     bool awaits_news() const noexcept {
         return zygote_ && std::any_of(links_.begin(), links_.end(),
                                       [](const worker_link& link) { return link.awaits_news(); });
+    }
+
+    std::unique_ptr<zygote::zygote> make_zygote() const {
+        return zygote_.make(memory_.file(), options_.settings, options_.around, options_.preload_file);
     }
 
     void launch(worker_link& link) {

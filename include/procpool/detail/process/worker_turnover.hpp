@@ -18,6 +18,7 @@
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/process/current_zygote.hpp"
 #include "procpool/detail/process/worker_accounts.hpp"
 #include "procpool/detail/process/worker_link.hpp"
@@ -56,7 +57,9 @@ public:
                 continue;
             }
             switch (report->what) {
-                case zygote::worker_report::kind::zygote_ready: break;
+                case zygote::worker_report::kind::zygote_ready:
+                case zygote::worker_report::kind::preloaded:
+                case zygote::worker_report::kind::preload_failed: break;  // the zygote's own
                 case zygote::worker_report::kind::started:
                     link.pid = static_cast<long>(report->pid);
                     link.tell_start();
@@ -102,7 +105,14 @@ public:
         os::probes::worker_end(link.index, link.told_pid());
         if (jobs_.observed()) tell_end(*jobs_.observed(), link);
         accounts_.close(link, has_initializer());
+        const std::string preload_problem = workers_.workers_preload() ? why_not_preloaded(link) : "";
         workers_.dismiss(link);
+        if (!preload_problem.empty()) {  // in another one it would be the same
+            failed_start_ =
+                std::make_exception_ptr(BootstrapError("procpool: the pool's preload " + preload_problem));
+            jobs_.fail(failed_start_);
+            return;
+        }
         if (!workers_.restarts().exhausted()) return;
         std::exception_ptr why = why_no_start_;
         if (!why)
@@ -132,6 +142,14 @@ public:
 private:
     bool has_initializer() const PROCPOOL_REQUIRES(pool_mutex) {
         return jobs_.events().initializer() != nullptr;
+    }
+
+    /// Of a dead worker that has run the preload itself; empty if that isn't what it died of.
+    static std::string why_not_preloaded(const worker_link& link) {
+        if (std::string why = link.preload_problem(); !why.empty()) return why;
+        if (link.is_ready() || link.exit->signal == SIGKILL || !(link.exit->code || link.exit->signal != 0))
+            return {};  // it may be somebody else's doing
+        return "died: " + os::describe(*link.exit);
     }
 
     void lose_zygote(const current_zygote& zygote, std::vector<worker_link*>& dying)

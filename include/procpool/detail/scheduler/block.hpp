@@ -30,10 +30,12 @@ struct block {
         {};                        // how those ended that were made with it (then it is one element)
     wire::pins pins;               // what the elements refer to
     wire::large_parts large = {};  // of the elements
+    bool alone = false;            // nothing else may run beside it (then it is one element)
     unsigned losses = 0;           // times that they were with a peer of many workers when it was lost
 
     /// Bytes to be moved, wherever they lie.
     std::size_t weight() const noexcept { return bytes.size() - begin + large.bytes; }
+    bool holds(std::uint64_t index) const noexcept { return index >= first && index - first < count; }
     std::span<const std::byte> payload() const noexcept { return bytes.bytes().subspan(begin); }
 
     /// Cuts off the first `n` elements.

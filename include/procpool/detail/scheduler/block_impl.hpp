@@ -33,6 +33,7 @@ PROCPOOL_COMPILED_APART block block::copy(std::uint64_t from, std::uint64_t n) c
                .attempts = attempts,
                .pins = pins,
                .large = share_of_large(n),
+               .alone = alone,
                .losses = losses};
     some.bytes.append(wanted.data(), wanted.size());
     return some;

@@ -16,6 +16,7 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/keyed_jobs.hpp"
+#include "procpool/detail/scheduler/memory_admission.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/peer_state.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
@@ -90,17 +91,7 @@ public:
             queue_.push_front(job);
     }
     /// An element was given up; if it is ready, it won't be given out.
-    static void drop(remote_job& job, std::uint64_t index) {
-        const auto holds = [&](const block& some) {
-            return index >= some.first && index - some.first < some.count;
-        };
-        const auto at = std::find_if(job.ready.begin(), job.ready.end(), holds);
-        if (at == job.ready.end()) return;
-        if (index > at->first) job.ready.insert(at, at->take_front(index - at->first));
-        job.ready_bytes -= at->take_front(1).weight();
-        --job.ready_elements;
-        if (at->count == 0) job.ready.erase(at);
-    }
+    static void drop(remote_job& job, std::uint64_t index) { job.drop_ready(index); }
 
     /// So many elements are worth a message of their own.
     static constexpr std::uint64_t min_batch = 64;
@@ -216,10 +207,10 @@ public:
     /// Whether elements are ready that any peer may run.
     bool has_ready() const noexcept { return !queue_.empty(); }
     /// Nothing that is ready will run any more.
-    void clear() {
-        queue_.clear();
-        keyed_.clear();
-    }
+    void clear() { queue_.clear(), keyed_.clear(); }
+
+    /// Elements are given only as far as this admits them.
+    void use(memory_admission& memory) noexcept { memory_ = &memory; }
 
     /// Whether a peer may get elements.
     bool can_work(const peer& one) const noexcept { return one.can_work() && !is_done_with(one); }
@@ -328,12 +319,13 @@ private:
     static bool below_min_batch(const peer& one) noexcept { return one.work().unsent_elements() < min_batch; }
 
     /// How many elements of `job`, `most` at the most, to give to `to` now.
-    std::uint64_t room(const peer& to, const remote_job& job, std::uint64_t most) const noexcept {
+    std::uint64_t room(peer& to, const remote_job& job, std::uint64_t most) {
         const std::uint64_t may_take = max_elements_ - to.taken;
         if (job.observed || job.journal) most = std::min(most, room_for_times(to));
-        return std::min(elements_to_give(job, group_.workers(), to.workers, to.work().elements(),
+        most = std::min(elements_to_give(job, group_.workers(), to.workers, to.work().elements(),
                                          to.work().bytes(), may_take),
                         most);
+        return memory_ ? memory_->admit(to, job, most) : most;
     }
 
     /// Elements whose times don't overwrite those of others that have no result yet.
@@ -384,6 +376,7 @@ private:
 
     peer_group& group_;
     supervisor& watch_;
+    memory_admission* memory_ = nullptr;
     const std::uint64_t max_elements_;
     const bool has_initializer_;
     std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready, but for those with a key

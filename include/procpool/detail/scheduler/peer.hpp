@@ -71,6 +71,14 @@ public:
     }
     /// When it is ended, it is to leave a trace of what it was doing.
     virtual void want_trace() noexcept {}
+    /// Its memory in bytes, and the process that has it; nothing if that can't be known.
+    struct memory_state {
+        long pid = 0;
+        std::uint64_t now = 0;
+        std::uint64_t peak = 0;  // since forget_peak()
+    };
+    virtual std::optional<memory_state> memory() const { return std::nullopt; }
+    virtual void forget_peak() {}
 
     /// What it tells of its elements.
     const wire::activity& told() const noexcept { return *told_; }
@@ -299,8 +307,10 @@ using peer = basic_peer<>;
 
 /// How a peer ended, for the element that it was running.
 struct death {
-    std::string how;           // in a few words
-    std::exception_ptr error;  // of the element, if it is not tried again
+    std::string how;                // in a few words
+    std::exception_ptr error;       // of the element, if it is not tried again
+    bool out_of_memory = false;     // the kernel has killed it for want of memory
+    std::uint64_t peak_memory = 0;  // in bytes
 };
 
 /// The peers of a pool.

@@ -16,6 +16,7 @@
 #include "procpool/detail/scheduler/delayed_tries.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
+#include "procpool/detail/scheduler/memory_admission.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/recovery.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
@@ -37,6 +38,12 @@ public:
           deliveries_(to),
           recovery_(group, jobs, again, std::move(initializer)) {}
 
+    /// For elements whose memory is limited.
+    void use(memory_admission& memory) noexcept {
+        memory_ = &memory;
+        recovery_.use(memory);
+    }
+
     /// Where results of peers are collected.
     std::vector<delivery>& collected() noexcept { return deliveries_.of_peers(); }
 
@@ -45,6 +52,8 @@ public:
         const auto [busy, elements] = from.take_timing();
         if (elements > 0 && !collected().empty() && collected().back().job->timing)
             collected().back().job->timing->add(busy, elements);
+        if (memory_) [[unlikely]]
+            memory_->note_results(from);
         follow_up(from);
         from.unstall();
         from.keeps_all = false;
@@ -124,6 +133,7 @@ private:
     supervisor& supervisor_;
     deliveries& deliveries_;
     recovery recovery_;
+    memory_admission* memory_ = nullptr;
     std::vector<peer*> finished_;  // that have run all that they may
 };
 using peer_events = basic_peer_events<>;

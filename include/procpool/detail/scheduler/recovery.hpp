@@ -17,6 +17,7 @@
 #include "procpool/detail/scheduler/delayed_tries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
 #include "procpool/detail/scheduler/element_notes.hpp"
+#include "procpool/detail/scheduler/memory_admission.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/run.hpp"
@@ -57,6 +58,9 @@ public:
         }
     }
 
+    /// Elements that memory was short for run again.
+    void use(memory_admission& memory) noexcept { memory_ = &memory; }
+
     const std::shared_ptr<remote_job>& initializer() const noexcept { return initializer_; }
     /// Why the last peer died in its initializer; null if none did.
     const std::exception_ptr& initializer_death() const noexcept { return initializer_death_; }
@@ -70,15 +74,24 @@ private:
             return false;
         block element = dead.take_interrupted(*interrupted.of);
         const bool is_dropped = job->has_dropped(interrupted.index, 1);
-        const bool again = job != initializer_ && !is_dropped && element.attempts.size() < job->retries;
+        const death how = is_dropped ? death{} : group_.examine(dead, interrupted, element);
+        // What others have taken was too much with it: that is no attempt.
+        const bool alone = memory_ && how.out_of_memory && !element.alone && job != initializer_;
+        const bool again =
+            !alone && job != initializer_ && !is_dropped && element.attempts.size() < job->retries;
         const bool asks = again && job::depends_on_error(*job);
         std::optional<job::told_end> end;
         if (job->observed) end = end_of(dead, interrupted, element, is_dropped);
-        if (end && !asks) element_notes::tell(*job, std::move(*end), again);
+        if (end && !asks) element_notes::tell(*job, std::move(*end), again || alone);
         if (is_dropped) return true;
-        const death how = group_.examine(dead, interrupted, element);
+        if (memory_ && how.out_of_memory) memory_->note_death(dead, how.peak_memory);
         if (job == initializer_) {
             initializer_death_ = how.error;
+            return true;
+        }
+        if (alone) {
+            element.alone = true;
+            dispatcher_.push_front(job, std::move(element));
             return true;
         }
         const auto attempt = static_cast<std::uint32_t>(element.attempts.size()) + 1;
@@ -120,6 +133,7 @@ private:
     delayed_tries& tries_;
     const std::shared_ptr<remote_job> initializer_;
     std::exception_ptr initializer_death_;
+    memory_admission* memory_ = nullptr;
 };
 using recovery = basic_recovery<>;
 

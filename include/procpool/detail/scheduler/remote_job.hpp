@@ -93,12 +93,20 @@ public:
 
     /// Whether this element has been given to nobody.
     bool is_ready(std::uint64_t index) const noexcept {
-        return std::any_of(ready.begin(), ready.end(), [&](const block& some) {
-            return index >= some.first && index - some.first < some.count;
-        });
+        return std::any_of(ready.begin(), ready.end(), [&](const block& some) { return some.holds(index); });
     }
     /// What is ready won't run.
     void drop_ready() noexcept;
+    /// One element of it won't, if it is ready.
+    void drop_ready(std::uint64_t index) {
+        const auto at =
+            std::find_if(ready.begin(), ready.end(), [&](const block& some) { return some.holds(index); });
+        if (at == ready.end()) return;
+        if (index > at->first) ready.insert(at, at->take_front(index - at->first));
+        ready_bytes -= at->take_front(1).weight();
+        --ready_elements;
+        if (at->count == 0) ready.erase(at);
+    }
 
     /// All that is ready and shall not run; where it is given back, what was tried stays, since the tries
     /// count.

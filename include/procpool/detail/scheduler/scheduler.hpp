@@ -243,9 +243,11 @@ public:
     steady_time begin_step() PROCPOOL_REQUIRES(pool_mutex) {
         in_a_row_.note_driver();
         tries_.end_due();
+        if (memory_) [[unlikely]]
+            check_memory();
         dispatcher_.dispatch();
         if (has_something_at_hand()) return steady_time::min();
-        steady_time due = tries_.next();
+        steady_time due = std::min(tries_.next(), memory_due());
         for (const peer* one : group_.peers()) due = std::min(due, one->check_at);
         return due;
     }
@@ -317,6 +319,14 @@ private:
     static bool waits_in(const peer& one, const remote_job& job, std::uint64_t index) noexcept {
         return one.work().elements() > 0 && one.work().has_waiting(job, index, one.told().claimed());
     }
+    /// Elements that were sent ahead while there was memory enough come back when there isn't any more.
+    void check_memory() PROCPOOL_REQUIRES(pool_mutex) {
+        memory_->begin_step();
+        if (!memory_->is_to_be_taken_back()) return;
+        for (peer* const one : group_.peers())
+            if (one->can_work() && one->work().elements() > 1) dispatcher_.take_back(*one);
+    }
+
     void begin_observed(remote_job& job) PROCPOOL_REQUIRES(pool_mutex) {
         job::begin_call(*this, job);
         interrupt_driver();

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
@@ -24,6 +25,7 @@
 #include "procpool/detail/scheduler/delayed_tries.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
 #include "procpool/detail/scheduler/dispatcher.hpp"
+#include "procpool/detail/scheduler/memory_admission.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/peer_events.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
@@ -40,6 +42,8 @@ struct scheduler_options {
     std::function<void(std::exception_ptr)> error_handler;
     /// Run by each new peer before anything else; none if null.
     std::shared_ptr<remote_job> initializer;
+    /// Of memory that is to be left when another element begins; it is not looked at without.
+    std::optional<memory_reserve> memory = {};
 };
 
 /// What calls ask, and what whoever drives does step by step, is in scheduler.
@@ -117,7 +121,12 @@ protected:
           tries_(dispatcher_, clock),
           in_a_row_(*this),
           events_(group, dispatcher_, tries_, supervisor_, deliveries_, std::move(options.initializer)),
-          callbacks_(std::move(options.error_handler)) {}
+          callbacks_(std::move(options.error_handler)) {
+        if (!options.memory) return;
+        memory_.emplace(group, clock, std::move(*options.memory));
+        dispatcher_.use(*memory_);
+        events_.use(*memory_);
+    }
 
     bool may_wait_here() const noexcept override PROCPOOL_REQUIRES(pool_mutex) {
         return !in_callback() && !is_driven_here() && !(observed() && observed()->is_told_here());
@@ -137,7 +146,8 @@ protected:
     /// The caller can't give back what it has submitted.
     void dispatch(dispatcher::sending when) PROCPOOL_REQUIRES(pool_mutex) {
         or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
-            if (dispatcher_.dispatch(when) < sleeps_until_) interrupt_driver();
+            const steady_time next_check = dispatcher_.dispatch(when);
+            if (std::min(next_check, memory_due()) < sleeps_until_) interrupt_driver();
         });
     }
     /// What fails in it fails the pool, as in a step.
@@ -182,6 +192,10 @@ protected:
         supervisor_.ask_unwanted_to_stop(one);
         supervisor_.check_after(one, cancel_grace);
     }
+    /// When elements that wait for memory are to be given out again.
+    steady_time memory_due() const noexcept PROCPOOL_REQUIRES(pool_mutex) {
+        return memory_ ? memory_->due() : steady_time::max();
+    }
 
     // ---- its parts
 
@@ -197,6 +211,7 @@ protected:
     std::uint64_t last_id_ = 0;
     job::job_list<remote_job> jobs_ PROCPOOL_GUARDED_BY(pool_mutex);
     timing_table timings_;
+    std::optional<memory_admission> memory_ PROCPOOL_GUARDED_BY(pool_mutex);
 };
 using scheduler_core = basic_scheduler_core<>;
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// How long tasks take, learnt from those that have run.
+// How long tasks take, and how much memory, learnt from those that have run.
 #ifndef PROCPOOL_DETAIL_SCHEDULER_TASK_TIMING_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_TASK_TIMING_HPP
 
 #include <algorithm>
+#include <cstdint>
 
 namespace procpool::inline v0_1::detail::scheduler {
 
-/// How long the elements of one kind of task take; shared by all calls with the same callable.
+/// What the elements of one kind of task take; shared by all calls with the same callable.
 class task_timing {
 public:
     bool known() const noexcept { return mean_ns_ > 0; }
@@ -23,8 +24,18 @@ public:
         mean_ns_ = known() ? 0.5 * mean_ns_ + 0.5 * mean : mean;
     }
 
+    /// Bytes by which a worker grows that runs them, at most; known where somebody looks at that.
+    bool peak_known() const noexcept { return peak_known_; }
+    std::uint64_t peak() const noexcept { return peak_; }
+    void note_peak(std::uint64_t bytes) noexcept {
+        peak_ = std::max(peak_, bytes);
+        peak_known_ = true;
+    }
+
 private:
     double mean_ns_ = 0;
+    std::uint64_t peak_ = 0;
+    bool peak_known_ = false;
 };
 
 }  // namespace procpool::inline v0_1::detail::scheduler

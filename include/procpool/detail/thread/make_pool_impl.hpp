@@ -33,6 +33,8 @@ Options checked(PoolOptions options) {
         refuse("ThreadPool has no maxtasksperchild: a new thread would be as the old one; use Pool");
     if (options.limits.memory || options.limits.memory_growth)
         refuse("ThreadPool has no limits of memory, which threads share with the program; use Pool");
+    if (options.memory.reserve)
+        refuse("ThreadPool has no memory.reserve: its threads share the program's memory; use Pool");
     if (options.initializer_timeout)
         refuse("ThreadPool has no initializer_timeout: a thread can't be ended; use Pool");
     if (options.output != worker_output::direct)
@@ -60,7 +62,9 @@ Options checked(PoolOptions options) {
 template <class>
 std::shared_ptr<thread_backend> make_pool(PoolOptions options,
                                           const std::function<std::function<void()>()>& make_initializer) {
+    const std::shared_ptr<const job::preload> preload = options.preload.function();
     thread_pool_options all = checked(std::move(options));
+    if (preload) preload->call();
     if (make_initializer) all.initializer = make_initializer();
     auto pool = std::make_shared<thread_pool>(std::move(all));
     pool->start();

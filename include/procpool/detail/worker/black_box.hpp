@@ -35,6 +35,8 @@ struct black_box {
     /// Where the last frame ends that was too large for the outbox and went directly into the pipe.
     std::atomic<std::uint64_t> large_end{0};
 
+    /// Whether its preload has failed. Why that is stands where the outbox is.
+    std::atomic<std::uint32_t> preload_failed{0};
     /// Bytes of memory that its results' arena has taken.
     std::atomic<std::uint64_t> arena_bytes{0};
     /// Written by the pool: results that it has received, so that what they refer to may go.
@@ -58,6 +60,7 @@ struct black_box {
 inline constexpr std::size_t outbox_offset = 1024;
 inline constexpr std::size_t times_offset = 128 * 1024;
 inline constexpr std::size_t outbox_capacity = times_offset - outbox_offset;
+inline constexpr std::size_t longest_preload_problem = 1024;
 inline constexpr std::size_t slot_memory = times_offset + sizeof(wire::element_times);
 static_assert(sizeof(black_box) <= outbox_offset);
 static_assert(slot_memory % 4096 == 0);  // whole pages

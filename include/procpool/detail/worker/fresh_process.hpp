@@ -33,6 +33,13 @@ namespace procpool::inline v0_1::detail::worker {
         if (incoming->closed) os::exit_process(EXIT_FAILURE);  // the pool is gone
         if (incoming->files_lost) os::throw_system_error(EMFILE, "recvmsg (what a fresh run starts with)");
         const zygote::process_birth& birth = incoming->message;
+        os::fd preload;
+        if (birth.settings.preloads) {
+            auto second = os::receive_message<zygote::process_birth>(control, true);
+            if (second->closed) os::exit_process(EXIT_FAILURE);
+            if (second->files_lost) os::throw_system_error(EMFILE, "recvmsg (a preload)");
+            preload = std::move(second->files[0]);
+        }
         os::name_this_process_after_program();
         birth.locale.apply();
         const zygote::worker_main main =
@@ -40,13 +47,15 @@ namespace procpool::inline v0_1::detail::worker {
         if (birth.what == zygote::process_birth::kind::zygote) {
             birth.mask.apply();
             os::exit_process(zygote::zygote_process(std::move(control), std::move(incoming->files[0]),
-                                                    std::move(incoming->files[1]), main, birth.settings)
+                                                    std::move(incoming->files[1]), std::move(preload), main,
+                                                    birth.settings)
                                  .run());
         }
         control.reset();
         birth.signals.restore();
         os::exit_process(zygote::run_worker(main, birth.settings, birth.slot, birth.serial,
-                                            static_cast<long>(birth.parent), std::move(incoming->files)));
+                                            static_cast<long>(birth.parent), std::move(incoming->files),
+                                            std::move(preload)));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "procpool: process %ld ends: %s\n", os::current_pid(), error.what());
     }

@@ -37,6 +37,7 @@
 #include "procpool/detail/worker/stop_watch.hpp"
 #include "procpool/detail/worker/task.hpp"
 #include "procpool/detail/zygote/birth.hpp"
+#include "procpool/detail/zygote/preload.hpp"
 #include "procpool/options.hpp"
 #include "procpool/worker.hpp"
 
@@ -285,6 +286,19 @@ private:
 };
 using loop = basic_loop<>;
 
+/// In a fresh run, which no zygote has loaded anything for. @return whether tasks may run
+template <class = only_if_used>
+bool preload_alone(const zygote::worker_birth& birth) {
+    const auto wrong = zygote::run_preload(birth.preload);
+    if (!wrong) return true;
+    const os::mapping memory(birth.memory, birth.slot * slot_memory, slot_memory);
+    auto* const text = reinterpret_cast<char*>(memory.data() + outbox_offset);
+    text[wrong->copy(text, longest_preload_problem - 1)] = '\0';
+    std::launder(reinterpret_cast<black_box*>(memory.data()))
+        ->preload_failed.store(1, std::memory_order_release);
+    return false;
+}
+
 /// What a new worker process runs.
 template <class = only_if_used>
 int main(zygote::worker_birth& birth) {
@@ -308,6 +322,8 @@ int main(zygote::worker_birth& birth) {
     const std::uint64_t first = birth.settings.first_index;
     this_process.index = birth.settings.first_index + birth.slot;
     this_process.seed = seed_of(birth.serial + (first << 20), os::current_pid());
+    if (birth.preload && !preload_alone(birth)) return EXIT_FAILURE;
+    birth.preload.reset();
     const int code = loop(birth, limits).run();
     os::leave_in_peace(code);
 }

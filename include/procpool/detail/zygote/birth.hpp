@@ -52,6 +52,7 @@ struct birth_record {
 struct worker_settings {
     start_method how = start_method::fork;  // never automatic
     WorkerLimits limits;
+    bool offers_memory = false;  // the kernel ends workers rather than others if there isn't enough
     worker_output output = worker_output::direct;
     std::size_t stderr_tail = 0;
     std::uint64_t slot_bytes = 0;  // of each worker's piece of the pool's memory file; a process has none
@@ -61,6 +62,8 @@ struct worker_settings {
     std::uint32_t first_index = 0;      // worker_index() in slot 0: others may come before
     bool is_rank = false;               // MPI's launcher has started the program, and its variables tell so
     bool serves_other_machine = false;  // results go there
+    bool preloads = false;              // where it is comes in a message of its own
+    bool is_first = false;              // the pool waits for this zygote, in its constructor
     bool keeps_children = false;        // what tasks have started may outlive their worker
     std::uint64_t tree = 0;             // the mark of what does not; 0 if there is none
     std::uint64_t seed = 0;             // of elements' random numbers
@@ -76,6 +79,7 @@ struct worker_birth {
     os::fd results;  // write end
     os::fd memory;   // the pool's black boxes, outboxes and arenas; none for a process
     worker_settings settings;
+    os::fd preload = {};  // to be run before anything else; none unless it is a fresh run of its own
 };
 
 using worker_main = int (*)(worker_birth&);
@@ -89,9 +93,10 @@ struct zygote_request {
 };
 
 /// News of a worker. `serial` tells a slot's present worker from the ones before. Behind that of its end may
-/// follow the last that it printed to standard error, if that was asked for.
+/// follow the last that it printed to standard error, if that was asked for; behind that of a failed preload
+/// is what has gone wrong.
 struct worker_report {
-    enum class kind : std::uint32_t { zygote_ready, started, exited, fork_failed };
+    enum class kind : std::uint32_t { zygote_ready, preloaded, preload_failed, started, exited, fork_failed };
     kind what{};
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;
@@ -106,7 +111,7 @@ struct worker_report {
 
 /// The first message to a process that runs the program anew.
 struct process_birth {
-    enum class kind : std::uint32_t { zygote, worker };
+    enum class kind : std::uint32_t { zygote, worker, preload };
     kind what{};
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;

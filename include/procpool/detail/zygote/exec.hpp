@@ -26,6 +26,7 @@
 #include "procpool/detail/os/process_identity.hpp"
 #include "procpool/detail/os/program.hpp"
 #include "procpool/detail/os/signal.hpp"
+#include "procpool/detail/os/socket.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/surroundings.hpp"
 
@@ -166,6 +167,15 @@ inline long start_anew(const os::fd& socket, birth_record record = {}, const sur
         }
     } afterwards;
     return launcher.load()(argument.c_str(), socket.get());
+}
+
+/// A fresh run gets it in a message behind its first one, where that says so.
+inline void send_preload(const os::fd& socket, const os::fd& preload) {
+    if (!preload) return;
+    const std::array files{preload.get()};
+    process_birth only_files;
+    only_files.what = process_birth::kind::preload;
+    os::send_message(socket, only_files, files);
 }
 
 }  // namespace procpool::inline v0_1::detail::zygote

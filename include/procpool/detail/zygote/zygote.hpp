@@ -61,8 +61,11 @@ class basic_zygote {
 public:
     /// Starts a zygote as `settings` say; `main` is what its workers run if they are forked from it and it
     /// from this process. Workers have the signals of `mask` blocked, and find `around` them what that says.
+    /// `preload` is a file_of_preload, or none.
     basic_zygote(const os::fd& memory, worker_main main, worker_settings settings,
-                 const os::signal_mask& mask, const surroundings* around = nullptr) {
+                 const os::signal_mask& mask, const surroundings* around = nullptr,
+                 const os::fd& preload = {})
+        : preloads_(preload && settings.how != start_method::spawn) {
         settings.parent = own_name;
         settings.parent.pid = os::current_pid();
         if (settings.purpose == occupation::tasks && !settings.keeps_children) settings.tree = new_tree();
@@ -72,12 +75,15 @@ public:
         std::fflush(stderr);
         os::socket_ends ends = os::make_socket_pair();
         if (settings.output != worker_output::direct) status_ = shared::status_lines::of_this_program();
-        const std::array keep{ends.far.get(), memory.get(), status_ ? status_->file().get() : -1};
+        settings.preloads = static_cast<bool>(preload);
+        const std::array keep{ends.far.get(), memory.get(), status_ ? status_->file().get() : -1,
+                              preload.get()};
         if (settings.how == start_method::fork) {
             process_ = os::child(os::fork_process(keep, [&] {
                 mask.apply();
                 if (around && !enter(*around, settings)) return EXIT_FAILURE;
-                return zygote_process(os::fd(keep[0]), os::fd(keep[1]), os::fd(keep[2]), main, settings)
+                return zygote_process(os::fd(keep[0]), os::fd(keep[1]), os::fd(keep[2]), os::fd(keep[3]),
+                                      main, settings)
                     .run();
             }));
         } else {
@@ -87,7 +93,8 @@ public:
                                 .mask = mask,
                                 .signals = {},
                                 .locale = os::locale_names::of_this_process()};
-            os::send_message(ends.near, birth, std::span(keep).subspan(1));
+            os::send_message(ends.near, birth, std::span(keep).subspan(1, 2));
+            send_preload(ends.near, preload);
             process_ = os::child(start_anew(ends.far, {}, around));
         }
         control_ = std::move(ends.near);
@@ -139,7 +146,10 @@ public:
                 break;
             }
             ready_ = true;
-            if (incoming->message.what == worker_report::kind::zygote_ready) continue;
+            using kind = worker_report::kind;
+            if (incoming->message.what == kind::preloaded) preloads_ = false;
+            if (incoming->message.what == kind::preload_failed) preload_problem_ = incoming->text;
+            if (incoming->message.what <= kind::preload_failed) continue;
             output_ = incoming->text;
             if (incoming->message.what == worker_report::kind::started) remember(incoming->message);
             return incoming->message;
@@ -159,6 +169,13 @@ public:
         return process_.wait();
     }
 
+    /// Why it has not got beyond its preload, if so. To be called once it is gone.
+    std::optional<std::string> failed_preload() {
+        if (preload_problem_) return preload_problem_;
+        if (!preloads_ || !ready_) return std::nullopt;
+        return "died: " + os::describe(process_.wait());
+    }
+
     /// For so long it is waited for before it is checked whether it was stopped.
     static constexpr std::chrono::milliseconds answer_timeout{100};
     /// To be called each time when something that it owes hasn't come within `answer_timeout`. If it was
@@ -174,7 +191,11 @@ public:
     }
 
     /// Lets the zygote kill its workers and end.
-    void begin_kill() noexcept { control_.reset(); }
+    void begin_kill() noexcept {
+        if (preloads_ && process_)
+            static_cast<void>(process_.send(SIGKILL));  // it doesn't look, and has no workers yet
+        control_.reset();
+    }
     /// The same; returns when all are gone.
     void kill() noexcept {
         begin_kill();
@@ -245,6 +266,8 @@ private:
     os::child process_;
     int checks_ = 0;                          // that have found it stopped, one after the other
     std::vector<os::known_process> workers_;  // of each slot the last one
+    bool preloads_;                           // and has not told the end of that
+    std::optional<std::string> preload_problem_;
     bool ready_ = false;
     bool gone_ = false;
     bool killed_ = false;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -27,14 +28,17 @@
 #include "procpool/detail/os/oom.hpp"
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
+#include "procpool/detail/os/process_memory.hpp"
 #include "procpool/detail/os/signal.hpp"
 #include "procpool/detail/os/socket.hpp"
 #include "procpool/detail/os/watch_list.hpp"
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/detail/zygote/output_relay.hpp"
+#include "procpool/detail/zygote/preload.hpp"
 #include "procpool/detail/zygote/process_tree.hpp"
 #include "procpool/detail/zygote/relayed_output.hpp"
+#include "procpool/detail/zygote/start_check.hpp"
 
 namespace procpool::inline v0_1::detail::zygote {
 
@@ -44,8 +48,9 @@ using worker_files = std::array<int, os::max_passed_fds>;
 /// In a new worker process, whichever way it was started.
 template <class = only_if_used>
 int run_worker(worker_main main, const worker_settings& settings, std::uint32_t slot, std::uint64_t serial,
-               long zygote, std::array<os::fd, os::max_passed_fds> files) {
+               long zygote, std::array<os::fd, os::max_passed_fds> files, os::fd preload = {}) {
     os::die_with_parent(zygote);
+    if (settings.offers_memory) os::offer_to_be_killed_for_memory();
     if (settings.tree != 0) os::mark_descent({settings.tree, os::descent::ancestor_of(serial)});
     if (settings.purpose == occupation::tasks) {
         os::leave_interrupts_to_the_program();
@@ -54,7 +59,13 @@ int run_worker(worker_main main, const worker_settings& settings, std::uint32_t 
     }
     if (files[3]) os::redirect(std::exchange(files[3], os::fd()), os::standard_error);
     if (files[4]) os::redirect(std::exchange(files[4], os::fd()), os::standard_output);
-    worker_birth birth{slot, serial, std::move(files[0]), std::move(files[1]), std::move(files[2]), settings};
+    worker_birth birth{slot,
+                       serial,
+                       std::move(files[0]),
+                       std::move(files[1]),
+                       std::move(files[2]),
+                       settings,
+                       std::move(preload)};
     return main(birth);
 }
 
@@ -62,10 +73,12 @@ template <class = only_if_used>
 class basic_zygote_process {
 public:
     /// `status` is the file of the program's status_lines; none unless output passes through here in lines.
-    basic_zygote_process(os::fd control, os::fd memory, os::fd status, worker_main main,
+    /// `preload` is a file_of_preload, or none.
+    basic_zygote_process(os::fd control, os::fd memory, os::fd status, os::fd preload, worker_main main,
                          const worker_settings& settings)
         : control_(std::move(control)),
           memory_(std::move(memory)),
+          preload_(std::move(preload)),
           main_(main),
           settings_(settings),
           output_(std::move(status), settings_) {}
@@ -76,15 +89,18 @@ public:
         const auto program_is_gone = [&] { return os::parent_pid() != program; };
         if (program_is_gone()) return 0;  // before it was opened
         os::detach_standard_input();
+        tree_.begin();
+        // Whoever has forked it knows already.
+        if ((settings_.how != start_method::fork || preload_) &&
+            !tell({}, {.what = worker_report::kind::zygote_ready}))
+            return 0;
+        if (preload_ && settings_.how != start_method::spawn && !preload()) return EXIT_FAILURE;
         os::set_signal(SIGCHLD, SIG_DFL);
         // It ends when its socket closes; a signal to the whole process group is for the user's program.
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) os::set_signal(signal, SIG_IGN);
         deaths_.emplace();
-        tree_.begin();
+        if (settings_.offers_memory) oom_kills_ = os::oom_kills();
 
-        // Whoever has forked it knows already.
-        if (settings_.how != start_method::fork && !tell({}, {.what = worker_report::kind::zygote_ready}))
-            return 0;
         // Files are read to count the kernel's kills: not while workers start and somebody waits for them.
         constexpr std::chrono::milliseconds quiet{10};
         // For kernels without descriptors of processes.
@@ -137,6 +153,24 @@ private:
         worker_report report;
         std::string output;
     };
+
+    /// What workers are to find. @return whether they will
+    bool preload() {
+        os::leave_interrupts_to_the_program();
+        // It looks at nothing meanwhile. The thread that has forked it is in the pool's constructor.
+        if (settings_.is_first) os::die_with_parent(static_cast<long>(settings_.parent.pid));
+        auto wrong = run_preload(preload_);
+        if (const int threads = wrong ? 0 : foreign_threads(); threads > 0)
+            wrong = "has left " + std::to_string(threads) +
+                    " thread(s), which no worker would have: end them in it, or start them in an initializer";
+        if (settings_.is_first) os::die_with_parent_no_more();
+        preload_.reset();
+        if (wrong) {
+            tell({}, {.what = worker_report::kind::preload_failed}, *wrong);
+            return false;
+        }
+        return tell({}, {.what = worker_report::kind::preloaded});
+    }
 
     /// False when the pool is gone.
     bool tell(const os::fd& news, const worker_report& report, std::string_view output = {}) {
@@ -240,6 +274,7 @@ private:
                             .signals = original_,
                             .locale = os::locale_names::of_this_process()};
         os::send_message(ends.near, birth, files);
+        send_preload(ends.near, preload_);
         return start_anew(ends.far, record_of(request.slot, files));
     }
 
@@ -293,9 +328,10 @@ private:
                              .signalled = !death.how.code,
                              .peak_memory = death.peak_memory};
         if (report.signalled && report.code == SIGKILL) {
+            // One of several deaths, perhaps: each has its own.
             const std::uint64_t kills = os::oom_kills();
             report.out_of_memory = oom_kills_ && kills > *oom_kills_;
-            oom_kills_ = kills;
+            oom_kills_ = report.out_of_memory ? *oom_kills_ + 1 : kills;
         }
         std::string_view output;
         if (one.errors) {
@@ -335,6 +371,7 @@ private:
 
     os::fd control_;
     os::fd memory_;
+    os::fd preload_;
     std::optional<os::child_deaths> deaths_;
     const worker_main main_;
     const worker_settings settings_;

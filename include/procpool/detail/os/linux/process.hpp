@@ -137,6 +137,9 @@ inline void die_with_parent(long parent) {
     if (parent_pid() != parent) ::_exit(EXIT_FAILURE);  // it had died before the call
 }
 
+/// Takes that back.
+inline void die_with_parent_no_more() noexcept { ::prctl(PR_SET_PDEATHSIG, 0); }
+
 /// Reads of standard input find its end, as in the workers of Python.
 inline void detach_standard_input() noexcept {
     const int null = ::open("/dev/null", O_RDONLY);

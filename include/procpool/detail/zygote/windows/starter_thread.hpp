@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -45,7 +46,8 @@ template <class = only_if_used>
 class basic_starter_thread {
 public:
     basic_starter_thread(const os::fd& memory, worker_main /*main*/, worker_settings settings,
-                         const os::signal_mask& /*mask*/, const surroundings* around = nullptr)
+                         const os::signal_mask& /*mask*/, const surroundings* around = nullptr,
+                         const os::fd& /*preload*/ = {})
         : settings_(settings), memory_(os::copy_of(memory)) {
         settings_.parent = own_name;
         settings_.parent.pid = os::current_pid();
@@ -100,6 +102,7 @@ public:
     bool gone() const noexcept { return !!failed_start_; }
     /// How a worker has ended that didn't get to where it would become one: another would end alike.
     std::optional<os::exit_status> failed_start() noexcept { return failed_start_; }
+    std::optional<std::string> failed_preload() const { return std::nullopt; }
     static constexpr std::chrono::milliseconds answer_timeout{100};
     bool rouse() noexcept { return true; }
     bool has_ended() const noexcept { return false; }
