@@ -56,6 +56,12 @@ inline bool futex_wait(const futex_word& word, std::uint32_t expected, steady_ti
     return true;
 }
 
+/// Wakes all who sleep on it.
+inline void futex_wake(const futex_word& word) {
+    const std::uint32_t asleep = word.sleepers.load();
+    if (asleep > 0) ::ReleaseSemaphore(word.semaphore(), static_cast<long>(asleep), nullptr);
+}
+
 enum class futex_change : unsigned { set, add, add_bits };
 
 /// Changes a word and wakes up to `most` of those who sleep on it.
