@@ -41,6 +41,9 @@ Options checked(PoolOptions options) {
         refuse(
             "ThreadPool has no environment and no working_directory: its threads share those of the program; "
             "use Pool");
+    if (!options.bundles.empty())
+        refuse(
+            "ThreadPool has no bundles: what dies of a task is the program, where a debugger sees it; use Pool");
     if (options.inner_threads)
         refuse("ThreadPool has no inner_threads: its threads share the program's libraries; use Pool");
     return {.threads = threads,
