@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/process/bundle_writer.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
@@ -29,6 +30,7 @@ struct worker_process_options {
     std::shared_ptr<scheduler::remote_job> initializer;
     scheduler::block initializer_arguments;
     bool quote_arguments = true;  // in what is told of a death
+    bundle_options bundles;
 };
 
 /// Large ones go into the arena, once for all workers.
