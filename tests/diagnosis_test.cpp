@@ -98,12 +98,12 @@ TEST(Diagnosis, quotes_no_arguments_where_they_may_be_secret) {
     mp::Pool pool({.processes = 1, .quote_arguments = false});
     const auto expect_nothing_quoted = [](const mp::WorkerDied& death) {
         EXPECT_PRED2(contains, death.what(), "element 0, f(...)");
-        EXPECT_FALSE(contains(death.what(), "secret")) << death.what();
+        EXPECT_FALSE(contains(death.what(), "password")) << death.what();
     };
-    expect_nothing_quoted(death_of(pool, [](const std::string&) { die(); }, "secret"));
-    expect_nothing_quoted(death_of(pool, [](const std::string&, int) { die(); }, "secret", 5));
+    expect_nothing_quoted(death_of(pool, [](const std::string&) { die(); }, "password"));
+    expect_nothing_quoted(death_of(pool, [](const std::string&, int) { die(); }, "password", 5));
     try {
-        pool.apply({.timeout = 1ms, .retries = 1}, [](const std::string&) { ::pause(); }, "secret");
+        pool.apply({.timeout = 1ms, .retries = 1}, [](const std::string&) { ::pause(); }, "password");
         ADD_FAILURE();
     } catch (const mp::TaskTimeout& timeout) {
         expect_nothing_quoted(timeout);

@@ -127,6 +127,8 @@ TEST_F(Journal, a_second_call_takes_results_back_and_runs_nothing) {
     EXPECT_EQ(pool.map(square, numbers(100), {.journal = path}), squares(100));
     EXPECT_EQ(counted->all(), 100);
     EXPECT_EQ(pool.map(square, numbers(100), {.journal = path}), squares(100));
+    for (const auto& [file, target] : test::descriptors_of(::getpid()))
+        EXPECT_NE(target, path) << "still open";
     EXPECT_EQ(mp::Pool(1).map(square, numbers(120), {.journal = path}), squares(120));
     EXPECT_EQ(counted->all(), 120);
 }

@@ -256,15 +256,20 @@ TEST(ProcessTree, is_kept_on_request) {
 
 TEST(ProcessTree, daemons_that_have_ended_leave_no_zombies) {
     mp::Pool pool(1);
-    for (int i = 0; i < 20; ++i)
-        pool.apply([] {
-            const pid_t child = ::fork();
-            if (child == 0) {
-                if (::fork() != 0) ::_exit(0);
-                ::_exit(0);
-            }
-            ::waitpid(child, nullptr, 0);
-        });
+    const auto start_daemon = [](bool sets_limits) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            if (sets_limits)  // as `su` may do
+                for (const auto limit : {RLIMIT_RSS, RLIMIT_LOCKS}) {
+                    const rlimit large{1 << 30, RLIM_INFINITY};
+                    ::setrlimit(limit, &large);
+                }
+            if (::fork() != 0) ::_exit(0);
+            ::_exit(0);
+        }
+        ::waitpid(child, nullptr, 0);
+    };
+    for (int i = 0; i < 20; ++i) pool.apply(start_daemon, i % 2 == 1);
     const long zygote = test::children_of(::getpid()).at(0);
     EXPECT_TRUE(test::eventually([=] {
         for (const auto& entry : std::filesystem::directory_iterator("/proc")) {

@@ -14,7 +14,8 @@ namespace procpool::inline v0_1 {
 /// To be called first in main: allows start_method::forkserver and spawn, and makes forkserver the default.
 ///
 /// In a process that a pool has started to be a worker it never returns, where it is reached at all: with the
-/// GNU C library such a process doesn't even begin main. In all others it returns at once. It leaves the
+/// GNU C library such a process doesn't even begin main. With PROCPOOL_REPLAY in the environment it runs
+/// one element and ends the program, see PoolOptions::bundles. In all others it returns at once. It leaves the
 /// arguments alone. Not for use in several threads.
 inline void freeze_support(int argc, const char* const* argv) {
     detail::worker::support_fresh_runs(argc, argv);

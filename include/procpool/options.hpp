@@ -220,6 +220,10 @@ struct PoolOptions {
     /// Whether WorkerDied and Pool::workers() quote numbers and strings that the element was called with. Say
     /// no where they may be secret: such texts get into logs.
     bool quote_arguments = true;
+    /// A folder, made if there is none, for a file about each WorkerDied and TaskTimeout: its text says how
+    /// the program runs that one element again, in a debugger for example. The file has the arguments, and
+    /// the environment of the workers. 100 files at the most; large arguments go through pipes, slower.
+    std::string bundles = {};
     /// Whether Pool::stats() tells the slowest elements, too, which takes about as much as an observer does.
     /// A ThreadPool has statistics only so.
     bool statistics = false;

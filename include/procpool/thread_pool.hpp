@@ -40,9 +40,9 @@ namespace procpool::inline v0_1 {
 /// tokens drop what has not begun and let running tasks end, for which terminate() and the destructor wait.
 /// So a time limit (timeout and cpu_timeout of calls, PoolOptions::initializer_timeout) is a
 /// std::invalid_argument, as are maxtasksperchild, max_processes, keys and journals of calls, limits of
-/// memory, max_pending_bytes, environment, working_directory, inner_threads, and output other than direct;
-/// soft_timeout is for tasks that ask stop_requested(). Options that are for deaths of processes and for
-/// their start have no meaning here and are ignored: start_method, arena_limit, terminate_grace,
+/// memory, max_pending_bytes, environment, working_directory, inner_threads, bundles, and output other than
+/// direct; soft_timeout is for tasks that ask stop_requested(). Options that are for deaths of processes and
+/// for their start have no meaning here and are ignored: start_method, arena_limit, terminate_grace,
 /// restart_limit, stderr_tail, quote_arguments, finalizer_timeout, and retries without retry_exceptions.
 ///
 /// A task may wait without a time limit for calls to the pool that runs it: its thread runs them meanwhile.

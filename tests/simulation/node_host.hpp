@@ -45,7 +45,7 @@ public:
         pool.wake_up(chance, [] {}, [] {});
         {
             const auto lock = pool.acquire();
-            jobs_.give_back_if_stuck(pool);
+            if (pool.is_stuck()) jobs_.give_back_unasked(pool);
         }
         wire::buffer bytes = up_.take();
         if (!bytes.empty() && !link_.is_lost) link_.up.push_back(std::move(bytes));

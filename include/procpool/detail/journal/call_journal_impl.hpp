@@ -153,8 +153,9 @@ PROCPOOL_COMPILED_APART void call_journal::add_values(std::uint64_t first, std::
 /// Whether a death tells something of the element, unlike that of a worker which somebody has ended.
 inline bool is_due_to_element(const WorkerDied& death) {
     const int signal = death.signal();
-    return dynamic_cast<const TaskTimeout*>(&death) ||
-           (signal != os::interrupt_signal && signal != os::terminate_signal && signal != os::hangup_signal);
+    if (dynamic_cast<const TaskTimeout*>(&death)) return true;
+    if (signal == 0 && !death.exit_code()) return false;  // it died with its zygote
+    return signal != os::interrupt_signal && signal != os::terminate_signal && signal != os::hangup_signal;
 }
 
 PROCPOOL_COMPILED_APART void call_journal::add_error(std::uint64_t index, const std::exception_ptr& error) {

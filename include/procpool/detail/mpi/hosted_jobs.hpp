@@ -17,7 +17,6 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
-#include "procpool/detail/scheduler/scheduler.hpp"
 #include "procpool/detail/wire/arena.hpp"
 #include "procpool/detail/wire/whole_elements.hpp"
 #include "procpool/error.hpp"
@@ -75,9 +74,10 @@ public:
         }
         return false;
     }
-    /// What waits for a worker runs sooner elsewhere, since each of them here takes long with what it runs.
-    void give_back_if_stuck(scheduler::scheduler& local) PROCPOOL_REQUIRES(pool_mutex) {
-        if (local.is_stuck()) withdraw_all(local);
+    /// What has not begun goes back, though rank 0 hasn't asked for it.
+    void give_back_unasked(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
+        for (const auto& [number, job] : jobs_)
+            up_.expect_returned(number, local.withdraw(job, "procpool: given back to another node"));
     }
     /// No more elements come.
     void seal_all(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
@@ -104,12 +104,8 @@ private:
     }
 
     void give_back(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
-        withdraw_all(local);
+        give_back_unasked(local);
         up_.tell_when_all_returned();
-    }
-    void withdraw_all(scheduler::pool_backend& local) PROCPOOL_REQUIRES(pool_mutex) {
-        for (const auto& [number, job] : jobs_)
-            up_.expect_returned(number, local.withdraw(job, "procpool: given back to another node"));
     }
 
     outgoing_frames& up_;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <unordered_map>
@@ -147,16 +148,7 @@ private:
             {
                 const auto local = pool();
                 auto lock = local->acquire();
-                // Who drives asks this after each step.
-                local->wait(
-                    lock,
-                    [&]() PROCPOOL_REQUIRES(pool_mutex) {
-                        tell_failure(*local);
-                        if (shares_) jobs_.give_back_if_stuck(static_cast<process::process_pool&>(*local));
-                        flush();
-                        return ending_.load(std::memory_order_acquire) != ending::none;
-                    },
-                    steady_time::max());
+                while (!is_ending()) drive(*local, lock);
                 if (ending_.load(std::memory_order_acquire) == ending::when_done) {
                     local->close();
                     jobs_.seal_all(*local);
@@ -173,6 +165,28 @@ private:
         up_.append({.what = frame_header::kind::closed});
         has_ended_.store(true, std::memory_order_release);
         flush();
+    }
+
+    bool is_ending() const noexcept { return ending_.load(std::memory_order_acquire) != ending::none; }
+    /// Until it is to end, or until elements wait here that would run sooner on another node. Those go back:
+    /// each takes a frame, so not as soon as workers lack the processor for a moment.
+    void drive(scheduler::pool_backend& local, job::runner::lock& held) PROCPOOL_REQUIRES(pool_mutex) {
+        constexpr std::chrono::milliseconds patience{20};
+        const bool was_stuck = stuck_since_.has_value();
+        const bool has_changed = local.wait(
+            held,
+            [&]() PROCPOOL_REQUIRES(pool_mutex) {  // who drives asks this after each step
+                tell_failure(local);
+                flush();
+                return is_ending() || is_stuck(local) != was_stuck;
+            },
+            was_stuck ? *stuck_since_ + patience : steady_time::max());
+        if (!has_changed) jobs_.give_back_unasked(local);
+        stuck_since_.reset();
+        if (has_changed && !was_stuck) stuck_since_ = std::chrono::steady_clock::now();
+    }
+    bool is_stuck(scheduler::pool_backend& local) const PROCPOOL_REQUIRES(pool_mutex) {
+        return shares_ && static_cast<process::process_pool&>(local).is_stuck();
     }
 
     void make_pool() {
@@ -260,6 +274,7 @@ private:
     std::atomic<bool> has_ended_ = false;
     bool told_failure_ = false;
     std::uint32_t first_index_ = 0;
+    std::optional<steady_time> stuck_since_;
     bool shares_ = false;  // rank 0 has other nodes for what waits here
     mutex pool_pointer_;
     std::shared_ptr<scheduler::pool_backend> pool_ PROCPOOL_GUARDED_BY(pool_pointer_);

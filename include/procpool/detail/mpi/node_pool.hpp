@@ -228,12 +228,15 @@ private:
         }
         constexpr std::chrono::seconds patience{1};
         const auto all_told = [this, question]() PROCPOOL_REQUIRES(pool_mutex) {
-            return is_shutting_down() ||
-                   std::all_of(group_.nodes().begin(), group_.nodes().end(), [&](const node& one) {
-                       return !one.is_alive() || is_gone(one) || accounts_.has_answered(one.rank(), question);
-                   });
+            for (const node& one : group_.nodes())
+                if (owes_account(one, question)) return is_shutting_down();
+            return true;
         };
         wait(held, all_told, deadline_in(patience));
+    }
+
+    bool owes_account(const node& one, std::uint64_t question) PROCPOOL_REQUIRES(pool_mutex) {
+        return one.is_alive() && !is_gone(one) && !accounts_.has_answered(one.rank(), question);
     }
 
     // ---- the start and the end
@@ -325,7 +328,8 @@ private:
     /// Calls `take(node, header, payload)` for what comes, until it returns true.
     template <class Take>
     void wait_for_nodes(lock& held, Take take) PROCPOOL_REQUIRES(pool_mutex) {
-        for (bool done = false; !done;) {
+        bool done = false;
+        while (!done) {
             std::vector<inbox::message> came;
             {
                 const job::unlocked meanwhile(held);

@@ -20,6 +20,7 @@
 #include "procpool/detail/process/make_pool.hpp"
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/process/process_pool.hpp"
+#include "procpool/detail/worker/replay.hpp"
 #include "procpool/detail/zygote/preload.hpp"
 
 namespace procpool::inline v0_1::detail::process {
@@ -58,6 +59,7 @@ std::shared_ptr<scheduler::pool_backend> with_limits(std::shared_ptr<scheduler::
 template <class>
 std::shared_ptr<scheduler::pool_backend> make_pool(
     PoolOptions options, const std::function<pool_initializer()>& make_initializer) {
+    if (const char* const file = worker::file_to_replay()) worker::replay(file);
     const bool is_inline = runs_inline(options);
     if (options.processes == 0) options.processes = 1;
     std::shared_ptr<const job::finalizer> finalizer = options.finalizer.function();

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "procpool/detail/job/call_options.hpp"
@@ -57,6 +59,17 @@ zygote::surroundings checked_surroundings(PoolOptions& options, std::uint32_t wo
     return around;
 }
 
+/// Where bundles go, and what workers find around them. @throws std::system_error
+template <class = only_if_used>
+bundle_options checked_bundles(const PoolOptions& options, const zygote::surroundings& around) {
+    if (options.bundles.empty()) return {};
+    std::error_code error;
+    std::filesystem::create_directories(options.bundles, error);  // if it can't, the next says so
+    return {.folder = os::absolute_directory(options.bundles, "bundles"),
+            .directory = around.directory.empty() ? os::absolute_directory(".", "bundles") : around.directory,
+            .environment = around.environment()};
+}
+
 /// A template for the same reason as those that are only_if_used.
 template <class Options = process_pool_options>
 Options checked(PoolOptions options) {
@@ -82,6 +95,7 @@ Options checked(PoolOptions options) {
     if (options.terminate_grace.count() < 0) job::refuse("terminate_grace must not be negative");
     const auto finalizer_limit = job::checked_limit(options.finalizer_timeout, "finalizer_timeout");
     zygote::surroundings around = checked_surroundings(options, processes);
+    bundle_options bundles = checked_bundles(options, around);
     Options all{.workers = {.count = processes,
                             .most = static_cast<std::uint32_t>(most),
                             .restart_limit = static_cast<std::size_t>(restart_limit),
@@ -97,7 +111,8 @@ Options checked(PoolOptions options) {
                             .start_left_open = zygote::is_left_open(options.start_method),
                             .initializer = nullptr,
                             .initializer_arguments = {},
-                            .quote_arguments = options.quote_arguments},
+                            .quote_arguments = options.quote_arguments,
+                            .bundles = std::move(bundles)},
                 .terminate_grace = job::at_most_for_ever(options.terminate_grace),
                 .error_handler = std::move(options.error_handler),
                 .observers = job::observers_of(options),

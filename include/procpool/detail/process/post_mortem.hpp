@@ -69,8 +69,15 @@ public:
         return text;
     }
 
-    /// The element's error, if it is not tried again.
-    std::exception_ptr error() const {
+    /// The element's error, if it is not tried again; `more` is told behind its text.
+    std::exception_ptr error(const std::string& more = {}) const {
+        const std::string text = valid_utf8(this->text() + more);  // it has names of files and functions
+        if (ended_for(reason::cpu_timeout)) return std::make_exception_ptr(TaskCpuTimeout(text, cause_));
+        if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
+        return std::make_exception_ptr(WorkerDied(text, cause_));
+    }
+
+    std::string text() const {
         const std::string worker = "worker " + std::to_string(cause_.pid);
         std::string text = "procpool: ";
         if (timed_out())
@@ -98,10 +105,7 @@ public:
                 .append(std::to_string(earlier + 1))
                 .append(" attempts")
                 .append(scheduler::describe_attempts(element_.attempts));
-        text = valid_utf8(text);  // it has names of files and functions
-        if (ended_for(reason::cpu_timeout)) return std::make_exception_ptr(TaskCpuTimeout(text, cause_));
-        if (timed_out()) return std::make_exception_ptr(TaskTimeout(text, cause_));
-        return std::make_exception_ptr(WorkerDied(text, cause_));
+        return text;
     }
 
 private:

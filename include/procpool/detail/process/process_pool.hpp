@@ -76,7 +76,7 @@ public:
                workers_, clock_),
           quote_arguments_(options.workers.quote_arguments),
           workers_(std::move(options.workers), driver_.interruption(), driver_.watch(), driver::key_news),
-          arena_(workers_.memory().arguments()),
+          arena_(workers_.memory_for_arguments()),
           watch_(*this, workers_),
           turnover_(*this, workers_),
           finalizers_(workers_, std::move(options.finalizer)),

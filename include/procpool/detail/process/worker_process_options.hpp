@@ -10,6 +10,7 @@
 #include "procpool/detail/job/preload.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/process/bundle_writer.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/arena_place.hpp"
@@ -33,6 +34,7 @@ struct worker_process_options {
     bool quote_arguments = true;  // in what is told of a death
     std::shared_ptr<const job::preload> preload = nullptr;
     os::fd preload_file = {};  // that, for zygotes
+    bundle_options bundles;
 };
 
 /// Large ones go into the arena, once for all workers.

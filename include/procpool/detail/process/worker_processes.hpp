@@ -58,13 +58,14 @@ public:
           options_(std::move(options)),
           memory_(options_.most, options_.arena_limit),
           links_(options_.most),
-          restarts_(options_.count, options_.restart_limit) {
+          restarts_(options_.count, options_.restart_limit),
+          bundles_(std::move(options_.bundles), options_.settings.seed) {
         for (worker_link& link : links_) add(link);
         scheduler::peer_group::resize(options_.count);
         poller_.add(interruption.file(), os::poller::interest::read, key_interruption);
         options_.settings.arenas = memory_.layout();
         options_.settings.slot_bytes = worker::slot_memory;
-        share_arguments(options_.initializer_arguments, memory_.arguments());
+        if (!bundles_.is_wanted()) share_arguments(options_.initializer_arguments, memory_.arguments());
         // Made now: a child that another thread forks while it is being made could never use it.
         wire::exception_registry::instance();
         options_.settings.is_first = true;
@@ -74,6 +75,10 @@ public:
 
     os::poller& poller() noexcept { return poller_; }
     pool_memory& memory() noexcept { return memory_; }
+    /// What goes into bundles must have all its bytes.
+    std::shared_ptr<wire::arena> memory_for_arguments() const {
+        return bundles_.is_wanted() ? nullptr : memory_.arguments();
+    }
     std::vector<worker_link>& links() noexcept { return links_; }
     const std::vector<worker_link>& links() const noexcept { return links_; }
     worker_link& link_of(std::uint64_t key) noexcept { return links_[key / 2]; }
@@ -205,8 +210,21 @@ public:
                              const scheduler::block& element) override {
         const worker_link& link = link_of(dead);
         const post_mortem found(link, interrupted, element, options_.quote_arguments);
-        return {found.how(), found.error(), link.remains.out_of_memory && !link.terminated_for(),
-                link.remains.peak_memory};
+        const auto& job = *interrupted.of->job;
+        if (!bundles_.is_wanted() || element.attempts.size() < job.retries ||
+            job.id == wire::finalizer_number)
+            return {found.how(), found.error(), link.remains.out_of_memory && !link.terminated_for(),
+                    link.remains.peak_memory};
+        return {found.how(),
+                found.error(bundles_.write({.job = job,
+                                            .element = element,
+                                            .index = job.index_told(interrupted.index),
+                                            .place = interrupted.index,
+                                            .initializer = options_.initializer.get(),
+                                            .initializer_arguments = options_.initializer_arguments,
+                                            .worker = dead.index,
+                                            .message = found.text()})),
+                link.remains.out_of_memory && !link.terminated_for(), link.remains.peak_memory};
     }
 
     // ---- ends
@@ -391,6 +409,7 @@ private:
     std::size_t lost_ = 0;
     bool resting_ = false;
     scheduler::restart_policy restarts_;
+    bundle_writer bundles_;
 };
 using worker_processes = basic_worker_processes<>;
 

@@ -182,7 +182,8 @@ private:
         end.argument_bytes = take_size(behind, from.elements.stride);
         from.told += argument.left() - behind.left();
         set_times(end, number, ended, now);
-        if (end.run_time().count() >= text_from) end.arguments = describe(from, argument);
+        const bool is_over = !from.job->observed->by;  // the call: nobody is told
+        if (!is_over && end.run_time().count() >= text_from) end.arguments = describe(from, argument);
         return !told_of_one_ || number != last_told_;
     }
 

@@ -25,6 +25,7 @@
 #include "procpool/detail/scheduler/call_series.hpp"
 #include "procpool/detail/scheduler/calls_in_a_row.hpp"
 #include "procpool/detail/scheduler/deliveries.hpp"
+#include "procpool/detail/scheduler/element_notes.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/peer_events.hpp"
 #include "procpool/detail/scheduler/peer_state.hpp"
@@ -136,8 +137,14 @@ public:
         if (!series->elements_are_calls()) return abandon(job, running::is_ended, why);
         if (!series->give_up(call, job::make_error<TaskCancelled>(why), ns_of(clock_.now()))) return false;
         or_fail([&]() PROCPOOL_REQUIRES(pool_mutex) {
-            for (peer* const one : group_.peers())
-                if (one->work().has(*series, call)) give_up_in(*one);
+            bool runs = false;
+            for (peer* const one : group_.peers()) {
+                if (!one->work().has(*series, call)) continue;
+                give_up_in(*one);
+                runs = runs || one->work().has(*series, call);
+            }
+            if (series->observed && !runs)
+                element_notes::ended_here(*series, call, element_outcome::cancelled);
             dispatcher_.drop(*series, call);
             tries_.drop(*series, call);
             finish_if_complete(series);
@@ -167,7 +174,10 @@ public:
         const std::int64_t now = ns_of(clock_.now());
         for (const block& some : job->withdraw_ready())
             for (std::uint64_t i = some.first; i < some.first + some.count; ++i)
-                if (job->gives_back || !job->give_up(i, error, now)) deliveries_.fail(job, i, error);
+                if (job->gives_back || !job->give_up(i, error, now))
+                    deliveries_.fail(job, i, error);
+                else if (job->observed)
+                    element_notes::ended_here(*job, i, element_outcome::cancelled);
         finish_if_complete(job);
         interrupt_driver();
         return count - job->ready_elements;

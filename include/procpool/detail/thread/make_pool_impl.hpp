@@ -45,6 +45,9 @@ Options checked(PoolOptions options) {
             "use Pool");
     if (options.max_pending_bytes)
         refuse("ThreadPool has no max_pending_bytes, since arguments aren't encoded there; use max_pending");
+    if (!options.bundles.empty())
+        refuse(
+            "ThreadPool has no bundles: what dies of a task is the program, where a debugger sees it; use Pool");
     if (options.inner_threads)
         refuse("ThreadPool has no inner_threads: its threads share the program's libraries; use Pool");
     const job::pending_limits pending = job::checked_pending(options);

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <typeinfo>
@@ -61,11 +62,19 @@ inline constexpr bool is_const_member<R (C::*)(P...) const> = true;
 template <class R, class C, class... P>
 inline constexpr bool is_const_member<R (C::*)(P...) const noexcept> = true;
 
+/// Whether F is a lambda, as far as the compiler's name for it tells.
+template <class F>
+consteval bool is_lambda() {
+    constexpr std::string_view name = __PRETTY_FUNCTION__;
+    return (name.find("<lambda(") != name.npos && name.ends_with(")>]")) ||  // GCC
+           (name.find("(lambda at ") != name.npos && name.ends_with(")]"));  // Clang
+}
+
 /// A small lambda that captures plain values and isn't `mutable`: a copy costs nothing, and each call may
 /// have one, so that none sees what others have done to it.
 template <class F>
-concept constant_closure = by_value_closure<F> && sizeof(F) <= 64 &&
-                           requires { requires is_const_member<decltype(&F::operator())>; };
+concept constant_closure = by_value_closure<F> && sizeof(F) <= 64 && std::is_copy_constructible_v<F> &&
+                           is_lambda<F>() && requires { requires is_const_member<decltype(&F::operator())>; };
 
 template <class F>
 concept sendable_callable = function_pointer<F> || std::is_member_pointer_v<F> || serializable_functor<F> ||

@@ -15,6 +15,7 @@
 #include "procpool/detail/os/program_start.hpp"
 #include "procpool/detail/worker/fresh_process.hpp"
 #include "procpool/detail/worker/fresh_run.hpp"
+#include "procpool/detail/worker/replay.hpp"
 #include "procpool/detail/zygote/exec.hpp"
 #include "procpool/error.hpp"
 #ifndef PROCPOOL_SEPARATE_LAUNCHER
@@ -28,11 +29,12 @@ void support_fresh_runs(int argc, const char* const* argv) {
     if (argc > 0) zygote::fresh_run().arguments.assign(1, argv[0]);
     zygote::launcher = &zygote::launch_fresh_run;
     if (const auto socket = zygote::birth_socket(argc, argv)) live_fresh_process(*socket);
+    if (const char* const file = file_to_replay()) replay(file);
 }
 
 template <class>
 void keep_fresh_runs_from_main(int argc, char** argv, char** environment) {
-    if (os::started_anew || !zygote::birth_socket(argc, argv)) return;
+    if (os::started_anew || (!zygote::birth_socket(argc, argv) && !file_to_replay())) return;
     os::started_anew = true;  // so that the other files' entries for this do nothing
     if (os::run_initial_functions_after(&keep_fresh_runs_from_main<>, argc, argv, environment))
         os::live_instead_of_main([&] { support_fresh_runs(argc, argv); });

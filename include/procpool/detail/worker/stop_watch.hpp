@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_DETAIL_WORKER_STOP_WATCH_HPP
 #define PROCPOOL_DETAIL_WORKER_STOP_WATCH_HPP
 
+#include <atomic>
 #include <cstdint>
 #include <stop_token>
 
@@ -22,7 +23,7 @@ public:
     static void forget() noexcept { only() = nullptr; }
 
 private:
-    explicit stop_watch(const os::futex_word& asked) : asked_(asked) {}
+    explicit stop_watch(const std::atomic<std::uint32_t>& asked) : asked_(asked) {}
 
     static stop_watch*& only() noexcept {
         static stop_watch* watch = nullptr;
@@ -34,7 +35,7 @@ private:
     void request_if_asked();
     void run() noexcept;
 
-    const os::futex_word& asked_;  // in the memory that is shared with the pool
+    const std::atomic<std::uint32_t>& asked_;  // in the memory that is shared with the pool
     mutex mutex_;
     std::stop_source of_element_ PROCPOOL_GUARDED_BY(mutex_){std::nostopstate};
     std::uint32_t element_ PROCPOOL_GUARDED_BY(mutex_) = 0;

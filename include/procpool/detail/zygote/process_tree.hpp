@@ -72,11 +72,15 @@ public:
         if (tree_ == 0) return;
         const auto begun = std::chrono::steady_clock::now();
         due_ = steady_time::max();
-        if (os::may_have_other_children(is_worker))
-            kill_descendants(tree_, [&](long pid, std::uint64_t ancestor) {
-                if (is_worker(pid) || os::reap_if_ended(pid)) return false;
-                return ancestor != 0 && !is_alive(ancestor);
+        if (os::may_have_other_children(is_worker)) {
+            // Orphans come here whatever their mark is: those of a task's own pool have another one.
+            os::for_each_process([&](long pid) {
+                if (!is_worker(pid)) os::reap_if_ended(pid);
             });
+            kill_descendants(tree_, [&](long pid, std::uint64_t ancestor) {
+                return !is_worker(pid) && ancestor != 0 && !is_alive(ancestor);
+            });
+        }
         constexpr int most_share = 20;  // of the time, as a divisor
         const auto end = std::chrono::steady_clock::now();
         next_ = end + most_share * (end - begun);

@@ -3,7 +3,8 @@
 //
 // A process that has left its session, its group and its parent behind, and runs another program, still has
 // the resource limits that it was born with. One of them, RLIMIT_RSS, means nothing to the kernel since
-// version 2.4.30. Its value is a mark: too large to limit anything, and of one ancestor only.
+// version 2.4.30, and RLIMIT_LOCKS nothing since 2.4.25. Its value is a mark: too large to limit anything,
+// and of one ancestor only.
 #ifndef PROCPOOL_DETAIL_OS_LINUX_DESCENDANTS_HPP
 #define PROCPOOL_DETAIL_OS_LINUX_DESCENDANTS_HPP
 
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -48,22 +50,30 @@ struct descent {
     }
 };
 
-/// From now on this process and all that it starts have this mark. Where the limit can't be raised so far
-/// they have none.
+/// Limits that the kernel knows and doesn't use: the second one where a batch system has set the first.
+inline constexpr std::array unused_limits{RLIMIT_RSS, RLIMIT_LOCKS};
+
+/// From now on this process and all that it starts have this mark. Where no limit can be raised so far they
+/// have none.
 inline void mark_descent(const descent& of) noexcept {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_RSS, &limit) != 0) return;
-    limit.rlim_cur = descent::flag | of.tree << descent::ancestor_bits | of.ancestor;
-    if (limit.rlim_cur <= limit.rlim_max) ::setrlimit(RLIMIT_RSS, &limit);
+    for (const auto which : unused_limits) {
+        rlimit limit{};
+        if (::getrlimit(which, &limit) != 0) continue;
+        limit.rlim_cur = descent::flag | of.tree << descent::ancestor_bits | of.ancestor;
+        if (limit.rlim_cur <= limit.rlim_max && ::setrlimit(which, &limit) == 0) return;
+    }
 }
 
 /// The mark of a process of this user.
 inline std::optional<descent> descent_of(long pid) noexcept {
-    rlimit limit{};
-    if (::prlimit(static_cast<pid_t>(pid), RLIMIT_RSS, nullptr, &limit) != 0) return std::nullopt;
-    if (limit.rlim_cur >> (descent::ancestor_bits + descent::tree_bits) != 1) return std::nullopt;
-    constexpr std::uint64_t low = (std::uint64_t{1} << descent::ancestor_bits) - 1;
-    return descent{(limit.rlim_cur ^ descent::flag) >> descent::ancestor_bits, limit.rlim_cur & low};
+    for (const auto which : unused_limits) {
+        rlimit limit{};
+        if (::prlimit(static_cast<pid_t>(pid), which, nullptr, &limit) != 0) return std::nullopt;
+        if (limit.rlim_cur >> (descent::ancestor_bits + descent::tree_bits) != 1) continue;
+        constexpr std::uint64_t low = (std::uint64_t{1} << descent::ancestor_bits) - 1;
+        return descent{(limit.rlim_cur ^ descent::flag) >> descent::ancestor_bits, limit.rlim_cur & low};
+    }
+    return std::nullopt;
 }
 
 /// Processes below this one become its children when their parents end.

@@ -31,6 +31,7 @@ struct file_status {
     file_identity identity;
     std::uint64_t size = 0;
     bool is_regular = false;
+    bool is_own = false;  // this user's
 };
 
 /// Opens a file to read and write it, and makes it if there is none. @throws std::system_error
@@ -52,7 +53,8 @@ inline file_status status_of(const fd& file) {
     checked(::fstat(file.get(), &status), "fstat");
     return {.identity = {.device = status.st_dev, .number = status.st_ino},
             .size = static_cast<std::uint64_t>(status.st_size),
-            .is_regular = S_ISREG(status.st_mode)};
+            .is_regular = S_ISREG(status.st_mode),
+            .is_own = status.st_uid == ::geteuid()};
 }
 
 /// Takes the lock of a file until it is closed. @return whether nobody else has it

@@ -56,6 +56,18 @@ inline bool futex_wait(const futex_word& word, std::uint32_t expected, steady_ti
     return true;
 }
 
+/// The same of a word that has no semaphore: nobody tells of a change, and it is looked at again and again.
+inline bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, steady_time deadline) {
+    constexpr unsigned long recheck_milliseconds = 10;
+    while (word.load() == expected) {
+        if (std::chrono::steady_clock::now() >= deadline) return false;
+        ::Sleep(recheck_milliseconds);
+    }
+    return true;
+}
+/// Who sleeps on such a word sees by himself what it has become.
+inline void futex_wake(const std::atomic<std::uint32_t>& /*word*/) noexcept {}
+
 enum class futex_change : unsigned { set, add, add_bits };
 
 /// Changes a word and wakes up to `most` of those who sleep on it.
