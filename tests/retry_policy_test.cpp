@@ -177,7 +177,7 @@ TYPED_TEST(RetryPolicy, is_ended_at_once_by_terminate_and_cancel) {
     const mp::RetryPolicy hours = for_all({.times = 1, .delay = 100h, .longest_delay = 100h});
     auto cancelled = pool.apply_async({.retries = hours}, throw_always, 1);
     auto terminated = pool.apply_async({.retries = hours}, throw_always, 2);
-    ASSERT_TRUE(test::eventually([] { return times(1) == 1 && times(2) == 1; }));
+    pool.apply([] {});  // by the only worker: both have failed before
     EXPECT_TRUE(cancelled.cancel());
     EXPECT_THROW(cancelled.get(), mp::TaskCancelled);
     EXPECT_FALSE(terminated.ready());

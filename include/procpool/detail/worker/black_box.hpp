@@ -64,8 +64,11 @@ inline constexpr std::size_t longest_preload_problem = 1024;
 inline constexpr std::size_t slot_memory = times_offset + sizeof(wire::element_times);
 static_assert(sizeof(black_box) <= outbox_offset);
 static_assert(slot_memory % 4096 == 0);  // whole pages
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"  // of classes with private members, which compilers allow
 static_assert(offsetof(black_box, told) == 0 &&
               offsetof(wire::activity, pid) == 0);  // see zygote::birth_record
+#pragma GCC diagnostic pop
 
 }  // namespace procpool::inline v0_1::detail::worker
 

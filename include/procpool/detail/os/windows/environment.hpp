@@ -3,7 +3,9 @@
 #ifndef PROCPOOL_DETAIL_OS_WINDOWS_ENVIRONMENT_HPP
 #define PROCPOOL_DETAIL_OS_WINDOWS_ENVIRONMENT_HPP
 
+#include <direct.h>
 #include <algorithm>
+
 #include <cstdlib>
 #include <span>
 #include <string>
@@ -51,6 +53,14 @@ inline void remove_variables(std::span<const std::string_view> prefixes) noexcep
 
 /// Whether this process has a variable of that name.
 inline bool has_variable(const char* name) noexcept { return std::getenv(name) != nullptr; }
+
+/// Gives this process these, NAME=value, besides those that it has.
+inline void replace_environment(const std::vector<std::string>& variables) {
+    for (const std::string& one : variables) ::_putenv(one.c_str());
+}
+
+/// False if it can't.
+inline bool change_directory(const char* to) noexcept { return ::_chdir(to) == 0; }
 
 /// The whole path of a directory. @throws std::system_error if there is none; `what` says for whom
 inline std::string absolute_directory(const std::string& path, const char* what) {

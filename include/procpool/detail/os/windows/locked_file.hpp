@@ -28,6 +28,7 @@ struct file_status {
     file_identity identity;
     std::uint64_t size = 0;
     bool is_regular = false;
+    bool is_own = true;  // who may write a user's files, the folder says
 };
 
 inline fd open_file(const std::string& path, unsigned long rights, unsigned long how) {

@@ -21,6 +21,9 @@ inline fd new_file(const std::string& path) {
     throw_error(error, "open (" + path + ", to write it)");
 }
 
+/// The same; who else may read it, the folder says. @throws std::system_error
+inline fd new_private_file(const std::string& path) { return new_file(path); }
+
 }  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -4,8 +4,10 @@
 #define PROCPOOL_DETAIL_OS_WINDOWS_PROGRAM_HPP
 
 #include <array>
+#include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/windows/api.hpp"
@@ -25,6 +27,12 @@ inline std::string host_name() {
     std::array<wchar_t, 256> name{};
     unsigned long size = name.size();
     return ::GetComputerNameW(name.data(), &size) ? narrowed({name.data(), size}) : "?";
+}
+
+/// The arguments of this process, its name first; none if they can't be read.
+inline std::vector<std::string> own_arguments() {
+    if (!__argv) return {};
+    return {__argv, __argv + __argc};
 }
 
 /// No program has other rights than who has started it, unless a person was asked.
