@@ -80,6 +80,7 @@ protected:
         dispatch();
     }
     void dispatch() {
+        pass(std::chrono::milliseconds(20));  // what is free isn't looked at all the time
         memory.begin_step();
         dispatcher.dispatch();
     }

@@ -17,6 +17,7 @@
 #include "procpool/detail/os/pipe.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/program.hpp"
+#include "procpool/detail/process/post_mortem.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/wire/frame.hpp"
@@ -43,22 +44,25 @@ public:
     struct death {
         const scheduler::remote_job& job;
         const scheduler::block& element;
-        std::uint64_t index;  // as the caller knows it
         std::uint64_t place;  // in its job
         const scheduler::remote_job* initializer;
         const scheduler::block& initializer_arguments;
         std::uint32_t worker;
-        const std::string& message;
+        const post_mortem& found;
     };
+    /// If one is wanted, and the element isn't run again.
     /// @return what is to be told behind the error's text
     std::string write(const death& of) noexcept try {
+        if (!is_wanted() || of.element.attempts.size() < of.job.retries ||
+            of.job.id == wire::finalizer_number)
+            return {};
         if (written_ == most)
             return "; no bundle, since the pool has written " + std::to_string(most) + " already";
         const bool in_initializer = &of.job == of.initializer;
         const bool are_calls = of.job.elements_are_calls();
         const os::module_id build = os::program_id();
         worker::bundle all{.build = build.is_build_id() ? build.text() : std::string(),
-                           .message = of.message,
+                           .message = of.found.text(),
                            .directory = options_.directory,
                            .environment = options_.environment};
         all.may_refer_to_objects = refers(of.job, of.element) ||
@@ -69,11 +73,12 @@ public:
         all.index = of.place + (are_calls ? of.job.id : 0);
         if (of.initializer) all.initializer = call_of(*of.initializer, of.initializer_arguments);
         if (!in_initializer) all.element = call_of(of.job, of.element);
-        const std::string path = options_.folder + "/" + std::to_string(os::current_pid()) + "-" +
-                                 (in_initializer ? "initializer"
-                                                 : "call" + std::to_string(are_calls ? all.index : all.call) +
-                                                       "-element" + std::to_string(of.index)) +
-                                 ".bundle";
+        const std::string path =
+            options_.folder + "/" + std::to_string(os::current_pid()) + "-" +
+            (in_initializer ? "initializer"
+                            : "call" + std::to_string(are_calls ? all.index : all.call) + "-element" +
+                                  std::to_string(of.job.index_told(of.place))) +
+            ".bundle";
         const wire::buffer bytes = worker::encode_bundle(all);
         os::write_all(os::new_private_file(path), bytes.data(), bytes.size());
         ++written_;

@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/preload.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/fd.hpp"
@@ -36,6 +38,23 @@ struct worker_process_options {
     os::fd preload_file = {};  // that, for zygotes
     bundle_options bundles;
 };
+
+/// How many workers a pool gets that may have `most`. @throws std::invalid_argument
+inline std::size_t checked_size(int count, std::size_t most) {
+    if (count < 1) job::refuse("resize() takes 1 worker or more, not ", std::to_string(count));
+    if (static_cast<std::size_t>(count) > most)
+        job::refuse("resize() takes as many workers as PoolOptions::max_processes says at the most: ",
+                    std::to_string(most));
+    return static_cast<std::size_t>(count);
+}
+
+/// Of an initializer, for a worker.
+inline scheduler::block copy_of_arguments(const scheduler::block& all) {
+    scheduler::block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
+    const auto bytes = all.payload();
+    arguments.bytes.append(bytes.data(), bytes.size());
+    return arguments;
+}
 
 /// Large ones go into the arena, once for all workers.
 template <class = only_if_used>

@@ -86,9 +86,7 @@ public:
         return static_cast<std::uint32_t>(&link - links_.data());
     }
     static worker_link& link_of(scheduler::peer& one) noexcept { return static_cast<worker_link&>(one); }
-    const std::shared_ptr<scheduler::remote_job>& initializer() const noexcept {
-        return options_.initializer;
-    }
+    const auto& initializer() const noexcept { return options_.initializer; }
     /// When launch_missing() is to be called, among others.
     scheduler::restart_policy& restarts() noexcept { return restarts_; }
     const scheduler::restart_policy& restarts() const noexcept { return restarts_; }
@@ -101,9 +99,8 @@ public:
     }
     /// Whether all that were launched have, and have run a preload of their own.
     bool have_started() const noexcept {
-        return std::all_of(links_.begin(), links_.end(), [&](const worker_link& link) {
-            return link.is(peer_state::absent) ||
-                   (link.has_started() && (!workers_preload() || link.is_ready()));
+        return std::ranges::all_of(links_, [own = workers_preload()](const worker_link& link) {
+            return link.is(peer_state::absent) || (link.has_started() && (!own || link.is_ready()));
         });
     }
     /// When to ask that again: nobody tells of the end of a worker's own preload.
@@ -112,11 +109,7 @@ public:
     }
     /// So many are to work; missing ones are started by launch_missing(). @throws std::invalid_argument
     void resize(int count) {
-        if (count < 1) job::refuse("resize() takes 1 worker or more, not ", std::to_string(count));
-        if (static_cast<std::size_t>(count) > links_.size())
-            job::refuse("resize() takes as many workers as PoolOptions::max_processes says at the most: ",
-                        std::to_string(links_.size()));
-        scheduler::peer_group::resize(static_cast<std::size_t>(count));
+        scheduler::peer_group::resize(checked_size(count, links_.size()));
         restarts_.schedule(std::chrono::steady_clock::now());
     }
     /// All that have nothing to do leave, and nobody takes their places until rest_no_more().
@@ -150,8 +143,7 @@ public:
             if (!had_zygote) {
                 std::unique_ptr<zygote::zygote> next;
                 {
-                    const job::unlocked meanwhile(
-                        held);  // for hooks, and since a large program takes its time
+                    const job::unlocked meanwhile(held);  // for hooks, and large programs take their time
                     next = make_zygote();
                 }
                 zygote_.take(std::move(next));
@@ -210,21 +202,15 @@ public:
                              const scheduler::block& element) override {
         const worker_link& link = link_of(dead);
         const post_mortem found(link, interrupted, element, options_.quote_arguments);
-        const auto& job = *interrupted.of->job;
-        if (!bundles_.is_wanted() || element.attempts.size() < job.retries ||
-            job.id == wire::finalizer_number)
-            return {found.how(), found.error(), link.remains.out_of_memory && !link.terminated_for(),
-                    link.remains.peak_memory};
-        return {found.how(),
-                found.error(bundles_.write({.job = job,
-                                            .element = element,
-                                            .index = job.index_told(interrupted.index),
-                                            .place = interrupted.index,
-                                            .initializer = options_.initializer.get(),
-                                            .initializer_arguments = options_.initializer_arguments,
-                                            .worker = dead.index,
-                                            .message = found.text()})),
-                link.remains.out_of_memory && !link.terminated_for(), link.remains.peak_memory};
+        const std::string bundle = bundles_.write({.job = *interrupted.of->job,
+                                                   .element = element,
+                                                   .place = interrupted.index,
+                                                   .initializer = options_.initializer.get(),
+                                                   .initializer_arguments = options_.initializer_arguments,
+                                                   .worker = dead.index,
+                                                   .found = found});
+        return {found.how(), found.error(bundle), link.remains.out_of_memory && !link.terminated_for(),
+                link.remains.peak_memory};
     }
 
     // ---- ends
@@ -342,9 +328,7 @@ public:
 private:
     using peer_state = scheduler::peer_state;
 
-    std::uint64_t key_results(const worker_link& link) const noexcept {
-        return 2 * std::uint64_t{slot_of(link)};
-    }
+    std::uint64_t key_results(const worker_link& link) const noexcept { return 2ull * slot_of(link); }
 
     /// Whether the zygote owes news of a birth or a death.
     bool awaits_news() const noexcept {
@@ -379,10 +363,7 @@ private:
         zygote_->fork_worker(slot_of(link), link.serial, link.tasks_reader(), results);
         zygote_.expect_news();
         if (!options_.initializer) return;
-        scheduler::block arguments{.count = 1, .stride = wire::variable_stride, .bytes = {}, .pins = {}};
-        const auto bytes = options_.initializer_arguments.payload();
-        arguments.bytes.append(bytes.data(), bytes.size());
-        link.give(options_.initializer, std::move(arguments));
+        link.give(options_.initializer, copy_of_arguments(options_.initializer_arguments));
         link.taken = 0;
         // What checks on it has nothing else to go by as long as it runs nothing else.
         if (const auto limit = options_.initializer->timeout; limit != job::no_limit)

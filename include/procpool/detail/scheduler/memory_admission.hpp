@@ -63,6 +63,7 @@ public:
     void note_results(const peer& from) {
         account& its = account_of(from);
         const auto now = clock_.now();
+        held_until_ = steady_time::min();
         // A peak that isn't read now is read later.
         if (!its.runs || (now < its.read_again && its.runs->peak_known())) return;
         its.read_again = now + reading_interval;
@@ -73,7 +74,7 @@ public:
     void note_death(const peer& dead, std::uint64_t peak) {
         const account& its = account_of(dead);
         if (its.runs) its.runs->note_peak(peak - std::min(peak, its.before));
-        ample_until_ = steady_time::min();
+        ample_until_ = held_until_ = steady_time::min();
     }
 
     /// When there may be memory though nothing comes.
@@ -129,6 +130,7 @@ private:
     /// Whether one more element of this function may run beside all others.
     bool has_memory_for(peer& to, const task_timing& function) {
         if (clock_.now() < ample_until_ && function.peak_known() && function.peak() <= largest_) return true;
+        if (clock_.now() < held_until_) return false;
         if (!function.peak_known()) {  // the first of its kind shows what it takes
             const auto peers = group_.peers();
             if (std::any_of(peers.begin(), peers.end(), [&](const peer* one) {
@@ -141,7 +143,9 @@ private:
         if (is_ample_ && function.peak_known()) return true;
         // Nothing goes ahead of what can't be stopped any more.
         const std::uint64_t will_take = to_come(to, function);
-        return to.work().elements() == 0 && left_ >= will_take && left_ - will_take >= reserve_.bytes;
+        const bool is_enough = left_ >= will_take && left_ - will_take >= reserve_.bytes;
+        if (!is_enough) held_until_ = clock_.now() + reading_interval;
+        return is_enough && to.work().elements() == 0;
     }
 
     /// What an idle peer will take for it.
@@ -191,6 +195,7 @@ private:
     std::uint64_t left_ = 0;
     bool is_ample_ = false;  // so much that elements may be sent ahead
     steady_time ample_until_ = steady_time::min();
+    steady_time held_until_ = steady_time::min();  // there isn't enough, and nothing has ended since
     steady_time due_ = steady_time::max();
 };
 using memory_admission = basic_memory_admission<>;

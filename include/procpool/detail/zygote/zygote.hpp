@@ -171,6 +171,8 @@ public:
 
     /// Why it has not got beyond its preload, if so. To be called once it is gone.
     std::optional<std::string> failed_preload() {
+        while (preloads_ && !preload_problem_ && next_report()) {  // what it told last
+        }
         if (preload_problem_) return preload_problem_;
         if (!preloads_ || !ready_) return std::nullopt;
         return "died: " + os::describe(process_.wait());
