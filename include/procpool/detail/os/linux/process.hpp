@@ -22,8 +22,8 @@
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/fork_hooks.hpp"
-#include "procpool/detail/os/pid.hpp"
 #include "procpool/detail/os/linux/inherited_output.hpp"
+#include "procpool/detail/os/pid.hpp"
 
 namespace procpool::inline v0_1::detail::os {
 
