@@ -147,7 +147,8 @@ private:
     /// Of a dead worker that has run the preload itself; empty if that isn't what it died of.
     static std::string why_not_preloaded(const worker_link& link) {
         if (std::string why = link.preload_problem(); !why.empty()) return why;
-        if (link.is_ready() || link.exit->signal == SIGKILL || !(link.exit->code || link.exit->signal != 0))
+        if (link.is_ready() || link.exit->signal == os::kill_signal ||
+            !(link.exit->code || link.exit->signal != 0))
             return {};  // it may be somebody else's doing
         return "died: " + os::describe(*link.exit);
     }
