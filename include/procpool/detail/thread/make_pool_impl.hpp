@@ -12,6 +12,7 @@
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/observe.hpp"
 #include "procpool/detail/job/pool_options.hpp"
+#include "procpool/detail/job/preload.hpp"
 #include "procpool/detail/thread/make_pool.hpp"
 #include "procpool/detail/thread/thread_pool.hpp"
 
