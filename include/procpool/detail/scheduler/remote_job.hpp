@@ -64,6 +64,7 @@ public:
     virtual std::optional<std::int64_t> unwanted_since(std::uint64_t /*index*/) const noexcept {
         return end_running_since;
     }
+    PROCPOOL_COMPILED_APART void settle() noexcept override PROCPOOL_REQUIRES(pool_mutex);
     /// What elements get that are withdrawn before they have begun.
     PROCPOOL_COMPILED_APART virtual std::exception_ptr error_of_withdrawn(const char* why) const;
     /// Its number as its caller knows it.
