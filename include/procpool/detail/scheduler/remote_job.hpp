@@ -96,6 +96,20 @@ public:
     bool is_ready(std::uint64_t index) const noexcept {
         return std::any_of(ready.begin(), ready.end(), [&](const block& some) { return some.holds(index); });
     }
+    /// The first `count` elements that are ready, or less: those that are in one block.
+    block take_ready(std::uint64_t count) {
+        block& front = ready.front();
+        block elements;
+        if (count >= front.count) {
+            elements = std::move(front);
+            ready.pop_front();
+        } else {
+            elements = front.take_front(count);
+        }
+        ready_elements -= elements.count;
+        ready_bytes -= elements.weight();
+        return elements;
+    }
     /// What is ready won't run.
     void drop_ready() noexcept;
     /// One element of it won't, if it is ready.
