@@ -177,8 +177,8 @@ TEST_F(Node, an_error_tells_the_attempts_before_and_the_host) {
     EXPECT_EQ(results[0].what, scheduler::delivery::kind::error_record);
     EXPECT_EQ(results[0].first, 1u);
     EXPECT_EQ(results[0].pid, 99);
-    EXPECT_EQ(results[0].note, attempts);
-    EXPECT_EQ(*results[0].host, "far");
+    EXPECT_EQ(results[0].history->note, attempts);
+    EXPECT_EQ(*results[0].history->host, "far");
     EXPECT_EQ(results[0].bytes.size(), simulation::thrown_record().size());
     EXPECT_EQ(node.work().elements(), 2u);
 }
