@@ -154,6 +154,23 @@ TEST_F(PartialDefinition, is_complete_when_each_part_has_come_from_whomever) {
     EXPECT_EQ(definition.bytes().size(), bytes.size());
 }
 
+TEST_F(PartialDefinition, is_the_same_after_its_head_and_its_rest_were_cut_into_parts) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i / 1000);
+    for (const std::size_t head :
+         {std::size_t{0}, std::size_t{100}, mpi::part_size, 3 * mpi::part_size + 1}) {
+        mpi::partial_definition parts;
+        const std::span<const std::byte> all(bytes);
+        bool is_complete = false;
+        mpi::send_parts({}, {}, {all.first(head), all.subspan(head)}, [&](const auto& message) {
+            mpi::each_frame(message.bytes(), [&](const auto& header, const auto& payload) {
+                is_complete = parts.add(header, mpi::definition_part(payload).bytes, begin);
+            });
+        });
+        EXPECT_TRUE(is_complete);
+        EXPECT_TRUE(std::ranges::equal(parts.bytes(), bytes)) << head;
+    }
+}
+
 TEST_F(PartialDefinition, refuses_parts_that_do_not_fit) {
     add(0, begin);
     EXPECT_THROW(definition.add({.first = 0, .count = 7}, std::span(bytes).first(7), begin),

@@ -3,20 +3,24 @@
 // leave.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cereal/types/string.hpp>
 #include <cereal/types/vector.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <set>
 #include <span>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24,13 +28,17 @@
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/in_processes.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/mpi/definition_chain.hpp"
+#include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/wire/whole_elements.hpp"
+#include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/register_exception.hpp"
 #include "procpool/shared_array.hpp"
 #include "procpool/worker.hpp"
 #include "support/message_of.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
@@ -38,6 +46,7 @@ namespace node_workers_test {
 
 namespace mp = procpool;
 namespace call = procpool::detail::call;
+namespace mpi = procpool::detail::mpi;
 namespace process = procpool::detail::process;
 namespace scheduler = procpool::detail::scheduler;
 namespace wire = procpool::detail::wire;
@@ -262,6 +271,49 @@ TEST(NodeWorkers, get_elements_of_which_none_refers_to_memory_here) {
     large.memory = wire::other_machines();
     EXPECT_THROW(wire::append_to_arena({taken, pins, &large}, wire::variable_stride, bytes.bytes()),
                  mp::SerializationError);
+}
+
+// ---- definitions that came in parts
+
+/// Adds what was bound; the first worker that runs 2 dies of it.
+double add_last(const std::vector<double>& bound, const std::string& died, int x) {
+    if (x == 2 && !std::filesystem::exists(died)) {
+        std::filesystem::create_directory(died);
+        std::raise(SIGKILL);
+    }
+    return bound.back() + x;
+}
+
+TEST(NodeWorkers, read_large_definitions_in_the_arena) {
+    const test::temporary_folder folder;
+    const auto bound = mp::partial(add_last, std::vector<double>(300'000, 0.5), folder.path("died"));
+    using task = call::remote_task<std::remove_const_t<decltype(bound)>, int>;
+    scheduler::task_definition whole = task::define(bound, wire::other_machines());
+    wire::buffer head;
+    head.append("settings", 8);
+    process::process_pool pool(options_of(2, leave_as_they_are));
+    mpi::partial_definition parts(pool.arena());
+    mpi::send_parts({}, {}, {head.bytes(), whole.bytes.bytes()}, [&](const wire::buffer& message) {
+        mpi::each_frame(message.bytes(), [&](const auto& header, std::span<const std::byte> payload) {
+            parts.add(header, mpi::definition_part(payload).bytes, {});
+        });
+    });
+    scheduler::task_definition definition;
+    definition.instead = parts.lies_in();
+    ASSERT_TRUE(definition.instead.part.memory);
+    definition.instead.begin = head.size();
+    ASSERT_TRUE(std::ranges::equal(definition.all(), whole.bytes.bytes()));
+    const auto job = std::make_shared<forwarded_job>(std::move(definition));
+    job->retries = 1;
+    job->chunk = 1;
+    scheduler::block elements;
+    for (int i = 0; i < 4; ++i) call::append_element(elements, std::tuple(i));
+    run(pool, job, std::move(elements));
+    ASSERT_EQ(job->bytes.size(), 4 * sizeof(double));
+    std::vector<double> results(4);
+    std::memcpy(results.data(), job->bytes.data(), job->bytes.size());
+    std::ranges::sort(results);
+    EXPECT_EQ(results, (std::vector{0.5, 1.5, 2.5, 3.5})) << "also in the worker that came later";
 }
 
 }  // namespace node_workers_test

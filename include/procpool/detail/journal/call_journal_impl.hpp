@@ -243,7 +243,7 @@ inline std::string build_of(const wire::buffer& code) {
 PROCPOOL_COMPILED_APART std::shared_ptr<scheduler::element_journal> named_journal::begin(
     const scheduler::remote_job& call) {
     constexpr element_key no_key{};
-    const wire::code_and_rest parts = wire::split_code(call.definition().bytes());
+    const wire::code_and_rest parts = wire::split_code(call.definition());
     const std::type_info* const signature = call.signature();
     function_record function{.version = options_.version,
                              .signature = signature ? type_name(*signature) : std::string(),

@@ -113,10 +113,11 @@ using outgoing_frames = basic_outgoing_frames<>;
 template <class = only_if_used>
 class basic_forwarded_job final : public scheduler::remote_job {
 public:
-    /// `from` has what describes an element, and the definition.
+    /// `from` has what describes an element, and the definition. It is the rest of what lies in `lies_in`, if
+    /// there is such a part.
     basic_forwarded_job(std::uint64_t number, const job_settings& settings, wire::cursor& from,
-                        outgoing_frames& up)
-        : remote_job(definition_from(from), settings.once), number_(number), up_(up) {
+                        outgoing_frames& up, scheduler::task_definition::shared lies_in = {})
+        : remote_job(definition_from(from, std::move(lies_in)), settings.once), number_(number), up_(up) {
         chunk = settings.chunk;
         timeout = std::chrono::nanoseconds(settings.timeout_ns);
         cpu_timeout = std::chrono::nanoseconds(settings.cpu_timeout_ns);
@@ -230,10 +231,16 @@ private:
         });
     }
 
-    static scheduler::task_definition definition_from(wire::cursor& from) {
+    static scheduler::task_definition definition_from(wire::cursor& from,
+                                                      scheduler::task_definition::shared lies_in) {
         scheduler::task_definition definition;
         if (from.value<bool>())
             definition.describe = wire::decode_function<std::string(std::span<const std::byte>)>(from);
+        if (lies_in.part.memory) {
+            lies_in.begin = lies_in.size - from.left();
+            definition.instead = std::move(lies_in);
+            return definition;
+        }
         const auto bytes = from.take(from.left());
         definition.bytes.append(bytes.data(), bytes.size());
         return definition;

@@ -138,7 +138,7 @@ private:
     }
     void pass_on(const frame_header& header, const definition_part& part) {
         if (part.route.empty()) return;
-        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), part.bytes),
+        net_.send(part.route[0], part_message(header, std::span(part.route).subspan(1), {{}, part.bytes}),
                   sending_mode::in_turn);
     }
 

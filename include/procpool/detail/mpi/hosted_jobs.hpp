@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -17,7 +18,10 @@
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/wire/arena.hpp"
+#include "procpool/detail/wire/buffer.hpp"
+#include "procpool/detail/wire/large_part.hpp"
 #include "procpool/detail/wire/whole_elements.hpp"
 #include "procpool/error.hpp"
 
@@ -29,16 +33,20 @@ class basic_hosted_jobs {
 public:
     explicit basic_hosted_jobs(outgoing_frames& up) : up_(up) {}
 
-    /// A frame of rank 0 that is about a job. @return whether it brings one quick element
+    /// A frame of rank 0 that is about a job; its payload may lie in memory that the workers see.
+    /// @return whether it brings one quick element
     /// @throws PoolNotRunning, SerializationError
     bool handle(scheduler::pool_backend& local, const frame_header& header,
-                std::span<const std::byte> payload) PROCPOOL_REQUIRES(pool_mutex) {
+                std::span<const std::byte> payload, scheduler::task_definition::shared lies_in = {})
+        PROCPOOL_REQUIRES(pool_mutex) {
         using kind = frame_header::kind;
         using running = job::runner::running;
         if (header.what == kind::define) {
             wire::cursor from(payload);
             const auto settings = from.value<job_settings>();
-            const auto job = std::make_shared<forwarded_job>(header.job, settings, from, up_);
+            if (!lies_in.part.memory && !settings.once) lies_in = from_arena(from, local.arena());
+            const auto job =
+                std::make_shared<forwarded_job>(header.job, settings, from, up_, std::move(lies_in));
             local.add(job);
             jobs_.insert_or_assign(header.job, job);
             return false;
@@ -85,6 +93,20 @@ public:
     }
 
 private:
+    /// What is left of a definition, in an arena if it is large and there is room: then each worker reads it
+    /// there, and `from` does, too.
+    static scheduler::task_definition::shared from_arena(wire::cursor& from,
+                                                         const std::shared_ptr<wire::arena>& memory) {
+        const std::size_t size = from.left();
+        if (!memory || size < wire::arena_threshold) return {};
+        auto part = wire::allocate_part(*memory, size);
+        if (!part) return {};
+        const auto bytes = from.take(size);
+        std::memcpy(part->memory.get(), bytes.data(), size);
+        from = wire::cursor(std::span<const std::byte>(part->memory.get(), size));
+        return {.part = std::move(*part), .size = size};
+    }
+
     static constexpr const char* cancelled = "procpool: cancelled";
 
     /// Large elements go to the workers through memory that they share.

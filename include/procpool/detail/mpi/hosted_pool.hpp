@@ -35,6 +35,7 @@
 #include "procpool/detail/process/pool_options.hpp"
 #include "procpool/detail/process/process_pool.hpp"
 #include "procpool/detail/scheduler/pool_backend.hpp"
+#include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/wire/error_record.hpp"
 #include "procpool/statistics.hpp"
 
@@ -64,8 +65,10 @@ public:
         os::library_threads.fetch_sub(1, std::memory_order_relaxed);
     }
 
-    /// A frame of rank 0. @return whether it brings one quick element
-    bool handle(const frame_header& header, std::span<const std::byte> payload) {
+    /// A frame of rank 0; its payload may lie in memory that the workers see.
+    /// @return whether it brings one quick element
+    bool handle(const frame_header& header, std::span<const std::byte> payload,
+                scheduler::task_definition::shared lies_in = {}) {
         using kind = frame_header::kind;
         if (header.what == kind::close) {
             end(header.flag != 0 ? ending::when_done : ending::now);
@@ -91,7 +94,7 @@ public:
         if (local->failure()) return false;
         bool is_quick = false;
         try {
-            is_quick = jobs_.handle(*local, header, payload);
+            is_quick = jobs_.handle(*local, header, payload, std::move(lies_in));
         } catch (const PoolNotRunning&) {
             return false;  // its end has begun
         } catch (...) {
@@ -130,13 +133,19 @@ private:
         if (complete_.contains(header.job)) return;  // it came on two ways
         const auto now = std::chrono::steady_clock::now();
         if (!part.bytes.empty()) last_part_ = now;
-        if (!partial_[header.job].add(header, part.bytes, now)) return;
-        const partial_definition whole = std::move(partial_[header.job]);
-        partial_.erase(header.job);
+        auto at = partial_.find(header.job);
+        if (at == partial_.end()) {
+            const std::shared_ptr<scheduler::pool_backend> local = pool();
+            at = partial_.try_emplace(header.job, local ? local->arena() : nullptr).first;
+        }
+        if (!at->second.add(header, part.bytes, now)) return;
+        const partial_definition whole = std::move(at->second);
+        partial_.erase(at);
         complete_.insert(header.job);
         up_.append({.what = frame_header::kind::defined, .job = header.job});
         flush();
-        handle({.what = frame_header::kind::define, .pool = header.pool, .job = header.job}, whole.bytes());
+        handle({.what = frame_header::kind::define, .pool = header.pool, .job = header.job}, whole.bytes(),
+               whole.lies_in());
         for (const auto& one : whole.waiting()) handle(one.header, one.payload.bytes());
     }
 

@@ -100,8 +100,8 @@ public:
         tell_activity();
         return {};
     }
-    /// The job's settings and its definition.
-    static wire::buffer definition_of(const scheduler::remote_job& job) {
+    /// What is told of a job before its definition: its settings.
+    static wire::buffer head_of_definition(const scheduler::remote_job& job) {
         const RetryPolicy at_once;
         const RetryPolicy& policy = job.retry_policy ? *job.retry_policy : at_once;
         const job_settings settings{.chunk = job.chunk,
@@ -122,7 +122,6 @@ public:
         bytes.append_value(settings);
         bytes.append_value(job.describer() != nullptr);
         if (job.describer()) wire::encode_function(bytes, job.describer());
-        bytes.append(job.definition().data(), job.definition().size());
         return bytes;
     }
     /// It is being told of the job in parts, `size` bytes in all, which may take a while: what is sent here
@@ -233,9 +232,13 @@ private:
 
     void define(const std::shared_ptr<scheduler::remote_job>& job) {
         if (!jobs_.emplace(job->id, job).second) return;
-        const wire::buffer definition = definition_of(*job);
-        append_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id},
-                     definition.bytes());
+        const wire::buffer head = head_of_definition(*job);
+        const std::span<const std::byte> definition = job->definition();
+        const std::size_t begin =
+            begin_frame(out_, {.what = frame_header::kind::define, .pool = pool_, .job = job->id});
+        out_.append(head.data(), head.size());
+        out_.append(definition.data(), definition.size());
+        end_frame(out_, begin);
     }
 
     /// @return whether there was any

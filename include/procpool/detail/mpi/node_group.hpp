@@ -69,13 +69,15 @@ public:
     }
     /// Tells all nodes but rank 0 of a job, one through the other, and those that know it nothing.
     void define_along_chain(const std::shared_ptr<scheduler::remote_job>& job) {
-        const wire::buffer definition = node::definition_of(*job);
+        const wire::buffer head = node::head_of_definition(*job);
+        const std::size_t size = head.size() + job->definition().size();
         std::vector<int> route;
         for (node& one : nodes_)
             if (is_remote(one) && one.is_alive() && !session_.is_lost(one.rank()) &&
-                session_.is_chained(one.rank()) && one.await_definition(job, definition.size()))
+                session_.is_chained(one.rank()) && one.await_definition(job, size))
                 route.push_back(one.rank());
-        if (!route.empty()) send_definition(*job, definition, route);
+        for (const int rank : route) send(*find(rank));  // so that all of them make room for it meanwhile
+        if (!route.empty()) send_definition(*job, head, route);
     }
     /// A node of the chain is lost, and with it perhaps what it would have passed on.
     void repair_chain() {
@@ -141,18 +143,19 @@ public:
 
 private:
     void send_missing(const node& to, const scheduler::remote_job& job) {
-        if (!session_.is_lost(to.rank())) send_definition(job, node::definition_of(job), {to.rank()});
+        if (!session_.is_lost(to.rank())) send_definition(job, node::head_of_definition(job), {to.rank()});
     }
     bool is_remote(const node& one) const { return one.rank() != session_.net().rank(); }
 
-    void send_definition(const scheduler::remote_job& job, const wire::buffer& definition,
+    void send_definition(const scheduler::remote_job& job, const wire::buffer& head,
                          const std::vector<int>& route) {
         const std::span further = std::span(route).subspan(1);
-        send_parts({.pool = pool_, .job = job.id}, further, definition.bytes(), [&](wire::buffer&& message) {
-            session_.net().send(route[0], std::move(message), sending_mode::in_turn);
-            // They don't hear one another.
-            for (const int rank : further) session_.net().bell().ring(rank);
-        });
+        send_parts({.pool = pool_, .job = job.id}, further, {head.bytes(), job.definition()},
+                   [&](wire::buffer&& message) {
+                       session_.net().send(route[0], std::move(message), sending_mode::in_turn);
+                       // They don't hear one another.
+                       for (const int rank : further) session_.net().bell().ring(rank);
+                   });
     }
 
     session& session_;

@@ -98,9 +98,8 @@ private:
     static worker::encoded_call call_of(const scheduler::remote_job& job, const scheduler::block& element) {
         wire::element_reader reader(element.payload(), element.stride);
         std::uint64_t count = 0;
-        return {.definition = job.definition().bytes(),
-                .stride = element.stride,
-                .arguments = reader.next_run(1, count)};
+        return {
+            .definition = job.definition(), .stride = element.stride, .arguments = reader.next_run(1, count)};
     }
 
     const bundle_options options_;

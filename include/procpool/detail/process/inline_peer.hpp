@@ -211,7 +211,7 @@ private:
         outbox_.keep_results(job.journal != nullptr);
         try {
             if (!use.made) {
-                wire::cursor from(job.definition().bytes());
+                wire::cursor from(job.definition());
                 use.how = &wire::decode_function<worker::task_ops_getter>(from)();
                 use.made = use.how->make(from);
             }

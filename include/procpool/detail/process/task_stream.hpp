@@ -22,6 +22,7 @@
 #include "procpool/detail/scheduler/runs_in_flight.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/frame.hpp"
+#include "procpool/detail/wire/sink.hpp"
 
 namespace procpool::inline v0_1::detail::process {
 
@@ -54,9 +55,12 @@ public:
         std::array<wire::task_header, 2> frames;
         static_assert(sizeof frames == scheduler::block::room_for_frames);
         std::size_t count = 0;
-        const wire::buffer& definition = job.definition();
+        const std::span<const std::byte> definition = job.definition();
         if (job.once() && same_as_last_once(definition)) {
             frames[count++] = {.what = kind::define_again, .job = job.id};
+        } else if (!job.once() && job.shared_definition().part.memory && !knows(job.id)) {
+            append_shared(next.head, job);
+            known_jobs_.push_back(job.id);
         } else if (!knows(job.id)) {
             next.head.append_value(wire::task_header{.what = job.once() ? kind::define_once : kind::define,
                                                      .job = job.id,
@@ -151,7 +155,16 @@ private:
     bool knows(std::uint64_t job) const noexcept {
         return std::find(known_jobs_.begin(), known_jobs_.end(), job) != known_jobs_.end();
     }
-    bool same_as_last_once(const wire::buffer& definition) const noexcept {
+    static void append_shared(wire::buffer& to, const scheduler::remote_job& job) {
+        const scheduler::task_definition::shared& where = job.shared_definition();
+        to.append_value(wire::task_header{.what = wire::task_header::kind::define_shared,
+                                          .job = job.id,
+                                          .length = sizeof(std::uint64_t) + sizeof where.part.place,
+                                          .first = where.begin});
+        to.append_value(where.size | wire::lies_in_arena);
+        to.append_value(where.part.place);
+    }
+    bool same_as_last_once(std::span<const std::byte> definition) const noexcept {
         return !definition.empty() && definition.size() == last_once_.size() &&
                std::memcmp(definition.data(), last_once_.data(), definition.size()) == 0;
     }

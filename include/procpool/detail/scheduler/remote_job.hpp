@@ -70,7 +70,9 @@ public:
     /// Its number as its caller knows it.
     virtual std::uint64_t index_told(std::uint64_t index) const noexcept { return index; }
 
-    const wire::buffer& definition() const noexcept { return definition_.bytes; }
+    std::span<const std::byte> definition() const noexcept { return definition_.all(); }
+    /// Where workers find it, if it lies in memory that they see; there is no part otherwise.
+    const task_definition::shared& shared_definition() const noexcept { return definition_.instead; }
     bool once() const noexcept { return once_; }
     /// What describe() uses; null if it can't.
     auto describer() const noexcept { return definition_.describe; }

@@ -57,7 +57,7 @@ public:
         require_running();
         in_a_row_.close();  // what comes later than this job goes behind it
         job->id = ++last_id_;
-        job->timing = &timings_.of(job->definition().bytes());
+        job->timing = &timings_.of(job->definition());
         os::probes::call_begin(job->id);
         if (observed() || job->observed) begin_observed(*job);
         jobs_.add(job);

@@ -26,16 +26,17 @@ inline constexpr std::uint64_t finalizer_number = ~std::uint64_t{0};
 struct task_header {
     static constexpr std::uint32_t magic_number = 0x31544B50;  // "PKT1"
     enum class kind : std::uint32_t {
-        define,        // job's callable: the location of its task_ops, then the callable
-        define_once,   // the same, forgotten after its next run
-        define_again,  // the same as the last define_once
-        run,           // `count` elements of the job
-        forget,        // the job's callable won't be needed again
-        release,       // the first `count` results are received: what they refer to may go
-        trim,          // nothing to do for now: memory that is kept for more work may go
-        recalled,      // elements before this that were not begun were taken back, for the `count`-th time
-        probe,         // whoever reads this has answered all that came before
-        attempt,       // the next run is one element, for the `count`-th time
+        define,         // job's callable: the location of its task_ops, then the callable
+        define_once,    // the same, forgotten after its next run
+        define_again,   // the same as the last define_once
+        define_shared,  // a callable that lies in an arena, behind `first` bytes of something else
+        run,            // `count` elements of the job
+        forget,         // the job's callable won't be needed again
+        release,        // the first `count` results are received: what they refer to may go
+        trim,           // nothing to do for now: memory that is kept for more work may go
+        recalled,       // elements before this that were not begun were taken back, for the `count`-th time
+        probe,          // whoever reads this has answered all that came before
+        attempt,        // the next run is one element, for the `count`-th time
     };
     static constexpr std::uint8_t by_clock = 1;
     static constexpr std::uint8_t by_cpu_time = 2;

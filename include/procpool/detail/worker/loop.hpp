@@ -80,7 +80,8 @@ private:
     struct definition {
         wire::buffer bytes;
         const task_ops* how = nullptr;
-        std::size_t begin = 0;           // where in `bytes` the callable starts
+        bool is_shared = false;          // `bytes` say where in an arena it lies
+        std::size_t begin = 0;           // where in it the callable starts
         std::shared_ptr<void> callable;  // if all jobs of this definition may share it
     };
     struct known_job {
@@ -140,7 +141,8 @@ private:
         switch (header.what) {
             case wire::task_header::kind::define:
             case wire::task_header::kind::define_once:
-            case wire::task_header::kind::define_again: define(header, payload); break;
+            case wire::task_header::kind::define_again:
+            case wire::task_header::kind::define_shared: define(header, payload); break;
             case wire::task_header::kind::run: run_elements(header, payload); break;
             case wire::task_header::kind::forget: forget(header.job); break;
             case wire::task_header::kind::release: outbox_.release_pins(header.count); break;
@@ -159,13 +161,16 @@ private:
     void define(const wire::task_header& header, std::span<const std::byte> payload) {
         known_job job;
         job.id = header.job;
-        job.once = header.what != wire::task_header::kind::define;
+        const bool is_shared = header.what == wire::task_header::kind::define_shared;
+        job.once = header.what != wire::task_header::kind::define && !is_shared;
         if (header.what == wire::task_header::kind::define_again) {
             job.what = last_once_;
         } else {
             // The callable is made when the first element needs it, so that its failure is that element's.
             job.what = std::make_shared<definition>();
             job.what->bytes.append(payload.data(), payload.size());
+            job.what->is_shared = is_shared;
+            job.what->begin = header.first;
             if (job.once) last_once_ = job.what;
         }
         jobs_.push_back(std::move(job));
@@ -256,12 +261,13 @@ private:
             job.callable = what.callable;
             return;
         }
+        wire::cursor lies_in(what.bytes.bytes());
+        const auto bytes = what.is_shared ? wire::take_bulk(lies_in) : what.bytes.bytes();
+        wire::cursor from(bytes.subspan(std::min(what.begin, bytes.size())));
         if (!what.how) {
-            wire::cursor from(what.bytes.bytes());
             what.how = &wire::decode_function<task_ops_getter>(from)();
-            what.begin = what.bytes.size() - from.left();
+            what.begin = bytes.size() - from.left();
         }
-        wire::cursor from(what.bytes.bytes().subspan(what.begin));
         job.callable = what.how->make(from);
         if (what.how->stateless) what.callable = job.callable;
     }
