@@ -164,7 +164,8 @@ TEST(Loader, that_gives_them_as_they_come_waits_for_no_slow_sample) {
         while (i == 0 && *released == 0) ::usleep(1000);
         to = static_cast<int>(2 * i);
     };
-    mp::Loader loader(pool, 200, first_is_slow, {.batch_size = 5, .in_order = false}, label);
+    // One epoch: of a second one the other worker might have begun the slow sample, too.
+    mp::Loader loader(pool, 200, first_is_slow, {.batch_size = 5, .in_order = false, .epochs = 1}, label);
     std::size_t before = 0;
     for (const auto& batch : loader) {
         if (batch.number() == 0) break;
