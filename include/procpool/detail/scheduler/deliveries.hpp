@@ -125,6 +125,7 @@ private:
     }
     static void store(delivery& one, bool is_element, const job::callback_runner& user) {
         using kind = delivery::kind;
+        if (one.job->gives_back) note_facts(one);  // who passes the result on is told of it first
         switch (one.what) {
             case kind::runs_again: return;
             case kind::kept: one.job->journal->deliver(*one.job, one.first, one.count); return;
@@ -142,6 +143,9 @@ private:
                 if (decide(one, user)) return;
                 one.job->fail(one.first, std::move(one.error));
         }
+        if (!one.job->gives_back) note_facts(one);
+    }
+    static void note_facts(const delivery& one) {
         if (one.job->facts && (one.facts.attempts > 1 || one.facts.asked_to_stop))
             one.job->facts->note(one.facts_of, one.facts);
     }
