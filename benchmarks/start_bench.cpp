@@ -12,6 +12,7 @@
 
 #include "procpool/freeze_support.hpp"
 #include "procpool/pool.hpp"
+#include "procpool/reusable_pool.hpp"
 
 namespace {
 
@@ -36,6 +37,14 @@ BENCHMARK_CAPTURE(start_task_stop, forkserver, mp::start_method::forkserver)
 BENCHMARK_CAPTURE(start_task_stop, spawn, mp::start_method::spawn)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+
+/// A pool that is there already.
+void reused_task(benchmark::State& state) {
+    mp::reusable_pool(2)->apply(negate, 1);
+    for (auto _ : state) benchmark::DoNotOptimize(mp::reusable_pool(2)->apply(negate, 1));
+    mp::end_reusable_pool();
+}
+BENCHMARK(reused_task)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// From the death of a worker to the result of its replacement.
 void replace_worker(benchmark::State& state, mp::start_method method) {

@@ -11,9 +11,7 @@
 
 #include <cereal/types/vector.hpp>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -25,6 +23,7 @@
 
 #include "procpool/pool.hpp"
 #include "procpool/thread_pool.hpp"
+#include "support/pool_memory.hpp"
 #include "support/processes.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
@@ -35,6 +34,7 @@ namespace mp = procpool;
 
 constexpr std::size_t mib = 1 << 20;
 using numbers = mp::Buffer<std::uint32_t>;
+using test::is_in_pool_memory;
 
 /// The memory that the only pool of this process shares, as a file that stays when the pool is gone.
 class pool_file {
@@ -61,18 +61,6 @@ public:
 private:
     int file_ = -1;
 };
-
-bool is_in_pool_memory(const void* pointer) {
-    const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-    std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) {
-        std::uintptr_t begin = 0;
-        std::uintptr_t end = 0;
-        if (std::sscanf(line.c_str(), "%lx-%lx", &begin, &end) == 2 && begin <= address && address < end)
-            return line.find("memfd:procpool ") != std::string::npos;
-    }
-    return false;
-}
 
 /// `bytes` of numbers that begin with `first`.
 numbers filled(std::size_t bytes, std::uint32_t first) {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +25,7 @@
 
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
+#include "support/leftovers.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
@@ -39,20 +39,7 @@ namespace mp = procpool;
 constexpr std::size_t mib = 1 << 20;
 
 /// Bytes of memory that the shared memory of this process's pools takes.
-std::size_t pool_memory() {
-    std::map<ino_t, std::size_t> files;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-        std::error_code gone;
-        const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
-        struct stat status{};
-        if (target.find("memfd:procpool ") == std::string::npos || ::stat(entry.path().c_str(), &status) != 0)
-            continue;
-        files[status.st_ino] = static_cast<std::size_t>(status.st_blocks) * 512;
-    }
-    std::size_t sum = 0;
-    for (const auto& [inode, bytes] : files) sum += bytes;
-    return sum;
-}
+std::size_t pool_memory() { return test::memory_of_files("memfd:procpool "); }
 
 /// Whether an address lies in the shared memory of a pool.
 bool is_in_pool_memory(const void* pointer) {

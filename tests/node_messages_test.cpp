@@ -140,11 +140,12 @@ TEST_F(Node, what_it_tells_of_an_element_goes_with_its_result) {
     values(*job, 4, 1);
     values(*job, 5, 1);
     ASSERT_EQ(results.size(), 3u);
-    EXPECT_EQ(results[0].facts.attempts, 1u);
-    EXPECT_EQ(results[1].facts.attempts, 3u);
-    EXPECT_TRUE(results[1].facts.asked_to_stop);
-    EXPECT_EQ(results[1].facts_of, 4u);
-    EXPECT_EQ(results[2].facts.attempts, 1u);
+    EXPECT_FALSE(results[0].history);
+    ASSERT_TRUE(results[1].history);
+    EXPECT_EQ(results[1].history->facts.attempts, 3u);
+    EXPECT_TRUE(results[1].history->facts.asked_to_stop);
+    EXPECT_EQ(results[1].history->index, 4u);
+    EXPECT_FALSE(results[2].history);
 }
 
 TEST_F(Node, results_come_in_any_order_and_pieces) {
@@ -193,8 +194,8 @@ TEST_F(Node, an_error_tells_the_attempts_before_and_the_host) {
     EXPECT_EQ(results[0].what, scheduler::delivery::kind::error_record);
     EXPECT_EQ(results[0].first, 1u);
     EXPECT_EQ(results[0].pid, 99);
-    EXPECT_EQ(results[0].note, attempts);
-    EXPECT_EQ(*results[0].host, "far");
+    EXPECT_EQ(results[0].history->note, attempts);
+    EXPECT_EQ(*results[0].history->host, "far");
     EXPECT_EQ(results[0].bytes.size(), simulation::thrown_record().size());
     EXPECT_EQ(node.work().elements(), 2u);
 }

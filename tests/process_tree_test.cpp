@@ -242,6 +242,21 @@ TEST(ProcessTree, ends_with_its_pool_where_it_has_lost_its_mark) {
     EXPECT_TRUE(all_gone());
 }
 
+TEST(ProcessTree, of_a_worker_is_not_promised_silently_where_the_system_refuses_marks) {
+    test::child_program program([] {
+        for (const auto which : {RLIMIT_RSS, RLIMIT_LOCKS})
+            if (const rlimit none{0, 0}; ::setrlimit(which, &none) != 0) return 2;
+        if (mp::Pool(2).apply([](int x) { return x + 1; }, 1) != 2) return 3;
+        return mp::Pool({.processes = 2, .keep_children = true}).apply([](int x) { return x; }, 1) == 1 ? 0
+                                                                                                        : 4;
+    });
+    const test::child_end end = program.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+    const auto told = end.errors.find("some may outlive it (keep_children");
+    EXPECT_NE(told, std::string::npos) << end.errors;
+    EXPECT_EQ(end.errors.find("some may outlive it", told + 1), std::string::npos) << end.errors;
+}
+
 TEST(ProcessTree, is_kept_on_request) {
     started.reset();
     {

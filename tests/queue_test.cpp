@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <cereal/types/memory.hpp>
@@ -28,6 +27,7 @@
 #include "procpool/shared_array.hpp"
 #include "support/arrays.hpp"
 #include "support/handles.hpp"
+#include "support/leftovers.hpp"
 
 namespace queue_test {
 
@@ -287,13 +287,7 @@ TEST(Queue, serves_threads_of_one_process) {
 // ---- memory
 
 std::uint64_t memory_of(const mp::Queue<std::vector<char>>&) {
-    std::uint64_t kib = 0;
-    for (const auto& [number, target] : test::descriptors_of(::getpid())) {
-        if (target.find("memfd:Queue") == std::string::npos) continue;
-        struct stat status{};
-        if (::fstat(number, &status) == 0) kib += static_cast<std::uint64_t>(status.st_blocks) / 2;
-    }
-    return kib;
+    return test::memory_of_files("memfd:Queue") / 1024;
 }
 
 TEST(Queue, that_is_kept_short_stays_in_little_memory) {

@@ -175,12 +175,14 @@ TEST(SharedMemory, is_found_by_its_name_while_its_creator_lives) {
         EXPECT_TRUE(name.starts_with("psm_"));
         EXPECT_EQ(memory.size(), 100u);
         EXPECT_EQ(std::ranges::count(memory.buf(), std::byte{}), 100);
-        child_program child([&] {
-            mp::SharedMemory mine(name);
-            write_to(mine, "hello");
-            mine.close();
-            return mine.buf().empty() ? 0 : 1;
-        });
+        child_program child(passed(
+            [](const std::string& its_name) {
+                mp::SharedMemory mine(its_name);
+                write_to(mine, "hello");
+                mine.close();
+                return mine.buf().empty() ? 0 : 1;
+            },
+            name));
         EXPECT_EQ(child.wait().exit_code, 0);
         EXPECT_EQ(text_in(memory, 6), std::string("hello\0", 6));
         EXPECT_EQ(mp::SharedMemory("/" + name).name(), name);

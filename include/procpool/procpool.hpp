@@ -35,6 +35,7 @@
 #include "procpool/register_exception.hpp"
 #include "procpool/result.hpp"
 #include "procpool/retry_policy.hpp"
+#include "procpool/reusable_pool.hpp"
 #include "procpool/shared_array.hpp"
 #include "procpool/shared_memory.hpp"
 #include "procpool/start_method.hpp"

@@ -27,7 +27,8 @@ compilable() {
     local header library
     while read -r header; do
         case $header in
-        */interop/opencv.hpp | */interop/eigen.hpp) library=$(basename "$header" .hpp) ;;
+        */interop/opencv.hpp | */interop/buffer_mat.hpp) library=opencv ;;
+        */interop/eigen.hpp | */interop/buffer_matrix.hpp) library=eigen ;;
         # tests/windows/check_headers.sh has those.
         */detail/*/windows/*) continue ;;
         */mpi.hpp | */src_mpi.hpp | */procpool/mpi/* | */detail/mpi/*) library=mpi ;;

@@ -4,9 +4,15 @@
 #define PROCPOOL_TESTS_SUPPORT_HANDLES_HPP
 
 #include <chrono>
+#include <cstddef>
+#include <cstring>
 #include <memory>
+#include <new>
+#include <span>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "support/messages.hpp"
 #include "support/processes.hpp"
@@ -15,13 +21,42 @@ namespace test {
 
 /// Calls `body` in a child with what arrives there of `values`, as a task would get it.
 template <class Body, class... Values>
-auto passed(Body body, const Values&... values) {
+class passed_call {
     using arrived = std::tuple<Values...>;
-    auto sent = std::make_shared<message>(encoded(arrived(values...)));
-    return [body = std::move(body), sent]() mutable -> int {
-        arrived here = decoded<arrived>(sent->bytes.bytes());
+
+public:
+    passed_call(Body body, const Values&... values)
+        : body_(std::move(body)), sent_(std::make_shared<message>(encoded(arrived(values...)))) {}
+
+    int operator()() { return call_with(body_, sent_->bytes.bytes()); }
+
+    // For a child that isn't a copy of this process: the body's own bytes, and then the message.
+    std::vector<std::byte> bytes() const {
+        static_assert(std::is_trivially_copyable_v<Body>);
+        const auto own = std::as_bytes(std::span(&body_, 1));
+        const auto sent = sent_->bytes.bytes();
+        std::vector<std::byte> all(own.begin(), own.end());
+        all.insert(all.end(), sent.begin(), sent.end());
+        return all;
+    }
+    static int call(std::span<const std::byte> bytes) {
+        alignas(Body) std::byte copy[sizeof(Body)];
+        std::memcpy(copy, bytes.data(), sizeof copy);
+        return call_with(*std::launder(reinterpret_cast<Body*>(copy)), bytes.subspan(sizeof copy));
+    }
+
+private:
+    static int call_with(Body& body, std::span<const std::byte> sent) {
+        arrived here = decoded<arrived>(sent);
         return std::apply(body, here);
-    };
+    }
+
+    Body body_;
+    std::shared_ptr<message> sent_;
+};
+template <class Body, class... Values>
+auto passed(Body body, const Values&... values) {
+    return passed_call<Body, Values...>(std::move(body), values...);
 }
 
 /// What comes back to this process after a journey.

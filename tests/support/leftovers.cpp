@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "support/leftovers.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 
 namespace test {
@@ -70,6 +72,20 @@ std::vector<std::string> memfd_mappings() {
     for (std::string line; std::getline(maps, line);)
         if (line.find("memfd:") != std::string::npos) found.push_back(line);
     return found;
+}
+
+std::size_t memory_of_files(const std::string& target) {
+    std::map<ino_t, std::size_t> files;  // one may have several descriptors
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        const auto found = fs::read_symlink(entry.path(), gone).string();
+        struct stat status{};
+        if (found.find(target) == std::string::npos || ::stat(entry.path().c_str(), &status) != 0) continue;
+        files[status.st_ino] = static_cast<std::size_t>(status.st_blocks) * 512;
+    }
+    std::size_t sum = 0;
+    for (const auto& [inode, bytes] : files) sum += bytes;
+    return sum;
 }
 
 int threads() {

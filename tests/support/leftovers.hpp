@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_TESTS_SUPPORT_LEFTOVERS_HPP
 #define PROCPOOL_TESTS_SUPPORT_LEFTOVERS_HPP
 
+#include <cstddef>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ std::set<std::string> open_descriptors();
 
 /// Mappings of memory files in this process.
 std::vector<std::string> memfd_mappings();
+
+/// Bytes that this process's memory files take whose target in /proc begins so ("memfd:procpool").
+std::size_t memory_of_files(const std::string& target);
 
 /// Names in /dev/shm that processes of this test program have given and nobody has removed.
 std::set<std::string> named_shared_memory();

@@ -3,6 +3,10 @@
 #ifndef PROCPOOL_TESTS_SUPPORT_PROCESSES_HPP
 #define PROCPOOL_TESTS_SUPPORT_PROCESSES_HPP
 
+#ifdef _WIN32
+#include "windows/processes.hpp"
+#else
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -229,4 +233,5 @@ private:
 
 }  // namespace test
 
+#endif
 #endif

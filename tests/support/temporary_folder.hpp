@@ -3,9 +3,8 @@
 #ifndef PROCPOOL_TESTS_SUPPORT_TEMPORARY_FOLDER_HPP
 #define PROCPOOL_TESTS_SUPPORT_TEMPORARY_FOLDER_HPP
 
-#include <stdlib.h>
-
 #include <filesystem>
+#include <random>
 #include <stdexcept>
 #include <string>
 
@@ -15,7 +14,11 @@ namespace test {
 class temporary_folder {
 public:
     temporary_folder() {
-        if (!::mkdtemp(path_.data())) throw std::runtime_error("can't make a temporary folder");
+        std::random_device random;
+        path_ = (std::filesystem::temp_directory_path() / "procpool-test-").string() +
+                std::to_string(random()) + "-" + std::to_string(random());
+        if (!std::filesystem::create_directory(path_))
+            throw std::runtime_error("can't make a temporary folder");
     }
     temporary_folder(const temporary_folder&) = delete;
     temporary_folder& operator=(const temporary_folder&) = delete;
@@ -24,7 +27,7 @@ public:
     std::string path(const std::string& name) const { return path_ + "/" + name; }
 
 private:
-    std::string path_ = std::filesystem::temp_directory_path() / "procpool-test-XXXXXX";
+    std::string path_;
 };
 
 }  // namespace test

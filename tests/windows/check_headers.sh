@@ -19,9 +19,8 @@ mapfile -t public < <(find include/procpool -maxdepth 1 -name '*.hpp' | grep -vE
 mapfile -t own < <(find include/procpool -path '*/windows/*.hpp' | sort)
 as_includes() { printf '%s\n' "$@" | sed 's|^include/\(.*\)|#include <\1>|'; }
 
-as_includes "${public[@]}" include/procpool/interop/numpy.hpp | "$compiler" "${flags[@]}"
-# The system's own headers declare the same functions.
-printf '#include <windows.h>\n%s\n' "$(as_includes include/procpool/detail/os/windows/api.hpp)" |
+# The system's own header declares the same functions, and has macros such as near: who includes it first must not fail.
+printf '#include <windows.h>\n%s\n' "$(as_includes "${public[@]}" include/procpool/interop/numpy.hpp)" |
     "$compiler" -DNOMINMAX "${flags[@]}"
 # shellcheck disable=SC2016  # the inner shell's own variables
 printf '%s\0' "${own[@]}" | xargs -0 -P "$(nproc)" -I{} bash -c '

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: MIT
 // Deaths of workers on Windows: what is told of them, and what stays behind.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <windows.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <numeric>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/queue.hpp"
 #include "procpool/shared_array.hpp"
 #include "procpool/sync.hpp"
+#include "support/engine.hpp"
+#include "support/processes.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
 
@@ -117,6 +126,29 @@ TEST(DeathsOnWindows, an_end_in_the_midst_of_work_leaves_no_process) {
     }
 }
 
+struct board {
+    std::array<std::atomic<long>, 3> workers{};
+};
+test::shared<board> seen;
+
+TEST(DeathsOnWindows, busy_workers_of_a_killed_program_are_gone) {
+    seen.reset();
+    test::child_program program([] {
+        mp::Pool pool(3);
+        auto result = pool.map_async(&sleep_for, std::vector{30'000, 30'000, 30'000}, {.chunksize = 1});
+        for (std::size_t i = 0; i < 3; ++i)
+            test::eventually([&] { return (seen->workers[i] = pool.workers()[i].pid) != 0; });
+        result.get();
+        return 0;
+    });
+    ASSERT_TRUE(test::eventually(
+        [] { return std::ranges::all_of(seen->workers, [](const auto& pid) { return pid != 0; }); }));
+    program.send(SIGKILL);
+    EXPECT_EQ(program.wait().signal, SIGKILL);
+    for (const auto& pid : seen->workers)
+        EXPECT_TRUE(test::eventually([&] { return test::look_at(pid).state == 'X'; })) << pid;
+}
+
 std::vector<double> doubled(std::vector<double> values) {
     for (double& one : values) one *= 2;
     return values;
@@ -129,27 +161,64 @@ TEST(DeathsOnWindows, large_values_go_there_and_back) {
     for (const auto& one : results) ASSERT_EQ(one, std::vector<double>(1'000'000, 3.0));
 }
 
+int complain_and_die(int x) {
+    std::fprintf(stderr, "line %d\nlast words\n", x);
+    return write_to_null(x);
+}
+
+TEST(OutputOnWindows, the_last_that_a_dead_worker_printed_is_told) {
+    mp::Pool pool({.processes = 1, .stderr_tail = 200});
+    const auto death = death_of([&] { pool.apply(&complain_and_die, 7); });
+    EXPECT_EQ(death.error_output(), "line 7\nlast words\n");
+    EXPECT_EQ(pool.apply(&square, 3), 9);
+}
+
+int print_parts(int x) {
+    std::fputs("one ", stderr);
+    std::fflush(stderr);
+    std::fprintf(stderr, "line %d\n", x);
+    return x;
+}
+
+TEST(OutputOnWindows, lines_of_workers_come_whole_with_their_numbers) {
+    test::child_program child([] {
+        mp::Pool pool({.processes = 2, .output = mp::worker_output::prefixed});
+        pool.map(&print_parts, std::vector{1, 2, 3, 4, 5, 6}, {.chunksize = 1});
+        return 0;
+    });
+    const auto end = child.wait();
+    EXPECT_EQ(end.exit_code, 0);
+    std::istringstream lines(end.errors);
+    int count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        EXPECT_TRUE(line.starts_with("[worker 0] one line ") || line.starts_with("[worker 1] one line "))
+            << line;
+    }
+    EXPECT_EQ(count, 6);
+}
+
 TEST(DeathsOnWindows, the_other_start_methods_are_refused) {
     EXPECT_THROW(mp::Pool({.processes = 1, .start_method = mp::start_method::fork}), mp::BootstrapError);
     EXPECT_THROW(mp::Pool({.processes = 1, .start_method = mp::start_method::forkserver}),
                  mp::BootstrapError);
 }
 
+int add_to(const mp::SharedArray<int, 1>& array, mp::Lock lock, mp::Queue<int> queue, int x) {
+    const std::lock_guard held(lock);
+    array[0] += x;
+    array[static_cast<std::size_t>(x)] = x;
+    queue.put(x);
+    return x;
+}
+
 TEST(SharedOnWindows, arrays_locks_and_queues_are_the_same_in_workers) {
     mp::Pool pool(2);
-    mp::SharedArray<int> array(1000);
+    mp::SharedArray<int, 1> array({1000});
     mp::Lock lock;
     mp::Queue<int> queue;
-    const auto add = [array, lock, queue](int x) mutable {
-        const std::lock_guard held(lock);
-        array[0] += x;
-        array[static_cast<std::size_t>(x)] = x;
-        queue.put(x);
-        return x;
-    };
     std::vector<int> inputs(999);
     std::iota(inputs.begin(), inputs.end(), 1);
-    pool.map(add, inputs);
+    pool.map(mp::partial(&add_to, array, lock, queue), inputs);
     EXPECT_EQ(array[0], 999 * 1000 / 2);
     EXPECT_EQ(array[999], 999);
     long sum = 0;

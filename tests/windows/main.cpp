@@ -1,41 +1,71 @@
 // SPDX-License-Identifier: MIT
-// Runs the tests on Windows, and fails each that leaves handles behind.
+// Runs the tests on Windows, and fails each that leaves handles or processes behind.
 #include <gtest/gtest.h>
-#include <windows.h>
 
-#include <cstdint>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include "procpool/start_method.hpp"
 #include "support/freeze.hpp"
+#include "support/leftovers.hpp"
 #include "support/wait.hpp"
+#include "windows/calls.hpp"
+#include "windows/child.hpp"
 
 namespace test {
 namespace {
 
-// GetProcessHandleCount() says 0 under Wine.
-int open_handles() {
-    constexpr std::uintptr_t most = 16384, step = 4;
-    int count = 0;
-    for (std::uintptr_t number = step; number < most; number += step) {
-        DWORD flags = 0;
-        if (::GetHandleInformation(reinterpret_cast<HANDLE>(number), &flags)) ++count;
-    }
-    return count;
-}
-
-/// What the system's own threads and the C++ library open once stays; so the same test may not open more each
-/// time.
+/// What the system's own threads and the C++ library open once stays; so all tests together may leave so many
+/// more than there were when the first began.
 class leftover_check : public testing::EmptyTestEventListener {
-    void OnTestStart(const testing::TestInfo&) override { before_ = open_handles(); }
+public:
+    void OnTestStart(const testing::TestInfo&) override { before_ = open_descriptors().size(); }
     void OnTestEnd(const testing::TestInfo& info) override {
         if (info.result()->Skipped()) return;
-        constexpr int opened_once = 48;
-        EXPECT_TRUE(
-            eventually([&] { return open_handles() <= before_ + opened_once; }, std::chrono::seconds(5)))
-            << "handles left: " << open_handles() << " after " << before_;
+        constexpr std::chrono::seconds grace{5};
+        EXPECT_TRUE(eventually([] { return other_processes().empty(); }, grace)) << "processes left";
+        const auto allowed = [&] { return std::max(before_, first_ + opened_once); };
+        EXPECT_TRUE(eventually([&] { return open_descriptors().size() <= allowed(); }, grace))
+            << "handles left: " << open_descriptors().size() << " after " << before_ << ", and " << first_
+            << " at first";
     }
-    int before_ = 0;
+
+private:
+    static constexpr std::size_t opened_once = 16;
+    const std::size_t first_ = open_descriptors().size();
+    std::size_t before_ = 0;
+};
+
+/// Ends the program when a test takes too long, so that the others can be run without it.
+class deadline : public testing::EmptyTestEventListener {
+public:
+    deadline() {
+        std::thread([this] { watch(); }).detach();
+    }
+    void OnTestStart(const testing::TestInfo&) override { began_ = now(); }
+    void OnTestEnd(const testing::TestInfo&) override { began_ = 0; }
+
+private:
+    static constexpr long long most = 90'000;
+
+    static long long now() {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(
+                   std::chrono::steady_clock::now().time_since_epoch())
+            .count();
+    }
+    void watch() const {
+        for (;;) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(250));
+            const long long began = began_;
+            if (began == 0 || now() - began < most) continue;
+            std::printf("this test takes too long\n");
+            windows::end_this_process();
+        }
+    }
+    std::atomic<long long> began_{0};
 };
 
 }  // namespace
@@ -43,11 +73,14 @@ class leftover_check : public testing::EmptyTestEventListener {
 
 int main(int argc, char** argv) {
     test::freeze_support(argc, argv);
+    test::windows::crash_quietly();
+    test::windows::run_as_child();
     std::setvbuf(stdout, nullptr, _IONBF, 0);  // who reads it shall see how far a killed run has got
     testing::InitGoogleTest(&argc, argv);
-    const int before = test::open_handles();
+    const std::size_t before = test::open_descriptors().size();
     testing::UnitTest::GetInstance()->listeners().Append(new test::leftover_check);
+    testing::UnitTest::GetInstance()->listeners().Append(new test::deadline);
     const int result = RUN_ALL_TESTS();
-    std::printf("handles: %d before all tests, %d after\n", before, test::open_handles());
+    std::printf("handles: %zu before all tests, %zu after\n", before, test::open_descriptors().size());
     return result;
 }

@@ -21,6 +21,7 @@
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
+#include "procpool/interop/buffer_matrix.hpp"  // IWYU pragma: export
 
 namespace procpool::inline v0_1 {
 namespace detail {

@@ -24,9 +24,11 @@
 #include "procpool/detail/os/large_write.hpp"
 #include "procpool/detail/type_name.hpp"
 #include "procpool/detail/wire/archive.hpp"
+#include "procpool/detail/wire/buffer_memory.hpp"
 #include "procpool/detail/wire/codec.hpp"
 #include "procpool/detail/wire/sink.hpp"
 #include "procpool/error.hpp"
+#include "procpool/interop/buffer_mat.hpp"  // IWYU pragma: export
 
 namespace procpool::inline v0_1 {
 namespace detail {
@@ -149,16 +151,19 @@ inline constexpr bool is_mat<cv::Mat_<Element>> = true;
 template <class T>
 concept mat = is_mat<T>;
 
-/// Type, number of dimensions, their sizes; then all elements side by side.
+/// Type, number of dimensions, their sizes; then all elements side by side. One of a buffer_mat() says so,
+/// and its elements stay where they are.
 template <mat T>
 struct codec<T> {
     static constexpr bool sendable = true;
 
     static void encode(sink out, const T& value) {
-        out.to.append_value(std::int32_t{value.type()});
+        const buffer_memory* const lies_in = mat_buffer_allocator::instance().memory_of(value);
+        out.to.append_value(std::int32_t{value.type() | (lies_in ? in_buffer : 0)});
         out.to.append_value(std::int32_t{value.dims});
         for (int d = 0; d < value.dims; ++d) out.to.append_value(std::int32_t{value.size[d]});
         const std::size_t size = value.total() * value.elemSize();
+        if (lies_in) return lies_in->append_to(out, size);
         std::byte* const at = append_bulk(out, size);
         if (size == 0) return;
         // Of the same size and type, so that copyTo() has no reason to make another.
@@ -167,7 +172,9 @@ struct codec<T> {
     }
 
     static T decode(cursor& from) {
-        const auto type = from.value<std::int32_t>();
+        const auto kind = from.value<std::int32_t>();
+        const bool in_a_buffer = (kind & in_buffer) != 0;
+        const std::int32_t type = kind & ~in_buffer;
         const auto dims = from.value<std::int32_t>();
         if (type != CV_MAT_TYPE(type) || CV_ELEM_SIZE(type) <= 0)
             throw SerializationError("procpool: there is no cv::Mat of the type " + std::to_string(type));
@@ -177,19 +184,28 @@ struct codec<T> {
         std::array<int, most_dims> sizes{};
         for (int d = 0; d < dims; ++d) sizes[static_cast<std::size_t>(d)] = from.value<std::int32_t>();
         const std::size_t size = bytes_of({sizes.data(), static_cast<std::size_t>(dims)}, type);
-        const auto bytes = take_bulk(from);
-        if (bytes.size() != size)
-            throw SerializationError("procpool: a cv::Mat of " + std::to_string(size) +
-                                     " bytes arrived with " + std::to_string(bytes.size()));
-        if (dims == 0) return {};
-        if constexpr (!std::is_same_v<T, cv::Mat>) {
-            // Its constructor would convert the elements.
-            constexpr int own = cv::traits::Type<typename T::value_type>::value;
-            if (type != own)
-                throw SerializationError("procpool: a cv::Mat of type " + cv::typeToString(type) +
-                                         " arrived where one of type " + cv::typeToString(own) +
-                                         " was meant");
+        const auto check = [&](std::size_t arrived) {
+            if (arrived != size)
+                throw SerializationError("procpool: a cv::Mat of " + std::to_string(size) +
+                                         " bytes arrived with " + std::to_string(arrived));
+            if constexpr (!std::is_same_v<T, cv::Mat>) {
+                // Its constructor would convert the elements.
+                constexpr int own = cv::traits::Type<typename T::value_type>::value;
+                if (dims > 0 && type != own)
+                    throw SerializationError("procpool: a cv::Mat of type " + cv::typeToString(type) +
+                                             " arrived where one of type " + cv::typeToString(own) +
+                                             " was meant");
+            }
+        };
+        if (in_a_buffer) {
+            auto [memory, arrived] = buffer_memory::take(from);
+            check(arrived);
+            if (dims == 0) return {};
+            return T(mat_buffer_allocator::instance().mat_over(std::move(memory), dims, sizes.data(), type));
         }
+        const auto bytes = take_bulk(from);
+        check(bytes.size());
+        if (dims == 0) return {};
         cv::Mat value(dims, sizes.data(), type);
         os::expect_large_write(value.data, size);
         if (size > 0) std::memcpy(value.data, bytes.data(), size);
@@ -197,6 +213,7 @@ struct codec<T> {
     }
 
 private:
+    static constexpr std::int32_t in_buffer = 1 << 30;  // beside the type
     static constexpr int most_dims = 32;  // of OpenCV, whose own name for it is in the headers for C
 
     static std::size_t bytes_of(std::span<const int> sizes, int type) {

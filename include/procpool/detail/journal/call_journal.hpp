@@ -39,6 +39,7 @@ public:
     PROCPOOL_COMPILED_APART void add_error(std::uint64_t index, const std::exception_ptr& error) override;
     PROCPOOL_COMPILED_APART void write() noexcept override;
     PROCPOOL_COMPILED_APART std::exception_ptr write_error() override;
+    PROCPOOL_COMPILED_APART void close() noexcept override;
 
 private:
     struct element {
@@ -47,16 +48,18 @@ private:
         state what = state::unknown;
         bool has_key = false;  // else it could not be encoded
     };
-    state state_of(const element_key& key) const;
+    static state state_of(journal_file& file, const element_key& key, int give_up_after);
+    /// Null if it is closed.
+    std::shared_ptr<journal_file> file();
     /// A copy of what is known here.
     element at(std::uint64_t index);
     void add(record_header::kind what, std::uint64_t index, const element& of,
              std::span<const std::byte> rest) PROCPOOL_REQUIRES(guard_);
 
-    const std::shared_ptr<journal_file> file_;
     const JournalOptions options_;
     const element_key bound_;
     mutex guard_;  // never held while the file is read or written
+    std::shared_ptr<journal_file> file_ PROCPOOL_GUARDED_BY(guard_);
     std::vector<element> elements_ PROCPOOL_GUARDED_BY(guard_);
     new_records waiting_ PROCPOOL_GUARDED_BY(guard_);
     std::exception_ptr error_ PROCPOOL_GUARDED_BY(guard_);

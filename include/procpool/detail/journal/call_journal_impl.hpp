@@ -40,16 +40,28 @@ namespace procpool::inline v0_1::detail::journal {
 
 PROCPOOL_COMPILED_APART call_journal::call_journal(std::shared_ptr<journal_file> file,
                                                    const JournalOptions& options, element_key bound)
-    : file_(std::move(file)), options_(options), bound_(bound) {}
+    : options_(options), bound_(bound), file_(std::move(file)) {}
+
+PROCPOOL_COMPILED_APART std::shared_ptr<journal_file> call_journal::file() {
+    const mutex_guard lock(guard_);
+    return file_;
+}
+
+PROCPOOL_COMPILED_APART void call_journal::close() noexcept {
+    std::shared_ptr<journal_file> closed;
+    const mutex_guard lock(guard_);
+    closed.swap(file_);
+}
 
 PROCPOOL_COMPILED_APART void call_journal::look_up(const scheduler::block& elements) {
+    const std::shared_ptr<journal_file> file = this->file();
     std::vector<element> found;
     found.reserve(elements.count);
     wire::element_reader reader(elements.payload(), elements.stride);
     while (!reader.done()) {
         element one{.key = siphash(bound_, reader.next())};
         one.has_key = true;
-        one.what = state_of(one.key);
+        if (file) one.what = state_of(*file, one.key, options_.give_up_after);
         found.push_back(one);
     }
     const mutex_guard lock(guard_);
@@ -58,13 +70,13 @@ PROCPOOL_COMPILED_APART void call_journal::look_up(const scheduler::block& eleme
     std::copy(found.begin(), found.end(), elements_.begin() + static_cast<std::ptrdiff_t>(elements.first));
 }
 
-PROCPOOL_COMPILED_APART call_journal::state call_journal::state_of(const element_key& key) const {
-    const std::optional<known_element> known = file_->find(key);
+PROCPOOL_COMPILED_APART call_journal::state call_journal::state_of(journal_file& file, const element_key& key,
+                                                                   int give_up_after) {
+    const std::optional<known_element> known = file.find(key);
     if (!known) return state::unknown;
     // A damaged one is none: the element runs again.
-    if (known->value && file_->read(*known->value)) return state::kept;
-    return known->deaths >= static_cast<std::uint32_t>(options_.give_up_after) ? state::given_up
-                                                                               : state::unknown;
+    if (known->value && file.read(*known->value)) return state::kept;
+    return known->deaths >= static_cast<std::uint32_t>(give_up_after) ? state::given_up : state::unknown;
 }
 
 PROCPOOL_COMPILED_APART call_journal::element call_journal::at(std::uint64_t index) {
@@ -83,12 +95,13 @@ PROCPOOL_COMPILED_APART call_journal::alike call_journal::next_alike(std::uint64
 }
 
 PROCPOOL_COMPILED_APART std::exception_ptr call_journal::why_given_up(std::uint64_t index) {
-    const std::optional<known_element> known = file_->find(at(index).key);
+    const std::shared_ptr<journal_file> file = this->file();
+    const std::optional<known_element> known = file ? file->find(at(index).key) : std::nullopt;
     std::string text =
         "procpool: element " + std::to_string(index) + " was not run: it has killed its worker in " +
         std::to_string(known ? known->deaths : 0) + " earlier calls (see JournalOptions::give_up_after)";
     if (known && known->last_death)
-        if (const auto last = file_->read(*known->last_death)) {
+        if (const auto last = file->read(*known->last_death)) {
             std::string_view how(reinterpret_cast<const char*>(last->data()), last->size());
             if (constexpr std::string_view ours = "procpool: "; how.starts_with(ours))
                 how.remove_prefix(ours.size());
@@ -104,9 +117,10 @@ PROCPOOL_COMPILED_APART void call_journal::ran(std::uint64_t index, std::chrono:
 
 PROCPOOL_COMPILED_APART void call_journal::deliver(scheduler::remote_job& job, std::uint64_t first,
                                                    std::uint64_t count) {
+    const std::shared_ptr<journal_file> file = this->file();
     for (std::uint64_t index = first; index < first + count; ++index) {
-        const std::optional<known_element> known = file_->find(at(index).key);
-        const auto value = known && known->value ? file_->read(*known->value) : std::nullopt;
+        const std::optional<known_element> known = file ? file->find(at(index).key) : std::nullopt;
+        const auto value = known && known->value ? file->read(*known->value) : std::nullopt;
         if (!value) {
             const std::string text = "procpool: the result of element " + std::to_string(index) +
                                      " can't be read from its journal any more";
@@ -134,14 +148,16 @@ PROCPOOL_COMPILED_APART void call_journal::add(record_header::kind what, std::ui
 PROCPOOL_COMPILED_APART void call_journal::add_values(std::uint64_t first, std::uint64_t count,
                                                       std::uint64_t stride,
                                                       std::span<const std::byte> values) try {
+    const std::shared_ptr<journal_file> file = this->file();
+    if (!file) return;
     wire::element_reader reader(values, stride);
     for (std::uint64_t index = first; index < first + count; ++index) {
         const auto value = reader.next();
         const element of = at(index);
         if (!of.has_key) continue;
         // The same argument may have come twice.
-        if (const auto known = file_->find(of.key);
-            known && known->value && of.what == state::unknown && file_->read(*known->value))
+        if (const auto known = file->find(of.key);
+            known && known->value && of.what == state::unknown && file->read(*known->value))
             continue;
         const mutex_guard lock(guard_);
         add(record_header::kind::value, index, of, value);
@@ -184,12 +200,14 @@ PROCPOOL_COMPILED_APART void call_journal::add_error(std::uint64_t index, const 
 
 PROCPOOL_COMPILED_APART void call_journal::write() noexcept {
     new_records some;
+    std::shared_ptr<journal_file> file;
     {
         const mutex_guard lock(guard_);
-        if (waiting_.empty() || error_) return;
+        if (waiting_.empty() || error_ || !file_) return;
         std::swap(some, waiting_);
+        file = file_;
     }
-    std::exception_ptr error = file_->write(some, options_.sync);
+    std::exception_ptr error = file->write(some, options_.sync);
     some.clear();
     const mutex_guard lock(guard_);
     if (error) error_ = std::move(error);

@@ -156,9 +156,10 @@ public:
                                 .what = scheduler::delivery::kind::error_record,
                                 .bytes = from.take(from.left()),
                                 .error = {},
-                                .pid = static_cast<long>(header.pid),
-                                .note = attempts,
-                                .host = &host_});
+                                .pid = static_cast<long>(header.pid)});
+                scheduler::element_history& told = into.back().its_history();
+                told.note = attempts;
+                told.host = &host_;
                 facts_.move_to(into.back());
                 break;
             }

@@ -37,8 +37,9 @@ public:
                    one.index - result.first < result.count;
         });
         if (at == all_.end()) return;
-        result.facts = at->facts;
-        result.facts_of = at->index;
+        scheduler::element_history& its = result.its_history();
+        its.facts = at->facts;
+        its.index = at->index;
         all_.erase(at);
     }
     /// Of results that nobody wants.

@@ -91,8 +91,8 @@ public:
                 for (delivery& one : now_) store(one, one.job != initializer, user);
             }
             for (delivery& one : now_) {
-                if (one.again && one.again->end)
-                    element_notes::tell(*one.job, std::move(*one.again->end),
+                if (one.history && one.history->again && one.history->again->end)
+                    element_notes::tell(*one.job, std::move(*one.history->again->end),
                                         one.what == delivery::kind::runs_again);
                 if (one.what != delivery::kind::runs_again) one.job->publish(one.first, one.count);
                 one.job->end_delivery();
@@ -146,12 +146,15 @@ private:
         if (!one.job->gives_back) note_facts(one);
     }
     static void note_facts(const delivery& one) {
-        if (one.job->facts && (one.facts.attempts > 1 || one.facts.asked_to_stop))
-            one.job->facts->note(one.facts_of, one.facts);
+        if (one.job->facts && one.history) tell(*one.job->facts, *one.history);
+    }
+    static void tell(job::facts_keeper& to, const element_history& of) {
+        if (of.facts.attempts > 1 || of.facts.asked_to_stop) to.note(of.index, of.facts);
     }
     /// Of an error that is known here: whether the element runs again. It is asked for once.
     static bool decide(delivery& one, const job::callback_runner& user) {
-        if (!one.again || std::exchange(one.is_decided, true) || one.job->has_dropped(one.first, 1))
+        if (!one.history || !one.history->again || std::exchange(one.history->is_decided, true) ||
+            one.job->has_dropped(one.first, 1))
             return false;
         bool is_worth_another = false;
         user.run([&] { is_worth_another = one.job->retry_policy->when(one.error); }, "RetryPolicy::when");
@@ -159,13 +162,14 @@ private:
         return is_worth_another;
     }
     static std::string attempts_of(const delivery& one) {
-        return describe_attempts(one.attempts).append(one.note);
+        return one.history ? describe_attempts(one.history->attempts).append(one.history->note)
+                           : std::string();
     }
     static std::exception_ptr decoded_error(const delivery& one, bool is_element) {
         std::optional<std::uint64_t> index;
         if (is_element && one.job->id != wire::finalizer_number) index = one.job->index_told(one.first);
         return wire::decode_exception(wire::cursor(one.bytes), one.pid, index, attempts_of(one),
-                                      one.host ? *one.host : std::string());
+                                      one.history && one.history->host ? *one.history->host : std::string());
     }
 
     /// Before anybody sees these results they are in the journals.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Gives elements to workers: which job comes next, and which worker gets how much of it.
+// Gives elements that are ready to workers: which worker gets how much of a job.
 #ifndef PROCPOOL_DETAIL_SCHEDULER_DISPATCHER_HPP
 #define PROCPOOL_DETAIL_SCHEDULER_DISPATCHER_HPP
 
@@ -12,13 +12,12 @@
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
-#include "procpool/detail/job/turns.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
-#include "procpool/detail/scheduler/keyed_jobs.hpp"
 #include "procpool/detail/scheduler/memory_admission.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
 #include "procpool/detail/scheduler/peer_state.hpp"
+#include "procpool/detail/scheduler/ready_jobs.hpp"
 #include "procpool/detail/scheduler/remote_job.hpp"
 #include "procpool/detail/scheduler/supervisor.hpp"
 #include "procpool/detail/scheduler/window.hpp"
@@ -38,27 +37,22 @@ public:
         : group_(group),
           watch_(watch),
           max_elements_(max_elements),
-          has_initializer_(initializer != nullptr) {}
+          has_initializer_(initializer != nullptr),
+          ready_(group) {}
 
     /// Elements go behind those that are ready; a single one, if there are none, to a worker that has room.
     void add(const std::shared_ptr<remote_job>& job, block&& elements) {
-        if (queue_.empty() && elements.count == 1 && !has_key(*job)) {
+        if (!has_ready() && elements.count == 1 && !ready_.has_key(*job)) {
             peer* const to = least_loaded();
             if (to && room(*to, *job, 1) > 0) {
                 give(*to, job, std::move(elements));
                 return;
             }
         }
-        count(*job, elements);
-        job->ready.push_back(std::move(elements));
-        if (!std::exchange(job->listed, true)) list(job);
+        ready_.add(job, std::move(elements));
     }
     /// An element of `bytes` was appended to what is ready of the job.
-    void appended(const std::shared_ptr<remote_job>& job, std::size_t bytes) {
-        ++job->ready_elements;
-        job->ready_bytes += bytes;
-        if (!std::exchange(job->listed, true)) list(job);
-    }
+    void appended(const std::shared_ptr<remote_job>& job, std::size_t bytes) { ready_.appended(job, bytes); }
     /// An element for one peer goes behind those that are for it.
     void push_back(const std::shared_ptr<remote_job>& job, block&& element) {
         for_one_.push_back({job, std::move(element)});
@@ -81,14 +75,7 @@ public:
             for_one_.push_front({job, std::move(elements)});
             return;
         }
-        count(*job, elements);
-        job->ready.push_front(std::move(elements));
-        if (std::exchange(job->listed, true)) return;
-        turns_.add(*job);
-        if (has_key(*job))
-            keyed_.put_back(place_of_key(*job), job);
-        else
-            queue_.push_front(job);
+        ready_.put_back(job, std::move(elements));
     }
     /// An element was given up; if it is ready, it won't be given out.
     static void drop(remote_job& job, std::uint64_t index) { job.drop_ready(index); }
@@ -102,7 +89,7 @@ public:
     /// @return when the first of them that got something is to be checked
     steady_time dispatch(sending when = sending::now) {
         if (!for_one_.empty()) give_to_each();
-        if (keyed_.empty()) [[likely]] {
+        if (!ready_.any_with_key()) [[likely]] {
             give_out_in_turn();
         } else if (keyed_first_) {  // who got something lets the others go first
             keyed_first_ = !give_out_by_key();
@@ -160,7 +147,7 @@ public:
     /// Where a worker has nothing left to do and no element is ready, it gets a part of what waits in another
     /// one.
     void relieve_busiest() {
-        if (!queue_.empty()) return;
+        if (has_ready()) return;
         const auto peers = group_.peers();
         if (std::none_of(peers.begin(), peers.end(), [&](const peer* idle) {
                 return idle->work().elements() == 0 && can_work(*idle) && waits_for_work(*idle);
@@ -191,7 +178,7 @@ public:
     /// The group has got another size: a peer that has no place any more gives back what it has not begun,
     /// and is finished when it has run the rest.
     void fit_to_size() {
-        for (auto& job : keyed_.take_all()) keyed_.add(place_of_key(*job), job);
+        ready_.fit_to_size();
         const auto peers = group_.peers();
         for (std::size_t place = 0; place < peers.size(); ++place) {
             peer& one = *peers[place];
@@ -205,9 +192,9 @@ public:
         }
     }
     /// Whether elements are ready that any peer may run.
-    bool has_ready() const noexcept { return !queue_.empty(); }
+    bool has_ready() const noexcept { return ready_.any_without_key(); }
     /// Nothing that is ready will run any more.
-    void clear() { queue_.clear(), keyed_.clear(); }
+    void clear() { ready_.clear(); }
 
     /// Elements are given only as far as this admits them.
     void use(memory_admission& memory) noexcept { memory_ = &memory; }
@@ -221,44 +208,17 @@ public:
     }
 
 private:
-    void list(const std::shared_ptr<remote_job>& job) {
-        turns_.add(*job);
-        if (has_key(*job))
-            keyed_.add(place_of_key(*job), job);
-        else
-            queue_.push_back(job);
-    }
     /// Until nobody has room, or nothing is left. @return whether there was any
     bool give_out_in_turn() {
-        bool any = false;
-        bool room_left = true;
-        while (!queue_.empty() && room_left) {
-            const std::size_t place = turns_.next(queue_);
-            const auto at = queue_.begin() + static_cast<std::ptrdiff_t>(place);
-            const std::shared_ptr<remote_job> job = std::move(*at);
-            queue_.erase(at);
-            bool gave = false;
+        return ready_.give_out_in_turn([this](const std::shared_ptr<remote_job>& job) {
+            bool any = false;
             while (!job->ready.empty()) {
                 peer* const to = least_loaded();
-                const std::uint64_t count = to ? room(*to, *job, job->ready.front().count) : 0;
-                if (count == 0) break;
-                give(*to, job, take_ready(*job, count));
-                gave = true;
+                if (!to || !give_ready(*to, job)) break;
+                any = true;
             }
-            if (gave) turns_.take();
-            any = any || gave;
-            job->listed = !job->ready.empty();
-            if (!job->listed) continue;
-            // Nobody overtakes a job that waits for room; one that had some lets the others go first, but for
-            // single calls, which go in the order in which they were made.
-            room_left = gave && !job->keeps_its_place;
-            if (room_left)
-                queue_.push_back(job);
-            else
-                queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(place), job);
-        }
-        if (queue_.empty()) turns_.reset();
-        return any;
+            return any;
+        });
     }
     /// To each peer what only that one runs, as far as it has room. @return whether there was any
     bool give_out_by_key() {
@@ -266,35 +226,23 @@ private:
         const auto peers = group_.peers();
         for (std::size_t place = 0; place < peers.size(); ++place) {
             peer& to = *peers[place];
-            while (const std::shared_ptr<remote_job> job = keyed_.first(place)) {
-                while (!job->ready.empty() && can_work(to)) {
-                    const std::uint64_t count = room(to, *job, job->ready.front().count);
-                    if (count == 0) break;
-                    give(to, job, take_ready(*job, count));
-                    any = true;
-                }
-                job->listed = !job->ready.empty();
-                if (job->listed) break;
-                keyed_.remove_first(place);
-            }
+            any = ready_.give_out_by_key(place, [&](const std::shared_ptr<remote_job>& job) {
+                bool some = false;
+                while (!job->ready.empty() && can_work(to) && give_ready(to, job)) some = true;
+                return some;
+            }) || any;
         }
         return any;
     }
-    /// A peer that spreads elements over workers of its own has no use for keys.
-    bool has_key(const remote_job& job) const noexcept {
-        return job.key && !group_.peers().front()->checks_itself;
-    }
-    std::size_t place_of_key(const remote_job& job) const noexcept {
-        return keyed_jobs::place_of(*job.key, group_.size());
+    /// Of the first that are ready of the job, as many as there is room for. @return whether there is any
+    bool give_ready(peer& to, const std::shared_ptr<remote_job>& job) {
+        const std::uint64_t count = room(to, *job, job->ready.front().count);
+        if (count > 0) give(to, job, job->take_ready(count));
+        return count > 0;
     }
     bool has_key_at_end(const peer& one) const noexcept {
         const auto& runs = one.work().runs();
-        return !runs.empty() && runs.back().job && has_key(*runs.back().job);
-    }
-
-    static void count(remote_job& job, const block& elements) noexcept {
-        job.ready_elements += elements.count;
-        job.ready_bytes += elements.weight();
+        return !runs.empty() && runs.back().job && ready_.has_key(*runs.back().job);
     }
 
     static bool waits_for_work(const peer& one) noexcept {
@@ -351,20 +299,6 @@ private:
         });
     }
 
-    static block take_ready(remote_job& job, std::uint64_t count) {
-        block& front = job.ready.front();
-        block elements;
-        if (count >= front.count) {
-            elements = std::move(front);
-            job.ready.pop_front();
-        } else {
-            elements = front.take_front(count);
-        }
-        job.ready_elements -= elements.count;
-        job.ready_bytes -= elements.weight();
-        return elements;
-    }
-
     void give(peer& to, const std::shared_ptr<remote_job>& job, block&& elements) {
         const std::uint64_t first = elements.first;
         const std::uint64_t count = elements.count;
@@ -379,9 +313,7 @@ private:
     memory_admission* memory_ = nullptr;
     const std::uint64_t max_elements_;
     const bool has_initializer_;
-    std::deque<std::shared_ptr<remote_job>> queue_;  // those with elements ready, but for those with a key
-    job::turns turns_;                               // of those
-    keyed_jobs keyed_;
+    ready_jobs ready_;
     bool keyed_first_ = false;
     std::deque<returned> for_one_;  // elements for one peer each
     std::vector<peer*> touched_;    // with something new to send

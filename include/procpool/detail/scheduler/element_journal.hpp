@@ -58,6 +58,12 @@ public:
     virtual void write() noexcept = 0;
     /// Why something could not be written; null if all was.
     virtual std::exception_ptr write_error() = 0;
+
+    // ---- when the job is complete, with the lock
+
+    /// Nothing is read or written any more. Another thread may hold the job for longer, and others want the
+    /// file as soon as they know of the end.
+    virtual void close() noexcept = 0;
 };
 
 }  // namespace procpool::inline v0_1::detail::scheduler

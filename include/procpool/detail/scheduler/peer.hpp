@@ -226,15 +226,15 @@ protected:
                             .what = delivery::kind::values,
                             .stride = stride,
                             .bytes = bytes,
-                            .error = {},
-                            .facts_of = from.elements.first + from.results});
+                            .error = {}});
             if (!from.elements.attempts.empty()) {
-                into.back().facts.attempts = element_notes::attempt(from);
+                into.back().its_history().facts.attempts = element_notes::attempt(from);
                 ++flaky;
             }
             if (asked_to_stop_ > work_.results() && asked_to_stop_ <= work_.results() + count) {
-                into.back().facts.asked_to_stop = true;
-                into.back().facts_of = into.back().first + (asked_to_stop_ - 1 - work_.results());
+                element_history& told = into.back().its_history();
+                told.facts.asked_to_stop = true;
+                told.index += asked_to_stop_ - 1 - work_.results();
             }
             if (from.job->observed) notes_.returned(index, from, work_.results(), count, stride, bytes);
             if (from.job->journal) tell_times(from, count);
@@ -250,12 +250,12 @@ protected:
         const std::uint32_t attempt = element_notes::attempt(from);
         const bool again = job.retry_exceptions && attempt <= job.retries && !job.abandoned;
         const bool asks = again && job::depends_on_error(job);
-        std::shared_ptr<second_try> undecided;
+        std::optional<second_try> undecided;
         if (again) {
             block next = from.elements.element(from.results);
             next.attempts.push_back("threw " + wire::text_of_exception(record));
             if (asks)
-                undecided = std::make_shared<second_try>(second_try{std::move(next), std::nullopt});
+                undecided = second_try{std::move(next), std::nullopt};
             else
                 second_tries_.push_back({from.job, std::move(next)});
         }
@@ -275,10 +275,11 @@ protected:
                  .bytes = record,
                  .error = {},
                  .pid = pid,
-                 .attempts = from.elements.attempts,
-                 .again = std::move(undecided),
-                 .facts = {.attempts = attempt, .asked_to_stop = was_asked_to_stop(work_.results())},
-                 .facts_of = element});
+                 .history = std::make_unique<element_history>(element_history{
+                     .index = element,
+                     .facts = {.attempts = attempt, .asked_to_stop = was_asked_to_stop(work_.results())},
+                     .attempts = from.elements.attempts,
+                     .again = std::move(undecided)})});
         work_.got(1);
     }
 

@@ -96,22 +96,23 @@ private:
         }
         const auto attempt = static_cast<std::uint32_t>(element.attempts.size()) + 1;
         if (again) element.attempts.push_back(how.how);
-        std::shared_ptr<second_try> undecided;
+        std::optional<second_try> undecided;
         if (asks)
-            undecided = std::make_shared<second_try>(second_try{std::move(element), std::move(end)});
+            undecided = second_try{std::move(element), std::move(end)};
         else if (again)
             tries_.add(job, std::move(element));
         if (!again || asks)
-            into.push_back(
-                {.job = job,
-                 .first = interrupted.index,
-                 .count = 1,
-                 .what = delivery::kind::error,
-                 .bytes = {},
-                 .error = how.error,
-                 .again = std::move(undecided),
-                 .facts = {.attempts = attempt, .asked_to_stop = dead.was_asked_to_stop(interrupted.number)},
-                 .facts_of = interrupted.index});
+            into.push_back({.job = job,
+                            .first = interrupted.index,
+                            .count = 1,
+                            .what = delivery::kind::error,
+                            .bytes = {},
+                            .error = how.error,
+                            .history = std::make_unique<element_history>(element_history{
+                                .index = interrupted.index,
+                                .facts = {.attempts = attempt,
+                                          .asked_to_stop = dead.was_asked_to_stop(interrupted.number)},
+                                .again = std::move(undecided)})});
         return true;
     }
 

@@ -64,6 +64,7 @@ public:
     virtual std::optional<std::int64_t> unwanted_since(std::uint64_t /*index*/) const noexcept {
         return end_running_since;
     }
+    PROCPOOL_COMPILED_APART void settle() noexcept override PROCPOOL_REQUIRES(pool_mutex);
     /// What elements get that are withdrawn before they have begun.
     PROCPOOL_COMPILED_APART virtual std::exception_ptr error_of_withdrawn(const char* why) const;
     /// Its number as its caller knows it.
@@ -96,6 +97,20 @@ public:
     /// Whether this element has been given to nobody.
     bool is_ready(std::uint64_t index) const noexcept {
         return std::any_of(ready.begin(), ready.end(), [&](const block& some) { return some.holds(index); });
+    }
+    /// The first `count` elements that are ready, or less: those that are in one block.
+    block take_ready(std::uint64_t count) {
+        block& front = ready.front();
+        block elements;
+        if (count >= front.count) {
+            elements = std::move(front);
+            ready.pop_front();
+        } else {
+            elements = front.take_front(count);
+        }
+        ready_elements -= elements.count;
+        ready_bytes -= elements.weight();
+        return elements;
     }
     /// What is ready won't run.
     void drop_ready() noexcept;

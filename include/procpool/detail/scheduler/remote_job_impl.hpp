@@ -27,6 +27,11 @@ PROCPOOL_COMPILED_APART remote_job::remote_job(const task_definition& definition
 
 PROCPOOL_COMPILED_APART remote_job::~remote_job() = default;
 
+PROCPOOL_COMPILED_APART void remote_job::settle() noexcept {
+    if (journal) journal->close();
+    basic_job::settle();
+}
+
 PROCPOOL_COMPILED_APART std::exception_ptr remote_job::error_of_withdrawn(const char* why) const {
     return job::make_error<TaskCancelled>(why);
 }

@@ -60,6 +60,17 @@ struct second_try {
     std::optional<job::told_end> end;  // that observers are to be told of, if there are any
 };
 
+/// What is told of an element that did not simply return at its first attempt.
+struct element_history {
+    std::uint64_t index = 0;  // which element it is
+    job::element_facts facts = {};
+    std::vector<std::string> attempts = {};  // how those ended that were made before
+    std::string_view note = {};              // as other machines tell of that
+    const std::string* host = nullptr;       // the name of another machine
+    std::optional<second_try> again = {};    // of an error that decides about that
+    bool is_decided = false;
+};
+
 /// Results of consecutive elements of a job, on their way into it.
 struct delivery {
     std::shared_ptr<remote_job> job;
@@ -75,14 +86,13 @@ struct delivery {
     std::uint64_t stride = 0;
     std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
     std::exception_ptr error;
-    long pid = 0;
-    std::vector<std::string> attempts = {};  // how those ended that were made before
-    std::string_view note = {};              // as other machines tell of that
-    const std::string* host = nullptr;       // the name of another machine
-    std::shared_ptr<second_try> again = {};  // of an error that decides about that
-    bool is_decided = false;
-    job::element_facts facts = {};
-    std::uint64_t facts_of = 0;  // which element they are about
+    long pid = 0;                                   // of the process that tells of the error
+    std::unique_ptr<element_history> history = {};  // each error has one, and few values
+
+    element_history& its_history() {
+        if (!history) history = std::make_unique<element_history>(element_history{.index = first});
+        return *history;
+    }
 };
 
 /// What is told of the attempts before the last one.

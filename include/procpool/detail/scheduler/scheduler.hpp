@@ -295,7 +295,7 @@ public:
             [this](delivery& one) PROCPOOL_REQUIRES(pool_mutex) {
                 using kind = delivery::kind;
                 if (one.what == kind::runs_again)
-                    tries_.add(one.job, std::move(one.again->element));
+                    tries_.add(one.job, std::move(one.history->again->element));
                 else if (one.what != kind::values && one.what != kind::kept && one.job->note_failures(1))
                     abandon(one.job, running::goes_on, one.job->why_dropped().c_str());
                 if (one.job->journal && one.job->journal->write_error() && !one.job->complete())

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/os/per_thread.hpp"
 #include "procpool/detail/shared/object.hpp"
 #include "procpool/detail/shared/pinned_items.hpp"
 #include "procpool/detail/shared/record_queue.hpp"
@@ -134,10 +135,7 @@ private:
         wire::buffer* operator->() const noexcept { return &buffer_; }
 
     private:
-        static wire::buffer& spare() {
-            thread_local wire::buffer buffer;
-            return buffer;
-        }
+        static wire::buffer& spare() { return os::of_this_thread<wire::buffer, lent_buffer>(); }
         mutable wire::buffer buffer_;
     };
 

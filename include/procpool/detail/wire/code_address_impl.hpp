@@ -10,6 +10,7 @@
 
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/module.hpp"
+#include "procpool/detail/os/per_thread.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/wire/buffer.hpp"
 #include "procpool/detail/wire/code_address.hpp"
@@ -44,7 +45,8 @@ const known_code* find_known_code(std::uintptr_t address) {
     // Each thread's own, so that no fork copies a lock; 64 functions are many for one program. Two places for
     // each remainder: a task is two addresses, that of its code and often a function's, which may have the
     // same one, and would take turns.
-    thread_local std::array<std::array<known_code, 2>, 32> known;
+    struct of_codes {};
+    auto& known = os::of_this_thread<std::array<std::array<known_code, 2>, 32>, of_codes>();
     auto& places = known[(address >> 4) % known.size()];
     for (known_code& place : places)
         if (place.address == address) return place.stays ? &place : look_for_code(address, place);

@@ -26,11 +26,11 @@ struct terabytes {
 /// Whether `word` lies in the same terabyte as this process's stack, program, libraries or heap; few numbers
 /// do.
 inline bool may_be_pointer(std::uintptr_t word) {
-    static const terabytes near = terabytes::of_this_process(__builtin_frame_address(0));
+    static const terabytes own = terabytes::of_this_process(__builtin_frame_address(0));
     // A program that isn't position-independent lives in the first terabyte, where the small numbers are.
     const std::uintptr_t high = word >> terabytes::shift;
     return high != 0 &&
-           (high == near.stack || high == near.program || high == near.libraries || high == near.heap);
+           (high == own.stack || high == own.program || high == own.libraries || high == own.heap);
 }
 
 /// `word`, which lies at `offset` in a T, without the bits between T's members: they may hold what was there

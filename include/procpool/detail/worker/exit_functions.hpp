@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "procpool/detail/only_if_used.hpp"
+#include "procpool/detail/os/per_thread.hpp"
 
 namespace procpool::inline v0_1::detail::worker {
 
 /// Of the worker that this thread is.
 template <class = only_if_used>
 std::vector<std::function<void()>>& exit_functions() {
-    thread_local std::vector<std::function<void()>> functions;
-    return functions;
+    struct of_exit {};
+    return os::of_this_thread<std::vector<std::function<void()>>, of_exit>();
 }
 
 /// The last one first. One that throws is told, and the others run.

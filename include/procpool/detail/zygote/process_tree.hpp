@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <thread>
 #include <vector>
 
@@ -53,8 +54,12 @@ public:
     /// From now on orphans come to this process.
     void begin() const noexcept {
         if (tree_ == 0) return;
-        os::adopt_orphans();
-        os::mark_descent({tree_, 0});
+        const bool adopts = os::adopt_orphans();
+        if (const bool marked = os::mark_descent({tree_, 0}); adopts && marked) return;
+        std::fputs(
+            "procpool: the system refuses what it takes to end processes that tasks have started together with "
+            "their worker; some may outlive it (keep_children in PoolOptions says that this is meant)\n",
+            stderr);
     }
 
     /// Some process below this one has ended: orphans may be left of it. They are looked for soon, and not

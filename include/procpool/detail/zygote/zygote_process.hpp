@@ -51,6 +51,7 @@ int run_worker(worker_main main, const worker_settings& settings, std::uint32_t 
                long zygote, std::array<os::fd, os::max_passed_fds> files, os::fd preload = {}) {
     os::die_with_parent(zygote);
     if (settings.offers_memory) os::offer_to_be_killed_for_memory();
+    // If that fails the zygote has told it of itself.
     if (settings.tree != 0) os::mark_descent({settings.tree, os::descent::ancestor_of(serial)});
     if (settings.purpose == occupation::tasks) {
         os::leave_interrupts_to_the_program();

@@ -53,15 +53,16 @@ struct descent {
 /// Limits that the kernel knows and doesn't use: the second one where a batch system has set the first.
 inline constexpr std::array unused_limits{RLIMIT_RSS, RLIMIT_LOCKS};
 
-/// From now on this process and all that it starts have this mark. Where no limit can be raised so far they
-/// have none.
-inline void mark_descent(const descent& of) noexcept {
+/// From now on this process and all that it starts have this mark. @return false where no limit can be raised
+/// so far: they have none
+inline bool mark_descent(const descent& of) noexcept {
     for (const auto which : unused_limits) {
         rlimit limit{};
         if (::getrlimit(which, &limit) != 0) continue;
         limit.rlim_cur = descent::flag | of.tree << descent::ancestor_bits | of.ancestor;
-        if (limit.rlim_cur <= limit.rlim_max && ::setrlimit(which, &limit) == 0) return;
+        if (limit.rlim_cur <= limit.rlim_max && ::setrlimit(which, &limit) == 0) return true;
     }
+    return false;
 }
 
 /// The mark of a process of this user.
@@ -76,8 +77,9 @@ inline std::optional<descent> descent_of(long pid) noexcept {
     return std::nullopt;
 }
 
-/// Processes below this one become its children when their parents end.
-inline void adopt_orphans() noexcept { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+/// Processes below this one become its children when their parents end. @return false if this is refused, as
+/// a filter of system calls may do
+inline bool adopt_orphans() noexcept { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0; }
 
 /// Calls `use` with the process id of each process, those of other users included.
 template <class Use>

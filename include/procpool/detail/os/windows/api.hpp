@@ -48,6 +48,9 @@ CreateThread(_SECURITY_ATTRIBUTES*, unsigned long long, unsigned long(__stdcall*
              unsigned long, unsigned long*);
 PROCPOOL_WINAPI(void) DeleteProcThreadAttributeList(_PROC_THREAD_ATTRIBUTE_LIST*);
 PROCPOOL_WINAPI(int) DuplicateHandle(void*, void*, void*, void**, unsigned long, int, unsigned long);
+PROCPOOL_WINAPI(unsigned long) FlsAlloc(void(__stdcall*)(void*));
+PROCPOOL_WINAPI(void*) FlsGetValue(unsigned long);
+PROCPOOL_WINAPI(int) FlsSetValue(unsigned long, void*);
 PROCPOOL_WINAPI(int) FreeEnvironmentStringsW(wchar_t*);
 PROCPOOL_WINAPI(unsigned long) GetActiveProcessorCount(unsigned short);
 PROCPOOL_WINAPI(wchar_t*) GetCommandLineW();

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 
 #include "procpool/detail/os/windows/api.hpp"
+#include "procpool/detail/os/windows/per_thread.hpp"
 
 // Of the C library.
 extern "C" __declspec(dllimport) std::intptr_t __cdecl _get_osfhandle(int);
@@ -28,17 +30,21 @@ struct blocking_result {
 class thread_event {
 public:
     static void* here() noexcept {
-        thread_local thread_event own;
-        return own.event_;
+        try {
+            return of_this_thread<thread_event, thread_event>().event_;
+        } catch (const std::exception&) {
+            return nullptr;
+        }
     }
     thread_event(const thread_event&) = delete;
     thread_event& operator=(const thread_event&) = delete;
 
-private:
     thread_event() noexcept : event_(::CreateEventW(nullptr, 1, 0, nullptr)) {}
     ~thread_event() {
         if (event_) ::CloseHandle(event_);
     }
+
+private:
     void* const event_;
 };
 

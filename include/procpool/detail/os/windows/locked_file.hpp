@@ -59,12 +59,6 @@ inline file_status status_of(const fd& file) {
             .is_regular = (status.attributes & api::attribute_directory) == 0};
 }
 
-/// As errno, which other systems tell.
-inline int errno_of(unsigned long error) noexcept {
-    const std::error_code code = code_of(error);
-    return code.category() == std::generic_category() ? code.value() : EIO;
-}
-
 inline api::overlapped at_offset(std::uint64_t offset) noexcept {
     api::overlapped place;
     place.offset = static_cast<std::uint32_t>(offset);

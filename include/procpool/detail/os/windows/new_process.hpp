@@ -95,18 +95,22 @@ public:
     }
 
     long pid() const noexcept { return pid_; }
+    /// Somebody may have ended it already; what it is given is lost then, and its end is told as that of
+    /// others.
+    bool has_ended() const noexcept { return ::WaitForSingleObject(process_.get(), 0) == api::wait_object; }
     /// The number by which it has this file; it is another handle for it. @throws std::system_error
     native_file give(const fd& file) {
         native_file there = nullptr;
-        if (file.get())
-            succeed(::DuplicateHandle(::GetCurrentProcess(), file.get(), process_.get(), &there, 0, 0,
-                                      api::duplicate_same_access),
-                    "DuplicateHandle (into a fresh run of the program)");
+        if (file.get() &&
+            !::DuplicateHandle(::GetCurrentProcess(), file.get(), process_.get(), &there, 0, 0,
+                               api::duplicate_same_access) &&
+            !has_ended())
+            throw_last_error("DuplicateHandle (into a fresh run of the program)");
         return there;
     }
     /// It runs. @return its handle
     fd let_go() {
-        if (::ResumeThread(thread_.get()) == 0xFFFFFFFF) throw_last_error("ResumeThread");
+        if (::ResumeThread(thread_.get()) == 0xFFFFFFFF && !has_ended()) throw_last_error("ResumeThread");
         thread_.reset();
         return std::move(process_);
     }

@@ -30,7 +30,8 @@ struct pipe_ends {
 };
 
 /// All handles are overlapped: those of one object would otherwise wait for each other, whoever has them.
-inline pipe_ends make_named_pipe(unsigned long kind, const char* what) {
+inline pipe_ends make_named_pipe(unsigned long kind, const char* what,
+                                 unsigned long how_written = api::flag_overlapped) {
     const std::wstring name = L"\\\\.\\pipe\\procpool-" + digits_of(make_random_words());
     fd read(::CreateNamedPipeW(name.c_str(),
                                api::pipe_inbound | api::flag_overlapped | api::flag_first_instance,
@@ -39,12 +40,15 @@ inline pipe_ends make_named_pipe(unsigned long kind, const char* what) {
     // The read mode of a client's end can be set by who has this right alone.
     constexpr unsigned long write_attributes = 0x100;
     fd write(::CreateFileW(name.c_str(), api::generic_write | write_attributes, 0, nullptr,
-                           api::open_existing, api::flag_overlapped | api::security_anonymous, nullptr));
+                           api::open_existing, how_written | api::security_anonymous, nullptr));
     if (!write) throw_last_error(what);
     return {std::move(read), std::move(write)};
 }
 /// Reads and writes of both wait.
 inline pipe_ends make_pipe() { return make_named_pipe(0, "CreateNamedPipe (a worker's pipe)"); }
+
+/// Its writer may be a stream of a C library, which knows nothing of overlapped handles.
+inline pipe_ends make_output_pipe() { return make_named_pipe(0, "CreateNamedPipe (for output)", 0); }
 
 /// From now on it doesn't wait, and a poller can watch it.
 inline void set_nonblocking(fd& end) {

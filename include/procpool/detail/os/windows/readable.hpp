@@ -28,6 +28,10 @@ inline bool wait_readable(const fd& file, steady_time until) {
     return ready;
 }
 
+enum class wait_end { ready, timed_out, failed };
+/// Of a stream of this process: who writes to it waits as long as it takes.
+inline wait_end wait_writable(int /*stream*/, int /*milliseconds*/) noexcept { return wait_end::ready; }
+
 }  // namespace procpool::inline v0_1::detail::os
 
 #endif

@@ -38,6 +38,7 @@
 #include "procpool/detail/zygote/birth.hpp"
 #include "procpool/detail/zygote/surroundings.hpp"
 #include "procpool/detail/zygote/windows/exec.hpp"
+#include "procpool/detail/zygote/windows/output_thread.hpp"
 
 namespace procpool::inline v0_1::detail::zygote {
 
@@ -48,7 +49,7 @@ public:
     basic_starter_thread(const os::fd& memory, worker_main /*main*/, worker_settings settings,
                          const os::signal_mask& /*mask*/, const surroundings* around = nullptr,
                          const os::fd& /*preload*/ = {})
-        : settings_(settings), memory_(os::copy_of(memory)) {
+        : settings_(settings), memory_(os::copy_of(memory)), printer_(settings) {
         settings_.parent = own_name;
         settings_.parent.pid = os::current_pid();
         if (around) {
@@ -92,11 +93,13 @@ public:
             news_.silence();
             return std::nullopt;
         }
-        const worker_report report = reports_.front();
+        output_ = std::move(reports_.front().output);
+        const worker_report report = reports_.front().report;
         reports_.pop_front();
         return report;
     }
-    std::string_view output() const noexcept { return {}; }
+    /// The last that the worker has printed of whose end was told last.
+    std::string_view output() const noexcept { return output_; }
 
     /// A thread of this process isn't killed, stopped or lost.
     bool gone() const noexcept { return !!failed_start_; }
@@ -148,6 +151,10 @@ private:
         os::fd tasks;
         os::fd results;
     };
+    struct news {
+        worker_report report;
+        std::string output = {};
+    };
     struct child {
         basic_starter_thread* of;
         std::uint32_t slot;
@@ -155,7 +162,8 @@ private:
         birth_section birth = {};
         long pid = 0;
         os::fd process = {};
-        os::end_watch watch = {};  // the last, and so the first to be destroyed
+        std::shared_ptr<output_relay> errors = nullptr;  // its standard error, if that passes through here
+        os::end_watch watch = {};                        // the last, and so the first to be destroyed
     };
 
     void start_processes() noexcept {
@@ -174,7 +182,7 @@ private:
                 report.pid = born->pid;
             } catch (const std::system_error& error) {
                 report.what = worker_report::kind::fork_failed;
-                report.code = error.code().value();
+                report.code = os::errno_of(error.code());
             } catch (const std::bad_alloc&) {
                 report.what = worker_report::kind::fork_failed;
                 report.code = ENOMEM;
@@ -185,7 +193,7 @@ private:
             child* const one = born.get();
             if (born) children_.push_back(std::move(born));
             if (ending_) job_.end_all(os::kill_signal);
-            reports_.push_back(report);
+            reports_.push_back({report});
             news_.ring();
             if (one) watch_end_of(*one);
         }
@@ -201,7 +209,10 @@ private:
         birth.serial = wanted.serial;
         birth.settings = settings_;
         birth.locale = os::locale_names::of_this_process();
-        birth.handles = {made.give(wanted.tasks), made.give(wanted.results), made.give(memory_)};
+        const auto prints_to = printer_.add(wanted.slot);
+        birth.handles = {made.give(wanted.tasks), made.give(wanted.results), made.give(memory_),
+                         made.give(prints_to.errors), made.give(prints_to.output)};
+        born->errors = prints_to.told;
         born->pid = made.pid();
         born->process = made.let_go();
         return born;
@@ -220,7 +231,7 @@ private:
         } catch (const std::system_error&) {  // then it can't be kept
             (void)os::send_signal(one.process, os::kill_signal);
             os::wait_for_end(one.process);
-            reports_.push_back(end_of(one));
+            reports_.push_back({end_of(one)});
         }
     }
     static worker_report end_of(const child& one) noexcept {
@@ -234,6 +245,7 @@ private:
                 .peak_memory = os::peak_memory_of(one.process.get())};
     }
     void report_end(const child& one) {
+        std::string printed = one.errors ? printer_.tail_of(one.errors) : std::string();
         const std::lock_guard lock(mutex_);
         const os::exit_status how = os::end_status_of(one.process);
         some_began_ = some_began_ || std::any_of(children_.begin(), children_.end(), [](const auto& other) {
@@ -241,7 +253,7 @@ private:
                       });
         // One that was ended by somebody is replaced, as ever.
         if (!some_began_ && how.code && !ending_ && !failed_start_) failed_start_ = how;
-        reports_.push_back(end_of(one));
+        reports_.push_back({end_of(one), std::move(printed)});
         news_.ring();
     }
 
@@ -258,6 +270,7 @@ private:
 
     worker_settings settings_;
     const os::fd memory_;
+    basic_output_thread<> printer_;  // outlives the workers, and what waits for their ends
     std::wstring environment_;
     std::string directory_;
     os::job job_;
@@ -265,7 +278,8 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<request> requests_;
-    std::deque<worker_report> reports_;
+    std::deque<news> reports_;
+    std::string output_;
     std::vector<std::unique_ptr<child>> children_;
     std::optional<os::exit_status> failed_start_;
     bool some_began_ = false;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "windows/calls.hpp"
+
+#include <windows.h>
+// Takes what is in the one before.
+#include <tlhelp32.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+namespace test::windows {
+namespace {
+
+// As POSIX numbers them.
+constexpr int sig_segv = 11, sig_fpe = 8, sig_ill = 4, sig_abrt = 6, sig_bus = 7, sig_cont = 18,
+              sig_stop = 19;
+/// As the library tells by which signal a process was ended.
+constexpr DWORD ended_by_signal = 0xE0500000;
+
+std::mutex stopped_mutex;
+std::set<long> stopped;  // by this process; nobody else can be asked
+
+class process {
+public:
+    process(long pid, DWORD rights) : handle_(::OpenProcess(rights, FALSE, static_cast<DWORD>(pid))) {}
+    process(const process&) = delete;
+    process& operator=(const process&) = delete;
+    ~process() {
+        if (handle_) ::CloseHandle(handle_);
+    }
+    explicit operator bool() const { return handle_ != nullptr; }
+    HANDLE get() const { return handle_; }
+
+private:
+    const HANDLE handle_;
+};
+
+bool has_ended(const process& one) { return ::WaitForSingleObject(one.get(), 0) == WAIT_OBJECT_0; }
+
+/// Of ntdll, which has no header.
+int call_of_ntdll(const char* name, HANDLE process) {
+    using call = LONG(NTAPI*)(HANDLE);
+    const auto found = reinterpret_cast<call>(
+        reinterpret_cast<void (*)()>(::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), name)));
+    return found && found(process) == 0 ? 0 : -1;
+}
+
+std::uint64_t cpu_time_of(const process& one) {
+    FILETIME begin, end, kernel, user;
+    if (!::GetProcessTimes(one.get(), &begin, &end, &kernel, &user)) return 0;
+    const auto number = [](const FILETIME& time) {
+        return std::uint64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime;
+    };
+    return number(kernel) + number(user);
+}
+
+}  // namespace
+
+long current_thread() { return static_cast<long>(::GetCurrentThreadId()); }
+
+template <class Visit>
+void for_each_process(Visit visit) {
+    const HANDLE all = ::CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    PROCESSENTRY32W one{};
+    one.dwSize = sizeof one;
+    for (BOOL more = ::Process32FirstW(all, &one); more; more = ::Process32NextW(all, &one))
+        visit(static_cast<long>(one.th32ProcessID), static_cast<long>(one.th32ParentProcessID));
+    ::CloseHandle(all);
+}
+long parent_of(long pid) {
+    long parent = 0;
+    for_each_process([&](long one, long its) {
+        if (one == pid) parent = its;
+    });
+    return parent;
+}
+std::vector<long> children_of(long parent) {
+    std::vector<long> found;
+    for_each_process([&](long one, long its) {
+        if (its == parent) found.push_back(one);
+    });
+    std::ranges::sort(found);
+    return found;
+}
+
+int sleep_for_ever() {
+    ::Sleep(INFINITE);
+    return 0;
+}
+void sleep_for(unsigned int milliseconds) { ::Sleep(milliseconds); }
+
+long not_there(const char* call) { throw std::runtime_error(std::string(call) + ": not on Windows"); }
+
+unsigned long long own_cpus() {
+    DWORD_PTR own = 0, all = 0;
+    return ::GetProcessAffinityMask(::GetCurrentProcess(), &own, &all) ? own : 0;
+}
+int use_cpus(unsigned long long which) {
+    return ::SetProcessAffinityMask(::GetCurrentProcess(), which) ? 0 : -1;
+}
+int this_cpu() { return static_cast<int>(::GetCurrentProcessorNumber()); }
+
+int send_signal(long pid, int signal) {
+    const process one(pid, PROCESS_TERMINATE | PROCESS_SUSPEND_RESUME | SYNCHRONIZE);
+    if (!one || has_ended(one)) {
+        errno = ESRCH;
+        return -1;
+    }
+    if (signal == 0) return 0;
+    if (signal == sig_stop || signal == sig_cont) {
+        const std::lock_guard lock(stopped_mutex);
+        // It counts: what is stopped twice must be let go twice.
+        if (signal == sig_stop)
+            return stopped.insert(pid).second ? call_of_ntdll("NtSuspendProcess", one.get()) : 0;
+        return stopped.erase(pid) != 0 ? call_of_ntdll("NtResumeProcess", one.get()) : 0;
+    }
+    return ::TerminateProcess(one.get(), ended_by_signal | static_cast<DWORD>(signal)) ? 0 : -1;
+}
+
+void crash_quietly() {
+    ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+    ::SetUnhandledExceptionFilter([](EXCEPTION_POINTERS* exception) -> LONG {
+        ::TerminateProcess(::GetCurrentProcess(), exception->ExceptionRecord->ExceptionCode);
+        return EXCEPTION_EXECUTE_HANDLER;
+    });
+}
+
+void end_this_process() { ::TerminateProcess(::GetCurrentProcess(), 96); }
+
+int raise_signal(int signal) {
+    switch (signal) {
+        case sig_segv: ::RaiseException(EXCEPTION_ACCESS_VIOLATION, 0, 0, nullptr); break;
+        case sig_bus: ::RaiseException(EXCEPTION_IN_PAGE_ERROR, 0, 0, nullptr); break;
+        case sig_fpe: ::RaiseException(EXCEPTION_INT_DIVIDE_BY_ZERO, 0, 0, nullptr); break;
+        case sig_ill: ::RaiseException(EXCEPTION_ILLEGAL_INSTRUCTION, 0, 0, nullptr); break;
+        case sig_abrt: std::abort();
+        default: break;
+    }
+    return send_signal(static_cast<long>(::GetCurrentProcessId()), signal);
+}
+
+char state_of(long pid) {
+    const process one(pid, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE);
+    if (!one) return 'X';
+    if (has_ended(one)) return 'Z';
+    {
+        const std::lock_guard lock(stopped_mutex);
+        if (stopped.contains(pid)) return 'T';
+    }
+    constexpr DWORD a_while = 60;
+    const std::uint64_t before = cpu_time_of(one);
+    ::Sleep(a_while);
+    return cpu_time_of(one) == before ? 'S' : 'R';
+}
+
+}  // namespace test::windows
+
+/// Takes precedence over the C library's, which ends the process with exit code 3, whatever the signal is.
+extern "C" int raise(int signal) { return test::windows::raise_signal(signal); }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Limits that Windows doesn't have: who asks for them fails.
+#ifndef PROCPOOL_TESTS_WINDOWS_POSIX_SYS_RESOURCE_H
+#define PROCPOOL_TESTS_WINDOWS_POSIX_SYS_RESOURCE_H
+
+#define RLIMIT_NOFILE 7
+#define RLIMIT_AS 9
+#define RLIMIT_CORE 4
+#define PRIO_PROCESS 0
+using rlim_t = unsigned long long;
+struct rlimit {
+    rlim_t rlim_cur, rlim_max;
+};
+inline int getrlimit(int, rlimit*) { return -1; }
+inline int setrlimit(int, const rlimit*) { return -1; }
+inline int getpriority(int, int) { return -1; }
+
+#endif
