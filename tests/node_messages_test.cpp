@@ -131,6 +131,23 @@ TEST_F(Node, tells_that_it_runs_as_many_elements_as_it_has_workers) {
     EXPECT_EQ(node.work().results(), 3u);
 }
 
+TEST_F(Node, what_it_tells_of_an_element_goes_with_its_result) {
+    const auto job = make_job();
+    give(job, 0, 6);
+    node.collect({.what = kind::facts, .flag = 1, .pool = 7, .job = job->id, .first = 4, .count = 3}, {},
+                 results, back);
+    values(*job, 0, 2);
+    values(*job, 4, 1);
+    values(*job, 5, 1);
+    ASSERT_EQ(results.size(), 3u);
+    EXPECT_FALSE(results[0].history);
+    ASSERT_TRUE(results[1].history);
+    EXPECT_EQ(results[1].history->facts.attempts, 3u);
+    EXPECT_TRUE(results[1].history->facts.asked_to_stop);
+    EXPECT_EQ(results[1].history->index, 4u);
+    EXPECT_FALSE(results[2].history);
+}
+
 TEST_F(Node, results_come_in_any_order_and_pieces) {
     const auto job = make_job();
     give(job, 0, 6);
@@ -339,6 +356,12 @@ TEST_F(ForwardedJob, tells_of_a_cancelled_element_as_of_an_error) {
     up.tell_when_all_returned();
     job->fail(3, std::make_exception_ptr(procpool::TaskCancelled("procpool: given back to another node")));
     EXPECT_EQ(told(), (frames{{kind::error, 3}})) << "what it says doesn't matter";
+}
+
+TEST_F(ForwardedJob, tells_how_many_attempts_were_made) {
+    const auto job = make(false);
+    job->facts->note(3, {.attempts = 2});
+    EXPECT_EQ(told(), (frames{{kind::facts, 3}}));
 }
 
 TEST_F(ForwardedJob, is_not_waited_for_when_it_is_cancelled) {

@@ -23,6 +23,7 @@
 
 #include "procpool/element_result.hpp"
 #include "procpool/future.hpp"
+#include "procpool/journal.hpp"
 #include "procpool/mpi/pool.hpp"
 #include "procpool/observer.hpp"
 #include "procpool/partial.hpp"
@@ -169,6 +170,23 @@ TEST(MpiPools, may_have_no_workers_on_rank_0) {
     for (const auto& one : pool.map(host_of_nap, numbers(200), {.chunksize = 1})) worked.insert(one);
     EXPECT_EQ(worked, names);
     EXPECT_FALSE(names.contains(host()));
+}
+
+TEST(MpiPools, take_results_from_a_journal) {
+    const Folder folder;
+    const auto marks = [](const std::string& place, int x) {
+        std::ofstream(place + "/ran", std::ios::app) << x << '\n';
+        return std::vector<int>(x == 3 ? 100'000 : 10, x);
+    };
+    const auto call = mp::partial(marks, folder.path);
+    const std::string journal = folder.path + "/journal";
+    mp::mpi::Pool pool(2);
+    const auto first = pool.map(call, numbers(50), {.chunksize = 1, .journal = journal});
+    const auto ran = std::filesystem::file_size(folder.path + "/ran");
+    EXPECT_EQ(pool.map(call, numbers(50), {.chunksize = 1, .journal = journal}), first);
+    EXPECT_EQ(std::filesystem::file_size(folder.path + "/ran"), ran) << "nothing ran again";
+    EXPECT_EQ(pool.map(call, numbers(51), {.journal = journal}).size(), 51u);
+    EXPECT_EQ(std::filesystem::file_size(folder.path + "/ran"), ran + 3) << "the new element did";
 }
 
 TEST(MpiExecutor, cancels_what_has_not_begun_when_it_is_shut_down) {

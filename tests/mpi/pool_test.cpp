@@ -204,8 +204,13 @@ TEST_F(MpiPool, retries_elements_whose_worker_died) {
         }
         return x;
     };
-    EXPECT_EQ(pool.map(mp::partial(dies_once, file), numbers(50), {.chunksize = 1, .retries = 1}),
-              numbers(50));
+    const auto outcomes =
+        pool.try_map(mp::partial(dies_once, file), numbers(50), {.chunksize = 1, .retries = 1});
+    for (int i = 0; i < 50; ++i) {
+        const auto& one = outcomes[static_cast<std::size_t>(i)];
+        EXPECT_EQ(*one, i);
+        EXPECT_EQ(one.attempts(), i == 5 ? 2U : 1U) << i;
+    }
     std::remove(file.c_str());
 }
 

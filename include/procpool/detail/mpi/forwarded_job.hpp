@@ -16,6 +16,8 @@
 #include <utility>
 
 #include "procpool/detail/clock.hpp"
+#include "procpool/detail/job/element_facts.hpp"
+#include "procpool/detail/mpi/noted_facts.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -111,7 +113,7 @@ private:
 using outgoing_frames = basic_outgoing_frames<>;
 
 template <class = only_if_used>
-class basic_forwarded_job final : public scheduler::remote_job {
+class basic_forwarded_job final : public scheduler::remote_job, private job::facts_keeper {
 public:
     /// `from` has what describes an element, and the definition. It is the rest of what lies in `lies_in`, if
     /// there is such a part.
@@ -134,6 +136,7 @@ public:
         bulk = settings.bulk;
         keeps_its_place = settings.keeps_its_place;
         gives_back = true;
+        facts = this;
     }
 
     void accept(std::uint64_t first, std::uint64_t count, std::uint64_t stride,
@@ -222,6 +225,9 @@ public:
     }
 
 private:
+    void note(std::uint64_t index, const job::element_facts& its) override {
+        up_.append(noted_facts::header_of(number_, index, its));
+    }
     void append_error(const frame_header& header, const std::string& attempts,
                       std::span<const std::byte> record) {
         up_.append_filled(header, [&](wire::buffer& to) {

@@ -20,6 +20,8 @@
 
 #include "procpool/detail/job/make_error.hpp"
 #include "procpool/detail/mpi/definition_chain.hpp"
+#include "procpool/detail/mpi/definition_head.hpp"
+#include "procpool/detail/mpi/noted_facts.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/peer.hpp"
@@ -27,10 +29,8 @@
 #include "procpool/detail/scheduler/run.hpp"
 #include "procpool/detail/wire/activity.hpp"
 #include "procpool/detail/wire/buffer.hpp"
-#include "procpool/detail/wire/code_address.hpp"
 #include "procpool/error.hpp"
 #include "procpool/observer.hpp"
-#include "procpool/retry_policy.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
 
@@ -100,30 +100,6 @@ public:
         tell_activity();
         return {};
     }
-    /// What is told of a job before its definition: its settings.
-    static wire::buffer head_of_definition(const scheduler::remote_job& job) {
-        const RetryPolicy at_once;
-        const RetryPolicy& policy = job.retry_policy ? *job.retry_policy : at_once;
-        const job_settings settings{.chunk = job.chunk,
-                                    .timeout_ns = job.timeout.count(),
-                                    .cpu_timeout_ns = job.cpu_timeout.count(),
-                                    .soft_timeout_ns = job.soft_timeout.count(),
-                                    .retries = job.retries,
-                                    .retry_exceptions = job.retry_exceptions,
-                                    .retry_delay_ns = policy.delay.count(),
-                                    .longest_retry_delay_ns = policy.longest_delay.count(),
-                                    .retry_backoff = policy.backoff,
-                                    .retry_jitter = policy.jitter,
-                                    .guided = job.guided,
-                                    .bulk = job.bulk,
-                                    .keeps_its_place = job.keeps_its_place,
-                                    .once = job.once()};
-        wire::buffer bytes;
-        bytes.append_value(settings);
-        bytes.append_value(job.describer() != nullptr);
-        if (job.describer()) wire::encode_function(bytes, job.describer());
-        return bytes;
-    }
     /// It is being told of the job in parts, `size` bytes in all, which may take a while: what is sent here
     /// directly, and comes first, must wait for them there.
     /// @return false if it knows of it already
@@ -139,6 +115,7 @@ public:
     const std::vector<std::shared_ptr<scheduler::remote_job>>& in_parts() const noexcept { return in_parts_; }
     bool knows(const scheduler::remote_job& job) const noexcept { return jobs_.contains(job.id); }
     void forget(const scheduler::remote_job& job) {
+        facts_.forget(job.id);
         if (jobs_.erase(job.id) > 0)
             append_frame(out_, {.what = frame_header::kind::forget, .pool = pool_, .job = job.id});
     }
@@ -183,8 +160,10 @@ public:
                 scheduler::element_history& told = into.back().its_history();
                 told.note = attempts;
                 told.host = &host_;
+                facts_.move_to(into.back());
                 break;
             }
+            case kind::facts: facts_.add(header); return;
             case kind::returned: take_returned(job, header, back); break;
             default: throw SerializationError("procpool: a node sent a message that nobody knows");
         }
@@ -290,6 +269,7 @@ private:
                             .stride = header.stride,
                             .bytes = bytes,
                             .error = {}});
+            facts_.move_to(into.back());
         };
         if (!job->has_dropped(header.first, header.count)) {
             if (!work().has(*job, header.first, header.count))
@@ -340,6 +320,7 @@ private:
     wire::buffer out_;
     std::unordered_map<std::uint64_t, std::shared_ptr<scheduler::remote_job>> jobs_;  // that it was told of
     std::vector<std::shared_ptr<scheduler::remote_job>> in_parts_;
+    noted_facts facts_;
     bool asked_back_ = false;
 };
 using node = basic_node<>;

@@ -17,6 +17,7 @@
 #include "procpool/detail/job/call_options.hpp"
 #include "procpool/detail/job/retrying.hpp"
 #include "procpool/detail/mpi/definition_chain.hpp"
+#include "procpool/detail/mpi/definition_head.hpp"
 #include "procpool/detail/mpi/hosted_pool.hpp"
 #include "procpool/detail/mpi/node.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
@@ -69,7 +70,7 @@ public:
     }
     /// Tells all nodes but rank 0 of a job, one through the other, and those that know it nothing.
     void define_along_chain(const std::shared_ptr<scheduler::remote_job>& job) {
-        const wire::buffer head = node::head_of_definition(*job);
+        const wire::buffer head = head_of_definition(*job);
         const std::size_t size = head.size() + job->definition().size();
         std::vector<int> route;
         for (node& one : nodes_)
@@ -143,7 +144,7 @@ public:
 
 private:
     void send_missing(const node& to, const scheduler::remote_job& job) {
-        if (!session_.is_lost(to.rank())) send_definition(job, node::head_of_definition(job), {to.rank()});
+        if (!session_.is_lost(to.rank())) send_definition(job, head_of_definition(job), {to.rank()});
     }
     bool is_remote(const node& one) const { return one.rank() != session_.net().rank(); }
 

@@ -29,12 +29,13 @@ struct frame_header {
         ask_account,  // what its workers have done is to be told; `count` is the question's number
         close,        // ends the pool; work that is there ends before, if `flag`
         // Of a host:
-        opened,      // it has `count` workers
-        defined,     // a definition that came in parts is complete
-        missing,     // parts of it don't come, since a link between hosts is broken
-        values,      // results of elements; each took `ns`
-        error,       // an element's error: the texts of attempts before, then the record
-        returned,    // elements that had not begun
+        opened,    // it has `count` workers
+        defined,   // a definition that came in parts is complete
+        missing,   // parts of it don't come, since a link between hosts is broken
+        values,    // results of elements; each took `ns`
+        error,     // an element's error: the texts of attempts before, then the record
+        facts,     // of element `first`, before its result: `count` attempts; it was asked to stop if `flag`
+        returned,  // elements that had not begun
         given_back,  // what was asked for was returned
         account,     // what its workers have done, of question `count`; at its end of none
         failed,      // the pool can't go on: the record of its error

@@ -125,6 +125,7 @@ private:
     }
     static void store(delivery& one, bool is_element, const job::callback_runner& user) {
         using kind = delivery::kind;
+        if (one.job->gives_back) note_facts(one);  // who passes the result on is told of it first
         switch (one.what) {
             case kind::runs_again: return;
             case kind::kept: one.job->journal->deliver(*one.job, one.first, one.count); return;
@@ -142,10 +143,13 @@ private:
                 if (decide(one, user)) return;
                 one.job->fail(one.first, std::move(one.error));
         }
-        if (one.job->facts && one.history) note_facts(*one.job->facts, *one.history);
+        if (!one.job->gives_back) note_facts(one);
     }
-    static void note_facts(job::facts_keeper& in, const element_history& of) {
-        if (of.facts.attempts > 1 || of.facts.asked_to_stop) in.note(of.index, of.facts);
+    static void note_facts(const delivery& one) {
+        if (one.job->facts && one.history) tell(*one.job->facts, *one.history);
+    }
+    static void tell(job::facts_keeper& to, const element_history& of) {
+        if (of.facts.attempts > 1 || of.facts.asked_to_stop) to.note(of.index, of.facts);
     }
     /// Of an error that is known here: whether the element runs again. It is asked for once.
     static bool decide(delivery& one, const job::callback_runner& user) {
