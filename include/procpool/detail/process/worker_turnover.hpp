@@ -108,6 +108,7 @@ public:
         const std::string preload_problem = workers_.workers_preload() ? why_not_preloaded(link) : "";
         workers_.dismiss(link);
         if (!preload_problem.empty()) {  // in another one it would be the same
+            if (jobs_.failure()) return;  // it was
             failed_start_ =
                 std::make_exception_ptr(BootstrapError("procpool: the pool's preload " + preload_problem));
             jobs_.fail(failed_start_);
