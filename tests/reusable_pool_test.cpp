@@ -4,15 +4,17 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <atomic>
+#include <exception>
 #include <memory>
 #include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include "support/processes.hpp"
 
 namespace reusable_pool_test {
 
@@ -26,15 +28,16 @@ protected:
 
 long process_id() { return ::getpid(); }
 
-TEST_F(reusable_pool, is_the_same_with_the_same_workers) {
-    const long first = mp::reusable_pool(1)->apply(process_id);
-    EXPECT_EQ(mp::reusable_pool(1)->apply(process_id), first);
-    EXPECT_EQ(mp::reusable_pool()->apply(process_id), first);
+TEST_F(reusable_pool, is_the_same_each_time) {
+    const auto pool = mp::reusable_pool(1);
+    EXPECT_EQ(mp::reusable_pool(1), pool);
+    EXPECT_EQ(mp::reusable_pool(), pool);
+    EXPECT_EQ(pool->apply([](int x) { return x + 1; }, 1), 2);
 }
 
 TEST_F(reusable_pool, has_as_many_workers_as_it_was_told_last) {
     const auto pool = mp::reusable_pool(1);
-    const int more = mp::cpu_count();
+    const int more = 2 * mp::cpu_count();
     EXPECT_EQ(mp::reusable_pool(more), pool);
     EXPECT_EQ(pool->size(), static_cast<std::size_t>(more));
     const auto larger = mp::reusable_pool(more + 1);  // there was no room for so many
@@ -84,17 +87,30 @@ TEST_F(reusable_pool, is_another_one_in_a_task) {
 }
 
 TEST_F(reusable_pool, is_another_one_in_a_forked_child) {
-    const long worker = mp::reusable_pool(1)->apply(process_id);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        const bool is_new = mp::reusable_pool(1)->apply(process_id) != worker;
+    const auto pool = mp::reusable_pool(1);
+    test::child_program child([&] {
+        const auto own = mp::reusable_pool(1);
+        const int result = own->apply([](int x) { return x + 1; }, 1);
         mp::end_reusable_pool();
-        std::_Exit(is_new ? 0 : 1);
-    }
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0);
-    EXPECT_EQ(mp::reusable_pool(1)->apply(process_id), worker);
+        return own != pool && result == 2 ? 0 : 1;
+    });
+    const test::child_end end = child.wait();
+    EXPECT_EQ(end.exit_code, 0) << end.errors;
+    EXPECT_EQ(mp::reusable_pool(1), pool);
+    EXPECT_GT(pool->apply(process_id), 0);
+}
+
+TEST_F(reusable_pool, may_be_asked_for_by_callbacks_of_its_end) {
+    std::atomic<int> told{0};
+    const auto ask = [&](const std::exception_ptr&) {
+        EXPECT_NE(mp::reusable_pool(1), nullptr);
+        ++told;
+    };
+    auto pending = mp::reusable_pool(1)->apply_async([] { ::pause(); });
+    pending.error_callback(ask);
+    mp::end_reusable_pool();
+    EXPECT_EQ(told, 1);
+    EXPECT_THROW(pending.get(), mp::PoolTerminated);
 }
 
 }  // namespace reusable_pool_test
