@@ -90,7 +90,6 @@ private:
     [[noreturn]] void refuse(const std::string& why) const;
 
     const std::string path_;
-    const os::fd file_;
     const os::file_identity identity_;
     const os::fork_stamp made_;
     mutex guard_;
@@ -98,6 +97,7 @@ private:
     std::uint64_t end_ PROCPOOL_GUARDED_BY(guard_) = 0;  // of its last record
     std::optional<function_record> function_ PROCPOOL_GUARDED_BY(guard_);
     std::unordered_map<element_key, known_element, hash_of_key> known_ PROCPOOL_GUARDED_BY(guard_);
+    const os::fd file_;  // the last: closed first, since another one may be opened as soon as the end begins
 };
 
 }  // namespace procpool::inline v0_1::detail::journal

@@ -70,7 +70,7 @@ PROCPOOL_COMPILED_APART std::shared_ptr<journal_file> journal_file::open(const s
 }
 
 PROCPOOL_COMPILED_APART journal_file::journal_file(std::string path, os::fd file, os::file_identity identity)
-    : path_(std::move(path)), file_(std::move(file)), identity_(identity) {}
+    : path_(std::move(path)), identity_(identity), file_(std::move(file)) {}
 
 PROCPOOL_COMPILED_APART void journal_file::refuse(const std::string& why) const {
     throw Error("procpool: the journal " + path_ + why);
