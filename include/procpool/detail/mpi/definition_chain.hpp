@@ -129,7 +129,9 @@ public:
 private:
     void make_room(std::size_t size) {
         size_ = size;
-        if (memory_)
+        // To populate more takes so long that nothing is heard of this host meanwhile.
+        constexpr std::size_t most_at_once = std::size_t{1} << 30;
+        if (memory_ && size <= most_at_once)
             if (auto part = wire::allocate_part(*memory_, size)) {
                 lies_in_ = {std::move(*part), size};
                 return;

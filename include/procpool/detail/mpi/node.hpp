@@ -247,6 +247,7 @@ private:
                                 .count = one.count};
             if (one.job->abandoned) {
                 if (jobs_.erase(one.job->id) == 0) continue;
+                facts_.forget(one.job->id);
                 header.what = frame_header::kind::cancel;
                 header.flag = one.job->end_running_since.has_value();
             }
