@@ -23,7 +23,6 @@ public:
 
     /// No job is open any more, or not yet.
     void begin() {
-        constexpr std::chrono::seconds trim_delay{1};  // for so long memory is kept for the next large data
         if (workers_.memory().is_kept()) trim_at_ = deadline_in(trim_delay);
         if (idle_timeout_ != job::no_limit) rest_at_ = deadline_in(idle_timeout_);
     }
@@ -36,6 +35,8 @@ public:
         if (now >= trim_at_) {
             trim_at_ = steady_time::max();
             if (!has_open_jobs) workers_.trim();
+            // What runs though nobody wants it has memory still.
+            if (!has_open_jobs && !workers_.is_idle()) trim_at_ = deadline_in(trim_delay);
         }
         if (now >= rest_at_) {
             rest_at_ = steady_time::max();
@@ -44,6 +45,9 @@ public:
     }
 
 private:
+    static constexpr std::chrono::seconds trim_delay{
+        1};  // for so long memory is kept for the next large data
+
     worker_processes& workers_;
     const std::chrono::nanoseconds idle_timeout_;
     steady_time trim_at_ = steady_time::max();  // when memory that nobody has used meanwhile is given back
