@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,8 @@ int write_picture(const std::string& folder, int number) {
 
 int main(int argc, char** argv) {
     mp::freeze_support(argc, argv);  // on Windows each worker is this program, started anew
-    const fs::path folder = fs::temp_directory_path() / "procpool-pictures";
+    const fs::path folder =
+        fs::temp_directory_path() / ("procpool-pictures-" + std::to_string(std::random_device()()));
     fs::create_directories(folder);
 
     std::vector<int> numbers{0, 1, 2, 3, 4, 5};

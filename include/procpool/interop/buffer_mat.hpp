@@ -92,7 +92,8 @@ inline cv::MatAllocator* buffer_allocator() noexcept { return &detail::mat_buffe
 ///
 /// OpenCV may give it another size or type. What is assigned to it, as in `small = large`, is another cv::Mat
 /// with memory of its own, and is copied when it is returned; so is a Mat whose elements another one shows, a
-/// part of a larger one that doesn't begin with it, and one of less than 64 KiB. The memory stays for as long
+/// part of a larger one, and one of less than 64 KiB. Return it by value: a reference to a Mat that the task
+/// keeps shares its elements with the caller. The memory stays for as long
 /// as a cv::Mat of the caller's shows it, see Buffer; in a forked child it is not mapped.
 inline cv::Mat buffer_mat() {
     cv::Mat made;
