@@ -26,6 +26,7 @@
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "support/leftovers.hpp"
+#include "support/pool_memory.hpp"
 #include "support/processes.hpp"
 #include "support/sanitizers.hpp"
 #include "support/shared.hpp"
@@ -40,19 +41,6 @@ constexpr std::size_t mib = 1 << 20;
 
 /// Bytes of memory that the shared memory of this process's pools takes.
 std::size_t pool_memory() { return test::memory_of_files("memfd:procpool "); }
-
-/// Whether an address lies in the shared memory of a pool.
-bool is_in_pool_memory(const void* pointer) {
-    const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-    std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) {
-        std::uintptr_t begin = 0;
-        std::uintptr_t end = 0;
-        if (std::sscanf(line.c_str(), "%lx-%lx", &begin, &end) == 2 && begin <= address && address < end)
-            return line.find("memfd:procpool ") != std::string::npos;
-    }
-    return false;
-}
 
 std::vector<std::uint32_t> numbers(std::size_t bytes, std::uint32_t seed) {
     std::vector<std::uint32_t> values(bytes / sizeof(std::uint32_t));
@@ -328,7 +316,7 @@ TEST(LargeData, that_is_bound_comes_to_each_worker_once) {
 TEST(LargeData, taken_as_a_span_is_seen_where_it_lies) {
     mp::Pool pool(2);
     const auto look = [](std::span<const std::uint32_t> values) {
-        return std::tuple(is_in_pool_memory(values.data()),
+        return std::tuple(test::is_in_pool_memory(values.data()),
                           reinterpret_cast<std::uintptr_t>(values.data()) % 64,
                           std::accumulate(values.begin(), values.end(), std::uint64_t{0}));
     };
@@ -341,8 +329,8 @@ TEST(LargeData, taken_as_a_span_is_seen_where_it_lies) {
 
 double weighted(double factor, std::span<const double> values, std::string_view text,
                 const std::vector<double>& owned) {
-    if (!is_in_pool_memory(values.data()) || !is_in_pool_memory(text.data()) ||
-        is_in_pool_memory(owned.data()))
+    if (!test::is_in_pool_memory(values.data()) || !test::is_in_pool_memory(text.data()) ||
+        test::is_in_pool_memory(owned.data()))
         return -1;
     return factor * std::accumulate(values.begin(), values.end(), 0.0) + static_cast<double>(text.size()) +
            owned.back();
@@ -359,7 +347,7 @@ TEST(LargeData, taken_as_views_among_other_arguments_is_seen_where_it_lies) {
     EXPECT_EQ(pool.starmap(weighted, tuples), std::vector(3, expected));
     EXPECT_EQ(pool.map(mp::partial(
                            [](const std::string& bound, std::string_view view) {
-                               return is_in_pool_memory(view.data()) ? bound.size() + view.size() : 0;
+                               return test::is_in_pool_memory(view.data()) ? bound.size() + view.size() : 0;
                            },
                            std::string("ab")),
                        std::vector{text}),
