@@ -86,7 +86,7 @@ std::shared_ptr<Pool> reusable_pool(std::optional<int> processes = {}) {
     if (processes && *processes < 1)
         throw std::invalid_argument("procpool: a reusable_pool has 1 process or more");
     detail::reused_pool& shared = detail::reused_pool::here();
-    std::shared_ptr<Pool> old;
+    std::shared_ptr<Pool> old;  // ends after the lock is given back
     const detail::mutex_guard lock(shared.mutex);
     if (shared.is_over)
         throw PoolNotRunning("procpool: there is no reusable_pool any more: the program ends");

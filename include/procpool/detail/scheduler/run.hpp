@@ -87,7 +87,7 @@ struct delivery {
     std::span<const std::byte> bytes;  // values or an error record, in the worker's frame_reader
     std::exception_ptr error;
     long pid = 0;                                   // of the process that tells of the error
-    std::unique_ptr<element_history> history = {};  // each error has one, and few values
+    std::unique_ptr<element_history> history = {};  // errors of peers have one, and few values
 
     element_history& its_history() {
         if (!history) history = std::make_unique<element_history>(element_history{.index = first});
