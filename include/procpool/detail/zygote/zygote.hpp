@@ -79,8 +79,10 @@ public:
         const std::array keep{ends.far.get(), memory.get(), status_ ? status_->file().get() : -1,
                               preload.get()};
         if (settings.how == start_method::fork) {
+            const auto inner_threads = os::find_inner_threads();
             process_ = os::child(os::fork_process(keep, [&] {
                 mask.apply();
+                os::inherited_inner_threads() = inner_threads;
                 if (around && !enter(*around, settings)) return EXIT_FAILURE;
                 return zygote_process(os::fd(keep[0]), os::fd(keep[1]), os::fd(keep[2]), os::fd(keep[3]),
                                       main, settings)

@@ -96,6 +96,8 @@ public:
             !tell({}, {.what = worker_report::kind::zygote_ready}))
             return 0;
         if (preload_ && settings_.how != start_method::spawn && !preload()) return EXIT_FAILURE;
+        if (settings_.how == start_method::forkserver || settings_.preloads)
+            os::inherited_inner_threads() = os::find_inner_threads();
         os::set_signal(SIGCHLD, SIG_DFL);
         // It ends when its socket closes; a signal to the whole process group is for the user's program.
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) os::set_signal(signal, SIG_IGN);

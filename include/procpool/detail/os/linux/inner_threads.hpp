@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "procpool/detail/only_if_used.hpp"
@@ -34,19 +35,41 @@ F* find_function(F* linked, const char* name) noexcept {
     return linked ? linked : reinterpret_cast<F*>(::dlsym(RTLD_DEFAULT, name));
 }
 
+/// By these functions a library that is loaded says how many threads it uses; null where it has none.
+struct inner_thread_functions {
+    void (*set)(int);
+    int (*get)();
+    int (*cpus)();
+};
+
+/// Those of OpenMP and of OpenCV. Finding out that one is missing takes a look into each library of the
+/// program.
+using known_inner_threads = std::array<inner_thread_functions, 2>;
+
+template <class = only_if_used>
+known_inner_threads find_inner_threads() noexcept {
+    return {{{find_function(procpool_set_omp_threads, "omp_set_num_threads"),
+              find_function(procpool_get_omp_threads, "omp_get_max_threads"),
+              find_function(procpool_get_omp_cpus, "omp_get_num_procs")},
+             {find_function(procpool_set_cv_threads, "_ZN2cv13setNumThreadsEi"),
+              find_function(procpool_get_cv_threads, "_ZN2cv13getNumThreadsEv"),
+              find_function(procpool_get_cv_cpus, "_ZN2cv15getNumberOfCPUsEv")}}};
+}
+
+/// In a forked process: what the process that it comes from has found. Else each worker would touch the pages
+/// of all libraries again.
+inline std::optional<known_inner_threads>& inherited_inner_threads() noexcept {
+    static constinit std::optional<known_inner_threads> found;
+    return found;
+}
+
 /// Tells libraries that are loaded already: OpenMP and OpenCV. If `only_defaults`, those that would use all
 /// CPUs.
 template <class = only_if_used>
 void limit_inner_threads(int threads, bool only_defaults) {
-    const auto limit = [=](void (*set)(int), int (*get)(), int (*cpus)()) {
+    const auto& inherited = inherited_inner_threads();
+    for (const auto& [set, get, cpus] : inherited ? *inherited : find_inner_threads())
         if (set && (!only_defaults || (get && cpus && get() == cpus()))) set(threads);
-    };
-    limit(find_function(procpool_set_omp_threads, "omp_set_num_threads"),
-          find_function(procpool_get_omp_threads, "omp_get_max_threads"),
-          find_function(procpool_get_omp_cpus, "omp_get_num_procs"));
-    limit(find_function(procpool_set_cv_threads, "_ZN2cv13setNumThreadsEi"),
-          find_function(procpool_get_cv_threads, "_ZN2cv13getNumThreadsEv"),
-          find_function(procpool_get_cv_cpus, "_ZN2cv15getNumberOfCPUsEv"));
 }
 
 }  // namespace procpool::inline v0_1::detail::os
