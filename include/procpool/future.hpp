@@ -111,7 +111,7 @@ public:
         auto lock = pool().acquire();
         if (!settled()) {
             const bool withdrawn =
-                pool().withdraw_call(job(), call().call(), "procpool: the future was cancelled");
+                pool().withdraw_call(lock, job(), call().call(), "procpool: the future was cancelled");
             pool().leave(lock);
             if (!withdrawn) return false;
             pool().wait(

@@ -22,6 +22,7 @@ int run_mode(int count, char** arguments) {
     add_lost_nodes(modes);
     add_ends_of_main(modes);
     add_tasks(modes);
+    add_calls(modes);
     if (count < 3 || !modes.contains(arguments[1])) fail("usage: loss MODE FOLDER [NODE_TIMEOUT]");
     folder = arguments[2];
     if (count > 3) node_timeout = std::chrono::seconds(std::stol(arguments[3]));

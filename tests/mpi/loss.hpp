@@ -29,6 +29,7 @@ using mode_map = std::map<std::string, std::function<int()>>;
 void add_lost_nodes(mode_map& modes);
 void add_ends_of_main(mode_map& modes);
 void add_tasks(mode_map& modes);
+void add_calls(mode_map& modes);
 
 inline std::string folder;
 inline std::chrono::seconds node_timeout = 2s;

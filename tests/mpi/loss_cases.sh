@@ -169,6 +169,36 @@ case_construct() {
     ends_after_loss
     prints '^nodes: 0=alive 2=alive$'
 }
+case_two_pools() {
+    start two_pools
+    until_runs_on node2
+    strike KILL node2
+    finish
+    ends_after_loss
+    (($(grep -c '^nodes: 0=alive 1=lost 2=alive$' "$state/output") == 2)) || wrong 'not both have lost node2'
+}
+case_cancel_during_a_loss() {
+    start cancel_during_a_loss
+    until_runs_on node2
+    strike KILL node2
+    touch "$state/struck"
+    finish
+    ends_after_loss
+    prints '^cancelled: '
+    note+=", $(grep ^cancelled "$state/output")"
+}
+case_chain() { # half way, and node3 gets from rank 0 what it lacks
+    timeout=5 start chain 60
+    until_ready
+    limit node2 20mbit
+    touch "$state/go"
+    sleep 2
+    strike KILL node2
+    unlimit node2
+    finish
+    ends_after_loss
+    prints '^mapped 33554432$' '^mapped 2097152$' '^nodes: 0=alive 1=lost 2=alive$'
+}
 case_killed_between_pools() {
     start pool_after_a_death
     until_ready

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -22,12 +23,15 @@
 #include <vector>
 
 #include "procpool/element_result.hpp"
+#include "procpool/error.hpp"
 #include "procpool/future.hpp"
 #include "procpool/journal.hpp"
 #include "procpool/mpi/pool.hpp"
 #include "procpool/observer.hpp"
 #include "procpool/partial.hpp"
+#include "procpool/preload.hpp"
 #include "procpool/progress.hpp"
+#include "procpool/shared_array.hpp"
 #include "procpool/statistics.hpp"
 
 namespace pool_nodes_test {
@@ -189,15 +193,136 @@ TEST(MpiPools, take_results_from_a_journal) {
     EXPECT_EQ(std::filesystem::file_size(folder.path + "/ran"), ran + 3) << "the new element did";
 }
 
+TEST(MpiPools, take_on_no_more_single_calls_than_they_may) {
+    const Folder folder;
+    mp::mpi::Pool pool({.processes_per_node = 1, .max_pending = 2});
+    const auto waits = [](const std::string& file) { return wait_for(file); };
+    std::vector<mp::AsyncResult<bool>> calls;
+    for (int i = 0; i < 2; ++i) calls.push_back(pool.apply_async(waits, folder.path + "/done"));
+    EXPECT_FALSE(pool.try_apply_async(waits, folder.path + "/done"));
+    mark(folder.path + "/done");
+    EXPECT_EQ(pool.apply(host_of_nap, 0).empty(), false) << "it waits for room";
+    for (auto& one : calls) EXPECT_TRUE(one.get());
+    EXPECT_THROW(mp::mpi::Pool({.max_pending = 0}), std::invalid_argument);
+    EXPECT_THROW(mp::mpi::Pool({.max_pending_bytes = 0}), std::invalid_argument);
+}
+
+std::string loaded;
+
+TEST(MpiPools, preload_once_on_each_node) {
+    const Folder folder;
+    const auto load = [](const std::string& place) {
+        loaded = "on " + host();
+        std::ofstream(place + "/loads." + host(), std::ios::app) << '\n';
+    };
+    mp::mpi::Pool pool({.processes_per_node = 3, .preload = mp::partial(load, folder.path)});
+    for (const auto& [text, where] :
+         pool.map([](int) { return std::pair(loaded, host_of_nap(0)); }, numbers(100), {.chunksize = 1}))
+        EXPECT_EQ(text, "on " + where);
+    for (const auto& node : pool.nodes())
+        EXPECT_EQ(std::filesystem::file_size(folder.path + "/loads." + node.host), 1U) << node.host;
+}
+
+TEST(MpiPools, are_not_made_where_their_preload_throws) {
+    EXPECT_THROW(mp::mpi::Pool({.processes_per_node = 1, .preload = [] { throw std::runtime_error("no"); }}),
+                 mp::BootstrapError);
+    const mp::SharedArray<int, 1> array({10});
+    EXPECT_THROW(mp::mpi::Pool({.processes_per_node = 1,
+                                .preload = mp::partial([](const mp::SharedArray<int, 1>&) {}, array)}),
+                 mp::SerializationError);
+}
+
+/// Tells that it has begun, and waits.
+int waits(const std::string& place, int x) {
+    mark(place + "/begun." + std::to_string(x));
+    wait_for(place + "/done");
+    return x;
+}
+/// The same, so that calls of both in turn don't travel together.
+int waits_too(const std::string& place, int x) { return waits(place, x); }
+
+class MpiFutures : public testing::Test {
+protected:
+    bool has_begun(int call) const { return is_there(folder.path + "/begun." + std::to_string(call)); }
+    int begun_of(int calls) const {
+        int count = 0;
+        for (int i = 0; i < calls; ++i) count += has_begun(i) ? 1 : 0;
+        return count;
+    }
+    /// Each worker has one of these calls, and none gets another before they are done.
+    void wait_until_workers_are_busy(int calls) const {
+        const auto end = std::chrono::steady_clock::now() + 60s;
+        while (begun_of(calls) < workers && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(1ms);
+        ASSERT_EQ(begun_of(calls), workers);
+    }
+    /// Those that have not begun are cancelled, and no others.
+    void expect_that_the_rest_is_cancelled() const {
+        const int count = static_cast<int>(futures.size());
+        for (int i = 0; i < count; ++i)
+            EXPECT_NE(futures[static_cast<std::size_t>(i)].cancel(), has_begun(i)) << i;
+        mark(folder.path + "/done");
+        for (int i = 0; i < count; ++i) {
+            const auto& one = futures[static_cast<std::size_t>(i)];
+            if (has_begun(i))
+                EXPECT_EQ(one.result(), i);
+            else
+                EXPECT_THROW(one.result(), mp::TaskCancelled) << i;
+        }
+        EXPECT_EQ(begun_of(count), workers);
+    }
+
+    const Folder folder;
+    mp::mpi::Executor executor{{.processes_per_node = 2}};
+    const int workers = [] { return static_cast<int>(mp::mpi::Pool(2).size()); }();
+    std::vector<mp::Future<int>> futures;
+};
+
+TEST_F(MpiFutures, are_cancelled_while_their_calls_wait_on_a_node) {
+    for (int i = 0; i < 100; ++i) futures.push_back(executor.submit(waits, folder.path, i));
+    wait_until_workers_are_busy(100);
+    expect_that_the_rest_is_cancelled();
+}
+
+TEST_F(MpiFutures, are_cancelled_also_if_calls_travel_alone) {
+    for (int i = 0; i < 40; ++i)
+        futures.push_back(executor.submit(i % 2 == 0 ? waits : waits_too, folder.path, i));
+    wait_until_workers_are_busy(40);
+    expect_that_the_rest_is_cancelled();
+}
+
+TEST_F(MpiFutures, are_cancelled_in_a_callback) {
+    for (int i = 0; i < 40; ++i) futures.push_back(executor.submit(waits, folder.path, i));
+    wait_until_workers_are_busy(40);
+    std::promise<void> over;
+    executor.submit(host_of_nap, 0).cancel();
+    auto last = executor.submit(host_of_nap, 0);
+    last.add_done_callback([&](const auto&) {
+        expect_that_the_rest_is_cancelled();
+        over.set_value();
+    });
+    EXPECT_TRUE(last.cancel());
+    ASSERT_EQ(over.get_future().wait_for(60s), std::future_status::ready);
+}
+
+TEST_F(MpiFutures, that_are_cancelled_beside_quick_calls_cost_none_of_these) {
+    std::vector<mp::Future<int>> quick;
+    for (int i = 0; i < 3000; ++i) quick.push_back(executor.submit([](int x) { return x; }, i));
+    int cancelled = 0;
+    for (std::size_t i = 0; i < quick.size(); i += 3) cancelled += quick[i].cancel() ? 1 : 0;
+    for (std::size_t i = 0; i < quick.size(); ++i) {
+        if (quick[i].cancelled())
+            --cancelled;
+        else
+            EXPECT_EQ(quick[i].result(), static_cast<int>(i));
+    }
+    EXPECT_EQ(cancelled, 0);
+}
+
 TEST(MpiExecutor, cancels_what_has_not_begun_when_it_is_shut_down) {
     mp::mpi::Executor executor({.processes_per_node = 1});
     const Folder folder;
     constexpr int count = 300;
-    const auto waits = [](const std::string& place, int x) {
-        mark(place + "/begun." + std::to_string(x));
-        wait_for(place + "/done");
-        return x;
-    };
     std::vector<mp::Future<int>> futures;
     for (int i = 0; i < count; ++i) futures.push_back(executor.submit(waits, folder.path, i));
     EXPECT_TRUE(wait_for(folder.path + "/begun.0"));

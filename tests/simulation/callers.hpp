@@ -64,7 +64,7 @@ public:
         if (!in_.with(trouble::cancellation) || in_.jobs.empty() || !in_.dice.one_in(3)) return;
         const auto job = in_.jobs[in_.dice.below(in_.jobs.size())].job;
         using running = procpool::detail::job::runner::running;
-        const auto lock = in_.pool.acquire();
+        auto lock = in_.pool.acquire();
         switch (in_.dice.below(4)) {
             case 0:
                 in_.pool.abandon(job, in_.dice.one_in(2) ? running::goes_on : running::is_ended, "given up");
@@ -72,7 +72,7 @@ public:
             case 1: in_.pool.withdraw(job, "withdrawn"); return;
             case 2:
                 if (job->submitted() > 0)
-                    in_.pool.withdraw_call(job, in_.dice.below(job->submitted()), "withdrawn");
+                    in_.pool.withdraw_call(lock, job, in_.dice.below(job->submitted()), "withdrawn");
                 return;
             default:
                 if (job->submitted() > 0)

@@ -20,6 +20,7 @@
 #include "procpool/detail/call/encode.hpp"
 #include "procpool/detail/call/in_processes.hpp"
 #include "procpool/detail/call/remote_job_of.hpp"
+#include "procpool/detail/job/preload.hpp"
 #include "procpool/detail/mpi/make_pool.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/scheduler/block.hpp"
@@ -81,6 +82,13 @@ struct PoolOptions {
     std::size_t stderr_tail = 0;
     /// Whether WorkerDied quotes what the element was called with.
     bool quote_arguments = true;
+    /// Single calls of the whole pool that have no result yet, at the most.
+    std::optional<std::size_t> max_pending = {};
+    /// The same for the bytes of their arguments.
+    std::optional<std::size_t> max_pending_bytes = {};
+    /// Called once on each node, where its workers are forked from; what lies in the memory of one machine
+    /// can't be bound to it.
+    Preload preload = {};
 };
 
 /// A machine of the pool.
@@ -165,6 +173,10 @@ private:
         request.node_timeout = options.node_timeout;
         request.workers_on_rank_0 = options.workers_on_rank_0;
         request.fails_with_node = options.on_node_loss == on_node_loss::fail;
+        request.max_pending = options.max_pending;
+        request.max_pending_bytes = options.max_pending_bytes;
+        if (const auto& preload = options.preload.function())
+            request.preload = preload->encode(detail::wire::other_machines());
         request.node = {.processes = options.processes_per_node,
                         .maxtasksperchild = options.maxtasksperchild,
                         .how = options.start_method,

@@ -4,6 +4,7 @@
 #define PROCPOOL_DETAIL_CALL_PRELOAD_OF_HPP
 
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <type_traits>
 #include <typeinfo>
@@ -15,6 +16,7 @@
 #include "procpool/detail/wire/callable.hpp"
 #include "procpool/detail/wire/code_address.hpp"
 #include "procpool/detail/wire/serializing.hpp"
+#include "procpool/detail/wire/sink.hpp"
 #include "procpool/options.hpp"
 
 namespace procpool::inline v0_1::detail::call {
@@ -28,13 +30,15 @@ public:
     template <class Function>
     explicit preload_of(std::in_place_t, Function&& function) : function_(std::forward<Function>(function)) {}
 
-    wire::buffer encode() const override {
+    wire::buffer encode(const std::shared_ptr<wire::arena>& memory) const override {
         // Where it is to run isn't known before: a ThreadPool could call it all the same.
         if constexpr (wire::sendable_callable<F>) {
             wire::buffer bytes;
+            wire::large_parts large{memory};
             wire::encode_function(bytes, &rebuild_and_call);
-            wire::serializing({"procpool: the preload, a ", &typeid(F), ", can't be serialised"},
-                              [&] { wire::callable_codec<F>::encode({bytes, refers_to_}, function_); });
+            wire::serializing({"procpool: the preload, a ", &typeid(F), ", can't be serialised"}, [&] {
+                wire::callable_codec<F>::encode({bytes, refers_to_, &large}, function_);
+            });
             return bytes;
         } else {
             throw std::invalid_argument("procpool: the preload, a " + type_name(typeid(F)) +

@@ -37,8 +37,8 @@ std::uint64_t seed_of(const PoolOptions& options) noexcept {
 }
 
 /// @throws std::invalid_argument
-template <class = only_if_used>
-pending_limits checked_pending(const PoolOptions& options) {
+template <class Options>
+pending_limits checked_pending(const Options& options) {
     if (options.max_pending == 0 || options.max_pending_bytes == 0)
         refuse("max_pending and max_pending_bytes must be 1 or more");
     return {.calls = options.max_pending.value_or(pending_limits::none),

@@ -94,12 +94,13 @@ public:
         PROCPOOL_REQUIRES(pool_mutex) = 0;
     /// Whether elements of the job wait for a worker, or in one.
     virtual bool has_waiting(const basic_job& job) const PROCPOOL_REQUIRES(pool_mutex) = 0;
-    /// The same of one call.
+    /// The same as withdraw(), of one call. May let the lock go meanwhile.
     /// @return whether it has failed
-    virtual bool withdraw_call(const std::shared_ptr<basic_job>& job, std::uint64_t /*call*/, const char* why)
-        PROCPOOL_REQUIRES(pool_mutex) {
+    virtual bool withdraw_call(lock& /*held*/, const std::shared_ptr<basic_job>& job, std::uint64_t /*call*/,
+                               const char* why) PROCPOOL_REQUIRES(pool_mutex) {
         return withdraw(job, why) > 0;
     }
+    /// The same as has_waiting(), of one call.
     virtual bool is_waiting(const basic_job& job, std::uint64_t /*call*/) const
         PROCPOOL_REQUIRES(pool_mutex) {
         return has_waiting(job);

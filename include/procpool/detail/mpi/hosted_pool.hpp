@@ -37,6 +37,7 @@
 #include "procpool/detail/scheduler/pool_backend.hpp"
 #include "procpool/detail/scheduler/task_definition.hpp"
 #include "procpool/detail/wire/error_record.hpp"
+#include "procpool/detail/zygote/preload.hpp"
 #include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
@@ -202,6 +203,7 @@ private:
         wire::cursor from(request_.bytes());
         const auto options = from.value<node_options>();
         shares_ = options.is_one_of_many;
+        const auto preload = from.take(options.preload_bytes);
         const auto definition = from.take(options.initializer_bytes);
         const auto arguments = from.take(from.left());
         process::process_pool_options all = process::checked(options.for_pool());
@@ -209,6 +211,7 @@ private:
         all.workers.settings.first_index = first_index_;
         all.workers.settings.is_rank = true;
         all.workers.settings.serves_other_machine = true;
+        if (!preload.empty()) all.workers.preload_file = zygote::file_of_preload(preload);
         if (options.has_initializer) {
             scheduler::task_definition initial;
             initial.bytes.append(definition.data(), definition.size());

@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "procpool/detail/mpi/node_options.hpp"
@@ -22,6 +23,9 @@ struct pool_request {
     std::chrono::nanoseconds node_timeout{};
     bool fails_with_node = false;
     bool workers_on_rank_0 = true;
+    std::optional<std::size_t> max_pending;
+    std::optional<std::size_t> max_pending_bytes;
+    wire::buffer preload;  // empty if there is none
     // Both empty if there is no initializer.
     wire::buffer initializer;  // its definition
     wire::buffer arguments;    // of it, with their size in front

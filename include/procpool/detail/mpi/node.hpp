@@ -95,11 +95,17 @@ public:
     }
     /// What nobody wants any more ends there. The rest comes back later, as `returned`, if it has not begun.
     std::vector<scheduler::returned> recall() override {
-        if (!drop_unwanted() && work().elements() > 0 && !std::exchange(asked_back_, true))
-            append_frame(out_, {.what = frame_header::kind::give_back, .pool = pool_});
+        if (!drop_unwanted()) ask_back();
         tell_activity();
         return {};
     }
+    /// It is asked for all that it has not begun, unless it is already.
+    void ask_back() {
+        if (work().elements() > 0 && !std::exchange(asked_back_, true))
+            append_frame(out_, {.what = frame_header::kind::give_back, .pool = pool_});
+    }
+    /// Until it has given that back.
+    bool is_asked_back() const noexcept { return asked_back_; }
     /// It is being told of the job in parts, `size` bytes in all, which may take a while: what is sent here
     /// directly, and comes first, must wait for them there.
     /// @return false if it knows of it already

@@ -7,10 +7,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -52,6 +54,14 @@ public:
     node* find(int rank) noexcept {
         const auto at = std::find_if(nodes_.begin(), nodes_.end(),
                                      [rank](const node& one) { return one.rank() == rank; });
+        return at != nodes_.end() ? &*at : nullptr;
+    }
+
+    /// The node that has this element; null if none has.
+    node* who_has(const scheduler::remote_job& job, std::uint64_t index) noexcept {
+        const auto at = std::find_if(nodes_.begin(), nodes_.end(), [&](const node& one) {
+            return one.is_alive() && one.work().has(job, index);
+        });
         return at != nodes_.end() ? &*at : nullptr;
     }
 
@@ -113,6 +123,15 @@ public:
 
     /// The share of rank 0 itself.
     std::unique_ptr<hosted_pool>& here() noexcept { return here_; }
+    /// Nobody waits for the end of its workers any more. @return what it would have said then
+    wire::buffer abandon_here(const std::string& host) {
+        std::fprintf(stderr, "procpool: %s: workers don't end, so the program goes on without their end\n",
+                     host.c_str());
+        hosted_pool::abandon(std::move(here_));
+        wire::buffer closed;
+        append_frame(closed, {.what = frame_header::kind::closed, .pool = pool_});
+        return closed;
+    }
 
     void transmit(node& to, wire::buffer&& message) {
         if (to.rank() != session_.net().rank()) {

@@ -33,7 +33,9 @@ struct node_options {
     std::size_t stderr_tail = 0;
     bool quote_arguments = true;
     bool has_initializer = false;
-    std::uint64_t initializer_bytes = 0;  // of its definition; its arguments follow
+    // What follows: the preload, the initializer's definition, its arguments.
+    std::uint64_t preload_bytes = 0;
+    std::uint64_t initializer_bytes = 0;
 
     PoolOptions for_pool() const {
         return {.processes = processes,

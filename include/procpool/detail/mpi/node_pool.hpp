@@ -8,9 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,9 +23,11 @@
 #include "procpool/detail/mpi/node.hpp"
 #include "procpool/detail/mpi/node_accounts.hpp"
 #include "procpool/detail/mpi/node_group.hpp"
+#include "procpool/detail/mpi/node_pool_options.hpp"
 #include "procpool/detail/mpi/pace.hpp"
 #include "procpool/detail/mpi/protocol.hpp"
 #include "procpool/detail/mpi/session.hpp"
+#include "procpool/detail/mpi/withdrawals.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
 #include "procpool/detail/os/cancellation.hpp"
@@ -42,15 +42,6 @@
 #include "procpool/statistics.hpp"
 
 namespace procpool::inline v0_1::detail::mpi {
-
-struct node_pool_options {
-    node_options node;
-    wire::buffer initializer;  // its definition and its arguments
-    std::chrono::nanoseconds node_timeout{};
-    bool fails_with_node = false;  // elements that a lost node had; else they run elsewhere, once
-    bool workers_on_rank_0 = true;
-    std::function<void(std::exception_ptr)> error_handler;
-};
 
 template <class = only_if_used>
 class basic_node_pool final : public process::driven_scheduler {
@@ -110,6 +101,26 @@ public:
         for (node& one : group_.nodes())
             if (one.is_alive() && session_.is_lost(one.rank())) one.drain();
         base::add(job);
+    }
+
+    /// Where a node has the call, it is asked for it.
+    bool withdraw_call(lock& held, const std::shared_ptr<job::basic_job>& wanted, std::uint64_t call,
+                       const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
+        const auto job = std::static_pointer_cast<scheduler::remote_job>(wanted);
+        if (!job->elements_are_calls()) call = 0;
+        node* const there = group_.who_has(*job, call);
+        if (!there || driver_.drives_here()) return base::withdraw_call(held, wanted, call, why);
+        const withdrawals::one mine(withdrawals_, job, call, why);
+        // What it was asked before is not about calls that came later.
+        for (bool was_asked = there->is_asked_back();; was_asked = false) {
+            there->ask_back();
+            group_.send(*there);
+            const auto answered = [&]() PROCPOOL_REQUIRES(pool_mutex) {
+                return !there->is_asked_back() || !there->is_alive() || is_shutting_down() || failure();
+            };
+            wait(held, answered, steady_time::max());
+            if (!was_asked || !there->work().has(*job, call)) return mine.succeeded();
+        }
     }
 
 private:
@@ -198,6 +209,7 @@ private:
             session_.net().lose(from->rank());  // it can't be trusted any more
             lose(*from, {});
         }
+        take_withdrawn(back);
         if (from->is_alive())
             events().note_message(*from, results, std::move(back));
         else
@@ -207,11 +219,17 @@ private:
         return wire::decode_exception_of(wire::cursor(record), 0, std::nullopt, "on a node");
     }
 
+    void take_withdrawn(std::span<const scheduler::returned> back) PROCPOOL_REQUIRES(pool_mutex) {
+        withdrawals_.take_from(back,
+                               [this](const auto& job, std::uint64_t call, const char* why)
+                                   PROCPOOL_REQUIRES(pool_mutex) { base::abandon_call(job, call, why); });
+    }
     void lose(node& gone, std::chrono::nanoseconds silence) PROCPOOL_REQUIRES(pool_mutex) {
         group_.lose_workers_of(gone);
         size_.store(group_.workers(), std::memory_order_relaxed);
         const std::exception_ptr error = gone.loss(silence);
         auto back = gone.take_lost(fails_with_node_, error, events().collected());
+        take_withdrawn(back);
         events().take_returned(std::move(back));
         group_.repair_chain();
         if (group_.workers() == 0) fail(error);
@@ -254,7 +272,7 @@ private:
             first_index += static_cast<std::uint32_t>(std::max(*its.processes, 0));
             wire::buffer request;
             request.append_value(its);
-            request.append(options.initializer.data(), options.initializer.size());
+            request.append(options.functions.data(), options.functions.size());
             group_.ask_to_open(one, request.bytes(), options.node_timeout, [this](wire::buffer&& up) {
                 inbox_.put(session_.net().rank(), std::move(up));
             });
@@ -311,17 +329,10 @@ private:
         if (std::chrono::steady_clock::now() < close_until_) return;
         for (node& one : group_.nodes()) {
             if (is_gone(one)) continue;
-            if (one.rank() != session_.net().rank()) {
+            if (one.rank() != session_.net().rank())
                 session_.net().lose(one.rank());
-                continue;
-            }
-            std::fprintf(stderr,
-                         "procpool: %s: workers don't end, so the program goes on without their end\n",
-                         one.host().c_str());
-            hosted_pool::abandon(std::move(group_.here()));
-            wire::buffer closed;
-            append_frame(closed, {.what = frame_header::kind::closed, .pool = number_});
-            inbox_.put(one.rank(), std::move(closed));
+            else
+                inbox_.put(one.rank(), group_.abandon_here(one.host()));
         }
     }
 
@@ -377,6 +388,7 @@ private:
     pace pace_{os::affinity_count()};  // of whoever drives
     const steady_time made_ = std::chrono::steady_clock::now();
     node_accounts accounts_ PROCPOOL_GUARDED_BY(pool_mutex);
+    withdrawals withdrawals_ PROCPOOL_GUARDED_BY(pool_mutex);
     std::atomic<std::size_t> size_ = 0;
 
     steady_time close_until_ PROCPOOL_GUARDED_BY(pool_mutex) = steady_time::max();

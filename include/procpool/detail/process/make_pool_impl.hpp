@@ -82,7 +82,7 @@ std::shared_ptr<scheduler::pool_backend> make_pool(
         return with_limits(std::make_shared<inline_pool>(std::move(these)), pending);
     }
     if (preload) {
-        all.workers.preload_file = zygote::file_of_preload(preload->encode());
+        all.workers.preload_file = zygote::file_of_preload(preload->encode(nullptr).bytes());
         all.workers.preload = preload;
     }
     if (make_initializer) {

@@ -161,7 +161,7 @@ public:
     bool lacks_zygote() const noexcept { return !zygote_; }
     start_method how() const noexcept { return options_.settings.how; }
     /// Whether each worker runs the pool's preload itself.
-    bool workers_preload() const noexcept { return options_.preload && how() == start_method::spawn; }
+    bool workers_preload() const noexcept { return options_.preload_file && how() == start_method::spawn; }
     /// Whether only a thread of the program may replace it, and only if that is the program's only one.
     bool forks_alone() const noexcept {
         return options_.start_left_open && options_.settings.how == start_method::fork;

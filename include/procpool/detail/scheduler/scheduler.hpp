@@ -189,7 +189,7 @@ public:
                std::any_of(peers.begin(), peers.end(), [&](const peer* one) { return waits_in(*one, job); });
     }
 
-    bool withdraw_call(const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
+    bool withdraw_call(lock& /*held*/, const std::shared_ptr<job::basic_job>& job, std::uint64_t call,
                        const char* why) override PROCPOOL_REQUIRES(pool_mutex) {
         const auto series = std::static_pointer_cast<remote_job>(job);
         if (!series->elements_are_calls()) return withdraw(job, why) > 0;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <string>
 #include <typeinfo>
 
@@ -30,7 +31,7 @@ using preload_function = void(wire::cursor&);
 
 /// In a file that another process can be given.
 template <class = only_if_used>
-os::fd file_of_preload(const wire::buffer& encoded) {
+os::fd file_of_preload(std::span<const std::byte> encoded) {
     os::fd file = os::make_memfd("procpool-preload", encoded.size());
     os::mapping memory(file, 0, encoded.size());
     std::memcpy(memory.data(), encoded.data(), encoded.size());
