@@ -23,7 +23,7 @@ must_say() { # TEXT PROGRAM
     timeout -s KILL 120 "$wine" "$2" >"$2.log" 2>&1 </dev/null || { cat "$2.log" && exit 1; }
     tr -d '\r' <"$2.log" | grep -qxF "$1" || { cat "$2.log" && exit 1; }
 }
-compile=(x86_64-w64-mingw32-g++-posix -std=c++20 -Wall -Wextra -D_WIN32_WINNT=0x0A00 -Wa,-mbig-obj -static
+compile=(x86_64-w64-mingw32-g++-posix -std=c++20 -Wall -Wextra -D_WIN32_WINNT=0x0A00 "-Wa,-mbig-obj" -static
     -isystem "$work/cereal/include")
 
 cp -R include "$work/copied/include"
