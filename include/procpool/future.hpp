@@ -105,7 +105,8 @@ public:
 
     /// Takes the call back if it has not begun: its result is TaskCancelled, and its callbacks have run when
     /// this returns. False if it runs or is done; true again if it was cancelled before. A call that was sent
-    /// to a worker which has not even begun its initializer counts as one that runs.
+    /// to a worker which has not even begun its initializer counts as one that runs. Where another node has
+    /// the call, this waits for its answer.
     bool cancel() const {
         if (pool().is_copy()) return false;
         auto lock = pool().acquire();

@@ -25,6 +25,7 @@ int run_mode(int count, char** arguments) {
     add_calls(modes);
     if (count < 3 || !modes.contains(arguments[1])) fail("usage: loss MODE FOLDER [NODE_TIMEOUT]");
     folder = arguments[2];
+    tell("began");
     if (count > 3) node_timeout = std::chrono::seconds(std::stol(arguments[3]));
     return modes.at(arguments[1])();
 }

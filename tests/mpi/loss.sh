@@ -100,13 +100,26 @@ clean_up() { # for the next case
     find "$TMPDIR" /dev/shm -mindepth 1 -delete
 }
 
+# Open MPI 4.1 may crash in its own start under srun: a rank gets a message while it still waits for the exchange of
+# addresses, which Slurm has told the others is over (open-mpi/ompi#13559 is about the same). Nothing of ours has begun.
+mpi_has_crashed_in_its_start() {
+    [[ $way == slurm && $mpi == openmpi && ! -e $state/began ]] && has_printed 'Signal: Segmentation fault'
+}
+run_case() { # NAME
+    good=yes note=''
+    "case_$1"
+    nothing_left >"$lab/left" 2>&1 || { wrong 'something is left'; clean_up; }
+    does_not_print '^WRONG'
+}
+
 failed=0
 for ((round = 0; round < ${ROUNDS:-1}; ++round)); do
     for one; do
-        good=yes note=''
-        "case_$one"
-        nothing_left >"$lab/left" 2>&1 || { wrong 'something is left'; clean_up; }
-        does_not_print '^WRONG'
+        run_case "$one"
+        if [[ $good != yes ]] && mpi_has_crashed_in_its_start; then
+            printf 'again %-24s %6s s, status %s, Open MPI crashed in its start\n' "$one" "$(seconds "$took")" "$ended"
+            run_case "$one"
+        fi
         if [[ $good == yes ]]; then
             printf 'good  %-24s %6s s, status %s%s\n' "$one" "$(seconds "$took")" "$ended" "$note"
         else

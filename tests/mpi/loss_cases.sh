@@ -188,13 +188,15 @@ case_cancel_during_a_loss() {
     note+=", $(grep ^cancelled "$state/output")"
 }
 case_chain() { # half way, and node3 gets from rank 0 what it lacks
-    timeout=5 start chain 60
+    timeout=5 start chain 100
     until_ready
     limit node2 20mbit
     touch "$state/go"
     sleep 2
     strike KILL node2
     unlimit node2
+    wait_until 80 has_printed '^mapped 33554432$' || wrong 'node3 does not get what is bound'
+    note+=", after $(seconds "$(since "$struck")") s the call was done"
     finish
     ends_after_loss
     prints '^mapped 33554432$' '^mapped 2097152$' '^nodes: 0=alive 1=lost 2=alive$'
