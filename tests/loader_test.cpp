@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -24,66 +25,21 @@
 #include "procpool/thread_pool.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
+#include "support/samples.hpp"
 #include "support/shared.hpp"
 #include "support/wait.hpp"
 
 namespace loader_test {
 
 namespace mp = procpool;
-
-/// An image of 4x3, all i, and the label 2 i.
-struct pictures {
-    std::size_t count = 0;
-
-    std::size_t size() const { return count; }
-    void get(std::size_t i, mp::ArrayView<float, 2> image, int& label) const {
-        image.fill(static_cast<float>(i));
-        label = static_cast<int>(2 * i);
-    }
-};
-
-const auto image = mp::sample_array<float>(4, 3);
-const auto label = mp::sample_array<int>();
-
-template <class Batch>
-bool is_right(const Batch& batch) {
-    const auto [images, labels] = batch.arrays();
-    if (images.shape()[0] != batch.size() || labels.size() != batch.size()) return false;
-    for (std::size_t k = 0; k < batch.size(); ++k) {
-        const auto sample = batch.samples()[k];
-        if (labels[k] != static_cast<int>(2 * sample)) return false;
-        for (const float value : images[k])
-            if (value != static_cast<float>(sample)) return false;
-    }
-    return true;
-}
-
-/// The samples of the rest of an epoch, batch by batch.
-template <class Loader>
-std::vector<std::vector<std::uint64_t>> samples_of_epoch(Loader& loader) {
-    std::vector<std::vector<std::uint64_t>> all;
-    for (const auto& batch : loader) {
-        EXPECT_TRUE(is_right(batch));
-        all.emplace_back(batch.samples().begin(), batch.samples().end());
-    }
-    return all;
-}
-
-std::vector<std::uint64_t> flat(const std::vector<std::vector<std::uint64_t>>& batches) {
-    std::vector<std::uint64_t> all;
-    for (const auto& one : batches) all.insert(all.end(), one.begin(), one.end());
-    return all;
-}
-std::vector<std::uint64_t> numbers_to(std::uint64_t count) {
-    std::vector<std::uint64_t> all;
-    for (std::uint64_t i = 0; i < count; ++i) all.push_back(i);
-    return all;
-}
-template <class T>
-T sorted(T values) {
-    std::ranges::sort(values);
-    return values;
-}
+using test::flat;
+using test::image;
+using test::is_right;
+using test::label;
+using test::numbers_to;
+using test::pictures;
+using test::samples_of_epoch;
+using test::sorted;
 
 // ---- which samples
 
@@ -239,94 +195,6 @@ TEST(Loader, sends_the_dataset_to_each_worker_once_for_all_epochs) {
     mp::Loader loader(pool, counted_arrivals{{35}}, {.batch_size = 8}, image, label);
     for (int epoch = 0; epoch < 5; ++epoch) EXPECT_EQ(flat(samples_of_epoch(loader)), numbers_to(35));
     EXPECT_LE(*begun, 2);
-}
-
-// ---- bad samples
-
-struct unlucky : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-const auto some_are_bad = [](std::size_t i, mp::ArrayView<float, 2> to, int& number) {
-    if (i % 7 == 3 || (i >= 16 && i < 24)) throw std::out_of_range("bad");
-    pictures{}.get(i, to, number);
-};
-
-TEST(Loader, skips_bad_samples_and_counts_them) {
-    mp::Pool pool(2);
-    mp::Loader loader(pool, 40, some_are_bad, {.batch_size = 8, .bad_samples = mp::bad_samples::skip}, image,
-                      label);
-    for (int epoch = 0; epoch < 2; ++epoch) {
-        const auto batches = samples_of_epoch(loader);
-        EXPECT_EQ(batches.size(), 4u) << "one has no samples at all";
-        for (const std::uint64_t i : flat(batches)) EXPECT_FALSE(i % 7 == 3 || (i >= 16 && i < 24));
-    }
-    EXPECT_EQ(loader.counts().skipped, 2 * 13u);
-    EXPECT_EQ(loader.counts().samples, 2 * 27u);
-}
-
-TEST(Loader, throws_what_a_bad_sample_threw_and_goes_on_with_the_next_batch) {
-    mp::Pool pool(2);
-    mp::Loader loader(pool, 14, some_are_bad, {.batch_size = 7}, image, label);
-    EXPECT_THROW(loader.next(), std::out_of_range);
-    EXPECT_THROW(loader.next(), std::out_of_range);
-    EXPECT_FALSE(loader.next());
-    mp::Loader other(pool, 10, some_are_bad, {.batch_size = 2}, image, label);
-    EXPECT_EQ(other.next()->number(), 0u);
-    EXPECT_THROW(other.next(), std::out_of_range);
-    EXPECT_EQ(other.next()->number(), 2u);
-}
-
-TEST(Loader, makes_samples_again_if_told_so_and_counts_that) {
-    mp::Pool pool(2);
-    begun.reset();
-    const auto bad_once = [](std::size_t i, int& to) {
-        if (i == 5 && ++*begun < 3) throw std::out_of_range("bad");
-        to = static_cast<int>(2 * i);
-    };
-    mp::Loader loader(pool, 10, bad_once, {.batch_size = 4, .retries = 2, .retry_exceptions = true}, label);
-    std::size_t batches = 0;
-    for (const auto& batch : loader) {
-        ++batches;
-        for (std::size_t k = 0; k < batch.size(); ++k)
-            EXPECT_EQ(batch.array<0>()[k], static_cast<int>(2 * batch.samples()[k]));
-    }
-    EXPECT_EQ(batches, 3u);
-    EXPECT_EQ(loader.counts().repeated, 2u);
-}
-
-TEST(Loader, makes_again_what_a_worker_held_that_died) {
-    mp::Pool pool(2);
-    begun.reset();
-    const auto dies_once = [](std::size_t i, mp::ArrayView<float, 2> to, int& number) {
-        pictures{}.get(i, to, number);
-        if (i == 11 && ++*begun == 1) {
-            to.fill(-1);
-            ::raise(SIGKILL);
-        }
-    };
-    for (const bool in_order : {true, false}) {
-        begun.reset();
-        mp::Loader loader(pool, 40, dies_once, {.batch_size = 8, .in_order = in_order}, image, label);
-        EXPECT_EQ(sorted(flat(samples_of_epoch(loader))), numbers_to(40));
-        EXPECT_EQ(loader.counts().repeated, 1u);
-    }
-}
-
-TEST(Loader, tells_of_a_sample_that_kills_each_worker) {
-    mp::Pool pool(2);
-    const auto dies = [](std::size_t i, int& to) {
-        if (i == 5) ::raise(SIGKILL);
-        to = static_cast<int>(2 * i);
-    };
-    mp::Loader raises(pool, 12, dies, {.batch_size = 4, .retries = 1}, label);
-    EXPECT_EQ(raises.next()->number(), 0u);
-    EXPECT_THROW(raises.next(), mp::WorkerDied);
-    EXPECT_EQ(raises.next()->number(), 2u);
-    mp::Loader skips(pool, 12, dies, {.batch_size = 4, .bad_samples = mp::bad_samples::skip, .retries = 0},
-                     label);
-    EXPECT_EQ(skips.next()->size(), 4u);
-    EXPECT_EQ(skips.next()->size(), 3u);
 }
 
 // ---- state

@@ -2,27 +2,27 @@
 // Shared arrays on their way to other processes, and in forked ones.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cereal/types/string.hpp>
 #include <cereal/types/vector.hpp>
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <span>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "procpool/shared_array.hpp"
 #include "support/arrays.hpp"
+#include "support/handles.hpp"
+#include "support/processes.hpp"
+#include "support/shared.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace shared_array_processes_test {
@@ -40,90 +40,63 @@ class shared_array_processes : public test::arrays {};
 
 // ---- children
 
+/// Exit code of a child that calls `body` with the bytes of a message.
 template <class Body>
-pid_t start_child(Body body) {
-    std::fflush(nullptr);
-    const pid_t pid = ::fork();
-    if (pid != 0) return pid;
-    int code = 99;
-    try {
-        code = body();
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "child: %s\n", error.what());
-    }
-    ::_exit(code);
+int run_with(const message& sent, Body body) {
+    const auto bytes = sent.bytes.bytes();
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return test::in_child([body](const std::string& got) { return body(std::as_bytes(std::span(got))); },
+                          text);
 }
-
-int exit_code_of(pid_t pid) {
-    int status = 0;
-    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
+/// The same of a copy of this process, which has all that the test has.
 template <class Body>
-int run_in_child(Body body) {
-    return exit_code_of(start_child(body));
+int run_in_fork(Body body) {
+    return test::child_program(body).wait().exit_code;
 }
 
-/// A pipe that a forked child shares, unlike the library's own.
-struct plain_pipe {
-    plain_pipe() { EXPECT_EQ(::pipe(ends.data()), 0); }
-    ~plain_pipe() {
-        close_reader();
-        close_writer();
-    }
-    void close_reader() { ::close(std::exchange(ends[0], -1)); }
-    void close_writer() { ::close(std::exchange(ends[1], -1)); }
-    void send(const wire::buffer& bytes) const {
-        ASSERT_EQ(::write(ends[1], bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-    }
-    std::vector<std::byte> receive() const {
-        std::vector<std::byte> bytes(4096);
-        bytes.resize(
-            static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends[0], bytes.data(), bytes.size()))));
-        return bytes;
-    }
-    std::array<int, 2> ends{};
+struct owned_array {
+    std::array<std::byte, 4096> message{};
+    std::atomic<std::size_t> size{0};
+    std::atomic<bool> over{false};
 };
+test::shared<owned_array> owned;
 
 /// Another process that owns an array of four ints, 0 to 3, until it is told to let go.
 class owner_process {
 public:
-    explicit owner_process(bool let_go_at_once = false) {
-        pid_ = start_child([&] {
-            up_.close_reader();
-            down_.close_writer();
-            SharedArray<int, 1> array({4});
-            std::iota(array.begin(), array.end(), 0);
-            const wire::buffer bytes = encoded(array).bytes;
-            if (let_go_at_once) array = {};
-            up_.send(bytes);
-            (void)down_.receive();
-            return 0;
-        });
-        up_.close_writer();
-        down_.close_reader();
-        bytes_ = up_.receive();
+    explicit owner_process(bool let_go_at_once = false)
+        : child_((owned.reset(), [let_go_at_once] {
+              SharedArray<int, 1> array({4});
+              std::iota(array.begin(), array.end(), 0);
+              const wire::buffer sent = encoded(array).bytes;
+              if (let_go_at_once) array = {};
+              std::ranges::copy(sent.bytes(), owned->message.begin());
+              owned->size = sent.size();
+              return test::eventually([] { return owned->over.load(); }, 2 * test::patience) ? 0 : 1;
+          })) {
+        EXPECT_TRUE(test::eventually([] { return owned->size != 0; }));
     }
     ~owner_process() {
-        if (pid_ > 0) {
+        if (!ended_) {
             EXPECT_EQ(end(), 0);
         }
     }
 
-    std::span<const std::byte> bytes() const { return bytes_; }
-    void tell_to_end() { down_.close_writer(); }
+    std::span<const std::byte> bytes() const { return std::span(owned->message).first(owned->size); }
+    void tell_to_end() { owned->over = true; }
+    bool has_ended() const {
+        return test::eventually([&] { return test::look_at(child_.pid()).state == 'Z'; });
+    }
     int end() {
         tell_to_end();
-        return exit_code_of(std::exchange(pid_, 0));
+        ended_ = true;
+        return child_.wait().exit_code;
     }
-    pid_t pid() const { return pid_; }
+    long pid() const { return child_.pid(); }
 
 private:
-    plain_pipe up_;
-    plain_pipe down_;
-    pid_t pid_ = 0;
-    std::vector<std::byte> bytes_;
+    test::child_program child_;
+    bool ended_ = false;
 };
 
 // ---- on its way to another process
@@ -175,13 +148,15 @@ TEST_F(shared_array_processes, travels_inside_of_what_cereal_serialises) {
 TEST_F(shared_array_processes, what_a_child_writes_its_parent_sees) {
     const SharedArray<int, 2> array({100, 100});
     const message sent = encoded(array);
-    EXPECT_EQ(run_in_child([&] {
-                  const auto received = decoded<SharedArray<int, 2>>(sent.bytes.bytes());
-                  received(99, 99) = 42;
-                  const auto again = decoded<SharedArray<int, 2>>(sent.bytes.bytes());
-                  return again.data() == received.data() && mappings() == 1 && descriptors() == 1 ? 0 : 1;
-              }),
-              0);
+    EXPECT_EQ(
+        run_with(sent,
+                 [](auto bytes) {
+                     const auto received = decoded<SharedArray<int, 2>>(bytes);
+                     received(99, 99) = 42;
+                     const auto again = decoded<SharedArray<int, 2>>(bytes);
+                     return again.data() == received.data() && mappings() == 1 && descriptors() == 1 ? 0 : 1;
+                 }),
+        0);
     EXPECT_EQ(array(99, 99), 42);
 }
 
@@ -197,15 +172,14 @@ TEST_F(shared_array_processes, made_by_a_child_outlives_it_here) {
     EXPECT_EQ(std::vector<int>(received.begin(), received.end()), (std::vector{0, 1, 2, 3}));
     // And can go on from here to others.
     const message sent = encoded(received);
-    EXPECT_EQ(run_in_child([&] { return decoded<SharedArray<int, 1>>(sent.bytes.bytes())[3] - 3; }), 0);
+    EXPECT_EQ(run_with(sent, [](auto bytes) { return decoded<SharedArray<int, 1>>(bytes)[3] - 3; }), 0);
 }
 
 TEST_F(shared_array_processes, of_a_process_that_is_gone_is_an_error) {
     owner_process owner;
     const std::string who = "process " + std::to_string(owner.pid());
     owner.tell_to_end();
-    siginfo_t ended{};
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(owner.pid()), &ended, WEXITED | WNOWAIT), 0);
+    ASSERT_TRUE(owner.has_ended());
     for (const bool reaped : {false, true}) {
         const std::string text = refusal<SharedArray<int, 1>>(owner.bytes());
         EXPECT_NE(text.find("is gone"), std::string::npos) << text << " reaped: " << reaped;
@@ -271,10 +245,11 @@ TEST_F(shared_array_processes, a_mapped_file_is_mapped_by_others_even_if_deleted
     const message sent = encoded(array);
     std::ofstream(path, std::ios::app) << "more";
     std::filesystem::remove(path);
-    EXPECT_EQ(run_in_child([&] {
-                  const auto received = decoded<SharedArray<const char, 1>>(sent.bytes.bytes());
-                  return std::string(received.begin(), received.end()) == "456789" ? 0 : 1;
-              }),
+    EXPECT_EQ(run_with(sent,
+                       [](auto bytes) {
+                           const auto received = decoded<SharedArray<const char, 1>>(bytes);
+                           return std::string(received.begin(), received.end()) == "456789" ? 0 : 1;
+                       }),
               0);
 }
 
@@ -285,10 +260,11 @@ TEST_F(shared_array_processes, a_mapped_file_that_was_shortened_is_refused) {
     const auto array = SharedArray<const char, 1>::map_file(path, {6}, 4);
     const message sent = encoded(array);
     std::filesystem::resize_file(path, 9);
-    EXPECT_EQ(run_in_child([&] {
-                  const std::string text = refusal<SharedArray<const char, 1>>(sent.bytes.bytes());
-                  return text.find("shorter than what was sent") != text.npos ? 0 : 1;
-              }),
+    EXPECT_EQ(run_with(sent,
+                       [](auto bytes) {
+                           const std::string text = refusal<SharedArray<const char, 1>>(bytes);
+                           return text.find("shorter than what was sent") != text.npos ? 0 : 1;
+                       }),
               0);
 }
 
@@ -296,13 +272,13 @@ TEST_F(shared_array_processes, a_mapped_file_that_was_shortened_is_refused) {
 
 TEST_F(shared_array_processes, is_not_inherited_by_a_forked_child) {
     const SharedArray<int, 1> array({4});
-    EXPECT_EQ(run_in_child([] { return mappings() == 0 && descriptors() == 0 ? 0 : 1; }), 0);
+    EXPECT_EQ(run_in_fork([] { return mappings() == 0 && descriptors() == 0 ? 0 : 1; }), 0);
 }
 
 TEST_F(shared_array_processes, a_forked_child_that_drops_its_copy_unmaps_nothing) {
     SharedArray<char, 1> array({4096});
     void* const at = array.data();
-    EXPECT_EQ(run_in_child([&] {
+    EXPECT_EQ(run_in_fork([&] {
                   // What the child puts where the array was, in memory and among the descriptors, stays.
                   char* const own =
                       static_cast<char*>(::mmap(at, 4096, PROT_READ | PROT_WRITE,
@@ -321,7 +297,7 @@ TEST_F(shared_array_processes, a_forked_child_that_drops_its_copy_unmaps_nothing
 TEST_F(shared_array_processes, a_forked_child_can_send_on_what_it_inherited) {
     const SharedArray<int, 1> array({4});
     array[2] = 5;
-    EXPECT_EQ(run_in_child([&] {
+    EXPECT_EQ(run_in_fork([&] {
                   const message sent = encoded(array);
                   return decoded<SharedArray<int, 1>>(sent.bytes.bytes())[2] - 5;
               }),
@@ -342,11 +318,12 @@ TEST_F(shared_array_processes, forks_while_threads_use_arrays_hang_nobody) {
             }
         });
     for (int i = 0; i < 50; ++i)
-        EXPECT_EQ(run_in_child([&] {
-                      const auto received = decoded<SharedArray<int, 1>>(sent.bytes.bytes());
-                      ++received[0];
-                      return mappings() == 1 && descriptors() == 1 ? 0 : 1;
-                  }),
+        EXPECT_EQ(run_with(sent,
+                           [](auto bytes) {
+                               const auto received = decoded<SharedArray<int, 1>>(bytes);
+                               ++received[0];
+                               return mappings() == 1 && descriptors() == 1 ? 0 : 1;
+                           }),
                   0);
     done = true;
     for (std::thread& thread : threads) thread.join();

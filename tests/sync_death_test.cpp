@@ -2,7 +2,6 @@
 // Processes that are killed at random points of each call that blocks: the others go on.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,32 +37,29 @@ using test::wait_a_moment;
 class victim {
 public:
     template <class Body, class... Values>
-    explicit victim(Body body, const Values&... values) {
-        auto live = passed(
-            [body, begun = begun_.sending_end()](const Values&... mine) {
-                // To open what was passed is none of the calls that are tested.
-                test::signal_pipe::send_to(begun);
-                for (;;) body(mine...);
-                return 0;
-            },
-            values...);
-        pid_ = ::fork();
-        if (pid_ == 0) ::_exit(live());
+    explicit victim(Body body, const Values&... values)
+        : child_(passed(
+              [body, begun = begun_.sending_end()](const Values&... mine) {
+                  // To open what was passed is none of the calls that are tested.
+                  test::signal_pipe::send_to(begun);
+                  for (;;) body(mine...);
+                  return 0;
+              },
+              values...)) {
         EXPECT_TRUE(begun_.receive());
     }
     victim(const victim&) = delete;
     victim& operator=(const victim&) = delete;
     ~victim() {
         wait_a_moment();
-        ::kill(pid_, SIGKILL);
-        int status = 0;
-        EXPECT_EQ(::waitpid(pid_, &status, 0), pid_);
-        EXPECT_TRUE(WIFSIGNALED(status)) << "a victim has ended by itself: " << status;
+        child_.send(SIGKILL);
+        const test::child_end end = child_.wait();
+        EXPECT_EQ(end.signal, SIGKILL) << "a victim has ended by itself: " << end.errors;
     }
 
 private:
     test::signal_pipe begun_;
-    pid_t pid_;
+    test::child_program child_;
 };
 
 /// One victim after the other calls `call(its number, values...)`, and when it is dead comes `check()`.

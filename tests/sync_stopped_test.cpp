@@ -258,8 +258,8 @@ constexpr auto soon = 10s;
 
 TEST(Stopped, anywhere_in_a_queue_it_keeps_no_call_with_a_limit) {
     // Large items, so that it is stopped while they are copied.
-    const auto limited_calls = [item =
-                                    std::vector<int>(200'000, 1)](const mp::Queue<std::vector<int>>& mine) {
+    const auto limited_calls = [](const mp::Queue<std::vector<int>>& mine) {
+        static const std::vector<int> item(200'000, 1);
         (void)mine.try_put(item);
         try {
             mine.put(item, 1ms);

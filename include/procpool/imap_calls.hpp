@@ -115,6 +115,11 @@ private:
                 pool, options, std::forward<F>(function), ordered);
             apply_options(*job, options);
             job->chunk = std::min(chunk, window);
+            if constexpr (requires {
+                              std::remove_cvref_t<Range>::results_may_wait;
+                              job->bulk;
+                          })
+                job->bulk = true;
             if constexpr (std::ranges::sized_range<Range>)
                 job->announced = static_cast<std::uint64_t>(std::ranges::size(input));
             {

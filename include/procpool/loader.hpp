@@ -22,7 +22,7 @@
 #include "procpool/detail/loader/batch_plan.hpp"
 #include "procpool/detail/loader/batch_queue.hpp"
 #include "procpool/detail/loader/order_range.hpp"
-#include "procpool/detail/loader/run_sample.hpp"
+#include "procpool/detail/loader/run_samples.hpp"
 #include "procpool/imap.hpp"
 #include "procpool/loader_options.hpp"
 #include "procpool/options.hpp"
@@ -149,6 +149,7 @@ public:
             "procpool: a Loader works on a Pool or a ThreadPool: its batches lie in memory that other "
             "machines don't see");
         core_ = std::make_unique<core>(samples, std::move(options), arrays...);
+        core_->work_with(pool.size());
         core_->start = [&pool, task = make_task(std::move(function), *core_->memory)](
                            core& from, const MapOptions& how) -> ImapOutcomes<bool> {
             detail::loader::order_range<core> orders(from);
@@ -232,15 +233,15 @@ private:
     using memory_type = detail::loader::batch_memory<Arrays...>;
 
     static auto make_task(Source source, const memory_type& memory) {
-        return partial(&detail::loader::run_sample<Source, Arrays...>, std::move(source), memory.run,
-                       memory.begun, memory.parts);
+        return partial(&detail::loader::run_samples<Source, Arrays...>, std::move(source), memory.run,
+                       memory.states, memory.parts);
     }
 
     struct core final : detail::loader::batch_queue {
         core(std::size_t samples, LoaderOptions how, const Arrays&... arrays)
             : batch_queue(samples, std::move(how)),
               memory(std::make_shared<memory_type>(slots_wanted(), options.batch_size, arrays...)) {
-            use(memory->free, memory->run, memory->begun);
+            use(memory->free, memory->run, memory->states);
         }
         ~core() override { stop_soon(); }
 

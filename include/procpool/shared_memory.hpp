@@ -12,6 +12,7 @@
 
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
+#include "procpool/detail/os/kept_name.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/shared/named_block.hpp"
 #include "procpool/error.hpp"
@@ -32,11 +33,12 @@ public:
     /// @throws std::system_error if there is a block of that name (errc::file_exists), or no room for it
     static SharedMemory create(std::size_t size, std::string_view name = {}) {
         if (size == 0) throw std::invalid_argument("procpool: shared memory has a size of 1 byte or more");
-        const auto made = detail::shared::create_block(size, name);
+        auto made = detail::shared::create_block(size, name);
+        const std::string its_name = made.name;
         try {
-            return SharedMemory(made, true);
+            return SharedMemory(std::move(made), true);
         } catch (...) {
-            detail::shared::remove_block(made.name);
+            detail::shared::remove_block(its_name);
             throw;
         }
     }
@@ -49,6 +51,7 @@ public:
     SharedMemory(SharedMemory&& other) noexcept
         : name_(std::move(other.name_)),
           memory_(std::move(other.memory_)),
+          kept_(std::move(other.kept_)),
           size_(std::exchange(other.size_, 0)),
           removes_(std::exchange(other.removes_, false)),
           made_(other.made_) {}
@@ -56,6 +59,7 @@ public:
         SharedMemory taken(std::move(other));
         std::swap(name_, taken.name_);
         std::swap(memory_, taken.memory_);
+        std::swap(kept_, taken.kept_);
         std::swap(size_, taken.size_);
         std::swap(removes_, taken.removes_);
         std::swap(made_, taken.made_);
@@ -73,7 +77,10 @@ public:
     std::span<std::byte> buf() const noexcept { return {memory_.data(), memory_.data() ? size_ : 0}; }
 
     /// Lets go of the memory here; others keep it, and can still open it.
-    void close() noexcept { memory_ = {}; }
+    void close() noexcept {
+        memory_ = {};
+        kept_ = {};
+    }
 
     /// Removes the name: nobody can open the block any more, and its memory is freed when all have let go.
     /// @throws std::system_error if there is no block of that name now
@@ -87,9 +94,10 @@ public:
     void keep() noexcept { removes_ = false; }
 
 private:
-    SharedMemory(const detail::shared::named_block& block, bool removes)
+    SharedMemory(detail::shared::named_block&& block, bool removes)
         : name_(block.name),
           memory_(block.file, 0, not_empty(block.name, block.size)),
+          kept_(std::move(block.file)),
           size_(block.size),
           removes_(removes) {}
 
@@ -102,6 +110,7 @@ private:
 
     std::string name_;
     detail::os::mapping memory_;
+    [[no_unique_address]] detail::os::kept_name kept_;
     std::size_t size_ = 0;
     bool removes_ = false;
     detail::os::fork_stamp made_;

@@ -17,24 +17,28 @@
 
 #include "support/leftovers.hpp"
 #include "support/messages.hpp"
+#ifdef _WIN32
+#include "windows/calls.hpp"
+#endif
 
 namespace test {
 
-#ifdef _WIN32  // nothing tells them apart there; the handles of all are counted
-inline std::size_t mappings(long = 0) { return 0; }
-inline std::size_t descriptors(long = 0) { return 0; }
+#ifdef _WIN32
+inline std::size_t mappings() { return windows::mapped_sections(); }
+/// An array has a handle for what it maps.
+inline std::size_t descriptors() { return mappings(); }
 #else
-inline std::size_t mappings(long pid = ::getpid()) {
-    std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+inline std::size_t mappings() {
+    std::ifstream maps("/proc/self/maps");
     std::size_t count = 0;
     for (std::string line; std::getline(maps, line);)
         count += line.find("procpool-array") != std::string::npos;
     return count;
 }
 
-inline std::size_t descriptors(long pid = ::getpid()) {
+inline std::size_t descriptors() {
     std::size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
         std::error_code gone;
         count += std::filesystem::read_symlink(entry.path(), gone).string().find("procpool-array") !=
                  std::string::npos;
@@ -47,6 +51,9 @@ inline std::size_t descriptors(long pid = ::getpid()) {
 /// Arrays leave nothing behind, in this process or on the machine.
 class arrays : public testing::Test {
 protected:
+#ifdef _WIN32
+    arrays() { windows::count_sections_from_here(); }
+#endif
     void TearDown() override {
         EXPECT_EQ(mappings(), 0u);
         EXPECT_EQ(descriptors(), 0u);

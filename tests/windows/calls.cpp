@@ -96,6 +96,25 @@ void sleep_for(unsigned int milliseconds) { ::Sleep(milliseconds); }
 
 long not_there(const char* call) { throw std::runtime_error(std::string(call) + ": not on Windows"); }
 
+namespace {
+std::size_t mapped_before = 0;  // what is the system's, and the tests' own
+std::size_t all_mapped_sections() {
+    std::size_t count = 0;
+    MEMORY_BASIC_INFORMATION one{};
+    const void* last = nullptr;
+    for (const char* at = nullptr; ::VirtualQuery(at, &one, sizeof one) != 0;
+         at = static_cast<const char*>(one.BaseAddress) + one.RegionSize) {
+        if (one.Type != MEM_MAPPED || one.AllocationProtect != PAGE_READWRITE || one.AllocationBase == last)
+            continue;
+        last = one.AllocationBase;
+        ++count;
+    }
+    return count;
+}
+}  // namespace
+std::size_t mapped_sections() { return all_mapped_sections() - mapped_before; }
+void count_sections_from_here() { mapped_before = all_mapped_sections(); }
+
 unsigned long long own_cpus() {
     DWORD_PTR own = 0, all = 0;
     return ::GetProcessAffinityMask(::GetCurrentProcess(), &own, &all) ? own : 0;

@@ -19,6 +19,10 @@ void sleep_for(unsigned int milliseconds);
 /// @throws std::runtime_error: a test that calls it belongs into left_out.txt
 long not_there(const char* call);
 
+/// How many sections this process has mapped to write there, without those that it had at this call.
+std::size_t mapped_sections();
+void count_sections_from_here();
+
 /// The CPUs that this process may use, a bit each.
 unsigned long long own_cpus();
 int use_cpus(unsigned long long which);

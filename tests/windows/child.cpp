@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/wait.hpp"
+#include "windows/calls.hpp"
 
 namespace test::windows {
 namespace {
@@ -75,6 +76,7 @@ void run_as_child() {
     auto* const main = reinterpret_cast<child_main*>(base_of_program() + sent.offset);
     // It stays open until this process ends.
     ::CreateEventA(nullptr, TRUE, TRUE, event_name(static_cast<long>(::GetCurrentProcessId())).c_str());
+    count_sections_from_here();
     int code = 99;
     try {
         code = main({reinterpret_cast<const std::byte*>(&sent + 1), static_cast<std::size_t>(sent.size)});

@@ -13,7 +13,7 @@
 #include "procpool/array_shape.hpp"
 #include "procpool/detail/loader/batch_plan.hpp"
 #include "procpool/detail/loader/free_slots.hpp"
-#include "procpool/detail/loader/run_sample.hpp"
+#include "procpool/detail/loader/run_samples.hpp"
 #include "procpool/shared_array.hpp"
 
 namespace procpool::inline v0_1::detail::loader {
@@ -24,7 +24,7 @@ struct batch_memory {
     batch_memory(std::uint32_t slots, std::size_t batch_size, const Arrays&... arrays)
         : free(slots),
           run({1}),
-          begun({std::size_t{slots}, batch_size}),
+          states({std::size_t{slots}, batch_size}),
           parts(make(slots, batch_size, arrays)...) {}
 
     template <class Array>
@@ -56,7 +56,7 @@ struct batch_memory {
 
     free_slots free;
     SharedArray<std::uint64_t, 1> run;
-    SharedArray<std::uint32_t, 2> begun;
+    SharedArray<sample_state, 2> states;
     typename sample_memory<Arrays...>::slots parts;
 };
 

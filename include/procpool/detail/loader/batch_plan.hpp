@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <list>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -19,14 +20,22 @@
 
 namespace procpool::inline v0_1::detail::loader {
 
-/// What a worker is told: sample number `sample` goes to `place` of the batch in `slot`.
+/// What a worker is told: to make the samples of so many places of the batch in `slot`, one after the other.
+/// Which samples these are it finds there (see sample_state).
 struct sample_order {
     std::uint32_t slot = 0;
-    std::uint32_t place = 0;
-    std::uint64_t sample = 0;
+    std::uint32_t place = 0;  // the first
+    std::uint32_t count = 0;
     std::uint64_t epoch = 0;
     std::uint64_t seed = 0;
     std::uint64_t run = 0;  // of the loader: what was ordered before it began anew isn't wanted any more
+};
+
+/// What program and workers tell one another about a place in a batch, in shared memory.
+struct sample_state {
+    std::uint64_t sample = 0;  // its number
+    std::uint32_t begun = 0;   // so often
+    std::uint32_t done = 0;
 };
 
 /// A batch that is being made, or is ready.
@@ -36,8 +45,9 @@ struct open_batch {
     std::uint32_t slot = 0;
     std::vector<std::uint64_t> samples;  // by place
     std::size_t arrived = 0;
-    std::vector<std::uint32_t> missing;  // places of samples that failed
-    std::exception_ptr error;            // of the first of these
+    std::vector<std::uint32_t> missing;     // places of samples that failed
+    std::exception_ptr error;               // of the first of these
+    std::map<std::uint32_t, int> failures;  // times that making a place's sample has failed
 
     bool is_ready() const noexcept { return arrived == samples.size(); }
 };
@@ -75,30 +85,39 @@ public:
         ordered_ = nullptr;
     }
 
-    /// The next sample; nothing if all epochs are through, or there is no slot for another batch.
-    std::optional<sample_order> next(free_slots& slots, std::uint64_t run) {
+    /// The next samples, such that a batch consists of so many orders; nothing if all epochs are through, or
+    /// there is no slot for another batch.
+    std::optional<sample_order> next(free_slots& slots, std::uint64_t run, std::size_t orders_of_batch) {
         if (!ordered_ && !open_next(slots)) return std::nullopt;
-        const auto place = static_cast<std::uint32_t>(placed_++);
+        const std::size_t samples = ordered_->samples.size();
+        const std::size_t each = (samples + orders_of_batch - 1) / orders_of_batch;
         const sample_order order{.slot = ordered_->slot,
-                                 .place = place,
-                                 .sample = ordered_->samples[place],
+                                 .place = static_cast<std::uint32_t>(placed_),
+                                 .count = static_cast<std::uint32_t>(std::min(each, samples - placed_)),
                                  .epoch = ordered_->epoch,
                                  .seed = how_.seed,
                                  .run = run};
-        if (placed_ == ordered_->samples.size()) ordered_ = nullptr;
+        placed_ += order.count;
+        if (placed_ == samples) ordered_ = nullptr;
         return order;
     }
     /// Whether next() would want a slot.
     bool has_more() const noexcept { return ordered_ || (epoch_ < how_.epochs && batches_per_epoch() > 0); }
 
-    /// What became of a sample.
-    void settle(const sample_order& order, const std::exception_ptr& error) {
-        open_batch& batch = *std::ranges::find(open_, order.slot, &open_batch::slot);
+    /// The number of the sample at a place of a batch that is being made.
+    std::uint64_t sample_at(std::uint32_t slot, std::uint32_t place) { return open_in(slot).samples[place]; }
+
+    /// A place has its sample.
+    void settle(std::uint32_t slot) { ++open_in(slot).arrived; }
+    /// It will have none.
+    void give_up(std::uint32_t slot, std::uint32_t place, const std::exception_ptr& error) {
+        open_batch& batch = open_in(slot);
         ++batch.arrived;
-        if (!error) return;
-        if (batch.missing.empty() || order.place < batch.missing.front()) batch.error = error;
-        batch.missing.insert(std::ranges::upper_bound(batch.missing, order.place), order.place);
+        if (batch.missing.empty() || place < batch.missing.front()) batch.error = error;
+        batch.missing.insert(std::ranges::upper_bound(batch.missing, place), place);
     }
+    /// How often making it has failed, with this time.
+    int note_failure(std::uint32_t slot, std::uint32_t place) { return ++open_in(slot).failures[place]; }
 
     /// Takes a batch of this epoch that is ready: the next one, or any.
     std::optional<open_batch> take_ready(std::uint64_t epoch, bool only_next) {
@@ -119,6 +138,8 @@ public:
     }
 
 private:
+    open_batch& open_in(std::uint32_t slot) { return *std::ranges::find(open_, slot, &open_batch::slot); }
+
     void begin_epoch(std::uint64_t epoch) {
         epoch_ = epoch;
         batch_ = 0;
@@ -138,11 +159,16 @@ private:
         }
         const auto slot = slots.take();
         if (!slot) return false;
-        open_batch made{
-            .epoch = epoch_, .number = batch_, .slot = *slot, .samples = {}, .missing = {}, .error = {}};
+        open_batch made{.epoch = epoch_,
+                        .number = batch_,
+                        .slot = *slot,
+                        .samples = {},
+                        .missing = {},
+                        .error = {},
+                        .failures = {}};
         const std::uint64_t first = batch_ * how_.batch_size;
         const std::uint64_t last = std::min(first + how_.batch_size, how_.samples);
-        for (std::uint64_t place = first; place < last; ++place) made.samples.push_back(sample_at(place));
+        for (std::uint64_t place = first; place < last; ++place) made.samples.push_back(number_at(place));
         open_.push_back(std::move(made));
         ordered_ = &open_.back();
         placed_ = 0;
@@ -151,7 +177,7 @@ private:
         return true;
     }
 
-    std::uint64_t sample_at(std::uint64_t place) {
+    std::uint64_t number_at(std::uint64_t place) {
         if (!how_.shuffle) return place;
         if (order_.empty()) shuffle();
         return order_[place];

@@ -12,16 +12,16 @@
 #include <limits>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/job/pool_options.hpp"
 #include "procpool/detail/loader/batch_plan.hpp"
+#include "procpool/detail/loader/checks.hpp"
 #include "procpool/detail/loader/free_slots.hpp"
+#include "procpool/detail/loader/orders_in_flight.hpp"
 #include "procpool/detail/os/fork_stamp.hpp"
 #include "procpool/error.hpp"
 #include "procpool/imap.hpp"
@@ -77,8 +77,9 @@ public:
                 .drop_last = plan.settings().drop_last};
     }
     void resume(const LoaderState& from) {
-        require_same(from);
+        require_same(from, plan);
         stop();
+        orders_.forget_again();
         epoch = from.epoch;
         batch_ = from.batch;
         ahead_ = {from.ahead.begin(), from.ahead.end()};
@@ -89,12 +90,20 @@ public:
     /// For the orders of samples, as imap pulls them.
     std::optional<sample_order> next_order() {
         if (stopping_) return std::nullopt;
-        const auto order = plan.next(*free_, run_);
-        if (!order) return std::nullopt;
-        std::atomic_ref(begun_(order->slot, order->place)).store(0, std::memory_order_relaxed);
-        orders_.emplace(pulled_++, *order);
+        auto order = orders_.take_again();
+        if (!order) {
+            // The first batch is waited for: all workers take part in it.
+            const std::size_t at_least = orders_.pulled() < workers_ ? workers_ : 1;
+            order = plan.next(*free_, run_, std::max(orders_of_batch(), at_least));
+            if (!order) return std::nullopt;
+            for (std::uint32_t place = order->place; place < order->place + order->count; ++place)
+                states_(order->slot, place) = {.sample = plan.sample_at(order->slot, place)};
+        }
+        orders_.add(*order);
         return order;
     }
+
+    void work_with(std::size_t workers) noexcept { workers_ = std::max<std::size_t>(workers, 1); }
 
     LoaderOptions options;
     batch_plan plan;
@@ -117,10 +126,10 @@ protected:
         return static_cast<std::uint32_t>(wanted);
     }
     void use(free_slots& free, const SharedArray<std::uint64_t, 1>& wanted,
-             const SharedArray<std::uint32_t, 2>& begun) {
+             const SharedArray<sample_state, 2>& states) {
         free_ = &free;
         wanted_ = wanted;
-        begun_ = begun;
+        states_ = states;
     }
     /// At the end: as stop(), but not for ever.
     void stop_soon() noexcept {
@@ -142,37 +151,8 @@ protected:
     }
 
 private:
-    static LoaderOptions checked(LoaderOptions how) {
-        const auto require = [](bool good, const char* what) {
-            if (!good) throw std::invalid_argument(std::string("procpool: LoaderOptions::") + what);
-        };
-        require(how.batch_size > 0, "batch_size is 1 or more");
-        require(how.prefetch > 0, "prefetch is 1 or more");
-        require(how.held > 0, "held is 1 or more");
-        require(how.retries >= 0, "retries is 0 or more");
-        constexpr std::size_t most = 1 << 20;
-        require(how.prefetch <= most && how.held <= most, "prefetch and held are a million at the most");
-        require(how.batch_size <= std::numeric_limits<std::uint32_t>::max(),
-                "batch_size is 2^32 at the most");
-        return how;
-    }
     /// Samples that are made ahead of those that were taken.
     std::uint64_t ahead() const noexcept { return std::uint64_t{options.prefetch} * options.batch_size; }
-
-    void require_same(const LoaderState& from) const {
-        const plan_settings& own = plan.settings();
-        if (from.samples != own.samples || from.batch_size != own.batch_size || from.shuffle != own.shuffle ||
-            from.drop_last != own.drop_last)
-            throw std::invalid_argument("procpool: this LoaderState is of " + std::to_string(from.samples) +
-                                        " samples in batches of " + std::to_string(from.batch_size) +
-                                        ", and the Loader has " + std::to_string(own.samples) +
-                                        " in batches of " + std::to_string(own.batch_size) +
-                                        "; batch_size, shuffle and drop_last must be what they were");
-        if (from.batch > plan.batches_per_epoch())
-            throw std::invalid_argument("procpool: this LoaderState is at batch " +
-                                        std::to_string(from.batch) + " of an epoch, which has " +
-                                        std::to_string(plan.batches_per_epoch()));
-    }
 
     void begin_epoch(std::uint64_t next) {
         epoch = next;
@@ -180,13 +160,19 @@ private:
         ahead_.clear();
     }
 
+    /// So many that each worker has one of what is made ahead, and no more, since each wakes the consumer.
+    std::size_t orders_of_batch() const noexcept {
+        if (options.timeout) return options.batch_size;  // it is for a sample
+        return std::clamp<std::size_t>((workers_ + options.prefetch - 1) / options.prefetch, 1,
+                                       options.batch_size);
+    }
+
     void take_result() {
         if (!stream_) {
-            pulled_ = 0;
-            orders_.clear();
+            orders_.begin_stream();
             stream_.emplace(begin_orders(map_options()));
             // With slots, and batches to make, there is always an order; without, there was one before.
-            if (pulled_ == 0 && !plan.is_through(epoch)) {
+            if (orders_.pulled() == 0 && !plan.is_through(epoch)) {
                 stream_.reset();
                 throw Error("procpool: a Loader has no room for its next batch");
             }
@@ -196,15 +182,41 @@ private:
             stream_.reset();
             return;
         }
-        const auto at = orders_.find(stream_->index());
-        if (at == orders_.end()) fail(outcome->error());
-        const sample_order order = at->second;
-        orders_.erase(at);
-        if (outcome->error() && is_of_the_pool(outcome->error())) fail(outcome->error());
-        const std::uint32_t begun =
-            std::atomic_ref(begun_(order.slot, order.place)).load(std::memory_order_relaxed);
-        counts.repeated += begun > 1 ? begun - 1 : 0;
-        plan.settle(order, outcome->error());
+        const auto order = orders_.take(stream_->index());
+        if (!order || (outcome->error() && is_of_the_pool(outcome->error()))) fail(outcome->error());
+        settle(*order, outcome->error());
+    }
+
+    /// Its samples were made one after the other: an error is about the first that isn't done.
+    void settle(sample_order order, const std::exception_ptr& error) {
+        const auto go_on_behind_first = [&] {
+            ++order.place;
+            --order.count;
+        };
+        const auto count_repeats = [&] {
+            const std::uint32_t begun =
+                std::atomic_ref(states_(order.slot, order.place).begun).load(std::memory_order_relaxed);
+            counts.repeated += begun > 1 ? begun - 1 : 0;
+        };
+        while (order.count > 0 &&
+               std::atomic_ref(states_(order.slot, order.place).done).load(std::memory_order_acquire) != 0) {
+            count_repeats();
+            plan.settle(order.slot);
+            go_on_behind_first();
+        }
+        if (error && order.count > 0) {
+            const bool retried = options.retry_exceptions || is_end_of_worker(error);
+            if (plan.note_failure(order.slot, order.place) > (retried ? options.retries : 0)) {
+                count_repeats();
+                plan.give_up(order.slot, order.place, error);
+            } else {
+                sample_order alone = order;
+                alone.count = 1;
+                orders_.give_again(alone);
+            }
+            go_on_behind_first();
+        }
+        orders_.give_again(order);
     }
 
     /// All is ready: whether it is to be given out.
@@ -235,28 +247,14 @@ private:
     }
 
     MapOptions map_options() const {
+        // One more: orders are pulled before a result is taken.
+        const std::uint64_t orders = std::uint64_t{options.prefetch} * orders_of_batch() + 1;
+        constexpr auto most = std::uint64_t{std::numeric_limits<std::ptrdiff_t>::max()};
         return {.timeout = options.timeout,
-                .retries = options.retries,
-                .buffersize = static_cast<std::ptrdiff_t>(
-                    std::min<std::uint64_t>(ahead(), std::numeric_limits<std::ptrdiff_t>::max())),
-                .retry_exceptions = options.retry_exceptions,
+                .buffersize = static_cast<std::ptrdiff_t>(std::min(orders, most)),
                 .name = options.name};
     }
 
-    /// Whether it has nothing to do with a sample.
-    static bool is_of_the_pool(const std::exception_ptr& error) {
-        try {
-            std::rethrow_exception(error);
-        } catch (const PoolTerminated&) {
-        } catch (const PoolNotRunning&) {
-        } catch (const BootstrapError&) {
-        } catch (const TaskCancelled&) {
-        } catch (const SerializationError&) {
-        } catch (...) {
-            return false;
-        }
-        return true;
-    }
     [[noreturn]] void fail(const std::exception_ptr& error) {
         failed_ =
             error ? error : std::make_exception_ptr(Error("procpool: a Loader's pool has lost its samples"));
@@ -281,14 +279,14 @@ private:
     const os::fork_stamp made_;
     free_slots* free_ = nullptr;
     SharedArray<std::uint64_t, 1> wanted_;  // the number of the run that is wanted
-    SharedArray<std::uint32_t, 2> begun_;   // how often each sample was
+    SharedArray<sample_state, 2> states_;
+    std::size_t workers_ = 1;
     std::uint64_t run_ = 0;
     bool stopping_ = false;
     std::optional<ImapOutcomes<bool>> stream_;
-    std::uint64_t pulled_ = 0;                                // by it
-    std::unordered_map<std::uint64_t, sample_order> orders_;  // of these, by position
-    std::uint64_t batch_ = 0;                                 // the first that wasn't given out
-    std::set<std::uint64_t> ahead_;                           // those behind it that were
+    orders_in_flight orders_;
+    std::uint64_t batch_ = 0;        // the first that wasn't given out
+    std::set<std::uint64_t> ahead_;  // those behind it that were
     std::exception_ptr failed_;
 };
 

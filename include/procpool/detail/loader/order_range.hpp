@@ -15,6 +15,9 @@ namespace procpool::inline v0_1::detail::loader {
 template <class Pull>
 class order_range {
 public:
+    /// For imap: nobody waits for one order's result, but for those of a batch.
+    static constexpr bool results_may_wait = true;
+
     class iterator {
     public:
         using value_type = sample_order;

@@ -8,14 +8,12 @@
 #include <chrono>
 #include <exception>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
-#include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/probes.hpp"
 #include "procpool/detail/os/process.hpp"
 #include "procpool/detail/os/signal.hpp"
@@ -40,14 +38,14 @@ public:
 
     /// @throws what has kept workers from starting
     void require_start() const PROCPOOL_REQUIRES(pool_mutex) {
-        if (fork_error_ != 0) os::throw_system_error(fork_error_, "fork (a worker)");
+        if (birth_error_) std::rethrow_exception(birth_error_);
         if (failed_start_ && jobs_.failure() == failed_start_) std::rethrow_exception(failed_start_);
     }
 
     /// Enters what the zygote tells of births and deaths; the dead are appended to `dying`.
     void read_news(std::vector<worker_link*>& dying) PROCPOOL_REQUIRES(pool_mutex) {
         current_zygote& zygote = workers_.zygote();
-        std::vector<std::pair<worker_link*, int>> not_forked;  // with the error number
+        std::vector<std::pair<worker_link*, std::exception_ptr>> not_born;  // and why
         while (const auto report = zygote->next_report()) {
             worker_link& link = workers_.link_in(report->slot);
             if (report->serial != link.serial) {
@@ -68,7 +66,7 @@ public:
                     workers_.restarts().start();
                     break;
                 case zygote::worker_report::kind::fork_failed:
-                    not_forked.emplace_back(&link, report->code);
+                    not_born.emplace_back(&link, zygote->birth_error(*report));
                     break;
                 case zygote::worker_report::kind::exited:
                     if (!link.is_alive()) break;
@@ -81,7 +79,7 @@ public:
         }
         if (zygote->gone()) lose_zygote(zygote, dying);
         workers_.expect_other_news();
-        for (const auto& [link, error] : not_forked)
+        for (const auto& [link, error] : not_born)
             if (link->is_alive()) give_up_birth(*link, error);  // else its zygote has ended meanwhile
     }
 
@@ -107,7 +105,7 @@ public:
         accounts_.close(link, has_initializer());
         const std::string preload_problem = workers_.workers_preload() ? why_not_preloaded(link) : "";
         workers_.dismiss(link);
-        if (!preload_problem.empty()) {  // in another one it would be the same
+        if (!preload_problem.empty()) {   // in another one it would be the same
             if (jobs_.failure()) return;  // it was
             failed_start_ =
                 std::make_exception_ptr(BootstrapError("procpool: the pool's preload " + preload_problem));
@@ -163,14 +161,13 @@ private:
         if (not_started->for_good) jobs_.fail(failed_start_);
     }
 
-    void give_up_birth(worker_link& link, int error) PROCPOOL_REQUIRES(pool_mutex) {
-        fork_error_ = error;
+    void give_up_birth(worker_link& link, const std::exception_ptr& error) PROCPOOL_REQUIRES(pool_mutex) {
+        birth_error_ = error;
         jobs_.events().requeue_work_of(link);
         workers_.dismiss(link);
         workers_.restarts().failed_start();
         if (workers_.restarts().exhausted())
-            jobs_.fail(std::make_exception_ptr(
-                std::system_error(error, std::generic_category(), "procpool: can't start workers: fork")));
+            jobs_.fail(error);
         else
             workers_.restarts().postpone(std::chrono::steady_clock::now());
     }
@@ -179,7 +176,7 @@ private:
     worker_processes& workers_;
     std::exception_ptr failed_start_;  // of a zygote
     std::exception_ptr why_no_start_;  // that, or a death in an initializer, whichever was last
-    int fork_error_ = 0;
+    std::exception_ptr birth_error_;   // of a worker that could not be started
     worker_accounts accounts_;
     // When a thread of the program must have come for the zygote.
     steady_time program_due_ = steady_time::max();

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
@@ -160,6 +161,11 @@ public:
     }
     /// What the worker of the last report had printed, if that was asked for.
     std::string_view output() const noexcept { return output_; }
+    /// Why the worker of a report wasn't born.
+    static std::exception_ptr birth_error(const worker_report& report) {
+        return std::make_exception_ptr(
+            std::system_error(report.code, std::generic_category(), "procpool: can't start workers: fork"));
+    }
 
     /// True once the zygote was found dead; its workers died with it.
     bool gone() const noexcept { return gone_; }

@@ -39,10 +39,10 @@ inline std::error_code code_of(unsigned long error) noexcept {
 }
 
 /// As errno, which other systems tell.
-inline int errno_of(const std::error_code& code) noexcept {
+inline int errno_of(unsigned long error) noexcept {
+    const std::error_code code = code_of(error);
     return code.category() == std::generic_category() ? code.value() : EIO;
 }
-inline int errno_of(unsigned long error) noexcept { return errno_of(code_of(error)); }
 
 [[noreturn]] inline void throw_error(unsigned long error, const std::string& what) {
     throw std::system_error(code_of(error), "procpool: " + what);

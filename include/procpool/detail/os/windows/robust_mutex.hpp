@@ -11,6 +11,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/os/error.hpp"
 #include "procpool/detail/os/held_locks.hpp"
+#include "procpool/detail/os/process_identity.hpp"
 #include "procpool/detail/os/windows/api.hpp"
 #include "procpool/detail/os/windows/kernel_objects.hpp"
 #include "procpool/detail/os/windows/random.hpp"
@@ -71,8 +72,11 @@ public:
 private:
     static constexpr std::uint64_t right_mark = 0x70'72'6f'63'6d'75'74'78;
 
+    /// Of this thread. The number of a process goes to another one, but not with the moment of its start.
     static std::uint64_t own_number() noexcept {
-        return std::uint64_t{::GetCurrentProcessId()} << 32 | ::GetCurrentThreadId();
+        static const std::uint64_t process =
+            (own_identity().started ^ static_cast<std::uint64_t>(own_identity().pid)) << 32;
+        return process | ::GetCurrentThreadId();
     }
     native_file handle() const {
         if (mark_ != right_mark)

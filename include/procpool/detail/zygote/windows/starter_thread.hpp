@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -94,12 +95,15 @@ public:
             return std::nullopt;
         }
         output_ = std::move(reports_.front().output);
+        error_ = std::move(reports_.front().error);
         const worker_report report = reports_.front().report;
         reports_.pop_front();
         return report;
     }
     /// The last that the worker has printed of whose end was told last.
     std::string_view output() const noexcept { return output_; }
+    /// Why the worker of the last report wasn't born.
+    std::exception_ptr birth_error(const worker_report& /*report*/) const noexcept { return error_; }
 
     /// A thread of this process isn't killed, stopped or lost.
     bool gone() const noexcept { return !!failed_start_; }
@@ -154,6 +158,7 @@ private:
     struct news {
         worker_report report;
         std::string output = {};
+        std::exception_ptr error = nullptr;
     };
     struct child {
         basic_starter_thread* of;
@@ -177,15 +182,13 @@ private:
             worker_report report{
                 .what = worker_report::kind::started, .slot = next.slot, .serial = next.serial};
             std::unique_ptr<child> born;
+            std::exception_ptr error;
             try {
                 born = start(next);
                 report.pid = born->pid;
-            } catch (const std::system_error& error) {
+            } catch (const std::exception&) {
+                error = std::current_exception();
                 report.what = worker_report::kind::fork_failed;
-                report.code = os::errno_of(error.code());
-            } catch (const std::bad_alloc&) {
-                report.what = worker_report::kind::fork_failed;
-                report.code = ENOMEM;
             }
             // Now they are the worker's alone.
             next = {};
@@ -193,7 +196,7 @@ private:
             child* const one = born.get();
             if (born) children_.push_back(std::move(born));
             if (ending_) job_.end_all(os::kill_signal);
-            reports_.push_back({report});
+            reports_.push_back({.report = report, .error = error});
             news_.ring();
             if (one) watch_end_of(*one);
         }
@@ -231,7 +234,7 @@ private:
         } catch (const std::system_error&) {  // then it can't be kept
             (void)os::send_signal(one.process, os::kill_signal);
             os::wait_for_end(one.process);
-            reports_.push_back({end_of(one)});
+            reports_.push_back({.report = end_of(one)});
         }
     }
     static worker_report end_of(const child& one) noexcept {
@@ -253,7 +256,7 @@ private:
                       });
         // One that was ended by somebody is replaced, as ever.
         if (!some_began_ && how.code && !ending_ && !failed_start_) failed_start_ = how;
-        reports_.push_back({end_of(one), std::move(printed)});
+        reports_.push_back({.report = end_of(one), .output = std::move(printed)});
         news_.ring();
     }
 
@@ -280,6 +283,7 @@ private:
     std::deque<request> requests_;
     std::deque<news> reports_;
     std::string output_;
+    std::exception_ptr error_;
     std::vector<std::unique_ptr<child>> children_;
     std::optional<os::exit_status> failed_start_;
     bool some_began_ = false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a worker does for one sample: it writes it into its place in shared memory.
-#ifndef PROCPOOL_DETAIL_LOADER_RUN_SAMPLE_HPP
-#define PROCPOOL_DETAIL_LOADER_RUN_SAMPLE_HPP
+// What a worker does for an order: it writes samples into their places in shared memory.
+#ifndef PROCPOOL_DETAIL_LOADER_RUN_SAMPLES_HPP
+#define PROCPOOL_DETAIL_LOADER_RUN_SAMPLES_HPP
 
 #include <atomic>
 #include <cstddef>
@@ -22,15 +22,15 @@ namespace procpool::inline v0_1::detail::loader {
 template <class T, std::size_t Rank>
 struct cell_of {
     using type = ArrayView<T, Rank>;
-    static type at(const SharedArray<T, Rank + 2>& slots, const sample_order& order) noexcept {
-        return slots[order.slot][order.place];
+    static type at(const SharedArray<T, Rank + 2>& slots, std::uint32_t slot, std::uint32_t place) noexcept {
+        return slots[slot][place];
     }
 };
 template <class T>
 struct cell_of<T, 0> {
     using type = T&;
-    static type at(const SharedArray<T, 2>& slots, const sample_order& order) noexcept {
-        return slots(order.slot, order.place);
+    static type at(const SharedArray<T, 2>& slots, std::uint32_t slot, std::uint32_t place) noexcept {
+        return slots(slot, place);
     }
 };
 template <class Array>
@@ -96,23 +96,27 @@ void make_sample(const Source& source, std::size_t i, Cells... cells) {
                                                                                  cells...);
 }
 
-/// The task. `run` is the number of what is wanted now; `begun` counts for each place how often it was begun.
+/// The task. `run` is the number of what is wanted now.
 template <class Source, class... Arrays>
-bool run_sample(const Source& source, const SharedArray<std::uint64_t, 1>& run,
-                const SharedArray<std::uint32_t, 2>& begun,
-                const typename sample_memory<Arrays...>::slots& slots, const sample_order& order) {
-    if (std::atomic_ref(run[0]).load(std::memory_order_relaxed) != order.run) return false;
-    ++std::atomic_ref(begun(order.slot, order.place));
+bool run_samples(const Source& source, const SharedArray<std::uint64_t, 1>& run,
+                 const SharedArray<sample_state, 2>& states,
+                 const typename sample_memory<Arrays...>::slots& slots, const sample_order& order) {
     // element_seed() is that of the sample, whatever element of the pool's calls it is.
     worker::element_counter position(order.seed, order.epoch + 1);
-    position.is(order.sample);
-    std::apply(
-        [&](const auto&... each) {
-            make_sample<Source, cell<Arrays>...>(
-                source, static_cast<std::size_t>(order.sample),
-                cell_of<typename Arrays::element, Arrays::rank>::at(each, order)...);
-        },
-        slots);
+    for (std::uint32_t place = order.place; place < order.place + order.count; ++place) {
+        if (std::atomic_ref(run[0]).load(std::memory_order_relaxed) != order.run) return false;
+        sample_state& state = states(order.slot, place);
+        position.is_attempt(++std::atomic_ref(state.begun));
+        position.is(state.sample);
+        std::apply(
+            [&](const auto&... each) {
+                make_sample<Source, cell<Arrays>...>(
+                    source, state.sample,
+                    cell_of<typename Arrays::element, Arrays::rank>::at(each, order.slot, place)...);
+            },
+            slots);
+        std::atomic_ref(state.done).store(1, std::memory_order_release);
+    }
     return true;
 }
 

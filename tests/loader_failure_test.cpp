@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Loader: samples that can't be made, and workers that die of them.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+#include "procpool/loader.hpp"
+#include "procpool/pool.hpp"
+#include "support/samples.hpp"
+#include "support/shared.hpp"
+
+namespace loader_failure_test {
+
+namespace mp = procpool;
+using test::flat;
+using test::image;
+using test::label;
+using test::numbers_to;
+using test::pictures;
+using test::samples_of_epoch;
+using test::sorted;
+
+test::shared<std::atomic<int>> begun;
+
+struct unlucky : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+const auto some_are_bad = [](std::size_t i, mp::ArrayView<float, 2> to, int& number) {
+    if (i % 7 == 3 || (i >= 16 && i < 24)) throw std::out_of_range("bad");
+    pictures{}.get(i, to, number);
+};
+
+TEST(LoaderFailure, skips_bad_samples_and_counts_them) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, 40, some_are_bad, {.batch_size = 8, .bad_samples = mp::bad_samples::skip}, image,
+                      label);
+    for (int epoch = 0; epoch < 2; ++epoch) {
+        const auto batches = samples_of_epoch(loader);
+        EXPECT_EQ(batches.size(), 4u) << "one has no samples at all";
+        for (const std::uint64_t i : flat(batches)) EXPECT_FALSE(i % 7 == 3 || (i >= 16 && i < 24));
+    }
+    EXPECT_EQ(loader.counts().skipped, 2 * 13u);
+    EXPECT_EQ(loader.counts().samples, 2 * 27u);
+}
+
+TEST(LoaderFailure, throws_what_a_bad_sample_threw_and_goes_on_with_the_next_batch) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, 14, some_are_bad, {.batch_size = 7}, image, label);
+    EXPECT_THROW(loader.next(), std::out_of_range);
+    EXPECT_THROW(loader.next(), std::out_of_range);
+    EXPECT_FALSE(loader.next());
+    mp::Loader other(pool, 10, some_are_bad, {.batch_size = 2}, image, label);
+    EXPECT_EQ(other.next()->number(), 0u);
+    EXPECT_THROW(other.next(), std::out_of_range);
+    EXPECT_EQ(other.next()->number(), 2u);
+}
+
+TEST(LoaderFailure, makes_samples_again_if_told_so_and_counts_that) {
+    mp::Pool pool(2);
+    begun.reset();
+    const auto bad_once = [](std::size_t i, int& to) {
+        if (i == 5 && ++*begun < 3) throw std::out_of_range("bad");
+        to = static_cast<int>(2 * i);
+    };
+    mp::Loader loader(pool, 10, bad_once,
+                      {.batch_size = 4, .epochs = 1, .retries = 2, .retry_exceptions = true}, label);
+    std::size_t batches = 0;
+    for (const auto& batch : loader) {
+        ++batches;
+        for (std::size_t k = 0; k < batch.size(); ++k)
+            EXPECT_EQ(batch.array<0>()[k], static_cast<int>(2 * batch.samples()[k]));
+    }
+    EXPECT_EQ(batches, 3u);
+    EXPECT_EQ(loader.counts().repeated, 2u);
+}
+
+TEST(LoaderFailure, makes_again_what_a_worker_held_that_died) {
+    mp::Pool pool(2);
+    begun.reset();
+    const auto dies_once = [](std::size_t i, mp::ArrayView<float, 2> to, int& number) {
+        pictures{}.get(i, to, number);
+        if (i == 11 && ++*begun == 1) {
+            to.fill(-1);
+            ::raise(SIGKILL);
+        }
+    };
+    for (const bool in_order : {true, false}) {
+        begun.reset();
+        mp::Loader loader(pool, 40, dies_once, {.batch_size = 8, .in_order = in_order, .epochs = 1}, image,
+                          label);
+        EXPECT_EQ(sorted(flat(samples_of_epoch(loader))), numbers_to(40));
+        EXPECT_EQ(loader.counts().repeated, 1u);
+    }
+}
+
+TEST(LoaderFailure, tells_of_a_sample_that_kills_each_worker) {
+    mp::Pool pool(2);
+    const auto dies = [](std::size_t i, int& to) {
+        if (i == 5) ::raise(SIGKILL);
+        to = static_cast<int>(2 * i);
+    };
+    mp::Loader raises(pool, 12, dies, {.batch_size = 4, .retries = 1}, label);
+    EXPECT_EQ(raises.next()->number(), 0u);
+    EXPECT_THROW(raises.next(), mp::WorkerDied);
+    EXPECT_EQ(raises.next()->number(), 2u);
+    mp::Loader skips(pool, 12, dies, {.batch_size = 4, .bad_samples = mp::bad_samples::skip, .retries = 0},
+                     label);
+    EXPECT_EQ(skips.next()->size(), 4u);
+    EXPECT_EQ(skips.next()->size(), 3u);
+}
+
+// Of each sample how often it was begun. Workers get several samples at a time.
+test::shared<std::array<std::atomic<int>, 32>> begun_of;
+
+std::vector<int> times_begun(std::size_t samples) {
+    std::vector<int> all;
+    for (std::size_t i = 0; i < samples; ++i) all.push_back((*begun_of)[i]);
+    return all;
+}
+
+TEST(LoaderFailure, makes_no_other_sample_again_when_a_worker_dies) {
+    mp::Pool pool(2);
+    const auto dies_once = [](std::size_t i, int& to) {
+        if (++(*begun_of)[i] == 1 && (i == 3 || i == 16)) ::raise(SIGKILL);
+        to = static_cast<int>(2 * i);
+    };
+    for (const bool in_order : {true, false}) {
+        begun_of.reset();
+        mp::Loader loader(pool, 32, dies_once, {.batch_size = 16, .in_order = in_order, .epochs = 1}, label);
+        std::size_t samples = 0;
+        for (const auto& batch : loader)
+            for (std::size_t k = 0; k < batch.size(); ++k, ++samples)
+                EXPECT_EQ(batch.array<0>()[k], static_cast<int>(2 * batch.samples()[k]));
+        EXPECT_EQ(samples, 32u);
+        std::vector<int> expected(32, 1);
+        expected[3] = expected[16] = 2;
+        EXPECT_EQ(times_begun(32), expected);
+        EXPECT_EQ(loader.counts().repeated, 2u);
+    }
+}
+
+TEST(LoaderFailure, makes_no_other_sample_again_when_some_throw) {
+    mp::Pool pool(2);
+    begun_of.reset();
+    const auto bad = [](std::size_t i, int& to) {
+        ++(*begun_of)[i];
+        if (i == 0 || i == 4 || i == 5 || i == 15) throw std::out_of_range("bad");
+        to = static_cast<int>(2 * i);
+    };
+    mp::Loader loader(pool, 16, bad,
+                      {.batch_size = 16, .epochs = 1, .bad_samples = mp::bad_samples::skip, .retries = 0},
+                      label);
+    const auto batch = loader.next();
+    ASSERT_TRUE(batch);
+    const std::vector<std::uint64_t> good{1, 2, 3, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+    EXPECT_EQ(std::vector(batch->samples().begin(), batch->samples().end()), good);
+    EXPECT_EQ(times_begun(16), std::vector<int>(16, 1));
+    EXPECT_EQ(loader.counts().skipped, 4u);
+}
+
+TEST(LoaderFailure, gives_each_sample_the_time_that_it_may_take) {
+    mp::Pool pool(2);
+    const auto slow = [](std::size_t i, int& to) {
+        while (i == 6) ::pause();
+        ::usleep(20'000);
+        to = static_cast<int>(2 * i);
+    };
+    mp::Loader loader(pool, 32, slow,
+                      {.batch_size = 32,
+                       .epochs = 1,
+                       .bad_samples = mp::bad_samples::skip,
+                       .retries = 0,
+                       .timeout = std::chrono::milliseconds(300)},
+                      label);
+    const auto batch = loader.next();
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->size(), 31u) << "in one go, they would all be too slow";
+}
+
+struct ends_workers {
+    std::size_t size() const { return 8; }
+    void get(std::size_t, int&) const {}
+    template <class Archive>
+    void save(Archive&) const {}
+    template <class Archive>
+    void load(Archive&) {
+        ::raise(SIGKILL);
+    }
+};
+
+TEST(LoaderFailure, whose_dataset_ends_each_worker_tells_so) {
+    mp::Pool pool(2);
+    mp::Loader loader(pool, ends_workers{}, {.batch_size = 4}, label);
+    EXPECT_THROW(loader.next(), mp::WorkerDied);
+}
+
+}  // namespace loader_failure_test
