@@ -10,10 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <tuple>
 #include <vector>
 
 #include "procpool/loader.hpp"
 #include "procpool/pool.hpp"
+#include "procpool/shared_array.hpp"
 #include "support/samples.hpp"
 #include "support/shared.hpp"
 
@@ -165,6 +167,25 @@ TEST(LoaderFailure, makes_no_other_sample_again_when_some_throw) {
     EXPECT_EQ(std::vector(batch->samples().begin(), batch->samples().end()), good);
     EXPECT_EQ(times_begun(16), std::vector<int>(16, 1));
     EXPECT_EQ(loader.counts().skipped, 4u);
+}
+
+TEST(LoaderFailure, makes_no_sample_again_that_is_done_when_the_pool_runs_an_order_again) {
+    const mp::SharedArray<std::uint64_t, 1> run({1});
+    const mp::SharedArray<mp::detail::loader::sample_state, 2> states({1, 4});
+    const std::tuple<mp::SharedArray<int, 2>> slots(mp::SharedArray<int, 2>({1, 4}));
+    begun_of.reset();
+    const auto third_throws_once = [](std::size_t i, int& to) {
+        if (++(*begun_of)[i] == 1 && i == 2) throw std::out_of_range("bad");
+        to = static_cast<int>(2 * i);
+    };
+    for (std::uint64_t i = 0; i < 4; ++i) states(0, i) = {.sample = i};
+    const auto once = [&] {
+        return mp::detail::loader::run_samples<decltype(third_throws_once), mp::SampleArray<int, 0>>(
+            third_throws_once, run, states, slots, {.count = 4});
+    };
+    EXPECT_THROW(once(), std::out_of_range);
+    EXPECT_TRUE(once());
+    EXPECT_EQ(times_begun(4), (std::vector<int>{1, 1, 2, 1}));
 }
 
 TEST(LoaderFailure, gives_each_sample_the_time_that_it_may_take) {

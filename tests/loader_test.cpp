@@ -16,6 +16,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -264,6 +265,43 @@ TEST(Loader, makes_no_more_than_it_may_ahead_of_a_slow_consumer) {
     EXPECT_TRUE(test::eventually([] { return *begun >= 39; }));
     pool.apply([] {});
     EXPECT_LE(*begun, 50);
+}
+
+TEST(Loader, uses_the_workers_that_its_pool_has_got_since) {
+    mp::Pool pool({.processes = 1, .max_processes = 6});
+    const auto who = [](std::size_t, int& to) {
+        ::usleep(2000);
+        to = ::getpid();
+    };
+    mp::Loader loader(pool, 1000, who, {.batch_size = 4}, label);
+    std::set<int> workers;
+    const auto take = [&] {
+        if (const auto batch = loader.next())
+            for (const int worker : batch->array<0>()) workers.insert(worker);
+    };
+    take();
+    EXPECT_EQ(workers.size(), 1u);
+    pool.resize(6);
+    EXPECT_TRUE(test::eventually([&] {
+        take();
+        return workers.size() == 6;
+    })) << workers.size()
+        << " of 6 workers make samples";
+}
+
+TEST(Loader, makes_few_batches_with_all_workers) {
+    mp::Pool pool(4);
+    begun.reset();
+    released.reset();
+    const auto waits = [](std::size_t, int&) {
+        ++*begun;
+        while (*released == 0) ::usleep(1000);
+    };
+    mp::Loader loader(pool, 16, waits, {.batch_size = 8, .prefetch = 4, .epochs = 1}, label);
+    std::thread consumer([&] { EXPECT_EQ(loader.next()->size(), 8u); });
+    EXPECT_TRUE(test::eventually([] { return *begun == 4; })) << *begun << " of 4 workers have a sample";
+    *released = 1;
+    consumer.join();
 }
 
 TEST(Loader, lets_the_consumer_have_as_many_batches_as_it_may) {

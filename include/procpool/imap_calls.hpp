@@ -119,7 +119,7 @@ private:
                               std::remove_cvref_t<Range>::results_may_wait;
                               job->bulk;
                           })
-                job->bulk = true;
+                job->bulk = std::remove_cvref_t<Range>::results_may_wait;
             if constexpr (std::ranges::sized_range<Range>)
                 job->announced = static_cast<std::uint64_t>(std::ranges::size(input));
             {

@@ -3,6 +3,7 @@
 #ifndef PROCPOOL_LOADER_HPP
 #define PROCPOOL_LOADER_HPP
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -149,7 +150,7 @@ public:
             "procpool: a Loader works on a Pool or a ThreadPool: its batches lie in memory that other "
             "machines don't see");
         core_ = std::make_unique<core>(samples, std::move(options), arrays...);
-        core_->work_with(pool.size());
+        core_->count_workers = [&pool] { return std::max<std::size_t>(pool.size(), 1); };
         core_->start = [&pool, task = make_task(std::move(function), *core_->memory)](
                            core& from, const MapOptions& how) -> ImapOutcomes<bool> {
             detail::loader::order_range<core> orders(from);
@@ -245,11 +246,13 @@ private:
         }
         ~core() override { stop_soon(); }
 
+        std::size_t workers() const override { return count_workers(); }
         ImapOutcomes<bool> begin_orders(const MapOptions& how) override { return start(*this, how); }
         void close_gaps(const detail::loader::open_batch& batch) override { memory->close_gaps(batch); }
 
         std::shared_ptr<memory_type> memory;
         std::function<ImapOutcomes<bool>(core&, const MapOptions&)> start;
+        std::function<std::size_t()> count_workers;
         std::optional<batch_type> current;  // the iterator's
     };
 

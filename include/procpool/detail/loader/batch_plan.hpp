@@ -85,21 +85,28 @@ public:
         ordered_ = nullptr;
     }
 
-    /// The next samples, such that a batch consists of so many orders; nothing if all epochs are through, or
-    /// there is no slot for another batch.
+    /// The next samples, such that a batch consists of so many orders, if it has as many samples; nothing if
+    /// all epochs are through, or there is no slot for another batch.
     std::optional<sample_order> next(free_slots& slots, std::uint64_t run, std::size_t orders_of_batch) {
         if (!ordered_ && !open_next(slots)) return std::nullopt;
-        const std::size_t samples = ordered_->samples.size();
-        const std::size_t each = (samples + orders_of_batch - 1) / orders_of_batch;
+        const std::size_t left = ordered_->samples.size() - placed_;
+        const std::size_t orders_left = orders_of_batch > orders_ ? orders_of_batch - orders_ : 1;
         const sample_order order{.slot = ordered_->slot,
                                  .place = static_cast<std::uint32_t>(placed_),
-                                 .count = static_cast<std::uint32_t>(std::min(each, samples - placed_)),
+                                 .count = static_cast<std::uint32_t>((left + orders_left - 1) / orders_left),
                                  .epoch = ordered_->epoch,
                                  .seed = how_.seed,
                                  .run = run};
+        ++orders_;
         placed_ += order.count;
-        if (placed_ == samples) ordered_ = nullptr;
+        if (order.count == left) ordered_ = nullptr;
         return order;
+    }
+    /// Batches of all epochs that were not ordered yet, the one included that is being ordered.
+    std::uint64_t batches_left() const noexcept {
+        constexpr std::uint64_t many = std::uint64_t{1} << 32;
+        if (how_.epochs - epoch_ >= many || batches_per_epoch() >= many) return many;
+        return (how_.epochs - epoch_) * batches_per_epoch() - batch_ + (ordered_ ? 1 : 0);
     }
     /// Whether next() would want a slot.
     bool has_more() const noexcept { return ordered_ || (epoch_ < how_.epochs && batches_per_epoch() > 0); }
@@ -171,7 +178,7 @@ private:
         for (std::uint64_t place = first; place < last; ++place) made.samples.push_back(number_at(place));
         open_.push_back(std::move(made));
         ordered_ = &open_.back();
-        placed_ = 0;
+        placed_ = orders_ = 0;
         // The epoch of what isn't ordered yet: is_through() goes by it.
         if (++batch_ == batches_per_epoch()) begin_epoch(epoch_ + 1);
         return true;
@@ -198,6 +205,7 @@ private:
     std::list<open_batch> open_;     // in order
     open_batch* ordered_ = nullptr;  // its samples are being given out
     std::size_t placed_ = 0;         // so many of them were
+    std::size_t orders_ = 0;         // in so many orders
 };
 
 }  // namespace procpool::inline v0_1::detail::loader

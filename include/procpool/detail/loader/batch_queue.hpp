@@ -49,6 +49,8 @@ public:
     /// The next batch of this epoch; nothing at its end.
     std::optional<open_batch> next() {
         if (failed_) std::rethrow_exception(failed_);
+        if (stopping_)
+            throw Error("procpool: resume() or start_epoch() of this Loader was interrupted; call it again");
         if (free_->held() >= options.held)
             throw Error(
                 "procpool: the consumer of a Loader has as many batches as LoaderOptions::held says, " +
@@ -79,6 +81,7 @@ public:
     void resume(const LoaderState& from) {
         require_same(from, plan);
         stop();
+        stopping_ = false;
         orders_.forget_again();
         epoch = from.epoch;
         batch_ = from.batch;
@@ -89,12 +92,13 @@ public:
 
     /// For the orders of samples, as imap pulls them.
     std::optional<sample_order> next_order() {
-        if (stopping_) return std::nullopt;
+        // A pool that has become larger or smaller gets another stream.
+        if (stopping_ || (orders_.pulled() > 0 && workers() != workers_)) return std::nullopt;
         auto order = orders_.take_again();
         if (!order) {
-            // The first batch is waited for: all workers take part in it.
-            const std::size_t at_least = orders_.pulled() < workers_ ? workers_ : 1;
-            order = plan.next(*free_, run_, std::max(orders_of_batch(), at_least));
+            // The first batch and the last ones are waited for: all workers take part in them.
+            const bool is_awaited = orders_.pulled() < workers_ || plan.batches_left() <= workers_;
+            order = plan.next(*free_, run_, std::max(orders_of_batch(), is_awaited ? workers_ : 1));
             if (!order) return std::nullopt;
             for (std::uint32_t place = order->place; place < order->place + order->count; ++place)
                 states_(order->slot, place) = {.sample = plan.sample_at(order->slot, place)};
@@ -103,14 +107,14 @@ public:
         return order;
     }
 
-    void work_with(std::size_t workers) noexcept { workers_ = std::max<std::size_t>(workers, 1); }
-
     LoaderOptions options;
     batch_plan plan;
     std::uint64_t epoch = 0;
     LoaderCounts counts;
 
 protected:
+    /// Number of the pool's workers now.
+    virtual std::size_t workers() const = 0;
     virtual ImapOutcomes<bool> begin_orders(const MapOptions& how) = 0;
     /// Samples are missing in this batch.
     virtual void close_gaps(const open_batch& batch) = 0;
@@ -160,7 +164,7 @@ private:
         ahead_.clear();
     }
 
-    /// So many that each worker has one of what is made ahead, and no more, since each wakes the consumer.
+    /// So many that what is made ahead has one for each worker, and no more, since each wakes the consumer.
     std::size_t orders_of_batch() const noexcept {
         if (options.timeout) return options.batch_size;  // it is for a sample
         return std::clamp<std::size_t>((workers_ + options.prefetch - 1) / options.prefetch, 1,
@@ -170,6 +174,7 @@ private:
     void take_result() {
         if (!stream_) {
             orders_.begin_stream();
+            workers_ = workers();
             stream_.emplace(begin_orders(map_options()));
             // With slots, and batches to make, there is always an order; without, there was one before.
             if (orders_.pulled() == 0 && !plan.is_through(epoch)) {
@@ -273,7 +278,6 @@ private:
         while (stream_->next()) {
         }
         stream_.reset();
-        stopping_ = false;
     }
 
     const os::fork_stamp made_;

@@ -106,6 +106,8 @@ bool run_samples(const Source& source, const SharedArray<std::uint64_t, 1>& run,
     for (std::uint32_t place = order.place; place < order.place + order.count; ++place) {
         if (std::atomic_ref(run[0]).load(std::memory_order_relaxed) != order.run) return false;
         sample_state& state = states(order.slot, place);
+        // The pool may run an order again by itself, as when a worker was killed for the memory of another.
+        if (std::atomic_ref(state.done).load(std::memory_order_acquire) != 0) continue;
         position.is_attempt(++std::atomic_ref(state.begun));
         position.is(state.sample);
         std::apply(

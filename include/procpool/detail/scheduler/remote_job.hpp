@@ -142,7 +142,7 @@ public:
 
     // The rest is the scheduler's, guarded by its mutex.
     std::uint64_t id = wire::initializer_number;  // until the pool gives it another
-    bool bulk = false;                            // nobody sees a result before all are there
+    bool bulk = false;                            // nobody waits for a single result
     bool guided = false;                          // as many elements go together as is best
     std::chrono::nanoseconds timeout = job::no_limit;
     std::chrono::nanoseconds cpu_timeout = job::no_limit;
