@@ -66,7 +66,7 @@ void ends_by_itself(Task task) {
     Pool pool(2);
     for (const std::ptrdiff_t chunk : {1, 8}) {
         const auto outcomes =
-            pool.try_map(task, test::views::iota(0, 8), {.chunksize = chunk, .soft_timeout = 10ms});
+            pool.try_map(task, test::views::iota(0, 8), {.chunksize = chunk, .soft_timeout = 200ms});
         for (int i = 0; i < 8; ++i) {
             const auto& one = outcomes[static_cast<std::size_t>(i)];
             ASSERT_TRUE(one.has_value()) << one.what();
