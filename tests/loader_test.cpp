@@ -304,6 +304,24 @@ TEST(Loader, makes_few_batches_with_all_workers) {
     consumer.join();
 }
 
+TEST(Loader, cuts_each_batch_into_as_many_orders_as_it_is_told) {
+    namespace loader = mp::detail::loader;
+    for (std::uint64_t samples = 1; samples <= 40; ++samples)
+        for (std::uint64_t orders = 1; orders <= samples; ++orders) {
+            loader::free_slots slots(1);
+            loader::batch_plan plan({.samples = samples, .batch_size = samples, .epochs = 1});
+            std::uint64_t made = 0;
+            std::uint64_t placed = 0;
+            while (const auto order = plan.next(slots, 0, orders)) {
+                EXPECT_EQ(order->place, placed);
+                placed += order->count;
+                ++made;
+            }
+            EXPECT_EQ(placed, samples);
+            EXPECT_EQ(made, orders) << "of " << samples << " samples";
+        }
+}
+
 TEST(Loader, lets_the_consumer_have_as_many_batches_as_it_may) {
     mp::Pool pool(2);
     mp::Loader loader(pool, pictures{200}, {.batch_size = 8, .held = 3}, image, label);
