@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How fast a task makes results of 16 MiB that are never copied (mp::Buffer), beside a memcpy into shared
 // memory by the same worker, by turns. Usage: buffer_rate [ROUNDS]
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -14,6 +13,8 @@
 #include <ranges>
 #include <span>
 #include <vector>
+
+#include "median.hpp"
 
 namespace mp = procpool;
 
@@ -55,11 +56,6 @@ double produce(mp::Pool& pool) {
         if (++taken == first_ones) begin = steady::now();
     }
     return seconds_since(begin) / (results - first_ones);
-}
-
-double median(std::vector<double> of) {
-    std::ranges::nth_element(of, of.begin() + static_cast<std::ptrdiff_t>(of.size() / 2));
-    return of[of.size() / 2];
 }
 
 }  // namespace

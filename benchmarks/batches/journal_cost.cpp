@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What a journal costs a batch: the same map with one and without, by turns. Usage: journal_cost [ROUNDS]
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +11,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "median.hpp"
 
 namespace mp = procpool;
 
@@ -35,11 +36,6 @@ double seconds_of(const std::function<void()>& what) {
     const auto start = steady::now();
     what();
     return std::chrono::duration<double>(steady::now() - start).count();
-}
-
-double median(std::vector<double> of) {
-    std::ranges::nth_element(of, of.begin() + static_cast<std::ptrdiff_t>(of.size() / 2));
-    return of[of.size() / 2];
 }
 
 void compare(mp::Pool& pool, const char* name, int (*task)(int), int rounds) {

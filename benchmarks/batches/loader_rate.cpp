@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How fast a Loader moves batches of images, beside what its workers make alone, and what the consumer spends
 // on it. Usage: loader_rate [ROUNDS]
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +13,8 @@
 #include <procpool/shared_array.hpp>
 #include <ranges>
 #include <vector>
+
+#include "median.hpp"
 
 namespace mp = procpool;
 
@@ -73,11 +74,6 @@ measured epoch_of(Loader& loader) {
     const double seconds = std::chrono::duration<double>(steady::now() - begin).count();
     if (taken != samples) std::abort();
     return {static_cast<double>(taken) / seconds, used / seconds};
-}
-
-double median(std::vector<double> of) {
-    std::ranges::nth_element(of, of.begin() + static_cast<std::ptrdiff_t>(of.size() / 2));
-    return of[of.size() / 2];
 }
 
 }  // namespace

@@ -108,14 +108,12 @@ public:
         if (how_.epochs - epoch_ >= many || batches_per_epoch() >= many) return many;
         return (how_.epochs - epoch_) * batches_per_epoch() - batch_ + (ordered_ ? 1 : 0);
     }
-    /// Whether next() would want a slot.
-    bool has_more() const noexcept { return ordered_ || (epoch_ < how_.epochs && batches_per_epoch() > 0); }
 
     /// The number of the sample at a place of a batch that is being made.
-    std::uint64_t sample_at(std::uint32_t slot, std::uint32_t place) { return open_in(slot).samples[place]; }
+    std::uint64_t sample_in(std::uint32_t slot, std::uint32_t place) { return open_in(slot).samples[place]; }
 
     /// A place has its sample.
-    void settle(std::uint32_t slot) { ++open_in(slot).arrived; }
+    void note_arrival(std::uint32_t slot) { ++open_in(slot).arrived; }
     /// It will have none.
     void give_up(std::uint32_t slot, std::uint32_t place, const std::exception_ptr& error) {
         open_batch& batch = open_in(slot);
@@ -175,7 +173,7 @@ private:
                         .failures = {}};
         const std::uint64_t first = batch_ * how_.batch_size;
         const std::uint64_t last = std::min(first + how_.batch_size, how_.samples);
-        for (std::uint64_t place = first; place < last; ++place) made.samples.push_back(number_at(place));
+        for (std::uint64_t place = first; place < last; ++place) made.samples.push_back(sample_at(place));
         open_.push_back(std::move(made));
         ordered_ = &open_.back();
         placed_ = orders_ = 0;
@@ -184,7 +182,7 @@ private:
         return true;
     }
 
-    std::uint64_t number_at(std::uint64_t place) {
+    std::uint64_t sample_at(std::uint64_t place) {
         if (!how_.shuffle) return place;
         if (order_.empty()) shuffle();
         return order_[place];

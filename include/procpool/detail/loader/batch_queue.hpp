@@ -101,7 +101,7 @@ public:
             order = plan.next(*free_, run_, std::max(orders_of_batch(), is_awaited ? workers_ : 1));
             if (!order) return std::nullopt;
             for (std::uint32_t place = order->place; place < order->place + order->count; ++place)
-                states_(order->slot, place) = {.sample = plan.sample_at(order->slot, place)};
+                states_(order->slot, place) = {.sample = plan.sample_in(order->slot, place)};
         }
         orders_.add(*order);
         return order;
@@ -206,7 +206,7 @@ private:
         while (order.count > 0 &&
                std::atomic_ref(states_(order.slot, order.place).done).load(std::memory_order_acquire) != 0) {
             count_repeats();
-            plan.settle(order.slot);
+            plan.note_arrival(order.slot);
             go_on_behind_first();
         }
         if (error && order.count > 0) {
