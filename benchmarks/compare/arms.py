@@ -154,10 +154,10 @@ def require(right, what):
 
 
 def rate(n, most, work):
-    """Elements a second; n is raised until `work` takes a while."""
-    enough = 0 if QUICK else 0.15
+    """Elements a second; n is raised until `work` takes a while. The first of several touches fresh memory."""
+    enough, fewest = (0, 1) if QUICK else (0.15, 5)
     rates, total = [], 0
-    while not rates or total < enough:
+    while len(rates) < fewest or total < enough:
         took = work(n)
         total += took
         rates.append(n / took)
