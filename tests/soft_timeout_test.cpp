@@ -87,7 +87,7 @@ TEST_F(SoftTimeout, is_told_of_elements_that_come_one_by_one_and_of_those_that_t
         if (stop_at_3(i) == 30) throw std::runtime_error("no time");
         return i;
     };
-    auto outcomes = pool.try_imap(task, test::views::iota(2, 5), {.soft_timeout = 10ms});
+    auto outcomes = pool.try_imap(task, test::views::iota(2, 5), {.soft_timeout = 200ms});
     EXPECT_FALSE(outcomes.next()->asked_to_stop());
     const auto stopped = outcomes.next();
     EXPECT_TRUE(stopped->asked_to_stop());
@@ -207,7 +207,7 @@ TEST(TimeoutTrace, is_missing_where_the_task_has_a_handler_or_the_worker_must_be
     mp::Pool pool({.processes = 1, .terminate_grace = 20ms});
     const auto trace_of = [&](auto task) {
         try {
-            pool.apply({.timeout = 20ms}, task);
+            pool.apply({.timeout = 300ms}, task);
         } catch (const mp::TaskTimeout& timeout) {
             return timeout.stack_trace();
         }

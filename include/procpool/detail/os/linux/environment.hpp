@@ -45,7 +45,10 @@ inline void replace_environment(std::vector<std::string> variables) {
         std::vector<std::string> text;
         std::vector<char*> pointers;
     };
-    auto* const now = new kept{std::move(variables), {}};  // for the rest of the process's life
+    // For the rest of the process's life, and where a leak checker finds it when setenv() has moved
+    // `environ`.
+    static kept* now = nullptr;
+    now = new kept{std::move(variables), {}};
     for (std::string& one : now->text) now->pointers.push_back(one.data());
     now->pointers.push_back(nullptr);
     environ = now->pointers.data();
