@@ -50,9 +50,11 @@ int call_of_ntdll(const char* name, HANDLE process) {
     return found && found(process) == 0 ? 0 : -1;
 }
 
-std::uint64_t cpu_time_of(const process& one) {
+/// `times` is GetProcessTimes or GetThreadTimes.
+template <class Times>
+std::uint64_t cpu_time_of(Times times, HANDLE whose) {
     FILETIME begin, end, kernel, user;
-    if (!::GetProcessTimes(one.get(), &begin, &end, &kernel, &user)) return 0;
+    if (!times(whose, &begin, &end, &kernel, &user)) return 0;
     const auto number = [](const FILETIME& time) {
         return std::uint64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime;
     };
@@ -114,6 +116,15 @@ std::size_t all_mapped_sections() {
 }  // namespace
 std::size_t mapped_sections() { return all_mapped_sections() - mapped_before; }
 void count_sections_from_here() { mapped_before = all_mapped_sections(); }
+bool is_in_section(const void* address) {
+    MEMORY_BASIC_INFORMATION one{};
+    return ::VirtualQuery(address, &one, sizeof one) != 0 && one.Type == MEM_MAPPED;
+}
+bool is_section(const std::string& name) {
+    const HANDLE section = ::OpenFileMappingA(FILE_MAP_READ, FALSE, name.c_str());
+    if (section) ::CloseHandle(section);
+    return section != nullptr;
+}
 
 unsigned long long own_cpus() {
     DWORD_PTR own = 0, all = 0;
@@ -163,18 +174,34 @@ int raise_signal(int signal) {
     return send_signal(static_cast<long>(::GetCurrentProcessId()), signal);
 }
 
-char state_of(long pid) {
-    const process one(pid, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE);
-    if (!one) return 'X';
+namespace {
+/// Whether what CPU time is asked for stays as it is.
+template <class Time>
+char sleeps(Time cpu_time) {
+    constexpr DWORD a_while = 60;
+    const std::uint64_t before = cpu_time();
+    ::Sleep(a_while);
+    return cpu_time() == before ? 'S' : 'R';
+}
+
+char state_of_thread(long id) {
+    const HANDLE thread = ::OpenThread(THREAD_QUERY_INFORMATION, FALSE, static_cast<DWORD>(id));
+    if (!thread) return 'X';
+    const char state = sleeps([thread] { return cpu_time_of(&::GetThreadTimes, thread); });
+    ::CloseHandle(thread);
+    return state;
+}
+}  // namespace
+
+char state_of(long id) {
+    const process one(id, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE);
+    if (!one) return state_of_thread(id);
     if (has_ended(one)) return 'Z';
     {
         const std::lock_guard lock(stopped_mutex);
-        if (stopped.contains(pid)) return 'T';
+        if (stopped.contains(id)) return 'T';
     }
-    constexpr DWORD a_while = 60;
-    const std::uint64_t before = cpu_time_of(one);
-    ::Sleep(a_while);
-    return cpu_time_of(one) == before ? 'S' : 'R';
+    return sleeps([&] { return cpu_time_of(&::GetProcessTimes, one.get()); });
 }
 
 }  // namespace test::windows
