@@ -50,15 +50,29 @@ int call_of_ntdll(const char* name, HANDLE process) {
     return found && found(process) == 0 ? 0 : -1;
 }
 
-/// `times` is GetProcessTimes or GetThreadTimes.
-template <class Times>
-std::uint64_t cpu_time_of(Times times, HANDLE whose) {
+/// 0 if there is no such thread.
+std::uint64_t cpu_time_of_thread(DWORD id) {
+    const HANDLE thread = ::OpenThread(THREAD_QUERY_INFORMATION, FALSE, id);
     FILETIME begin, end, kernel, user;
-    if (!times(whose, &begin, &end, &kernel, &user)) return 0;
+    const bool known = thread && ::GetThreadTimes(thread, &begin, &end, &kernel, &user);
+    if (thread) ::CloseHandle(thread);
+    if (!known) return 0;
     const auto number = [](const FILETIME& time) {
         return std::uint64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime;
     };
     return number(kernel) + number(user);
+}
+
+/// Of all its threads. Wine tells the time of who asks for that of another process.
+std::uint64_t cpu_time_of_process(long pid) {
+    std::uint64_t sum = 0;
+    const HANDLE all = ::CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 one{};
+    one.dwSize = sizeof one;
+    for (BOOL more = ::Thread32First(all, &one); more; more = ::Thread32Next(all, &one))
+        if (static_cast<long>(one.th32OwnerProcessID) == pid) sum += cpu_time_of_thread(one.th32ThreadID);
+    ::CloseHandle(all);
+    return sum;
 }
 
 }  // namespace
@@ -175,7 +189,13 @@ int raise_signal(int signal) {
 }
 
 namespace {
-/// Whether what CPU time is asked for stays as it is.
+bool is_thread(long id) {
+    const HANDLE thread = ::OpenThread(THREAD_QUERY_INFORMATION, FALSE, static_cast<DWORD>(id));
+    if (thread) ::CloseHandle(thread);
+    return thread != nullptr;
+}
+
+/// Whether the CPU time that is told stays as it is.
 template <class Time>
 char sleeps(Time cpu_time) {
     constexpr DWORD a_while = 60;
@@ -183,25 +203,20 @@ char sleeps(Time cpu_time) {
     ::Sleep(a_while);
     return cpu_time() == before ? 'S' : 'R';
 }
-
-char state_of_thread(long id) {
-    const HANDLE thread = ::OpenThread(THREAD_QUERY_INFORMATION, FALSE, static_cast<DWORD>(id));
-    if (!thread) return 'X';
-    const char state = sleeps([thread] { return cpu_time_of(&::GetThreadTimes, thread); });
-    ::CloseHandle(thread);
-    return state;
-}
 }  // namespace
 
 char state_of(long id) {
     const process one(id, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE);
-    if (!one) return state_of_thread(id);
+    if (!one) {
+        if (!is_thread(id)) return 'X';
+        return sleeps([id] { return cpu_time_of_thread(static_cast<DWORD>(id)); });
+    }
     if (has_ended(one)) return 'Z';
     {
         const std::lock_guard lock(stopped_mutex);
         if (stopped.contains(id)) return 'T';
     }
-    return sleeps([&] { return cpu_time_of(&::GetProcessTimes, one.get()); });
+    return sleeps([id] { return cpu_time_of_process(id); });
 }
 
 }  // namespace test::windows
