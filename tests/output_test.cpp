@@ -175,7 +175,7 @@ constexpr std::array all_ways{mp::worker_output::direct, mp::worker_output::line
 
 TEST(Output, of_an_element_is_out_before_its_result) {
     for (const mp::worker_output how : all_ways)
-        for (int round = 0; round < 20; ++round) {
+        for (int round = 0; round < test::rounds(20); ++round) {
             const std::string text = printed_before_the_end(how, [](mp::Pool& pool) {
                 pool.map([](int) { std::puts("a line"); }, test::views::iota(0, 30));
             });
