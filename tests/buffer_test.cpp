@@ -2,16 +2,13 @@
 // Buffers: results that stay where the worker has made them.
 #include "procpool/buffer.hpp"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cereal/types/vector.hpp>
 #include <cstdint>
-#include <filesystem>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -35,32 +32,7 @@ namespace mp = procpool;
 constexpr std::size_t mib = 1 << 20;
 using numbers = mp::Buffer<std::uint32_t>;
 using test::is_in_pool_memory;
-
-/// The memory that the only pool of this process shares, as a file that stays when the pool is gone.
-class pool_file {
-public:
-    pool_file() {
-        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-            std::error_code gone;
-            const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
-            if (file_ < 0 && target.find("memfd:procpool ") != std::string::npos)
-                file_ = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
-        }
-    }
-    pool_file(const pool_file&) = delete;
-    pool_file& operator=(const pool_file&) = delete;
-    ~pool_file() { ::close(file_); }
-
-    /// Bytes of memory that it takes.
-    std::size_t memory() const {
-        struct stat status{};
-        EXPECT_EQ(::fstat(file_, &status), 0);
-        return static_cast<std::size_t>(status.st_blocks) * 512;
-    }
-
-private:
-    int file_ = -1;
-};
+using test::pool_file;
 
 /// `bytes` of numbers that begin with `first`.
 numbers filled(std::size_t bytes, std::uint32_t first) {

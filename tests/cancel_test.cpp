@@ -45,24 +45,26 @@ bool somebody_hangs() {
     return test::eventually([] { return state->hanging.load() != 0; });
 }
 
-/// `count` numbers that can be read once, and nobody knows how many.
+/// `count` numbers that can be read once, and nobody knows how many. The second half comes after the stop.
 struct Unsized {
     int* next;
     int count;
+    std::stop_token stop;
     struct iterator {
         using value_type = int;
         using difference_type = std::ptrdiff_t;
         int* next = nullptr;
         int count = 0;
+        std::stop_token stop = {};
         int operator*() const { return *next; }
         iterator& operator++() {
-            ++*next;
+            if (++*next == count / 2) test::eventually([&] { return stop.stop_requested(); });
             return *this;
         }
         void operator++(int) { ++*this; }
         bool operator==(std::default_sentinel_t) const { return *next == count; }
     };
-    iterator begin() const { return {next, count}; }
+    iterator begin() const { return {next, count, stop}; }
     std::default_sentinel_t end() const { return {}; }
 };
 
@@ -235,8 +237,8 @@ TEST_F(Cancel, of_a_try_map_leaves_an_outcome_for_each_element_of_an_input_of_un
     const auto stopper = stop_after(somebody_hangs, source);
     constexpr int count = 50'000;  // far more than is read ahead
     int next = 0;
-    const auto outcomes =
-        pool.try_map(hang_at_0, Unsized{&next, count}, {.chunksize = 1, .stop = source.get_token()});
+    const auto outcomes = pool.try_map(hang_at_0, Unsized{&next, count, source.get_token()},
+                                       {.chunksize = 1, .stop = source.get_token()});
     EXPECT_EQ(outcomes.size(), static_cast<std::size_t>(count));
     EXPECT_THROW(outcomes.back().value(), mp::TaskCancelled);
 }

@@ -123,8 +123,9 @@ TEST_F(dynamic_array, of_a_file_has_the_files_shape) {
     const auto mapped = mp::interop::map_npy<int>(path);
     EXPECT_EQ(mapped.shape(), array.shape());
     EXPECT_EQ(mapped.at({1, 2, 3}), 23);
-    mp::interop::save_npy(path, array.view<3>().transposed());
-    const auto turned = mp::interop::load_npy<int>(path);
+    const std::string other = folder.path("turned.npy");
+    mp::interop::save_npy(other, array.view<3>().transposed());
+    const auto turned = mp::interop::load_npy<int>(other);
     EXPECT_EQ(turned.shape(), (sizes{4, 3, 2}));
     EXPECT_EQ(turned.at({3, 2, 1}), 23);
     EXPECT_EQ(turned.at({1, 0, 0}), 1);

@@ -315,7 +315,7 @@ TYPED_TEST(Executors, end_even_if_a_callback_holds_the_last_of_them) {
         });
         auto ended = told.get_future();
         ASSERT_EQ(ended.wait_for(test::patience), std::future_status::ready);
-        EXPECT_TRUE(test::eventually([&] { return test::open_descriptors() == before; }));
+        EXPECT_TRUE(test::eventually([&] { return test::none_opened_since(before); }));
     }
 }
 
@@ -335,7 +335,7 @@ TYPED_TEST(Executors, that_end_in_a_callback_end_their_pending_calls) {
     EXPECT_TRUE(second->done());
     first.reset();
     second.reset();
-    EXPECT_TRUE(test::eventually([&] { return test::open_descriptors() == before; }));
+    EXPECT_TRUE(test::eventually([&] { return test::none_opened_since(before); }));
 }
 
 TYPED_TEST(Executors, can_be_moved) {

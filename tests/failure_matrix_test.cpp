@@ -86,6 +86,11 @@ struct death {
     void (*die)();
     const char* told_as;
 };
+#ifdef _WIN32
+constexpr const char* told_as_segfault = "exception 0xC0000005 (access violation)";
+#else
+constexpr const char* told_as_segfault = "signal 11 (SIGSEGV)";
+#endif
 const std::array deaths{
     death{"sigkill", [] { ::kill(::getpid(), SIGKILL); }, "signal 9 (SIGKILL)"},
     death{"sigsegv",
@@ -93,7 +98,7 @@ const std::array deaths{
               ::signal(SIGSEGV, SIG_DFL);  // sanitizers have a handler
               ::raise(SIGSEGV);
           },
-          "signal 11 (SIGSEGV)"},
+          told_as_segfault},
     death{"exit_0", [] { ::_exit(0); }, "exit code 0"},
     death{"exit_3", [] { std::exit(3); }, "exit code 3"},
 };
@@ -197,9 +202,8 @@ TEST(Matrix, idle_worker_that_is_killed_is_noticed_by_nobody) {
 
 TEST(Matrix, busy_workers_of_a_killed_program_are_gone) {
     test::signal_pipe busy;
-    test::child_program program([&] {
+    test::child_program program([writer = busy.sending_end()] {
         mp::Pool pool(8);
-        const auto writer = busy.sending_end();
         pool.map(
             [writer](int) {
                 test::signal_pipe::send_to(writer);

@@ -325,6 +325,7 @@ TEST_F(FinalizerOfProcesses, is_not_waited_for_in_a_worker_that_is_stopped) {
                    .terminate_grace = 50ms,
                    .finalizer = number_of_runs,
                    .finalizer_timeout = 200ms});
+    pool.everywhere([] {});  // so that nobody is just being born
     const long stopped = pool.workers().at(0).pid;
     ::kill(static_cast<pid_t>(stopped), SIGSTOP);
     close_and_join(pool);

@@ -28,6 +28,7 @@
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/thread_pool.hpp"
+#include "support/handles.hpp"
 #include "support/kills.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
@@ -301,13 +302,15 @@ TEST_F(Journal, another_build_is_refused_unless_a_version_says_that_results_are_
 TEST_F(Journal, another_program_is_refused_meanwhile) {
     mp::Pool pool(1);  // whose zygote has no ends of the pipes
     const test::signal_pipe opened, end;
-    test::child_program other([&] {
-        mp::Pool its_own(1);
-        const mp::Journal journal(path);
-        its_own.map(square, numbers(3), {.journal = journal});
-        opened.send();
-        return end.receive() ? 0 : 1;
-    });
+    test::child_program other(test::passed(
+        [opened = opened.sending_end(), end = end.receiving_end()](const std::string& file) {
+            mp::Pool its_own(1);
+            const mp::Journal journal(file);
+            its_own.map(square, numbers(3), {.journal = journal});
+            test::signal_pipe::send_to(opened);
+            return test::signal_pipe::receive_from(end) ? 0 : 1;
+        },
+        path));
     ASSERT_TRUE(opened.receive());
     EXPECT_EQ(message_of<mp::Error>([&] { pool.map(square, numbers(3), {.journal = path}); }),
               "procpool: the journal " + path +
@@ -366,11 +369,14 @@ TEST_F(Journal, a_program_that_is_killed_anywhere_ends_with_each_result_once) {
         std::array<int, elements> runs{};
         for (std::size_t i = 0; i < elements; ++i) runs[i] = counted->runs[i];
         const test::signal_pipe begun;
-        test::child_program program([&] {
-            mp::Pool pool(2);
-            begun.send();
-            return pool.map(slow_square, numbers(elements), {.journal = path}) == squares(elements) ? 0 : 1;
-        });
+        test::child_program program(test::passed(
+            [begun = begun.sending_end()](const std::string& file) {
+                mp::Pool pool(2);
+                test::signal_pipe::send_to(begun);
+                const auto all = pool.map(slow_square, numbers(elements), {.journal = file});
+                return all == squares(elements) ? 0 : 1;
+            },
+            path));
         ASSERT_TRUE(begun.receive());
         std::this_thread::sleep_for(std::chrono::microseconds(test::dice() % 12'000));  // where, is chance
         program.send(SIGKILL);

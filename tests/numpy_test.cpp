@@ -177,8 +177,6 @@ TEST_F(numpy_files, whose_shape_overflows_are_refused) {
 TEST_F(numpy_files, that_are_something_else_are_refused) {
     std::ofstream(path) << "hello, world";
     EXPECT_EQ((refusal<float, 1>()), "procpool: " + path + " is no NumPy file (.npy)");
-    EXPECT_TRUE(contains(message_of<procpool::Error>([&] { (void)load_npy<float, 1>(folder.path("")); }),
-                         "is no NumPy file"));
     try {
         (void)load_npy<float, 1>(folder.path("none.npy"));
         FAIL() << "there is no such file";
@@ -186,6 +184,11 @@ TEST_F(numpy_files, that_are_something_else_are_refused) {
         EXPECT_EQ(error.code(), std::errc::no_such_file_or_directory);
         EXPECT_TRUE(contains(error.what(), "none.npy")) << error.what();
     }
+}
+
+TEST_F(numpy_files, that_are_folders_are_refused) {
+    EXPECT_TRUE(contains(message_of<procpool::Error>([&] { (void)load_npy<float, 1>(folder.path("")); }),
+                         "is no NumPy file"));
 }
 
 TEST_F(numpy_files, that_are_not_aligned_are_loaded_but_not_mapped) {
@@ -202,6 +205,9 @@ TEST_F(numpy_files, that_are_not_aligned_are_loaded_but_not_mapped) {
 
 TEST_F(numpy_files, that_can_not_be_written_are_an_error) {
     EXPECT_THROW(save_npy(folder.path("none/array.npy"), view), std::system_error);
+}
+
+TEST_F(numpy_files, for_which_the_disk_is_too_full_are_an_error) {
     if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no disk is full here";
     const SharedArray<char, 1> large({1 << 20});
     for (const auto& write :

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -38,13 +39,21 @@ void print_line(int i) {
     print(file, "line\n");
 }
 
+/// What pools are made with.
+struct settings {
+    std::size_t processes = 1;
+    mp::worker_output output = mp::worker_output::direct;
+    std::size_t stderr_tail = 0;
+};
+
 /// All that a program prints that runs `tasks` in a pool of its own.
 template <class Tasks>
-std::string printed(mp::PoolOptions options, Tasks tasks) {
-    test::child_program program([&] {
+std::string printed(settings wanted, Tasks tasks) {
+    test::child_program program([wanted, tasks] {
         ::dup2(STDERR_FILENO, STDOUT_FILENO);
         {
-            mp::Pool pool(options);
+            mp::Pool pool(
+                {.processes = wanted.processes, .output = wanted.output, .stderr_tail = wanted.stderr_tail});
             tasks(pool);
             pool.close();
             pool.join();
@@ -150,7 +159,7 @@ TEST(Output, ends_with_the_pool_and_none_of_it_is_lost) {
 /// All that a program prints that gives its pool up without a word.
 template <class Tasks>
 std::string printed_before_the_end(mp::worker_output how, Tasks tasks) {
-    test::child_program program([&] {
+    test::child_program program([how, tasks] {
         ::dup2(STDERR_FILENO, STDOUT_FILENO);
         mp::Pool pool({.processes = 2, .output = how});
         tasks(pool);
@@ -166,7 +175,7 @@ constexpr std::array all_ways{mp::worker_output::direct, mp::worker_output::line
 
 TEST(Output, of_an_element_is_out_before_its_result) {
     for (const mp::worker_output how : all_ways)
-        for (int round = 0; round < 20; ++round) {
+        for (int round = 0; round < test::rounds(20); ++round) {
             const std::string text = printed_before_the_end(how, [](mp::Pool& pool) {
                 pool.map([](int) { std::puts("a line"); }, test::views::iota(0, 30));
             });
@@ -210,7 +219,7 @@ void part_from_stdio() { std::ios::sync_with_stdio(false); }
 
 TEST(Output, by_streams_that_are_not_synchronised_is_out_before_its_result) {
     for (const bool in_program : {true, false}) {
-        test::child_program program([&] {
+        test::child_program program([in_program] {
             ::dup2(STDERR_FILENO, STDOUT_FILENO);
             if (in_program) {
                 part_from_stdio();

@@ -20,6 +20,7 @@
 
 #include "procpool/pool.hpp"
 #include "support/shared.hpp"
+#include "support/start.hpp"
 #include "support/tested_pool.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
@@ -207,7 +208,7 @@ TEST_F(PoolLifecycle, terminating_busy_workers_does_not_wait_for_them) {
 }
 
 TEST_F(PoolLifecycle, terminating_wakes_those_who_wait) {
-    mp::Pool pool({.processes = 1, .start_method = mp::start_method::fork});
+    mp::Pool pool({.processes = 1, .start_method = test::quickest_start});
     auto waiter = std::async(std::launch::async, [&] { pool.apply(never_ends); });
     auto mapper =
         std::async(std::launch::async, [&] { return pool.map(waits, test::views::iota(0, 10'000)); });
@@ -231,7 +232,7 @@ TEST_F(PoolLifecycle, terminating_wakes_those_who_wait) {
 }
 
 TEST_F(PoolLifecycle, terminating_during_try_map_gives_every_element_an_outcome) {
-    mp::Pool pool({.processes = 1, .start_method = mp::start_method::fork});
+    mp::Pool pool({.processes = 1, .start_method = test::quickest_start});
     auto outcomes = std::async(std::launch::async, [&] {
         return pool.try_map(
             [](int i) {

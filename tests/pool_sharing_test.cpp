@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "procpool/pool.hpp"
+#include "support/processes.hpp"
 #include "support/shared.hpp"
 #include "support/tested_pool.hpp"
 #include "support/views.hpp"
@@ -258,23 +258,17 @@ TEST_F(PoolSharing, a_task_may_exit_although_the_program_has_a_static_pool) {
 
 // ---- copies of this process
 
-/// Runs `body` in a forked child and returns its exit status as waitpid tells it.
-template <class F>
-int status_of_child(F body) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        body();
-        ::_exit(99);
-    }
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    return status;
-}
-
 TEST_F(PoolSharing, exit_ends_the_workers_of_a_static_pool) {
     for (const bool busy : {false, true}) {
         seen.reset();
-        const int status = status_of_child([busy] {
+        test::child_program program([busy] {
+            // What is registered before the pool is made is called when the pool is gone.
+            std::atexit([] {
+                for (int i = 0; i < 2; ++i) {
+                    const int pid = seen->pids[static_cast<std::size_t>(i)];
+                    if (pid == 0 || !test::eventually([pid] { return ::kill(pid, 0) == -1; })) ::_exit(8);
+                }
+            });
             static mp::Pool pool(2);
             pool.map(
                 [](int i) {
@@ -292,21 +286,16 @@ TEST_F(PoolSharing, exit_ends_the_workers_of_a_static_pool) {
                 test::eventually([] { return seen->count == 3; });
             }
             std::exit(7);
+            return 0;
         });
-        ASSERT_TRUE(WIFEXITED(status)) << status;
-        EXPECT_EQ(WEXITSTATUS(status), 7);
-        for (int i = 0; i < 2; ++i) {
-            const int pid = seen->pids[static_cast<std::size_t>(i)];
-            ASSERT_NE(pid, 0);
-            EXPECT_EQ(::kill(pid, 0), -1) << "gone before the program was";
-        }
+        EXPECT_EQ(program.wait().exit_code, 7);
     }
 }
 
 TEST_F(PoolSharing, a_forked_child_may_make_pools_and_leaves_its_parents_alone) {
     captured.emplace(2);
     auto pending = captured->apply_async([] { seen->gate.pass(); });
-    const int status = status_of_child([] {
+    test::child_program child([] {
         int code = 0;
         try {
             captured->apply(twice, 1);
@@ -316,10 +305,9 @@ TEST_F(PoolSharing, a_forked_child_may_make_pools_and_leaves_its_parents_alone) 
         mp::Pool own({.processes = 1, .start_method = mp::start_method::fork});
         if (own.apply(twice, 4) == 8) code += 2;
         captured.reset();
-        ::_exit(code);
+        return code;
     });
-    ASSERT_TRUE(WIFEXITED(status)) << status;
-    EXPECT_EQ(WEXITSTATUS(status), 3);
+    EXPECT_EQ(child.wait().exit_code, 3);
     seen->gate.open();
     EXPECT_NO_THROW(pending.get());
     EXPECT_EQ(captured->apply(twice, 2), 4);

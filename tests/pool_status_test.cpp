@@ -31,6 +31,7 @@
 #include "support/processes.hpp"
 #include "support/rounds.hpp"
 #include "support/shared.hpp"
+#include "support/start.hpp"
 #include "support/views.hpp"
 #include "support/wait.hpp"
 
@@ -210,7 +211,7 @@ TEST_F(Workers, call_functions_at_the_end_of_each_that_is_replaced) {
 TEST_F(Workers, of_a_task_dont_call_the_functions_of_its_worker) {
     mp::Pool pool(1, notes_its_end);
     const int called = pool.apply([] {
-        mp::Pool inner({.processes = 2, .start_method = mp::start_method::fork});
+        mp::Pool inner({.processes = 2, .start_method = test::quickest_start});
         inner.map(twice, test::views::iota(0, 10));
         inner.close();
         inner.join();

@@ -6,16 +6,13 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <ranges>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -27,13 +24,14 @@
 #include "procpool/shared_array.hpp"
 #include "procpool/thread_pool.hpp"
 #include "support/processes.hpp"
-#include "support/terminal.hpp"
+#include "support/progress.hpp"
 #include "support/views.hpp"
 
 namespace progress_test {
 
 namespace mp = procpool;
 using namespace std::chrono_literals;
+using test::ends_in;
 
 int twice(int i) { return 2 * i; }
 int sum(int a, int b) { return a + b; }
@@ -54,29 +52,13 @@ int dies_at_first(const mp::SharedArray<int, 1>& died, int i) {
 /// What a program writes to standard error, which is a pipe.
 template <class Program>
 std::string told_by(Program program) {
-    test::child_program child([&] {
+    test::child_program child([program]() mutable {
         program();
         return 0;
     });
     const auto end = child.wait();
     EXPECT_EQ(end.exit_code, 0) << end.errors;
     return end.errors;
-}
-
-/// Without the times: "map: 20 done".
-std::string ends_in(const std::string& text) {
-    std::string ends;
-    std::size_t from = 0;
-    for (std::size_t to = text.find('\n'); to != text.npos; from = to + 1, to = text.find('\n', from)) {
-        std::string line = text.substr(from, to - from);
-        const std::size_t time = line.find(" in ");
-        std::size_t troubles = line.find("/s", time);
-        for (const char* const unit : {"/min", "/h"}) troubles = std::min(troubles, line.find(unit, time));
-        if (time != line.npos)
-            line.erase(time, troubles == line.npos ? troubles : line.find_first_of(",\n", troubles) - time);
-        ends += line + "\n";
-    }
-    return ends;
 }
 
 const auto numbers = test::views::iota(0, 20);
@@ -271,120 +253,6 @@ TEST(Progress, that_is_quiet_prints_nothing) {
                   pool.map(twice, numbers, {.progress = mp::progress("quiet", {.quiet = true})});
               }),
               "");
-}
-
-// ---- on a terminal
-
-TEST(Progress, of_an_input_of_unknown_length_has_no_bar_unless_it_is_told) {
-    for (const bool told : {false, true}) {
-        test::signal_pipe go_on;
-        test::terminal_program program([&] {
-            mp::Pool pool(1);
-            const auto unknown = std::views::iota(0) | std::views::take_while([](int i) { return i < 7; });
-            mp::ProgressOptions how{.unit = "lines"};
-            if (told) how.total = 7;
-            auto results = pool.imap(
-                [gate = go_on.receiving_end()](int i) {
-                    if (i == 4) test::signal_pipe::receive_from(gate);
-                    return i;
-                },
-                unknown, {.progress = mp::progress("unknown", how)});
-            for ([[maybe_unused]] int i : results) {
-            }
-            return 0;
-        });
-        EXPECT_TRUE(program.shows(told ? "|   57%  4 of 7 lines" : "unknown  4 lines "))
-            << program.screen.text();
-        go_on.send();
-        EXPECT_EQ(program.wait(), 0);
-        EXPECT_EQ(ends_in(program.screen.text()), "unknown: 7 lines\n");
-    }
-}
-
-void print_lines(int i) {
-    std::printf("line %d of standard output\n", i);
-    std::fflush(stdout);
-    std::fprintf(stderr, "line %d of standard error\n", i);
-}
-
-TEST(Progress, is_not_torn_by_what_workers_print_in_lines) {
-    for (const auto output : {mp::worker_output::lines, mp::worker_output::prefixed}) {
-        constexpr int count = 400;
-        test::terminal_program program([&] {
-            mp::Pool pool({.processes = 2, .output = output});
-            pool.map(
-                [](int i) {
-                    print_lines(i);
-                    std::this_thread::sleep_for(1ms);
-                },
-                test::views::iota(0, count), {.chunksize = 1, .progress = mp::progress("printing")});
-            pool.close();
-            pool.join();
-            return 0;
-        });
-        EXPECT_EQ(program.wait(), 0);
-        EXPECT_GT(program.bytes.find("printing  |"), 0U);
-        std::vector<int> seen(2 * count);
-        int others = 0;
-        for (std::string line : program.screen.lines()) {
-            if (output == mp::worker_output::prefixed && line.starts_with("[worker ")) line.erase(0, 11);
-            std::array<char, 8> which{};
-            int i = -1;
-            if (std::sscanf(line.c_str(), "line %d of standard %7s", &i, which.data()) == 2 && i >= 0 &&
-                i < count)
-                ++seen[static_cast<std::size_t>(2 * i + (std::string_view(which.data()) == "error" ? 1 : 0))];
-            else if (!line.starts_with("printing: 400 done in "))
-                ++others;
-        }
-        EXPECT_EQ(seen, std::vector<int>(2 * count, 1)) << program.screen.text();
-        EXPECT_EQ(others, 0) << program.screen.text();
-    }
-}
-
-TEST(Progress, has_a_line_for_each_of_several_pools) {
-    test::signal_pipe go_on;
-    test::terminal_program program([&] {
-        mp::Pool first(1), second(1);
-        mp::ThreadPool third(1);
-        const auto wait = [gate = go_on.receiving_end()](int i) {
-            if (i == 10) test::signal_pipe::receive_from(gate);
-            return i;
-        };
-        auto one = first.map_async(wait, numbers, with("first"));
-        auto two = second.map_async(wait, numbers, with("second"));
-        auto three = third.map_async(wait, numbers, with("third"));
-        one.wait(), two.wait(), three.wait();
-        return 0;
-    });
-    EXPECT_TRUE(program.shows([](const auto& now) {
-        const auto lines = now.lines();
-        return lines.size() == 3 && lines[0].find("10 of 20") != lines[0].npos &&
-               lines[1].find("10 of 20") != lines[1].npos && lines[2].find("10 of 20") != lines[2].npos;
-    })) << program.screen.text();
-    go_on.send(3);
-    EXPECT_EQ(program.wait(), 0);
-    EXPECT_EQ(program.screen.lines().size(), 3U) << program.screen.text();
-}
-
-TEST(Progress, goes_on_in_a_pool_whose_workers_are_killed_again_and_again) {
-    test::terminal_program program([] {
-        mp::Pool pool({.processes = 2, .restart_limit = 1000, .output = mp::worker_output::lines});
-        pool.map(
-            [](int i) {
-                std::printf("element %d\n", i);
-                std::fflush(stdout);
-                if (i % 3 == 0) ::raise(SIGKILL);
-                return i;
-            },
-            numbers, {.chunksize = 1, .retries = 0, .progress = mp::progress("killed")});
-        return 0;
-    });
-    EXPECT_EQ(program.wait(), 99);  // the first error
-    const std::string text = program.screen.text();
-    EXPECT_NE(text.find("killed: 20 done in "), text.npos) << text;
-    EXPECT_NE(text.find(", 7 failed, 7 workers died"), text.npos) << text;
-    for (const int i : numbers)
-        EXPECT_NE(text.find("element " + std::to_string(i) + "\n"), text.npos) << text;
 }
 
 }  // namespace progress_test

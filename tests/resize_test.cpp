@@ -201,6 +201,11 @@ TEST_F(Idle, a_pool_that_was_never_called_lets_them_go_too) {
     EXPECT_TRUE(test::eventually([&] { return result.ready(); })) << "though nobody waits in the pool";
 }
 
+TEST_F(Idle, workers_whose_initializer_takes_longer_leave_after_it) {
+    mp::Pool pool({.processes = 1, .idle_timeout = 1ms}, [] { std::this_thread::sleep_for(50ms); });
+    EXPECT_TRUE(test::eventually([&] { return living(pool) == 0; })) << "though nobody calls the pool";
+}
+
 TEST_F(Idle, nobody_leaves_while_a_call_runs) {
     mp::Pool pool({.processes = 2, .idle_timeout = 1ms});
     auto result = pool.apply_async([] {

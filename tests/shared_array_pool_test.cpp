@@ -9,11 +9,9 @@
 #include <cereal/types/string.hpp>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -21,6 +19,8 @@
 #include "procpool/partial.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
+#include "support/array_holders.hpp"
+#include "support/arrays.hpp"
 #include "support/shared.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/wait.hpp"
@@ -29,62 +29,6 @@ namespace shared_array_pool_test {
 
 namespace mp = procpool;
 using table = mp::SharedArray<int, 2>;
-
-// ---- who has an array
-
-/// Inodes of the arrays that this process has mapped.
-std::vector<std::string> own_arrays() {
-    std::vector<std::string> inodes;
-    std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find("procpool-array") == std::string::npos) continue;
-        std::istringstream words(line);
-        std::string inode;
-        for (int i = 0; i < 5; ++i) words >> inode;
-        inodes.push_back(inode);
-    }
-    return inodes;
-}
-
-/// Processes that have the array of this inode mapped.
-int holders(const std::string& inode) {
-    int count = 0;
-    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
-        if (!std::ranges::all_of(process.path().filename().string(),
-                                 [](char c) { return c >= '0' && c <= '9'; }))
-            continue;
-        std::ifstream maps(process.path() / "maps");
-        for (std::string line; std::getline(maps, line);)
-            if (line.find("procpool-array") != std::string::npos &&
-                line.find(" " + inode + " ") != std::string::npos) {
-                ++count;
-                break;
-            }
-    }
-    return count;
-}
-
-std::vector<std::string> children_of(const std::string& pid) {
-    std::vector<std::string> children;
-    std::ifstream list("/proc/" + pid + "/task/" + pid + "/children");
-    for (std::string child; list >> child;) {
-        children.push_back(child);
-        for (auto& grandchild : children_of(child)) children.push_back(std::move(grandchild));
-    }
-    return children;
-}
-
-/// Descriptors of arrays, mapped or not, in all processes below this one.
-int descriptors_below() {
-    int count = 0;
-    for (const std::string& pid : children_of(std::to_string(::getpid()))) {
-        std::error_code gone;
-        for (const auto& entry : std::filesystem::directory_iterator("/proc/" + pid + "/fd", gone))
-            count += std::filesystem::read_symlink(entry.path(), gone).string().find("procpool-array") !=
-                     std::string::npos;
-    }
-    return count;
-}
 
 // ---- tasks
 
@@ -116,10 +60,7 @@ bool is_filled(const table& array) {
     return true;
 }
 
-class shared_array_in_a_pool : public testing::Test {
-protected:
-    void TearDown() override { EXPECT_TRUE(own_arrays().empty()); }
-};
+class shared_array_in_a_pool : public test::arrays {};
 
 TEST_F(shared_array_in_a_pool, made_before_the_pool_is_filled_in_place) {
     const table array({200, 30});
@@ -161,8 +102,8 @@ TEST_F(shared_array_in_a_pool, made_by_workers_comes_back_as_a_result) {
         EXPECT_EQ(made[static_cast<std::size_t>(i)].shape(), (std::array<std::size_t, 2>{2, 3}));
         EXPECT_EQ(made[static_cast<std::size_t>(i)](1, 2), i);
     }
-    EXPECT_TRUE(test::eventually([] { return descriptors_below() == 0; }))
-        << descriptors_below() << " left in workers";
+    EXPECT_TRUE(test::eventually([] { return test::array_descriptors_below() == 0; }))
+        << test::array_descriptors_below() << " left in workers";
     pool.terminate();
     EXPECT_EQ(made[99](1, 2), 99);
 }
@@ -232,27 +173,30 @@ TEST_F(shared_array_in_a_pool, keeps_what_a_worker_wrote_before_it_died) {
 TEST_F(shared_array_in_a_pool, is_freed_while_the_pool_goes_on) {
     mp::Pool pool(2);
     table array({20, 30});
-    const std::string inode = own_arrays().at(0);
+    const std::string name = test::name_of_only(array);
     pool.map(mp::partial(fill_row, array), first_numbers(20));
     pool.apply(fill_row, array, 0);
-    EXPECT_GE(holders(inode), 1);
+    EXPECT_GE(test::holders(name), 1);
     array = {};
-    EXPECT_TRUE(test::eventually([&] { return holders(inode) == 0; }))
-        << holders(inode) << " processes hold it";
-    EXPECT_TRUE(test::eventually([] { return descriptors_below() == 0; }));
+    EXPECT_TRUE(test::eventually([&] { return test::holders(name) == 0; }))
+        << test::holders(name) << " processes hold it";
+    EXPECT_TRUE(test::eventually([] { return test::array_descriptors_below() == 0; }));
     EXPECT_EQ(pool.apply(sum_of, make_table(1)), 6);
 }
 
 TEST_F(shared_array_in_a_pool, is_freed_after_a_task_that_failed) {
     mp::Pool pool(2);
+    std::string name;
     {
         const table array({20, 30});
+        name = test::name_of_only(array);
         const auto outcomes = pool.try_map(mp::partial(fill_row_and_die_at, array, 7), first_numbers(20));
         EXPECT_THROW(pool.apply([](const table& given, int row) { return given.at(row, 0); }, array, 20),
                      std::out_of_range);
     }
-    EXPECT_TRUE(own_arrays().empty());
-    EXPECT_TRUE(test::eventually([] { return descriptors_below() == 0; })) << descriptors_below();
+    EXPECT_TRUE(test::eventually([&] { return test::holders(name) == 0; }));
+    EXPECT_TRUE(test::eventually([] { return test::array_descriptors_below() == 0; }))
+        << test::array_descriptors_below();
 }
 
 // ---- read-only

@@ -19,6 +19,13 @@ using procpool::detail::shared::status_lines;
 
 constexpr std::uint64_t terminal = 34816;
 
+namespace os = procpool::detail::os;
+#ifdef _WIN32
+os::fd another(const os::fd& file) { return os::copy_of(file); }
+#else
+os::fd another(const os::fd& file) { return os::fd(::dup(file.get())); }
+#endif
+
 TEST(StatusLines, are_none_before_there_are_some_and_on_other_terminals) {
     const auto lines = status_lines::of_this_program();
     EXPECT_FALSE(lines->on(terminal));
@@ -36,7 +43,7 @@ TEST(StatusLines, are_none_before_there_are_some_and_on_other_terminals) {
 TEST(StatusLines, are_the_same_for_all_who_have_them) {
     const auto lines = status_lines::of_this_program();
     EXPECT_EQ(lines, status_lines::of_this_program());
-    status_lines reader(procpool::detail::os::fd(::dup(lines->file().get())));
+    status_lines reader(another(lines->file()));
     lines->show("text", terminal);
     EXPECT_EQ(reader.on(terminal)->text, "text");
     EXPECT_EQ(reader.version(), lines->on(terminal)->version);
@@ -54,7 +61,7 @@ TEST(StatusLines, that_are_just_written_have_no_text_yet_but_are_there) {
     const auto lines = status_lines::of_this_program();
     lines->show("text", terminal);
     // As after the first step of show().
-    const procpool::detail::os::mapping memory(lines->file(), 0, sizeof(std::uint32_t));
+    const os::mapping memory(lines->file(), 0, sizeof(std::uint32_t));
     auto& version = *reinterpret_cast<std::atomic<std::uint32_t>*>(memory.data());
     ++version;
     const auto shown = lines->on(terminal);

@@ -25,6 +25,7 @@
 
 #include "procpool/pool.hpp"
 #include "procpool/thread_pool.hpp"
+#include "support/handles.hpp"
 #include "support/message_of.hpp"
 #include "support/processes.hpp"
 #include "support/shared.hpp"
@@ -209,11 +210,14 @@ TEST_F(PoolTrace, of_a_program_that_is_killed_is_good) {
     const std::string path = folder.path("run.json");
     const std::string page = folder.path("run.html");
     test::child_program program(
-        [&] {
-            mp::Pool pool({.processes = 2, .trace = path, .observers = {std::make_shared<mp::Trace>(page)}});
-            for (;;) pool.map(takes_2_ms, numbers(50));
-            return 0;
-        },
+        test::passed(
+            [](const std::string& run, const std::string& shown) {
+                mp::Pool pool(
+                    {.processes = 2, .trace = run, .observers = {std::make_shared<mp::Trace>(shown)}});
+                for (;;) pool.map(takes_2_ms, numbers(50));
+                return 0;
+            },
+            path, page),
         test::child_program::group::own);
     EXPECT_TRUE(test::eventually([&] { return count_of(text_of(path), "\"cat\":\"element\"") > 100; }));
     program.send(SIGKILL);

@@ -32,12 +32,27 @@ namespace mp = procpool;
 
 // ---- ways to die
 
+/// How it is told.
+struct end {
+    int signal;  // by its number on Linux
+    std::optional<int> exit_code;
+    const char* text;
+};
+const end by_kill{SIGKILL, {}, "signal 9 (SIGKILL)"};
+#ifdef _WIN32
+const end by_segfault{SIGSEGV, static_cast<int>(0xC0000005), "exception 0xC0000005 (access violation)"},
+    by_full_stack{SIGSEGV, static_cast<int>(0xC00000FD), "exception 0xC00000FD (stack overflow)"},
+    by_abort{6, static_cast<int>(0xC0000409), "exception 0xC0000409 (abort, or a damaged stack)"};
+#else
+const end by_segfault{SIGSEGV, {}, "signal 11 (SIGSEGV)"}, by_full_stack = by_segfault,
+                                                           by_abort{SIGABRT, {}, "signal 6 (SIGABRT)"};
+#endif
+end by_exit(int code, const char* text) { return {0, code, text}; }
+
 struct way_to_die {
     const char* name;
     void (*die)();
-    int signal;
-    std::optional<int> exit_code;
-    const char* told_as;
+    end told;
 
     friend void PrintTo(const way_to_die& way, std::ostream* to) { *to << way.name; }
 };
@@ -62,14 +77,14 @@ void overflow_the_stack() {
 }
 
 const std::array ways{
-    way_to_die{"sigkill", [] { ::kill(::getpid(), SIGKILL); }, SIGKILL, {}, "signal 9 (SIGKILL)"},
-    way_to_die{"sigsegv", raise_segfault, SIGSEGV, {}, "signal 11 (SIGSEGV)"},
-    way_to_die{"abort", [] { std::abort(); }, SIGABRT, {}, "signal 6 (SIGABRT)"},
-    way_to_die{"exit_0_at_once", [] { ::_exit(0); }, 0, 0, "exit code 0"},
-    way_to_die{"exit_3", [] { std::exit(3); }, 0, 3, "exit code 3"},
-    way_to_die{"terminate", call_terminate, SIGABRT, {}, "signal 6 (SIGABRT)"},
-    way_to_die{"stack_overflow", overflow_the_stack, SIGSEGV, {}, "signal 11 (SIGSEGV)"},
-    way_to_die{"pthread_exit", [] { ::pthread_exit(nullptr); }, 0, 0, "exit code 0"},
+    way_to_die{"sigkill", [] { ::kill(::getpid(), SIGKILL); }, by_kill},
+    way_to_die{"sigsegv", raise_segfault, by_segfault},
+    way_to_die{"abort", [] { std::abort(); }, by_abort},
+    way_to_die{"exit_0_at_once", [] { ::_exit(0); }, by_exit(0, "exit code 0")},
+    way_to_die{"exit_3", [] { std::exit(3); }, by_exit(3, "exit code 3")},
+    way_to_die{"terminate", call_terminate, by_abort},
+    way_to_die{"stack_overflow", overflow_the_stack, by_full_stack},
+    way_to_die{"pthread_exit", [] { ::pthread_exit(nullptr); }, by_exit(0, "exit code 0")},
 };
 
 // ---- what tasks tell the test, in memory shared by all processes
@@ -156,12 +171,12 @@ TEST_P(EachWayToDie, in_a_task_costs_that_element_alone_at_any_chunksize) {
             }
         }
         const mp::WorkerDied death = death_in(outcomes[57].error());
-        EXPECT_EQ(death.signal(), GetParam().signal);
-        EXPECT_EQ(death.exit_code(), GetParam().exit_code);
+        EXPECT_EQ(death.signal(), GetParam().told.signal);
+        EXPECT_EQ(death.exit_code(), GetParam().told.exit_code);
         EXPECT_EQ(death.pid(), last_victim->load());
         EXPECT_EQ(death.index(), 57u);
         const std::string text = death.what();
-        EXPECT_NE(text.find(GetParam().told_as), std::string::npos) << text;
+        EXPECT_NE(text.find(GetParam().told.text), std::string::npos) << text;
         EXPECT_NE(text.find("element 57"), std::string::npos) << text;
         EXPECT_NE(text.find(std::to_string(death.pid())), std::string::npos) << text;
     }
@@ -173,7 +188,7 @@ TEST_P(EachWayToDie, of_every_element_fails_them_all_and_leaves_the_pool_usable)
     const auto task =
         mp::partial([](void (*die)(), int i) { return counted_or_die(i, true, die); }, GetParam().die);
     for (const auto& outcome : pool.try_map(task, test::views::iota(0, 12), {.chunksize = 4}))
-        EXPECT_EQ(death_in(outcome.error()).signal(), GetParam().signal);
+        EXPECT_EQ(death_in(outcome.error()).signal(), GetParam().told.signal);
     for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(times(i), 1);
     expect_full_strength(pool);
 }
@@ -182,8 +197,8 @@ TEST_P(EachWayToDie, in_apply_is_the_error_of_that_call) {
     mp::Pool pool(2);
     auto other = pool.apply_async(counted, 1);
     const mp::WorkerDied death = death_by([&] { pool.apply(GetParam().die); });
-    EXPECT_EQ(death.signal(), GetParam().signal);
-    EXPECT_EQ(death.exit_code(), GetParam().exit_code);
+    EXPECT_EQ(death.signal(), GetParam().told.signal);
+    EXPECT_EQ(death.exit_code(), GetParam().told.exit_code);
     EXPECT_EQ(other.get(), 3);
     expect_full_strength(pool);
 }

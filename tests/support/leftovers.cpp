@@ -65,6 +65,7 @@ std::set<std::string> open_descriptors() {
     }
     return found;
 }
+bool none_opened_since(const std::set<std::string>& before) { return open_descriptors() == before; }
 
 std::vector<std::string> memfd_mappings() {
     std::vector<std::string> found;

@@ -15,6 +15,8 @@ std::vector<long> other_processes();
 
 /// Targets of this process's open descriptors, one line each ("5 -> pipe:[123]").
 std::set<std::string> open_descriptors();
+/// Whether none is open that wasn't among `before`, but for those that a system opens once and keeps.
+bool none_opened_since(const std::set<std::string>& before);
 
 /// Mappings of memory files in this process.
 std::vector<std::string> memfd_mappings();

@@ -50,13 +50,29 @@ int call_of_ntdll(const char* name, HANDLE process) {
     return found && found(process) == 0 ? 0 : -1;
 }
 
-std::uint64_t cpu_time_of(const process& one) {
+/// 0 if there is no such thread.
+std::uint64_t cpu_time_of_thread(DWORD id) {
+    const HANDLE thread = ::OpenThread(THREAD_QUERY_INFORMATION, FALSE, id);
     FILETIME begin, end, kernel, user;
-    if (!::GetProcessTimes(one.get(), &begin, &end, &kernel, &user)) return 0;
+    const bool known = thread && ::GetThreadTimes(thread, &begin, &end, &kernel, &user);
+    if (thread) ::CloseHandle(thread);
+    if (!known) return 0;
     const auto number = [](const FILETIME& time) {
         return std::uint64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime;
     };
     return number(kernel) + number(user);
+}
+
+/// Of all its threads. Wine tells the time of who asks for that of another process.
+std::uint64_t cpu_time_of_process(long pid) {
+    std::uint64_t sum = 0;
+    const HANDLE all = ::CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 one{};
+    one.dwSize = sizeof one;
+    for (BOOL more = ::Thread32First(all, &one); more; more = ::Thread32Next(all, &one))
+        if (static_cast<long>(one.th32OwnerProcessID) == pid) sum += cpu_time_of_thread(one.th32ThreadID);
+    ::CloseHandle(all);
+    return sum;
 }
 
 }  // namespace
@@ -114,6 +130,15 @@ std::size_t all_mapped_sections() {
 }  // namespace
 std::size_t mapped_sections() { return all_mapped_sections() - mapped_before; }
 void count_sections_from_here() { mapped_before = all_mapped_sections(); }
+bool is_in_section(const void* address) {
+    MEMORY_BASIC_INFORMATION one{};
+    return ::VirtualQuery(address, &one, sizeof one) != 0 && one.Type == MEM_MAPPED;
+}
+bool is_section(const std::string& name) {
+    const HANDLE section = ::OpenFileMappingA(FILE_MAP_READ, FALSE, name.c_str());
+    if (section) ::CloseHandle(section);
+    return section != nullptr;
+}
 
 unsigned long long own_cpus() {
     DWORD_PTR own = 0, all = 0;
@@ -163,18 +188,35 @@ int raise_signal(int signal) {
     return send_signal(static_cast<long>(::GetCurrentProcessId()), signal);
 }
 
-char state_of(long pid) {
-    const process one(pid, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE);
-    if (!one) return 'X';
+namespace {
+bool is_thread(long id) {
+    const HANDLE thread = ::OpenThread(THREAD_QUERY_INFORMATION, FALSE, static_cast<DWORD>(id));
+    if (thread) ::CloseHandle(thread);
+    return thread != nullptr;
+}
+
+/// Whether the CPU time that is told stays as it is.
+template <class Time>
+char sleeps(Time cpu_time) {
+    constexpr DWORD a_while = 60;
+    const std::uint64_t before = cpu_time();
+    ::Sleep(a_while);
+    return cpu_time() == before ? 'S' : 'R';
+}
+}  // namespace
+
+char state_of(long id) {
+    const process one(id, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE);
+    if (!one) {
+        if (!is_thread(id)) return 'X';
+        return sleeps([id] { return cpu_time_of_thread(static_cast<DWORD>(id)); });
+    }
     if (has_ended(one)) return 'Z';
     {
         const std::lock_guard lock(stopped_mutex);
-        if (stopped.contains(pid)) return 'T';
+        if (stopped.contains(id)) return 'T';
     }
-    constexpr DWORD a_while = 60;
-    const std::uint64_t before = cpu_time_of(one);
-    ::Sleep(a_while);
-    return cpu_time_of(one) == before ? 'S' : 'R';
+    return sleeps([id] { return cpu_time_of_process(id); });
 }
 
 }  // namespace test::windows

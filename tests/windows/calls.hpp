@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace test::windows {
@@ -22,6 +23,10 @@ long not_there(const char* call);
 /// How many sections this process has mapped to write there, without those that it had at this call.
 std::size_t mapped_sections();
 void count_sections_from_here();
+/// Whether it is an address of a section that this process has mapped.
+bool is_in_section(const void* address);
+/// Whether some process has a section of this name.
+bool is_section(const std::string& name);
 
 /// The CPUs that this process may use, a bit each.
 unsigned long long own_cpus();
@@ -34,11 +39,14 @@ int send_signal(long pid, int signal);
 int raise_signal(int signal);
 /// An exception of the system ends this process without a dialog or a debugger, by its number.
 void crash_quietly();
+/// So many handles are the system's own threads' and the C++ library's, which open them once.
+inline constexpr std::size_t opened_once = 16;
+
 /// At once.
 void end_this_process();
-/// As in /proc: R, S (has used no CPU time for a while), T (stopped by send_signal), Z (ended, and somebody
-/// has its handle); X if there is no such process.
-char state_of(long pid);
+/// Of a process or a thread, as in /proc: R, S (has used no CPU time for a while), T (stopped by
+/// send_signal), Z (ended, and somebody has its handle); X if there is none.
+char state_of(long id);
 
 }  // namespace test::windows
 

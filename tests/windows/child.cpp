@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <vector>
 
@@ -24,6 +26,8 @@ struct call {
 };
 
 std::atomic<unsigned> started{0};
+std::mutex running_mutex;
+std::set<long> running;  // children that this process has
 constexpr std::string_view argument = " --procpool-tests-child=";
 
 std::string name_of_call() {
@@ -88,6 +92,10 @@ void run_as_child() {
 }
 
 bool has_begun(long pid) {
+    {
+        const std::lock_guard lock(running_mutex);
+        if (!running.contains(pid)) return true;
+    }
     const HANDLE event = ::OpenEventA(SYNCHRONIZE, FALSE, event_name(pid).c_str());
     if (event) ::CloseHandle(event);
     return event != nullptr;
@@ -138,11 +146,17 @@ child::child(child_main* main, std::span<const std::byte> sent) {
     ::CloseHandle(made.hThread);
     process_ = made.hProcess;
     pid_ = static_cast<long>(made.dwProcessId);
+    const std::lock_guard lock(running_mutex);
+    running.insert(pid_);
 }
 
 child::~child() {
     ::TerminateProcess(process_, 97);
     ::WaitForSingleObject(process_, INFINITE);
+    {
+        const std::lock_guard lock(running_mutex);
+        running.erase(pid_);
+    }
     for (void* const one : {section_, process_, errors_}) ::CloseHandle(one);
 }
 

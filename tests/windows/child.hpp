@@ -39,7 +39,7 @@ private:
     long pid_ = 0;
 };
 
-/// Whether a child has got to its function.
+/// Whether a child has got to its function; true of other processes.
 bool has_begun(long pid);
 
 /// Ends of a pipe, by numbers that other processes know.

@@ -26,6 +26,9 @@ std::set<std::string> open_descriptors() {
     }
     return found;
 }
+bool none_opened_since(const std::set<std::string>& before) {
+    return open_descriptors().size() <= before.size() + windows::opened_once;
+}
 
 std::vector<std::string> memfd_mappings() { return {}; }
 std::size_t memory_of_files(const std::string&) { return 0; }

@@ -19,8 +19,8 @@
 namespace test {
 namespace {
 
-/// What the system's own threads and the C++ library open once stays; so all tests together may leave so many
-/// more than there were when the first began.
+/// What is opened once stays; so all tests together may leave so many more than there were when the first
+/// began.
 class leftover_check : public testing::EmptyTestEventListener {
 public:
     void OnTestStart(const testing::TestInfo&) override { before_ = open_descriptors().size(); }
@@ -28,14 +28,13 @@ public:
         if (info.result()->Skipped()) return;
         constexpr std::chrono::seconds grace{5};
         EXPECT_TRUE(eventually([] { return other_processes().empty(); }, grace)) << "processes left";
-        const auto allowed = [&] { return std::max(before_, first_ + opened_once); };
+        const auto allowed = [&] { return std::max(before_, first_ + windows::opened_once); };
         EXPECT_TRUE(eventually([&] { return open_descriptors().size() <= allowed(); }, grace))
             << "handles left: " << open_descriptors().size() << " after " << before_ << ", and " << first_
             << " at first";
     }
 
 private:
-    static constexpr std::size_t opened_once = 16;
     const std::size_t first_ = open_descriptors().size();
     std::size_t before_ = 0;
 };

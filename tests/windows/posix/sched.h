@@ -10,6 +10,7 @@
 struct cpu_set_t {
     unsigned long long bits = 0;
 };
+#define CPU_SETSIZE 64
 #define CPU_ZERO(set) ((set)->bits = 0)
 #define CPU_SET(number, set) ((set)->bits |= 1ULL << (number))
 #define CPU_ISSET(number, set) (((set)->bits >> (number)) & 1)

@@ -19,6 +19,7 @@
 #define SIGCHLD 17
 #define SIGCONT 18
 #define SIGSTOP 19
+#define SIGXFSZ 25
 
 inline int kill(long pid, int signal) { return test::windows::send_signal(pid, signal); }
 #endif

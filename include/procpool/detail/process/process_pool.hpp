@@ -149,8 +149,10 @@ private:
     bool has_work() const override PROCPOOL_REQUIRES(pool_mutex) {
         return base::has_work() || watch_.has_dying() || workers_.has_lost() || workers_.restarts().due() ||
                std::min(pauses_.due(), workers_.zygote_due()) != steady_time::max() ||
-               std::any_of(workers_.links().begin(), workers_.links().end(),
-                           [](const worker_link& link) { return link.check_at != steady_time::max(); });
+               std::any_of(workers_.links().begin(), workers_.links().end(), [](const worker_link& link) {
+                   // Who is to leave does so after its initializer.
+                   return link.check_at != steady_time::max() || (link.retired && link.work().elements() > 0);
+               });
     }
 
     // ---- one step: poll without the lock, then settle, give out, deliver and keep house with it

@@ -62,6 +62,11 @@ inline void replace_environment(const std::vector<std::string>& variables) {
 /// False if it can't.
 inline bool change_directory(const char* to) noexcept { return ::_chdir(to) == 0; }
 
+inline bool is_directory(const std::string& path) {
+    const unsigned long attributes = ::GetFileAttributesW(widened(path).c_str());
+    return attributes != api::invalid_attributes && (attributes & api::attribute_directory) != 0;
+}
+
 /// The whole path of a directory. @throws std::system_error if there is none; `what` says for whom
 inline std::string absolute_directory(const std::string& path, const char* what) {
     const std::wstring wide = widened(path);

@@ -15,12 +15,14 @@
 #include <utility>
 
 #include "procpool/array_options.hpp"
+#include "procpool/detail/os/available_memory.hpp"
 #include "procpool/detail/os/fd.hpp"
 #include "procpool/detail/os/fd_registry.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/populate.hpp"
 #include "procpool/detail/os/process_identity.hpp"
 #include "procpool/detail/os/shared_segment.hpp"
+#include "procpool/detail/os/windows/environment.hpp"
 #include "procpool/detail/os/windows/kernel_objects.hpp"
 #include "procpool/detail/os/windows/random.hpp"
 #include "procpool/detail/os/windows/text.hpp"
@@ -49,10 +51,10 @@ public:
                                   api::open_existing, api::attribute_normal, nullptr));
         if (!file) {
             const unsigned long error = ::GetLastError();
+            if (is_directory(path)) refuse_what_is_no_file(path);
             throw_error(error, "open (" + path + ")");
         }
-        if (::GetFileType(file.get()) != api::type_disk)
-            throw Error("procpool: " + path + " can't be mapped: it is no regular file");
+        if (::GetFileType(file.get()) != api::type_disk) refuse_what_is_no_file(path);
         return map_file(std::move(file), least, path);
     }
 
@@ -131,7 +133,8 @@ private:
             name_of(name).c_str()));
         if (!section) {
             const unsigned long error = ::GetLastError();
-            throw_error(error, "shared memory of " + std::to_string(size) + " bytes");
+            throw_error(error, "shared memory of " + std::to_string(size) +
+                                   " bytes: " + std::to_string(available_memory()) + " bytes are available");
         }
         auto segment = remember(std::move(section), {}, name[0], name[1], size, access::read_write);
         if (is_spacious && !take_pages(segment->data(), used_at_once))
@@ -181,6 +184,9 @@ private:
         return file;
     }
 
+    [[noreturn]] static void refuse_what_is_no_file(const std::string& path) {
+        throw Error("procpool: " + path + " can't be mapped: it is no regular file");
+    }
     [[noreturn]] static void refuse(const segment_handle& wanted, const std::string& reason) {
         throw SerializationError("procpool: shared memory of " + std::to_string(wanted.size) +
                                  " bytes, sent by process " + std::to_string(wanted.pid) +

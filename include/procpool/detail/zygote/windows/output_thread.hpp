@@ -107,6 +107,8 @@ private:
             const std::lock_guard lock(mutex_);
             const std::size_t before = relays_.size();
             std::erase_if(relays_, [](const auto& relay) { return !relay->relay(); });
+            for (output_stream* const stream : {&stdout_, &stderr_})
+                stream->write();  // the line in which a worker has died
             if (relays_.size() != before) ended_.notify_all();
             if (stops && relays_.empty()) return;
         }
