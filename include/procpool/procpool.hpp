@@ -28,6 +28,7 @@
 #include "procpool/pool.hpp"
 #include "procpool/pool_status.hpp"
 #include "procpool/preload.hpp"
+#include "procpool/process.hpp"
 #include "procpool/process_info.hpp"
 #include "procpool/progress.hpp"
 #include "procpool/queue.hpp"
@@ -47,6 +48,7 @@
 #include "procpool/value.hpp"
 #include "procpool/version.hpp"
 #include "procpool/wait_hook.hpp"
+#include "procpool/waitable.hpp"
 #include "procpool/worker.hpp"
 
 #ifndef _WIN32  // where these are not yet
@@ -54,9 +56,7 @@
 #include "procpool/managed_set.hpp"
 #include "procpool/manager.hpp"
 #include "procpool/pipe.hpp"
-#include "procpool/process.hpp"
 #include "procpool/proxy.hpp"
-#include "procpool/waitable.hpp"
 #endif
 
 #endif

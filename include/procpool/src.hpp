@@ -143,7 +143,7 @@ template family::server_key family::server_key::random<void>();
 template std::shared_ptr<family::manager_client> family::reach_manager<void>(const family::server_key&);
 template void family::run_manager<void>(const family::server_key&, const std::function<void()>&);
 template int family::number_of<void>(const os::fd&) noexcept;
-template std::vector<bool> family::wait_ready<void>(const std::vector<int>&, steady_time);
+template std::vector<bool> family::wait_ready<void>(const std::vector<const os::fd*>&, steady_time);
 template void worker::support_fresh_runs<void>(int, const char* const*);
 template void worker::keep_fresh_runs_from_main<void>(int, char**, char**);
 template std::optional<wire::arena_part> wire::allocate_part<void>(wire::arena&, std::size_t);

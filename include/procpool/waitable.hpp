@@ -26,7 +26,7 @@ public:
         : file_(std::move(file)), ready_(std::move(ready)) {}
 
     /// The descriptor, for the system's poll() and the like, which becomes readable. It must be left alone. A
-    /// message that Connection::poll() has seen is no longer there.
+    /// message that Connection::poll() has seen is no longer there. On Windows there is none: -1.
     int fileno() const noexcept { return detail::family::number_of(*file_); }
 
     /// Whether waiting is over without a check of the descriptor.
@@ -36,37 +36,40 @@ public:
     friend bool operator==(const Waitable& a, const Waitable& b) noexcept { return a.file_ == b.file_; }
 
 private:
+    friend std::vector<Waitable> wait(const std::vector<Waitable>& objects);
+    template <class Rep, class Period>
+    friend std::vector<Waitable> wait(const std::vector<Waitable>& objects,
+                                      std::chrono::duration<Rep, Period> timeout);
+
+    static std::vector<Waitable> wait_until(const std::vector<Waitable>& objects, detail::steady_time until) {
+        std::vector<const detail::os::fd*> files;
+        files.reserve(objects.size());
+        for (const Waitable& object : objects) {
+            files.push_back(object.file_.get());
+            if (object.is_ready()) until = detail::steady_time::min();
+        }
+        const std::vector<bool> readable = detail::family::wait_ready(files, until);
+        std::vector<Waitable> ready;
+        for (std::size_t i = 0; i < objects.size(); ++i)
+            if (readable[i] || objects[i].is_ready()) ready.push_back(objects[i]);
+        return ready;
+    }
+
     std::shared_ptr<const detail::os::fd> file_;
     std::shared_ptr<const std::atomic<bool>> ready_;
 };
-
-namespace detail {
-inline std::vector<Waitable> wait_until(const std::vector<Waitable>& objects, steady_time until) {
-    std::vector<int> files;
-    files.reserve(objects.size());
-    for (const Waitable& object : objects) {
-        files.push_back(object.fileno());
-        if (object.is_ready()) until = steady_time::min();
-    }
-    const std::vector<bool> readable = family::wait_ready(files, until);
-    std::vector<Waitable> ready;
-    for (std::size_t i = 0; i < objects.size(); ++i)
-        if (readable[i] || objects[i].is_ready()) ready.push_back(objects[i]);
-    return ready;
-}
-}  // namespace detail
 
 /// Waits until at least one of `objects` is ready: `wait({connection, process.sentinel()})`; mirrors Python's
 /// multiprocessing.connection.wait.
 /// @return those that are ready, in their order
 inline std::vector<Waitable> wait(const std::vector<Waitable>& objects) {
-    return detail::wait_until(objects, detail::steady_time::max());
+    return Waitable::wait_until(objects, detail::steady_time::max());
 }
 
 /// The same for at most `timeout`; then none is returned.
 template <class Rep, class Period>
 std::vector<Waitable> wait(const std::vector<Waitable>& objects, std::chrono::duration<Rep, Period> timeout) {
-    return detail::wait_until(objects, detail::deadline_in(timeout));
+    return Waitable::wait_until(objects, detail::deadline_in(timeout));
 }
 
 }  // namespace procpool::inline v0_1

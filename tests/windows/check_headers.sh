@@ -14,7 +14,7 @@ flags=(-std=c++20 -D_WIN32_WINNT=0x0A00 -Wall -Wextra -Wpedantic -Wconversion -W
     -isystem "$build/include" -fsyntax-only -x c++ -)
 
 # These need what Windows has not yet: docs/windows.md.
-missing='/(managed|managed_set|manager|pipe|process|proxy|waitable|launcher|set_executable|worker_program|mpi|src_mpi|src)\.hpp$'
+missing='/(managed|managed_set|manager|pipe|proxy|launcher|set_executable|worker_program|mpi|src_mpi|src)\.hpp$'
 mapfile -t public < <(find include/procpool -maxdepth 1 -name '*.hpp' | grep -vE "$missing" | sort)
 mapfile -t own < <(find include/procpool -path '*/windows/*.hpp' | sort)
 as_includes() { printf '%s\n' "$@" | sed 's|^include/\(.*\)|#include <\1>|'; }

@@ -19,6 +19,7 @@
 #include "procpool/detail/clock.hpp"
 #include "procpool/detail/family/child.hpp"
 #include "procpool/detail/family/child_list.hpp"
+#include "procpool/detail/family/process_definition.hpp"
 #include "procpool/detail/family/zygote_for.hpp"
 #include "procpool/detail/mutex.hpp"
 #include "procpool/detail/only_if_used.hpp"
@@ -190,19 +191,9 @@ private:
     }
 
     os::fd write_definition() const PROCPOOL_REQUIRES(mutex_) {
-        wire::buffer identity;
-        wire::pins none;
-        const wire::sink to{identity, none};
-        const worker::process_facts parent = worker::own_facts();
-        identity.append_value(zygote::birth_record::word{0});
-        wire::encode(to, name());
-        wire::encode(to, place_);
-        identity.append_value(is_daemon());
-        wire::encode(to, parent.name);
-        identity.append_value(std::int64_t{parent.pid});
-        identity.append_value(parent.daemon);
-        os::fd file = os::make_memfd("procpool-process", identity.size() + call_.size());
-        os::write_all(file, identity.data(), identity.size());
+        const wire::buffer head = head_of_definition(name(), place_, is_daemon());
+        os::fd file = os::make_memfd("procpool-process", head.size() + call_.size());
+        os::write_all(file, head.data(), head.size());
         os::write_all(file, call_.data(), call_.size());
         return file;
     }

@@ -8,8 +8,13 @@
 #include <vector>
 
 #include "procpool/detail/family/child_list.hpp"
-#include "procpool/detail/family/child_process.hpp"
 #include "procpool/detail/family/make_child.hpp"
+
+#ifdef _WIN32
+#include "procpool/detail/family/windows/child_process.hpp"
+#else
+#include "procpool/detail/family/child_process.hpp"
+#endif
 
 namespace procpool::inline v0_1::detail::family {
 

@@ -11,13 +11,13 @@
 
 namespace procpool::inline v0_1::detail::family {
 
-/// The system's number for it.
+/// The system's number for it; -1 on Windows, where it has none.
 template <class = only_if_used>
 int number_of(const os::fd& file) noexcept;
 
 /// Waits until one of `files` can be read, or is at its end, or `until` has come. @return which of them
 template <class = only_if_used>
-std::vector<bool> wait_ready(const std::vector<int>& files, steady_time until);
+std::vector<bool> wait_ready(const std::vector<const os::fd*>& files, steady_time until);
 
 }  // namespace procpool::inline v0_1::detail::family
 

@@ -14,11 +14,11 @@ namespace procpool::inline v0_1::detail::family {
 
 template <class>
 int number_of(const os::fd& file) noexcept {
-    return file.get();
+    return os::number_of(file);
 }
 
 template <class>
-std::vector<bool> wait_ready(const std::vector<int>& files, steady_time until) {
+std::vector<bool> wait_ready(const std::vector<const os::fd*>& files, steady_time until) {
     return os::wait_readable(files, until);
 }
 

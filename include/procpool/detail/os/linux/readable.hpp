@@ -30,9 +30,19 @@ inline std::vector<bool> wait_readable(std::span<const int> files, steady_time u
     return ready;
 }
 
+inline std::vector<bool> wait_readable(const std::vector<const fd*>& files, steady_time until) {
+    std::vector<int> numbers;
+    numbers.reserve(files.size());
+    for (const fd* const file : files) numbers.push_back(file->get());
+    return wait_readable(std::span<const int>(numbers), until);
+}
+
 inline bool wait_readable(int file, steady_time until) { return wait_readable({&file, 1}, until).front(); }
 
 inline bool wait_readable(const fd& file, steady_time until) { return wait_readable(file.get(), until); }
+
+/// How the system's own calls know it.
+inline int number_of(const fd& file) noexcept { return file.get(); }
 
 /// Waits until `file` takes what is written, or its reader is gone.
 inline wait_end wait_writable(int file, int milliseconds) noexcept {

@@ -47,6 +47,10 @@ inline fd open_named_section(const std::wstring& name) {
     return file;
 }
 
+inline bool has_ended(const fd& process) noexcept {
+    return ::WaitForSingleObject(process.get(), 0) == api::wait_object;
+}
+
 /// Stopped until it is let go, and ended if it never is.
 class new_process {
 public:
@@ -97,7 +101,7 @@ public:
     long pid() const noexcept { return pid_; }
     /// Somebody may have ended it already; what it is given is lost then, and its end is told as that of
     /// others.
-    bool has_ended() const noexcept { return ::WaitForSingleObject(process_.get(), 0) == api::wait_object; }
+    bool has_ended() const noexcept { return os::has_ended(process_); }
     /// The number by which it has this file; it is another handle for it. @throws std::system_error
     native_file give(const fd& file) {
         native_file there = nullptr;

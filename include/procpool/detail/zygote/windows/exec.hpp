@@ -18,10 +18,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "procpool/detail/os/environment.hpp"
 #include "procpool/detail/os/fd.hpp"
+#include "procpool/detail/os/locale.hpp"
 #include "procpool/detail/os/memfd.hpp"
 #include "procpool/detail/os/module.hpp"
 #include "procpool/detail/os/new_process.hpp"
@@ -88,6 +90,19 @@ private:
     os::fd file_;
     os::mapping memory_;
 };
+
+/// Tells a fresh run, which is still stopped, what it is, and gives it its files. @throws std::system_error
+inline void describe_birth(birth_section& birth, os::new_process& to, const worker_settings& settings,
+                           std::uint32_t slot, std::uint64_t serial,
+                           const std::array<const os::fd*, std::tuple_size_v<worker_handles>>& files) {
+    birth->program = os::program_id();
+    birth->slot = slot;
+    birth->serial = serial;
+    birth->settings = settings;
+    birth->locale = os::locale_names::of_this_process();
+    for (std::size_t i = 0; i < files.size(); ++i)
+        birth->handles[i] = files[i] ? to.give(*files[i]) : os::no_file;
+}
 
 }  // namespace procpool::inline v0_1::detail::zygote
 

@@ -206,15 +206,9 @@ private:
         auto born = std::make_unique<child>(child{this, wanted.slot, wanted.serial});
         os::new_process made(job_, std::wstring(birth_argument) + born->birth.name(), environment_,
                              directory_);
-        fresh_run_birth& birth = *born->birth;
-        birth.program = os::program_id();
-        birth.slot = wanted.slot;
-        birth.serial = wanted.serial;
-        birth.settings = settings_;
-        birth.locale = os::locale_names::of_this_process();
         const auto prints_to = printer_.add(wanted.slot);
-        birth.handles = {made.give(wanted.tasks), made.give(wanted.results), made.give(memory_),
-                         made.give(prints_to.errors), made.give(prints_to.output)};
+        describe_birth(born->birth, made, settings_, wanted.slot, wanted.serial,
+                       {&wanted.tasks, &wanted.results, &memory_, &prints_to.errors, &prints_to.output});
         born->errors = prints_to.told;
         born->pid = made.pid();
         born->process = made.let_go();
