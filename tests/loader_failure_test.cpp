@@ -4,20 +4,28 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <stdexcept>
+#include <string>
 #include <tuple>
 #include <vector>
 
+#include "procpool/error.hpp"
 #include "procpool/loader.hpp"
 #include "procpool/pool.hpp"
 #include "procpool/shared_array.hpp"
+#include "procpool/thread_pool.hpp"
+#include "procpool/wait_hook.hpp"
 #include "support/samples.hpp"
 #include "support/shared.hpp"
+#include "support/wait.hpp"
 
 namespace loader_failure_test {
 
@@ -186,6 +194,158 @@ TEST(LoaderFailure, makes_no_sample_again_that_is_done_when_the_pool_runs_an_ord
     EXPECT_THROW(once(), std::out_of_range);
     EXPECT_TRUE(once());
     EXPECT_EQ(times_begun(4), (std::vector<int>{1, 1, 2, 1}));
+}
+
+TEST(LoaderFailure, names_the_sample_that_has_killed_its_worker_and_not_the_order) {
+    mp::Pool pool(2);
+    const auto dies = [](std::size_t i, int& to) {
+        if (i == 21) ::raise(SIGKILL);
+        to = static_cast<int>(i);
+    };
+    mp::Loader loader(pool, 32, dies, {.batch_size = 32, .retries = 0}, label);
+    try {
+        loader.next();
+        FAIL() << "nothing was thrown";
+    } catch (const mp::WorkerDied& death) {
+        EXPECT_EQ(death.index(), 21u);
+        EXPECT_EQ(death.signal(), SIGKILL);
+        EXPECT_EQ(std::string(death.what()).find("procpool: sample 21 could not be made: worker "), 0u)
+            << death.what();
+    }
+}
+
+TEST(LoaderFailure, of_a_time_limit_stays_a_timeout) {
+    mp::Pool pool(2);
+    const auto slow = [](std::size_t i, int& to) {
+        while (i == 2) ::pause();
+        to = static_cast<int>(i);
+    };
+    mp::Loader loader(pool, 4, slow,
+                      {.batch_size = 4, .retries = 0, .timeout = std::chrono::milliseconds(50)}, label);
+    try {
+        loader.next();
+        FAIL() << "nothing was thrown";
+    } catch (const mp::TaskTimeout& late) {
+        EXPECT_EQ(late.index(), 2u);
+    }
+}
+
+template <class Pool>
+class LoaderFailureOnAnyPool : public ::testing::Test {};
+using pools = ::testing::Types<mp::Pool, mp::ThreadPool>;
+TYPED_TEST_SUITE(LoaderFailureOnAnyPool, pools);
+
+TYPED_TEST(LoaderFailureOnAnyPool, takes_no_exception_for_a_death_whatever_its_type) {
+    TypeParam pool(2);
+    begun_of.reset();
+    const auto throws = [](std::size_t i, int& to) {
+        ++(*begun_of)[i];
+        if (i == 3) throw mp::WorkerDied("of another pool", {.pid = 7});
+        to = static_cast<int>(i);
+    };
+    mp::Loader loader(pool, 8, throws, {.batch_size = 8, .epochs = 1, .retries = 5}, label);
+    try {
+        loader.next();
+        FAIL() << "nothing was thrown";
+    } catch (const mp::WorkerDied& thrown) {
+        EXPECT_STREQ(thrown.what(), "of another pool");
+    }
+    EXPECT_EQ(times_begun(8), std::vector<int>(8, 1)) << "an exception isn't tried again by default";
+}
+
+TYPED_TEST(LoaderFailureOnAnyPool, tells_which_samples_were_bad) {
+    TypeParam pool(2);
+    std::vector<std::uint64_t> told;
+    mp::Loader loader(pool, 40, some_are_bad,
+                      {.batch_size = 8,
+                       .epochs = 1,
+                       .bad_samples = mp::bad_samples::skip,
+                       .on_bad_sample =
+                           [&](std::uint64_t sample, const std::exception_ptr& error) {
+                               told.push_back(sample);
+                               EXPECT_THROW(std::rethrow_exception(error), std::out_of_range);
+                           }},
+                      image, label);
+    const auto good = flat(samples_of_epoch(loader));
+    EXPECT_EQ(told.size(), 13u);
+    told.insert(told.end(), good.begin(), good.end());
+    EXPECT_EQ(sorted(told), numbers_to(40));
+}
+
+TEST(LoaderFailure, whose_observer_of_bad_samples_throws_goes_on_behind_it) {
+    mp::Pool pool(2);
+    int calls = 0;
+    mp::Loader loader(pool, 16, some_are_bad,
+                      {.batch_size = 8,
+                       .epochs = 1,
+                       .bad_samples = mp::bad_samples::skip,
+                       .on_bad_sample =
+                           [&](std::uint64_t, const std::exception_ptr&) {
+                               if (++calls == 1) throw unlucky("enough");
+                           }},
+                      image, label);
+    std::vector<std::uint64_t> samples;
+    int thrown = 0;
+    for (;;) try {
+            const auto batch = loader.next();
+            if (!batch) break;
+            samples.insert(samples.end(), batch->samples().begin(), batch->samples().end());
+        } catch (const unlucky&) {
+            ++thrown;
+        }
+    EXPECT_EQ(thrown, 1);
+    EXPECT_EQ(calls, 2);
+    EXPECT_EQ(sorted(samples), (std::vector<std::uint64_t>{0, 1, 2, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}));
+}
+
+TEST(LoaderFailure, loses_nothing_that_was_printed_before_a_sample_kills_its_worker) {
+    ::testing::internal::CaptureStdout();
+    {
+        mp::Pool pool(1);
+        const auto prints = [](std::size_t i, int& to) {
+            if (i == 6) ::raise(SIGKILL);
+            std::printf("sample %zu\n", i);
+            to = static_cast<int>(i);
+        };
+        mp::Loader loader(pool, 8, prints,
+                          {.batch_size = 8, .epochs = 1, .bad_samples = mp::bad_samples::skip, .retries = 0},
+                          label);
+        EXPECT_EQ(loader.next()->size(), 7u);
+    }
+    const std::string printed = ::testing::internal::GetCapturedStdout();
+    EXPECT_EQ(std::ranges::count(printed, '\n'), 7) << printed;
+}
+
+struct hold {
+    std::atomic<bool> on{true};
+    std::atomic<bool> reached;
+};
+test::shared<hold> held;
+
+TEST(LoaderFailure, goes_on_when_a_resume_that_was_interrupted_is_called_again) {
+    mp::Pool pool(2);
+    held.reset();
+    held->on = true;
+    const auto waits = [](std::size_t i, mp::ArrayView<float, 2> to, int& number) {
+        while (i >= 8 && held->on) {
+            held->reached = true;
+            ::usleep(1000);
+        }
+        pictures{}.get(i, to, number);
+    };
+    mp::Loader loader(pool, 16, waits, {.batch_size = 4, .epochs = 1}, image, label);
+    ASSERT_TRUE(loader.next());
+    const mp::LoaderState second = loader.state();
+    ASSERT_TRUE(test::eventually([] { return held->reached.load(); }));
+    {
+        const mp::WaitHook hook([] { throw unlucky("interrupted"); }, std::chrono::milliseconds(1));
+        EXPECT_THROW(loader.resume(second), unlucky);
+    }
+    EXPECT_THROW(loader.next(), mp::Error);
+    held->on = false;
+    loader.resume(second);
+    EXPECT_EQ(flat(samples_of_epoch(loader)),
+              (std::vector<std::uint64_t>{4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}));
 }
 
 TEST(LoaderFailure, gives_each_sample_the_time_that_it_may_take) {

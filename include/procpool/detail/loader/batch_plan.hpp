@@ -33,9 +33,11 @@ struct sample_order {
 
 /// What program and workers tell one another about a place in a batch, in shared memory.
 struct sample_state {
+    enum class stage : std::uint32_t { wanted, made, threw };
+
     std::uint64_t sample = 0;  // its number
     std::uint32_t begun = 0;   // so often
-    std::uint32_t done = 0;
+    stage at = stage::wanted;
 };
 
 /// A batch that is being made, or is ready.

@@ -203,25 +203,33 @@ private:
                 std::atomic_ref(states_(order.slot, order.place).begun).load(std::memory_order_relaxed);
             counts.repeated += begun > 1 ? begun - 1 : 0;
         };
-        while (order.count > 0 &&
-               std::atomic_ref(states_(order.slot, order.place).done).load(std::memory_order_acquire) != 0) {
+        const auto first_is = [&](sample_state::stage what) {
+            return std::atomic_ref(states_(order.slot, order.place).at).load(std::memory_order_acquire) ==
+                   what;
+        };
+        while (order.count > 0 && first_is(sample_state::stage::made)) {
             count_repeats();
             plan.note_arrival(order.slot);
             go_on_behind_first();
         }
-        if (error && order.count > 0) {
-            const bool retried = options.retry_exceptions || is_end_of_worker(error);
-            if (plan.note_failure(order.slot, order.place) > (retried ? options.retries : 0)) {
-                count_repeats();
-                plan.give_up(order.slot, order.place, error);
-            } else {
-                sample_order alone = order;
-                alone.count = 1;
-                orders_.give_again(alone);
-            }
-            go_on_behind_first();
-        }
+        if (!error || order.count == 0) return orders_.give_again(order);
+
+        sample_order failed = order;
+        failed.count = 1;
+        const bool threw = first_is(sample_state::stage::threw);
+        const bool is_last = plan.note_failure(order.slot, order.place) >
+                             (threw && !options.retry_exceptions ? 0 : options.retries);
+        if (is_last) count_repeats();
+        go_on_behind_first();
+        if (!is_last) orders_.give_again(failed);
         orders_.give_again(order);
+        if (is_last) give_up(failed, threw, error);
+    }
+    void give_up(const sample_order& of, bool threw, const std::exception_ptr& error) {
+        const std::uint64_t sample = plan.sample_in(of.slot, of.place);
+        const std::exception_ptr told = threw ? error : end_of_worker_at(sample, error);
+        plan.give_up(of.slot, of.place, told);
+        if (options.on_bad_sample) options.on_bad_sample(sample, told);
     }
 
     /// All is ready: whether it is to be given out.

@@ -9,6 +9,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "procpool/detail/loader/batch_plan.hpp"
 #include "procpool/error.hpp"
@@ -59,15 +60,36 @@ inline bool is_of_the_pool(const std::exception_ptr& error) {
     }
     return true;
 }
-/// Whether a worker died of it, or was ended for its time.
-inline bool is_end_of_worker(const std::exception_ptr& error) {
+/// What became of the worker that was to make a sample, and of which sample that is told.
+inline std::exception_ptr end_of_worker_at(std::uint64_t sample, const std::exception_ptr& error) {
+    const auto told = [&]<class Death>(const Death& death) {
+        constexpr std::string_view ours = "procpool: ";
+        std::string text = death.what();
+        if (text.starts_with(ours)) text.erase(0, ours.size());
+        return std::make_exception_ptr(
+            Death(std::string(ours) + "sample " + std::to_string(sample) + " could not be made: " + text,
+                  {.pid = death.pid(),
+                   .exit_code = death.exit_code(),
+                   .signal = death.signal(),
+                   .index = sample,
+                   .run_time = death.run_time(),
+                   .peak_memory = death.peak_memory(),
+                   .out_of_memory = death.out_of_memory(),
+                   .stack_trace = death.stack_trace(),
+                   .error_output = death.error_output(),
+                   .host = death.host()}));
+    };
     try {
         std::rethrow_exception(error);
-    } catch (const WorkerDied&) {
+    } catch (const TaskCpuTimeout& death) {
+        return told(death);
+    } catch (const TaskTimeout& death) {
+        return told(death);
+    } catch (const WorkerDied& death) {
+        return told(death);
     } catch (...) {
-        return false;
+        return error;
     }
-    return true;
 }
 
 }  // namespace procpool::inline v0_1::detail::loader

@@ -13,6 +13,7 @@
 
 #include "procpool/array_view.hpp"
 #include "procpool/detail/loader/batch_plan.hpp"
+#include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/worker/element_position.hpp"
 #include "procpool/shared_array.hpp"
 
@@ -101,23 +102,32 @@ template <class Source, class... Arrays>
 bool run_samples(const Source& source, const SharedArray<std::uint64_t, 1>& run,
                  const SharedArray<sample_state, 2>& states,
                  const typename sample_memory<Arrays...>::slots& slots, const sample_order& order) {
+    using stage = sample_state::stage;
     // element_seed() is that of the sample, whatever element of the pool's calls it is.
     worker::element_counter position(order.seed, order.epoch + 1);
     for (std::uint32_t place = order.place; place < order.place + order.count; ++place) {
         if (std::atomic_ref(run[0]).load(std::memory_order_relaxed) != order.run) return false;
         sample_state& state = states(order.slot, place);
         // The pool may run an order again by itself, as when a worker was killed for the memory of another.
-        if (std::atomic_ref(state.done).load(std::memory_order_acquire) != 0) continue;
+        const std::atomic_ref at(state.at);
+        if (at.load(std::memory_order_acquire) == stage::made) continue;
+        at.store(stage::wanted, std::memory_order_relaxed);  // it may have thrown before
         position.is_attempt(++std::atomic_ref(state.begun));
         position.is(state.sample);
-        std::apply(
-            [&](const auto&... each) {
-                make_sample<Source, cell<Arrays>...>(
-                    source, state.sample,
-                    cell_of<typename Arrays::element, Arrays::rank>::at(each, order.slot, place)...);
-            },
-            slots);
-        std::atomic_ref(state.done).store(1, std::memory_order_release);
+        try {
+            std::apply(
+                [&](const auto&... each) {
+                    make_sample<Source, cell<Arrays>...>(
+                        source, state.sample,
+                        cell_of<typename Arrays::element, Arrays::rank>::at(each, order.slot, place)...);
+                },
+                slots);
+        } catch (...) {
+            at.store(stage::threw, std::memory_order_release);
+            throw;
+        }
+        os::flush_standard_output();  // the next sample may be the end of this worker
+        at.store(stage::made, std::memory_order_release);
     }
     return true;
 }
