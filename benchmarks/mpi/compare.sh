@@ -25,6 +25,9 @@ for ((round = 1; round <= rounds; ++round)); do
         hosts=("${two[@]}")
         for what in everywhere remote; do run procpool "$mpi" 2 "$programs/pool.$mpi" "$what" 4; done
         run bare "$mpi" 2 "$programs/bare.$mpi" all
+        limit "${hosts[1]}" 20mbit
+        run procpool "$mpi" 2 "$programs/pool.$mpi" naps 4
+        unlimit "${hosts[1]}"
         hosts=("${four[@]}")
         for host in "${hosts[@]}"; do limit "$host" 200mbit; done
         run procpool "$mpi" 4 "$programs/pool.$mpi" chain 1

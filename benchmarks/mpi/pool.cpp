@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The measures of an mpi::Pool. Usage: pool everywhere|remote|local|chain WORKERS_PER_NODE
+// The measures of an mpi::Pool. Usage: pool everywhere|remote|local|chain|naps WORKERS_PER_NODE
 //   everywhere  all nodes have workers
 //   remote      all but rank 0's; measures end in _remote
 //   local       a procpool::Pool of rank 0's machine, with half as many and as many workers as two nodes have
 //   chain       what is bound goes to all nodes but rank 0's
+//   naps        as everywhere, sleeping tasks only; measures end in _slow_link, which is the caller's to make
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -73,6 +74,12 @@ void measure_naps(Pool& pool, const std::string& suffix) {
         const double taken = measure::seconds([&] { pool.map(doze, naps, {.chunksize = 1}); });
         measure::tell("doze_" + std::to_string(us) + suffix, us * 1e-6 * static_cast<double>(each) / taken);
     }
+    // One in twenty takes twenty times as long.
+    std::vector<int> unequal(250 * pool.size(), 1000);
+    for (std::size_t i = 7; i < unequal.size(); i += 20) unequal[i] = 20'000;
+    const double all = 1e-6 * std::accumulate(unequal.begin(), unequal.end(), 0.0);
+    const double taken = measure::seconds([&] { pool.map(doze, unequal, {.chunksize = 1}); });
+    measure::tell("doze_unequal" + suffix, all / static_cast<double>(pool.size()) / taken);
 }
 
 void measure_pool(mp::mpi::Pool& pool, const std::string& suffix) {
@@ -119,7 +126,9 @@ int measure_all(std::string_view what, int per_node) {
         measure_naps(whole, "");
         return 0;
     }
-    mp::mpi::Pool pool({.processes_per_node = per_node, .workers_on_rank_0 = what == "everywhere"});
+    mp::mpi::Pool pool(
+        {.processes_per_node = per_node, .workers_on_rank_0 = what == "everywhere" || what == "naps"});
+    if (what == "naps") measure_naps(pool, "_slow_link");
     if (what == "everywhere") measure_pool(pool, "");
     if (what == "remote") {
         measure_pool(pool, "_remote");

@@ -14,11 +14,13 @@ MEASURES = {
     "apply_bell": "a packet there and back, both ends asleep, us",
     "doze_1000": "1 ms sleeping tasks, part of the possible",
     "doze_10000": "10 ms sleeping tasks, part of the possible",
+    "doze_unequal": "1 ms sleeping tasks, of which one in twenty takes 20 ms, part of the possible",
     "echo_64": "echo of 64 KiB, MB/s",
     "echo_1024": "echo of 1 MiB, MB/s",
     "echo_16384": "echo of 16 MiB, MB/s",
 }
 MEASURES |= {f"{name}_remote": f"{title}; workers on the other host only" for name, title in MEASURES.items()}
+MEASURES |= {f"{name}_slow_link": f"{MEASURES[name]}; one node at 20 Mbit/s" for name in MEASURES if name.startswith("doze") and not name.endswith("remote")}
 MEASURES |= {
     "idle_host": "a host that waits, % of a core",
     "idle_rank_0": "rank 0 that waits, % of a core",

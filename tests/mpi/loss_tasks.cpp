@@ -100,6 +100,7 @@ int initializer_hangs() {
 int mpi_in_a_task() {
     auto with = options();
     with.maxtasksperchild = 1;
+    with.keep_children = true;  // Open MPI starts a process for each, which clears up behind it
     mp::mpi::Pool pool(with);
     const auto sizes = pool.map(
         [](int) {
