@@ -220,8 +220,8 @@ TEST(LoaderFailure, of_a_time_limit_stays_a_timeout) {
         while (i == 2) ::pause();
         to = static_cast<int>(i);
     };
-    mp::Loader loader(pool, 4, slow,
-                      {.batch_size = 4, .retries = 0, .timeout = std::chrono::milliseconds(50)}, label);
+    mp::Loader loader(pool, 4, slow, {.batch_size = 4, .retries = 0, .timeout = std::chrono::seconds(2)},
+                      label);
     try {
         loader.next();
         FAIL() << "nothing was thrown";
@@ -352,7 +352,7 @@ TEST(LoaderFailure, gives_each_sample_the_time_that_it_may_take) {
     mp::Pool pool(2);
     const auto slow = [](std::size_t i, int& to) {
         while (i == 6) ::pause();
-        ::usleep(20'000);
+        ::usleep(80'000);
         to = static_cast<int>(2 * i);
     };
     mp::Loader loader(pool, 32, slow,
@@ -360,7 +360,7 @@ TEST(LoaderFailure, gives_each_sample_the_time_that_it_may_take) {
                        .epochs = 1,
                        .bad_samples = mp::bad_samples::skip,
                        .retries = 0,
-                       .timeout = std::chrono::milliseconds(300)},
+                       .timeout = std::chrono::seconds(2)},
                       label);
     const auto batch = loader.next();
     ASSERT_TRUE(batch);
