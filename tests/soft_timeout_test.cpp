@@ -66,7 +66,7 @@ void ends_by_itself(Task task) {
     Pool pool(2);
     for (const std::ptrdiff_t chunk : {1, 8}) {
         const auto outcomes =
-            pool.try_map(task, test::views::iota(0, 8), {.chunksize = chunk, .soft_timeout = 200ms});
+            pool.try_map(task, test::views::iota(0, 8), {.chunksize = chunk, .soft_timeout = 1s});
         for (int i = 0; i < 8; ++i) {
             const auto& one = outcomes[static_cast<std::size_t>(i)];
             ASSERT_TRUE(one.has_value()) << one.what();
@@ -87,7 +87,7 @@ TEST_F(SoftTimeout, is_told_of_elements_that_come_one_by_one_and_of_those_that_t
         if (stop_at_3(i) == 30) throw std::runtime_error("no time");
         return i;
     };
-    auto outcomes = pool.try_imap(task, test::views::iota(2, 5), {.soft_timeout = 200ms});
+    auto outcomes = pool.try_imap(task, test::views::iota(2, 5), {.soft_timeout = 1s});
     EXPECT_FALSE(outcomes.next()->asked_to_stop());
     const auto stopped = outcomes.next();
     EXPECT_TRUE(stopped->asked_to_stop());
