@@ -89,9 +89,9 @@ TEST_F(shared_array_in_a_pool, is_an_argument_by_value_or_by_reference) {
 
 TEST_F(shared_array_in_a_pool, many_are_the_elements_of_a_map) {
     mp::Pool pool(2);
-    std::vector<table> arrays;
-    for (int i = 0; i < 50; ++i) arrays.push_back(make_table(i));
-    const std::vector<int> sums = pool.map(sum_of, arrays);
+    std::vector<table> tables;
+    for (int i = 0; i < 50; ++i) tables.push_back(make_table(i));
+    const std::vector<int> sums = pool.map(sum_of, tables);
     for (int i = 0; i < 50; ++i) EXPECT_EQ(sums[static_cast<std::size_t>(i)], 6 * i);
 }
 
