@@ -131,4 +131,16 @@ TEST_F(dynamic_array, of_a_file_has_the_files_shape) {
     EXPECT_EQ(turned.at({1, 0, 0}), 1);
 }
 
+TEST_F(dynamic_array, of_a_file_stays_when_another_one_is_saved_in_its_place) {
+    const test::temporary_folder folder;
+    const std::string path = folder.path("array.npy");
+    const auto array = counting({2, 3, 4});
+    mp::interop::save_npy(path, array.view<3>());
+    const auto mapped = mp::interop::map_npy<int>(path);
+    mp::interop::save_npy(path, array.view<3>().transposed());
+    EXPECT_EQ(mapped.shape(), array.shape());
+    EXPECT_EQ(mapped.at({1, 2, 3}), 23);
+    EXPECT_EQ(mp::interop::load_npy<int>(path).shape(), (sizes{4, 3, 2}));
+}
+
 }  // namespace dynamic_array_test

@@ -352,7 +352,7 @@ TEST(LoaderFailure, gives_each_sample_the_time_that_it_may_take) {
     mp::Pool pool(2);
     const auto slow = [](std::size_t i, int& to) {
         while (i == 6) ::pause();
-        ::usleep(80'000);
+        ::usleep(150'000);
         to = static_cast<int>(2 * i);
     };
     mp::Loader loader(pool, 32, slow,

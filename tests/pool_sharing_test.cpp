@@ -258,6 +258,12 @@ TEST_F(PoolSharing, a_task_may_exit_although_the_program_has_a_static_pool) {
 
 // ---- copies of this process
 
+#ifdef _WIN32
+constexpr std::chrono::milliseconds id_stays_for = test::patience;
+#else
+constexpr std::chrono::milliseconds id_stays_for{0};
+#endif
+
 TEST_F(PoolSharing, exit_ends_the_workers_of_a_static_pool) {
     for (const bool busy : {false, true}) {
         seen.reset();
@@ -266,7 +272,8 @@ TEST_F(PoolSharing, exit_ends_the_workers_of_a_static_pool) {
             std::atexit([] {
                 for (int i = 0; i < 2; ++i) {
                     const int pid = seen->pids[static_cast<std::size_t>(i)];
-                    if (pid == 0 || !test::eventually([pid] { return ::kill(pid, 0) == -1; })) ::_exit(8);
+                    if (pid == 0 || !test::eventually([pid] { return ::kill(pid, 0) == -1; }, id_stays_for))
+                        ::_exit(8);
                 }
             });
             static mp::Pool pool(2);

@@ -174,6 +174,7 @@ TEST_F(shared_array_in_a_pool, is_freed_while_the_pool_goes_on) {
     mp::Pool pool(2);
     table array({20, 30});
     const std::string name = test::name_of_only(array);
+    ASSERT_FALSE(name.empty());
     pool.map(mp::partial(fill_row, array), first_numbers(20));
     pool.apply(fill_row, array, 0);
     EXPECT_GE(test::holders(name), 1);
@@ -190,6 +191,7 @@ TEST_F(shared_array_in_a_pool, is_freed_after_a_task_that_failed) {
     {
         const table array({20, 30});
         name = test::name_of_only(array);
+        ASSERT_FALSE(name.empty());
         const auto outcomes = pool.try_map(mp::partial(fill_row_and_die_at, array, 7), first_numbers(20));
         EXPECT_THROW(pool.apply([](const table& given, int row) { return given.at(row, 0); }, array, 20),
                      std::out_of_range);

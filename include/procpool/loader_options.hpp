@@ -42,8 +42,9 @@ struct LoaderOptions {
     std::optional<std::uint64_t> epochs = {};
     /// What becomes of a sample whose get() throws, or whose workers have died.
     procpool::bad_samples bad_samples = procpool::bad_samples::raise;
-    /// Called by next() for each of these samples with its number and its error, whatever becomes of it then.
-    /// What it throws, next() throws; the call after that goes on.
+    /// Called by next() for each of these samples with its number and its error, whatever becomes of it then,
+    /// also for batches that are made ahead. What it throws, next() throws; the call after that goes on. It
+    /// must not use the Loader.
     std::function<void(std::uint64_t, const std::exception_ptr&)> on_bad_sample = {};
     /// Times that a sample is made again after its worker died or its time was over, 0 or more.
     int retries = 2;

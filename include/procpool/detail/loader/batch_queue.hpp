@@ -217,11 +217,14 @@ private:
         sample_order failed = order;
         failed.count = 1;
         const bool threw = first_is(sample_state::stage::threw);
-        const bool is_last = plan.note_failure(order.slot, order.place) >
-                             (threw && !options.retry_exceptions ? 0 : options.retries);
+        const bool retried = options.retry_exceptions || (!threw && is_end_of_worker(error));
+        const bool is_last = plan.note_failure(order.slot, order.place) > (retried ? options.retries : 0);
         if (is_last) count_repeats();
         go_on_behind_first();
-        if (!is_last) orders_.give_again(failed);
+        if (!is_last) {
+            states_(failed.slot, failed.place).at = sample_state::stage::wanted;
+            orders_.give_again(failed);
+        }
         orders_.give_again(order);
         if (is_last) give_up(failed, threw, error);
     }

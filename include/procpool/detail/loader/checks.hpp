@@ -60,6 +60,16 @@ inline bool is_of_the_pool(const std::exception_ptr& error) {
     }
     return true;
 }
+/// Whether a worker died of it, or was ended for its time.
+inline bool is_end_of_worker(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const WorkerDied&) {
+    } catch (...) {
+        return false;
+    }
+    return true;
+}
 /// What became of the worker that was to make a sample, and of which sample that is told.
 inline std::exception_ptr end_of_worker_at(std::uint64_t sample, const std::exception_ptr& error) {
     const auto told = [&]<class Death>(const Death& death) {

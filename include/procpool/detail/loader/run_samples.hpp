@@ -16,6 +16,7 @@
 #include "procpool/detail/os/standard_output.hpp"
 #include "procpool/detail/worker/element_position.hpp"
 #include "procpool/shared_array.hpp"
+#include "procpool/worker.hpp"
 
 namespace procpool::inline v0_1::detail::loader {
 
@@ -126,7 +127,8 @@ bool run_samples(const Source& source, const SharedArray<std::uint64_t, 1>& run,
             at.store(stage::threw, std::memory_order_release);
             throw;
         }
-        os::flush_standard_output();  // the next sample may be the end of this worker
+        if (worker::this_process.index)
+            os::flush_standard_output();  // the next sample may be the end of this worker
         at.store(stage::made, std::memory_order_release);
     }
     return true;

@@ -78,7 +78,8 @@ public:
 
     bool wait(steady_time until) override {
         const auto end = sentinel("joined");
-        return os::wait_readable(*end, until);
+        // The event may ring a moment later than the process is seen to have ended.
+        return !still_runs() || os::wait_readable(*end, until) || !still_runs();
     }
 
     bool is_alive() override {
@@ -90,7 +91,7 @@ public:
         const auto lock = use();
         if (now_ != state::started || !os::has_ended(run_->process)) return std::nullopt;
         const os::exit_status how = os::end_status_of(run_->process);
-        return how.code ? *how.code : -how.signal;
+        return how.code ? *how.code : -(how.signal != 0 ? how.signal : os::kill_signal);
     }
 
     void send(signal what) override {
@@ -99,8 +100,8 @@ public:
         const int number = what == signal::kill        ? os::kill_signal
                            : what == signal::interrupt ? os::interrupt_signal
                                                        : os::terminate_signal;
-        if (!os::send_signal(run_->process, number))
-            throw ProcessError("procpool: the system does not let " + name() + " be ended");
+        // It is our own: the system refuses only while it ends already.
+        (void)os::send_signal(run_->process, number);
     }
 
     std::shared_ptr<const os::fd> sentinel() const override { return sentinel("waited for"); }
@@ -138,7 +139,13 @@ private:
         long pid = 0;
         os::fd process = {};
         std::shared_ptr<os::event> end = std::make_shared<os::event>();  // rings, and is never silenced
-        os::end_watch watch = {};                                        // the last, and so destroyed first
+        os::end_watch watch = {};
+
+        /// Who waits for the end is not left waiting for a watch that is gone.
+        ~fresh_run() {
+            watch = {};
+            end->ring();
+        }
     };
 
     std::unique_lock<std::mutex> use(bool closed_too = false) const {
@@ -172,12 +179,12 @@ private:
             zygote::describe_birth(run_->birth, made, settings, 0, 0,
                                    {&definition, &answer.write, nullptr, nullptr, nullptr});
             run_->pid = made.pid();
+            run_->watch = os::end_watch(
+                made.process(), [](void* end, unsigned char) { static_cast<os::event*>(end)->ring(); },
+                run_->end.get());
             run_->process = made.let_go();
         }
         answer.write.reset();
-        run_->watch = os::end_watch(
-            run_->process, [](void* end, unsigned char) { static_cast<os::event*>(end)->ring(); },
-            run_->end.get());
         const std::string text = os::read_to_end(answer.read);
         if (text.empty() || static_cast<std::byte>(text.front()) != worker::process_begins)
             throw_not_begun(text);

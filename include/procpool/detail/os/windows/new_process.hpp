@@ -99,6 +99,7 @@ public:
     }
 
     long pid() const noexcept { return pid_; }
+    const fd& process() const noexcept { return process_; }
     /// Somebody may have ended it already; what it is given is lost then, and its end is told as that of
     /// others.
     bool has_ended() const noexcept { return os::has_ended(process_); }

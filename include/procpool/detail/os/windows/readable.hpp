@@ -18,6 +18,14 @@ namespace procpool::inline v0_1::detail::os {
 /// @return which of them
 inline std::vector<bool> wait_readable(const std::vector<const fd*>& files, steady_time until) {
     const auto port = std::make_shared<completion_port>();
+    const struct detach_all {
+        const std::vector<const fd*>& files;
+        const completion_port& port;
+        ~detach_all() {
+            for (const fd* const file : files)
+                if (file->watched()) file->watched()->detach(port);
+        }
+    } afterwards{files, *port};
     for (const fd* const file : files)
         if (file->watched()) file->watched()->attach(port);
     std::vector<bool> ready(files.size());
@@ -33,8 +41,6 @@ inline std::vector<bool> wait_readable(const std::vector<const fd*>& files, stea
         constexpr unsigned long pause = 10;
         port->take(pause);
     }
-    for (const fd* const file : files)
-        if (file->watched()) file->watched()->detach(*port);
     return ready;
 }
 inline bool wait_readable(const fd& file, steady_time until) {
