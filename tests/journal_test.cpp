@@ -179,7 +179,9 @@ TEST_F(Journal, what_has_failed_runs_again_and_nothing_else) {
     EXPECT_EQ(times("\"outcome\":\"returned\"", lines), 20u) << lines;
     EXPECT_EQ(times("\"outcome\":\"threw\",\"error\":\"odd one: ", lines), 5u) << lines;
     EXPECT_EQ(times("\"outcome\":\"worker_died\",\"error\":\"procpool: worker", lines), 5u) << lines;
-    EXPECT_EQ(times("\"bytes\":4,\"seconds\":", lines), 20u) << lines;
+    EXPECT_EQ(times("\"bytes\":4,", lines), 20u) << lines;
+    // A worker that dies takes the time of the element before with it, if that was not told yet.
+    EXPECT_GE(times("\"bytes\":4,\"seconds\":", lines), 15u) << lines;
 }
 
 TEST_F(Journal, an_element_that_killed_its_worker_in_three_calls_is_given_up) {
