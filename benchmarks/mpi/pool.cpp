@@ -5,6 +5,7 @@
 //   local       a procpool::Pool of rank 0's machine, with half as many and as many workers as two nodes have
 //   chain       what is bound goes to all nodes but rank 0's
 //   naps        as everywhere, sleeping tasks only; measures end in _slow_link, which is the caller's to make
+// WORKERS_PER_NODE 0 is one for each processor of the node.
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -126,8 +127,9 @@ int measure_all(std::string_view what, int per_node) {
         measure_naps(whole, "");
         return 0;
     }
-    mp::mpi::Pool pool(
-        {.processes_per_node = per_node, .workers_on_rank_0 = what == "everywhere" || what == "naps"});
+    mp::mpi::PoolOptions options{.workers_on_rank_0 = what == "everywhere" || what == "naps"};
+    if (per_node > 0) options.processes_per_node = per_node;
+    mp::mpi::Pool pool(options);
     if (what == "naps") measure_naps(pool, "_slow_link");
     if (what == "everywhere") measure_pool(pool, "");
     if (what == "remote") {
