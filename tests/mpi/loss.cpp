@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
     if (!std::getenv("OWN_MPI")) return procpool::mpi::run(argc, argv, loss::run_mode);
     procpool::freeze_support(argc, argv);
     int level = 0;
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
     const int code = procpool::mpi::run(MPI_COMM_WORLD, [&] { return loss::run_mode(argc, argv); });
     MPI_Finalize();
     return code;

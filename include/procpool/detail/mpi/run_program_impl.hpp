@@ -208,7 +208,9 @@ int run_program(int argc, char** argv, const std::function<int()>& body) {
     {
         // A rank that dies in there is waited for by the others; but a large machine may take its time.
         const end_of_patience watch(EXIT_FAILURE, std::chrono::minutes(5), "MPI has not begun");
-        check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread");
+        // MPI is called by one thread at a time. With locks of its own Open MPI 4.1 waits for itself for ever
+        // when a connection breaks while something is being written to it.
+        check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level), "MPI_Init_thread");
     }
     int code = EXIT_FAILURE;
     std::exception_ptr thrown;
