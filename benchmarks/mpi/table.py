@@ -20,7 +20,11 @@ MEASURES = {
     "echo_16384": "echo of 16 MiB, MB/s",
 }
 MEASURES |= {f"{name}_remote": f"{title}; workers on the other host only" for name, title in MEASURES.items()}
-MEASURES |= {f"{name}_slow_link": f"{MEASURES[name]}; one node at 20 Mbit/s" for name in MEASURES if name.startswith("doze") and not name.endswith("remote")}
+MEASURES |= {
+    f"{name}_slow_link": f"{title}; one node at 20 Mbit/s"
+    for name, title in MEASURES.items()
+    if name.startswith("doze") and not name.endswith("remote")
+}
 MEASURES |= {
     "idle_host": "a host that waits, % of a core",
     "idle_rank_0": "rank 0 that waits, % of a core",
